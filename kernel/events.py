@@ -1,0 +1,338 @@
+"""The one event contract: what an entry of a journal may say.  A stream exists when it has a row in STREAMS.
+
+A fact is an entry: a `Header` (kernel.evidence.header) and one of the bodies below.  Bodies are frozen structs;
+fields are only ever added, with a default; readers ignore fields they do not know.  Masses are integer kg, lengths
+mm, speeds 0.1 km/h, times UTC milliseconds.  Where a value is not known the field is None: it is never guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from msgspec import Struct
+
+RoadClass = Literal["expressway", "national", "provincial", "county", "township", "village"]
+WeighingGrade = Literal["pre_check", "certified", "reweigh"]  # 预检 / 精检 / 复检
+JointMode = Literal["joint", "transport", "off_site"]  # 联合治超 / 交通自查 / 非现场
+Outcome = Literal["within", "over_limit", "undetermined", "not_weighed"]
+Method = Literal["static_platform", "moving_axles"]
+
+
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """Base of everything inside a body."""
+
+
+class Body(Part, frozen=True, kw_only=True):
+    """Base of every payload; `stream` is its row in STREAMS."""
+
+    stream: ClassVar[str] = ""
+
+
+class EntryRef(Part, frozen=True, kw_only=True):
+    """Points at one entry of some journal; it may arrive before the entry itself."""
+
+    journal: str  # 32 hex
+    seq: int
+    leaf: str  # 64 hex
+
+
+# --- journal ---------------------------------------------------------------------------------------------------
+
+
+class Predecessor(Part, frozen=True, kw_only=True):
+    """The journal this one continues."""
+
+    id: str
+    size: int
+    root: str  # 64 hex
+
+
+class JournalOpened(Body, frozen=True, kw_only=True):
+    """Genesis, always seq 0: whose journal this is.
+
+    `signature` (base64) is the box identity key's Ed25519 signature over the canonical JSON of this body without
+    the field `signature`.
+    """
+
+    stream: ClassVar[str] = "journal.opened"
+    public_key: str  # base64 of the journal's Ed25519 key
+    box: str
+    process: str  # edge, station or central
+    software: str
+    predecessor: Predecessor | None
+    signature: str
+
+
+class JournalRegistered(Body, frozen=True, kw_only=True):
+    """In the centre's own journal: this journal was met for the first time and belongs to that box."""
+
+    stream: ClassVar[str] = "journal.registered"
+    journal: str
+    box: str
+    process: str
+    public_key: str
+    predecessor: str | None = None
+
+
+# --- weighing --------------------------------------------------------------------------------------------------
+
+
+class Axle(Part, frozen=True, kw_only=True):
+    """One axle in order from the front.  `spacing_mm` is the distance to the axle before it (None for the first)."""
+
+    axle_kg: int
+    spacing_mm: int | None = None
+    speed_dkmh: int | None = None
+    tyres: Literal["single", "dual"] | None = None
+
+
+class AxleGroup(Part, frozen=True, kw_only=True):
+    """Axles that belong together 轴组: how many, their sum, single or dual tyres when the device says so."""
+
+    axles: int
+    group_kg: int
+    tyres: Literal["single", "dual"] | None = None
+
+
+class VehicleFacts(Part, frozen=True, kw_only=True):
+    """What is known of the vehicle for the law; None is unknown and stays so."""
+
+    axle_count: int | None = None
+    combination: bool | None = None  # 汽车列车 true, single rigid truck 货车 false
+    drive_axles: int | None = None
+    # Axles of non-drive groups and of trailers with one tyre a side and no wide tyres; the limit falls by them.
+    single_tyre_axles: int | None = None
+    air_suspension: bool | None = None
+    licence_kg: int | None = None  # 行驶证核定总质量
+    sources: tuple[tuple[str, str], ...] = ()  # (field, wire | lane | officer | precheck)
+
+
+class Candidate(Part, frozen=True, kw_only=True):
+    """One limit that fits what is known, the row of the law it comes from, and the sentence that explains it."""
+
+    limit_kg: int
+    rules: tuple[str, ...]
+    explain_zh: str
+    explain_en: str
+
+
+class Verdict(Part, frozen=True, kw_only=True):
+    """The law applied to what is known.
+
+    `candidates` holds every limit that fits, lowest first; one when it is certain.  `decision_kg` is the measured
+    mass less the allowance 认定扣减.  `over_kg` counts from the highest candidate (the least that is certain).
+    `missing` names the facts that would settle it.  `suspected` is true at an unattended or uncertified weighing
+    until a certified weighing or a human review (疑似超限).
+    """
+
+    outcome: Outcome
+    suspected: bool
+    decision_kg: int | None
+    allowance_kg: int
+    candidates: tuple[Candidate, ...]
+    over_kg: int
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # machine words: see docs/law.md
+    rules: tuple[str, ...] = ()  # ids of every law row used
+    limit_lowest_kg: int | None = None
+    limit_highest_kg: int | None = None
+
+
+class VehicleWeighed(Body, frozen=True, kw_only=True):
+    """One vehicle has crossed the scale (or stood on it) and this is what the scale said."""
+
+    stream: ClassVar[str] = "vehicle.weighed"
+    passage: str  # groups all entries of one crossing; made at the trigger from boot id and monotonic time
+    lane: str
+    jurisdiction: str  # GB/T 2260, six digits
+    road_class: RoadClass
+    weighing_grade: WeighingGrade
+    joint_mode: JointMode
+    attended: bool
+    method: Method
+    device: str  # name of the scale in the lane's settings
+    arrived_ms: int | None
+    left_ms: int | None
+    gross_kg: int | None  # None: the vehicle passed but no weight may be used; `quality` says why
+    facts: VehicleFacts
+    verdict: Verdict
+    axles: tuple[Axle, ...] = ()
+    groups: tuple[AxleGroup, ...] = ()
+    speed_dkmh: int | None = None
+    accel_mms2: int | None = None
+    direction: str | None = None
+    quality: tuple[str, ...] = ()  # machine words: stop_and_go, not_settled, spacing_unit_unknown, loop_missing ...
+    missing: tuple[str, ...] = ()  # devices that should have spoken and did not: "camera front: down"
+    trace: tuple[tuple[int, int], ...] = ()  # (ms since arrival, kg), thinned to at most 400 points
+    record_hex: str = ""  # the device's own record, as it came over the wire
+    device_certificate: str | None = None  # number of the verification certificate 检定证书
+    device_certificate_until: str | None = None  # ISO date
+
+
+# --- pictures and footage --------------------------------------------------------------------------------------
+
+
+class Picture(Part, frozen=True, kw_only=True):
+    """One still.  `name` is its name in the header's files."""
+
+    name: str
+    camera: str
+    role: Literal["front", "rear", "side", "plate"]
+    at_ms: int
+    width: int
+    height: int
+    flags: tuple[str, ...] = ()  # too_small, late, frozen ...
+
+
+class PlateRead(Part, frozen=True, kw_only=True):
+    """What was read on one side of the vehicle.  An unread plate has no text: never a guess dressed as text."""
+
+    role: Literal["front", "rear", "side"]
+    status: Literal["read", "unread", "no_plate", "foreign"]
+    text: str | None = None
+    plate_class: str | None = None  # kernel.plates
+    colour: str | None = None
+    score_permille: int = 0
+    chars_permille: tuple[int, ...] = ()
+    frames: int = 0
+    agreeing: int = 0
+    candidates: tuple[str, ...] = ()
+    picture: str | None = None  # the picture the winning read came from
+    crop: str | None = None  # the crop's file name
+    box: tuple[int, int, int, int] | None = None  # x, y, width, height in the picture
+
+
+class VehiclePictured(Body, frozen=True, kw_only=True):
+    """Pictures and plates of a passage; follows its weighing."""
+
+    stream: ClassVar[str] = "vehicle.pictured"
+    passage: str
+    weighed: EntryRef | None
+    weighed_durable_ms: int | None  # when the weighing's append returned, for latency measurement
+    plates: tuple[PlateRead, ...] = ()
+    tractor: str | None = None
+    trailer: str | None = None
+    pictures: tuple[Picture, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class FileStored(Body, frozen=True, kw_only=True):
+    """A file made after the fact it belongs to, such as a clip cut after its post-roll."""
+
+    stream: ClassVar[str] = "file.stored"
+    passage: str | None
+    weighed: EntryRef | None
+    kind: Literal["clip", "picture", "other"]
+    camera: str | None = None
+    media_type: str = "video/mp4"
+    upload: Literal["now", "on_demand"] = "now"
+    priority: int = 2  # 0 first: over-limit photos 0, their clips 1, the rest 2
+    requested_start_ms: int | None = None
+    actual_start_ms: int | None = None
+    duration_ms: int | None = None
+    frames: int | None = None
+    gop_sha256: tuple[str, ...] = ()  # of each group of pictures: SHA-256 over its packets' bytes
+    flags: tuple[str, ...] = ()
+
+
+# --- health ----------------------------------------------------------------------------------------------------
+
+
+class DeviceHealth(Part, frozen=True, kw_only=True):
+    """One device of the lane: up, or how it is not."""
+
+    name: str
+    kind: str  # scale, camera, controller, recorder, plates, disk, uplink
+    state: Literal["up", "starting", "silent", "noisy", "down", "frozen", "low", "full", "off"]
+    since_ms: int
+    detail: str = ""
+    good: int = 0  # frames or readings since start
+    dropped: int = 0
+
+
+class LaneHealth(Body, frozen=True, kw_only=True):
+    """Heartbeat: on every change of state and once a minute, so that silence is a signed statement too."""
+
+    stream: ClassVar[str] = "lane.health"
+    devices: tuple[DeviceHealth, ...]
+    disk_free_kb: int
+    sqlite_version: str = ""
+    software: str = ""
+    append_p95_us: int | None = None
+    waiting: int = 0  # entries not yet accepted by the custody destination
+
+
+class ClockChecked(Body, frozen=True, kw_only=True):
+    """The clock was compared with a reference; dates earlier entries of the same boot by projection."""
+
+    stream: ClassVar[str] = "clock.checked"
+    reference: str  # ntp, centre, none
+    offset_ms: int | None  # this clock minus the reference
+    err_ms: int
+    state: Literal["ok", "holdover", "unset"]
+
+
+# --- acts ------------------------------------------------------------------------------------------------------
+
+
+class PassageDecided(Body, frozen=True, kw_only=True):
+    """An officer at the station has acted on a passage: facts confirmed, released 放行 or held 扣留."""
+
+    stream: ClassVar[str] = "passage.decided"
+    passage: str
+    weighed: EntryRef
+    act: Literal["confirmed", "released", "held"]
+    by: str
+    facts: VehicleFacts | None = None
+    verdict: Verdict | None = None
+    note: str = ""
+
+
+class FileRequested(Body, frozen=True, kw_only=True):
+    """The centre asks a box for a file that stayed there."""
+
+    stream: ClassVar[str] = "file.requested"
+    sha256: str
+    box: str
+    stored: EntryRef
+    by: str
+
+
+class RecordAccessed(Body, frozen=True, kw_only=True):
+    """Somebody looked at, or took out, personal data."""
+
+    stream: ClassVar[str] = "record.accessed"
+    by: str
+    what: str  # event, file, package, list, export
+    passage: str | None = None
+    about: EntryRef | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What readers may count on: silence past `silent_s` means the source is down (None: speaks when it must)."""
+
+    body: type[Body]
+    per_hour: int
+    silent_s: int | None
+    keep_days: int
+    says: str
+
+
+STREAMS: dict[str, Stream] = {
+    row.body.stream: row
+    for row in (
+        Stream(body=JournalOpened, per_hour=0, silent_s=None, keep_days=36_500, says="a journal begins"),
+        Stream(body=JournalRegistered, per_hour=0, silent_s=None, keep_days=36_500, says="the centre met a journal"),
+        Stream(body=VehicleWeighed, per_hour=60, silent_s=None, keep_days=3_650, says="a vehicle was weighed"),
+        Stream(body=VehiclePictured, per_hour=60, silent_s=None, keep_days=3_650, says="pictures and plates of it"),
+        Stream(body=FileStored, per_hour=120, silent_s=None, keep_days=3_650, says="a file made later, such as a clip"),
+        Stream(body=LaneHealth, per_hour=60, silent_s=180, keep_days=180, says="heartbeat and device states"),
+        Stream(body=ClockChecked, per_hour=1, silent_s=None, keep_days=3_650, says="the clock and its error"),
+        Stream(body=PassageDecided, per_hour=20, silent_s=None, keep_days=3_650, says="an officer acted"),
+        Stream(body=FileRequested, per_hour=10, silent_s=None, keep_days=3_650, says="the centre asks for a file"),
+        Stream(body=RecordAccessed, per_hour=60, silent_s=None, keep_days=3_650, says="personal data was looked at"),
+    )
+}

@@ -1,0 +1,95 @@
+"""Configuration as frozen dataclasses: every key known, every fault named by its path, all of them at once."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from kernel.errors import ConfigError
+
+T = TypeVar("T")
+Faults = list[tuple[str, str]]
+
+
+def read(kind: type[T], table: object) -> T:
+    """Build `kind` from a parsed TOML table, or raise ConfigError with every fault and its path.
+
+    Known value types: str, int, float, bool, Literal, X | None, tuple[X, ...], dict[str, X] and dataclasses.
+    A dataclass may check itself in `__post_init__` by raising ConfigError; its paths are prefixed.
+    """
+    faults: Faults = []
+    value = _table(kind, table, "", faults)
+    if faults:
+        raise ConfigError(sorted(faults))
+    return cast(T, value)
+
+
+def _table(kind: Any, table: object, at: str, faults: Faults) -> object:
+    if not isinstance(table, dict):
+        faults.append((at or "top level", f"must be a table, is {table!r}"))
+        return None
+    before = len(faults)
+    hints = get_type_hints(kind)
+    known = {f.name: f for f in fields(kind)}
+    for key in sorted(table.keys() - known.keys()):
+        faults.append((_path(at, key), f"unknown; known here: {', '.join(sorted(known))}"))
+    for name, field in known.items():
+        if name not in table and field.default is MISSING and field.default_factory is MISSING:
+            faults.append((_path(at, name), "is required"))
+    values = {k: _value(hints[k], v, _path(at, k), faults) for k, v in table.items() if k in known}
+    if len(faults) > before:
+        return None
+    return _build(kind, values, at, faults)
+
+
+def _build(kind: Any, values: Mapping[str, object], at: str, faults: Faults) -> object:
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        faults += [(_path(at, path), problem) for path, problem in error.faults]
+        return None
+
+
+def _value(kind: Any, value: object, at: str, faults: Faults) -> object:
+    if is_dataclass(kind):
+        return _table(kind, value, at, faults)
+    origin = get_origin(kind)
+    if origin is tuple:
+        return _items(get_args(kind)[0], value, at, faults)
+    if origin is dict:
+        return _mapping(get_args(kind)[1], value, at, faults)
+    if origin in (Union, types.UnionType):
+        inner = next(arg for arg in get_args(kind) if arg is not type(None))
+        return _value(inner, value, at, faults)
+    return _scalar(kind, value, at, faults)
+
+
+def _items(kind: Any, value: object, at: str, faults: Faults) -> object:
+    if not isinstance(value, list):
+        faults.append((at, f"must be a list, is {value!r}"))
+        return ()
+    return tuple(_value(kind, item, f"{at}[{n}]", faults) for n, item in enumerate(value))
+
+
+def _mapping(kind: Any, value: object, at: str, faults: Faults) -> object:
+    if not isinstance(value, dict):
+        faults.append((at, f"must be a table, is {value!r}"))
+        return {}
+    return {key: _value(kind, item, _path(at, key), faults) for key, item in value.items()}
+
+
+def _scalar(kind: Any, value: object, at: str, faults: Faults) -> object:
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            faults.append((at, f"must be one of {', '.join(map(repr, get_args(kind)))}, is {value!r}"))
+    elif kind is float and type(value) is int:
+        return float(value)
+    elif type(value) is not kind:
+        faults.append((at, f"must be {kind.__name__}, is {value!r}"))
+    return value
+
+
+def _path(at: str, key: str) -> str:
+    return f"{at}.{key}" if at else key
