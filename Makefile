@@ -1,0 +1,53 @@
+# Everything a person types.  `make demo` and `make test` need only python3 >= 3.11 and make to begin with.
+PY := .venv/bin/python
+STAMP := .venv/.installed
+CODE := kernel journal verify web edge station central firmware_bridge simulators tests
+
+.PHONY: setup demo test test-full quick check bench bench-full faults faults-full format lock clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml scripts/setup
+	scripts/setup
+
+demo: $(STAMP)
+	.venv/bin/weighpost-sim demo $(DEMO)
+
+quick: $(STAMP)
+	$(PY) -m pytest -q
+
+test: $(STAMP)
+	scripts/system test
+	$(PY) -m pytest -q -m "not slow" --timeout=180 $(TEST)
+
+test-full: $(STAMP)
+	scripts/system test
+	$(PY) -m pytest -q -m "" --timeout=1800 $(TEST)
+
+check: $(STAMP)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+	.venv/bin/mypy
+
+bench: $(STAMP)
+	$(PY) -m tests.bench
+
+bench-full: $(STAMP)
+	$(PY) -m tests.bench --full
+
+faults: $(STAMP)
+	$(PY) -m tests.faults
+
+faults-full: $(STAMP)
+	$(PY) -m tests.faults --full
+
+format: $(STAMP)
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+lock: $(STAMP)
+	scripts/lock
+
+clean:
+	rm -rf build

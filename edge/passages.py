@@ -1,0 +1,132 @@
+"""Which loop, weight and picture belong to one vehicle: the crossing as one thing, assembled from single facts.
+
+Pure: fed with what happened and the time it happened, answers with what to do.  Times are monotonic milliseconds
+of this machine.  A fact that finds no crossing opens one, so that nothing that was measured is left unsaid.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A vehicle is there: lock the ring, take pictures."""
+
+    passage: str
+    mono_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """The last axle has left the loop: the rear is in view."""
+
+    passage: str
+    mono_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete(Generic[R]):
+    """All that will be known of this crossing is known; `result` None means that no weight came."""
+
+    passage: str
+    arrived_mono_ms: int | None
+    left_mono_ms: int | None
+    result: R | None
+    quality: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Crossing(Generic[R]):
+    passage: str
+    opened_ms: int
+    arrived_ms: int | None = None
+    left_ms: int | None = None
+    quality: list[str] = field(default_factory=list)
+
+
+Step = Opened | Passed | Complete[R]
+
+
+class PassageAssembler(Generic[R]):
+    """Joins loop events and weighing results of one lane, in the order in which vehicles cross.
+
+    `prefix` starts every passage id (box and boot), `patience_ms` is how long after the loop's release a result may
+    take; after that the crossing is complete without a weight.  A loop that never lets go ends after `longest_ms`.
+    """
+
+    def __init__(self, *, prefix: str, patience_ms: int, longest_ms: int = 600_000) -> None:
+        self._prefix = prefix
+        self._patience_ms = patience_ms
+        self._longest_ms = longest_ms
+        self._waiting: deque[_Crossing[R]] = deque()
+        self._last_id = -1
+
+    def loop(self, *, occupied: bool, mono_ms: int) -> list[Step[R]]:
+        """The loop at the scale changed."""
+        if occupied:
+            return [self._open(mono_ms, arrived_ms=mono_ms)]
+        for crossing in self._waiting:
+            if crossing.left_ms is None:
+                crossing.left_ms = mono_ms
+                return [Passed(passage=crossing.passage, mono_ms=mono_ms)]
+        return []  # released without ever being occupied: the controller has just started
+
+    def presence(self, mono_ms: int) -> list[Step[R]]:
+        """The scale itself noticed a vehicle (weight rising); opens a crossing when no loop did."""
+        if self._waiting:
+            return []
+        step = self._open(mono_ms, arrived_ms=mono_ms)
+        self._waiting[-1].quality.append("loop_missing")
+        return [step]
+
+    def result(self, result: R, *, mono_ms: int) -> list[Step[R]]:
+        """The scale has finished with a vehicle."""
+        steps: list[Step[R]] = []
+        if not self._waiting:
+            steps.append(self._open(mono_ms, arrived_ms=None))
+            self._waiting[-1].quality.append("loop_missing")
+        crossing = self._waiting.popleft()
+        if crossing.left_ms is None:
+            crossing.left_ms = mono_ms
+            steps.append(Passed(passage=crossing.passage, mono_ms=mono_ms))
+        steps.append(self._complete(crossing, result))
+        return steps
+
+    def tick(self, mono_ms: int) -> list[Step[R]]:
+        """Time goes by: crossings whose weight never came are completed without one."""
+        steps: list[Step[R]] = []
+        while self._waiting and self._overdue(self._waiting[0], mono_ms):
+            crossing = self._waiting.popleft()
+            crossing.quality.append("no_weight")
+            steps.append(self._complete(crossing, None))
+        return steps
+
+    @property
+    def current(self) -> str | None:
+        """The passage that a fact of this moment would belong to."""
+        return self._waiting[0].passage if self._waiting else None
+
+    def _overdue(self, crossing: _Crossing[R], now_ms: int) -> bool:
+        if crossing.left_ms is not None:
+            return now_ms - crossing.left_ms > self._patience_ms
+        return now_ms - crossing.opened_ms > self._longest_ms
+
+    def _open(self, mono_ms: int, *, arrived_ms: int | None) -> Opened:
+        self._last_id = max(mono_ms, self._last_id + 1)  # two in one millisecond stay two
+        passage = f"{self._prefix}-{self._last_id:010d}"
+        self._waiting.append(_Crossing(passage=passage, opened_ms=mono_ms, arrived_ms=arrived_ms))
+        return Opened(passage=passage, mono_ms=mono_ms)
+
+    def _complete(self, crossing: _Crossing[R], result: R | None) -> Complete[R]:
+        return Complete(
+            passage=crossing.passage,
+            arrived_mono_ms=crossing.arrived_ms,
+            left_mono_ms=crossing.left_ms,
+            result=result,
+            quality=tuple(crossing.quality),
+        )

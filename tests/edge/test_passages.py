@@ -1,0 +1,77 @@
+from edge.passages import Complete, Opened, Passed, PassageAssembler
+
+
+def assembler() -> PassageAssembler[str]:
+    return PassageAssembler(prefix="b", patience_ms=3_000, longest_ms=60_000)
+
+
+def test_loop_weight_and_release_are_one_crossing() -> None:
+    lane = assembler()
+    [opened] = lane.loop(occupied=True, mono_ms=1_000)
+    [passed] = lane.loop(occupied=False, mono_ms=3_000)
+    [done] = lane.result("w", mono_ms=3_200)
+    assert opened == Opened(passage="b-0000001000", mono_ms=1_000)
+    assert passed == Passed(passage="b-0000001000", mono_ms=3_000)
+    assert done == Complete(
+        passage="b-0000001000", arrived_mono_ms=1_000, left_mono_ms=3_000, result="w", quality=()
+    )
+
+
+def test_two_trucks_close_behind_each_other_keep_their_own_weights() -> None:
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=1_000)
+    lane.loop(occupied=False, mono_ms=3_000)
+    lane.loop(occupied=True, mono_ms=3_100)
+    [first] = lane.result("first", mono_ms=3_250)
+    lane.loop(occupied=False, mono_ms=5_000)
+    [second] = lane.result("second", mono_ms=5_200)
+    assert isinstance(first, Complete)
+    assert isinstance(second, Complete)
+    assert (first.arrived_mono_ms, first.result) == (1_000, "first")
+    assert (second.arrived_mono_ms, second.result) == (3_100, "second")
+
+
+def test_a_weight_without_a_loop_opens_its_own_crossing() -> None:
+    steps = assembler().result("w", mono_ms=500)
+    assert [type(step) for step in steps] == [Opened, Passed, Complete]
+    assert isinstance(steps[-1], Complete)
+    assert steps[-1].quality == ("loop_missing",)
+
+
+def test_a_vehicle_whose_weight_never_came_is_said_all_the_same() -> None:
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=0)
+    lane.loop(occupied=False, mono_ms=1_000)
+    assert lane.tick(3_900) == []
+    [done] = lane.tick(4_001)
+    assert isinstance(done, Complete)
+    assert done.result is None
+    assert done.quality == ("no_weight",)
+    assert lane.current is None
+
+
+def test_a_loop_that_never_lets_go_does_not_hold_the_lane_for_ever() -> None:
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=0)
+    assert lane.tick(60_000) == []
+    assert len(lane.tick(60_001)) == 1
+
+
+def test_the_scale_notices_a_vehicle_only_once() -> None:
+    lane = assembler()
+    assert len(lane.presence(10)) == 1
+    assert lane.presence(20) == []
+    [passed, done] = lane.result("w", mono_ms=30)
+    assert isinstance(passed, Passed)
+    assert isinstance(done, Complete)
+    assert done.quality == ("loop_missing",)
+
+
+def test_ids_never_repeat() -> None:
+    lane = assembler()
+    steps = [lane.loop(occupied=True, mono_ms=7)[0] for _ in range(3)]
+    assert len({step.passage for step in steps}) == 3
+
+
+def test_a_release_at_start_belongs_to_nobody() -> None:
+    assert assembler().loop(occupied=False, mono_ms=5) == []
