@@ -1,0 +1,55 @@
+"""What pages and API are given of the centre: its parts, picked by central.main and by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from central.live import Bus
+from central.settings import Settings
+from kernel.clock import Clock
+from web.accounts import Accounts
+
+if TYPE_CHECKING:
+    from central.access import AccessLog
+    from central.api.tokens import Tokens
+    from central.store.queries import Queries
+
+
+class PlacesFiles(Protocol):
+    """Where the bytes of a file are, None when they are not here.  Blocking."""
+
+    def path(self, sha256: str) -> Path | None: ...
+
+
+class RequestsFiles(Protocol):
+    """Asks a box for a file that stayed there; the request is an entry before the command is sent."""
+
+    async def request(self, sha256: str, *, by: str) -> bool:
+        """False when no entry names such a file or it is here already."""
+        ...
+
+
+class WritesPackages(Protocol):
+    """Writes the evidence package of one passage.  Blocking; RefusedError says why there is none."""
+
+    def write(self, passage: str, path: Path, *, box: str | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`queries`, `accounts`, `tokens`, `files` and `packages` block: call them from a plain `def` endpoint or a thread."""
+
+    settings: Settings
+    clock: Clock
+    queries: Queries
+    accounts: Accounts
+    tokens: Tokens
+    access: AccessLog
+    bus: Bus
+    files: PlacesFiles
+    requests: RequestsFiles
+    packages: WritesPackages
+    healthy: Callable[[], dict[str, object]]  # counters of ingest, broker and witness client

@@ -1,0 +1,233 @@
+"""What the centre shows of what it knows: the whitelist of fields for lists, pages and the API.
+
+What is not a field here is shown nowhere.  No fine amount is a field of any of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kernel.events import FileStored, PassageDecided, VehiclePictured, VehicleWeighed
+
+ClipState = Literal["none", "on_box", "expected", "requested", "stored"]
+FileState = Literal["stored", "expected", "on_box", "requested"]
+AlarmKind = Literal[
+    "source_silent", "device", "disk", "quarantine", "witness_behind", "not_backed_up", "journal_forked", "own_disk"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassageRow:
+    """One crossing, as a line of a list.  `journal`, `seq` are those of its weighing; None until that arrives."""
+
+    passage: str
+    box: str
+    source: str
+    station: str
+    lane: str
+    journal: str | None
+    seq: int | None
+    at_ms: int | None  # as the lane's clock said
+    shown_ms: int  # the same, unless that clock was absurd: then when it was received
+    received_ms: int
+    arrived_ms: int | None
+    left_ms: int | None
+    gross_kg: int | None
+    limit_lowest_kg: int | None
+    limit_highest_kg: int | None
+    over_kg: int | None
+    outcome: str | None
+    suspected: bool | None
+    grade: str | None
+    attended: bool | None
+    axle_count: int | None
+    tractor: str | None
+    tractor_colour: str | None
+    trailer: str | None
+    trailer_colour: str | None
+    pictured: bool
+    files_named: int
+    files_stored: int
+    clip: ClipState
+    missing: tuple[str, ...]
+    quality: tuple[str, ...]
+    decided: str | None  # newest act of an officer
+    decided_outcome: str | None
+    picture: str | None  # sha256 of a stored front picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some passages, newest first; `cursor` asks for those after them, None at the end."""
+
+    rows: tuple[PassageRow, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileView:
+    """One file an entry names, and where it is."""
+
+    name: str
+    sha256: str
+    size: int
+    box: str
+    journal: str
+    seq: int
+    passage: str | None
+    kind: str  # picture, clip, other
+    media_type: str
+    state: FileState
+    stored_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryView:
+    """One entry as it was signed for: the header's text is what the leaf hashes."""
+
+    journal: str
+    seq: int
+    box: str
+    stream: str
+    source: str
+    at_ms: int
+    received_ms: int
+    leaf: str
+    header: str
+    salt: str | None
+    body: str | None
+    absent: str | None
+    quarantined: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CosignerView:
+    """Who else signed the checkpoint, and when by its own clock."""
+
+    name: str
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custody:
+    """How far a journal is held and by whom it is vouched for."""
+
+    journal: str
+    box: str
+    process: str
+    state: str
+    size: int
+    kept: int
+    root: str
+    cosigned_size: int  # newest size with at least the centre's cosignature
+    witnessed_size: int  # newest size with at least one witness
+    cosigners: tuple[CosignerView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionView:
+    """An officer's act on a passage; `matches` is false when it names another leaf than the one held here."""
+
+    journal: str
+    seq: int
+    at_ms: int
+    matches: bool
+    act: PassageDecided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassageDetail:
+    """Everything held about one crossing."""
+
+    row: PassageRow
+    weighed: VehicleWeighed | None
+    pictured: tuple[VehiclePictured, ...]
+    clips: tuple[FileStored, ...]
+    decisions: tuple[DecisionView, ...]
+    files: tuple[FileView, ...]
+    entries: tuple[EntryView, ...]
+    custody: tuple[Custody, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourRow:
+    """What one lane weighed in one hour (UTC)."""
+
+    station: str
+    lane: str
+    hour_ms: int
+    passages: int
+    within: int
+    over_limit: int
+    undetermined: int
+    not_weighed: int
+    suspected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceState:
+    """One device as its lane last told it."""
+
+    name: str
+    kind: str
+    state: str
+    since_ms: int
+    detail: str
+    good: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """One source: up, silent for longer than its stream allows, or never heard."""
+
+    box: str
+    source: str
+    station: str
+    lane: str
+    state: Literal["up", "silent", "unheard"]
+    heard_ms: int | None  # when its last heartbeat was received
+    said_ms: int | None  # what its clock said then
+    behind_ms: int | None  # how old the heartbeat was when it came: a backlog is draining
+    waiting: int
+    disk_free_kb: int | None
+    software: str
+    devices: tuple[DeviceState, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something that somebody must act upon, with what names it; the words are the page's."""
+
+    key: str
+    kind: AlarmKind
+    subject: str
+    detail: str = ""
+    since_ms: int | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineRow:
+    """An entry in custody that could not be read; it is read again after an upgrade."""
+
+    journal: str
+    seq: int
+    box: str
+    stream: str
+    reason: str
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRow:
+    """Who looked at what."""
+
+    journal: str
+    seq: int
+    at_ms: int
+    by: str
+    what: str
+    passage: str | None
+    sha256: str | None
