@@ -25,12 +25,12 @@ class SqliteAccounts:
         self._create()
 
     def _create(self) -> None:
-        self._database["account"].create(
+        self._database.table("account").create(
             {"name": str, "shown": str, "role": str, "password_hash": str, "kind": str, "disabled": int},
             pk="name",
             if_not_exists=True,
         )
-        self._database["session"].create(
+        self._database.table("session").create(
             {
                 "token_hash": str,
                 "account": str,
@@ -42,7 +42,7 @@ class SqliteAccounts:
             pk="token_hash",
             if_not_exists=True,
         )
-        self._database["session"].create_index(["account"], if_not_exists=True)
+        self._database.table("session").create_index(["account"], if_not_exists=True)
 
     def find_account(self, name: str) -> Account | None:
         rows = self._rows("account", "name = ?", [name])
@@ -50,14 +50,14 @@ class SqliteAccounts:
 
     def save_account(self, account: Account) -> None:
         with self._lock, self._connection:
-            self._database["account"].upsert(asdict(account), pk="name")
+            self._database.table("account").upsert(asdict(account), pk="name")
 
     def accounts(self) -> Sequence[Account]:
         return [_account(row) for row in self._rows("account", "1 = 1", [], order="name")]
 
     def save_session(self, session: Session) -> None:
         with self._lock, self._connection:
-            self._database["session"].insert(asdict(session), pk="token_hash")
+            self._database.table("session").insert(asdict(session), pk="token_hash")
 
     def find_session(self, token_hash: str) -> Session | None:
         rows = self._rows("session", "token_hash = ?", [token_hash])
@@ -82,11 +82,11 @@ class SqliteAccounts:
         self, table: str, where: str, values: list[object], order: str | None = None
     ) -> list[dict[str, Any]]:
         with self._lock:
-            return list(self._database[table].rows_where(where, values, order_by=order))
+            return list(self._database.table(table).rows_where(where, values, order_by=order))
 
     def _delete(self, where: str, value: object) -> None:
         with self._lock, self._connection:
-            self._database["session"].delete_where(where, [value])
+            self._database.table("session").delete_where(where, [value])
 
 
 def _account(row: dict[str, Any]) -> Account:
