@@ -1,0 +1,113 @@
+"""Everything an operator can set on a lane."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edge.cameras.settings import CameraSettings, PlateSettings, RecorderSettings
+from journal.settings import Destination, Identity
+from kernel.errors import ConfigError
+from kernel.events import JointMode, RoadClass, WeighingGrade
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Where this lane is and what its weighings count as."""
+
+    source: str  # device path, such as yiyuan/s01/lane1
+    jurisdiction: str  # GB/T 2260, six digits
+    road_class: RoadClass
+    weighing_grade: WeighingGrade
+    joint_mode: JointMode
+    attended: bool
+    direction: str | None = None
+    result_patience_ms: int = 2_500  # how long after the loop's release a weight may still come
+
+    def __post_init__(self) -> None:
+        _refuse(
+            None if re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+)+", self.source) else ("source", "must be a device path"),
+            None if re.fullmatch(r"\d{6}", self.jurisdiction) else ("jurisdiction", "must be six digits (GB/T 2260)"),
+        )
+
+    @property
+    def name(self) -> str:
+        return self.source.rpartition("/")[2]
+
+    @property
+    def station(self) -> str:
+        """The part of the source that names the station."""
+        return self.source.rpartition("/")[0].rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The indicator or axle weigher, its line and what its makers leave open."""
+
+    driver: str
+    url: str
+    name: str = "scale"
+    options: dict[str, str] = field(default_factory=dict)  # of the driver; see docs/scales.md
+    serial: dict[str, str] = field(default_factory=dict)  # baud, bytes, parity, stop, dtr, rts
+    weighing: dict[str, int] = field(default_factory=dict)  # of the weighing; see docs/scales.md
+    certificate: str | None = None  # number of the verification certificate 检定证书
+    certificate_until: str | None = None  # ISO date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """The lane controller: loops and sign."""
+
+    url: str
+    name: str = "controller"
+    loop_at_scale: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What is taken off the measured mass before it is compared 认定扣减."""
+
+    mode: Literal["NONE", "PERCENT", "MPE_CLASS", "KG"] = "NONE"
+    value: str = ""  # permille, class name or kg
+    formula: Literal["simple", "bound"] = "simple"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    every_s: int = 60
+    disk_low_mb: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One lane."""
+
+    data: str  # folder of journal, files and ring
+    lane: Lane
+    box: Identity
+    scale: Scale
+    destinations: tuple[Destination, ...]
+    controller: Controller | None = None
+    cameras: tuple[CameraSettings, ...] = ()
+    recorder: RecorderSettings | None = None
+    plates: PlateSettings | None = None
+    allowance: Allowance = field(default_factory=Allowance)
+    law: str | None = None  # path of a TOML with this site's own rows
+    health: Health = field(default_factory=Health)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    def __post_init__(self) -> None:
+        names = [camera.name for camera in self.cameras]
+        custodians = [d.name for d in self.destinations if d.custody]
+        _refuse(
+            None if len(set(names)) == len(names) else ("cameras", "two cameras have the same name"),
+            None if len(custodians) == 1 else ("destinations", f"exactly one must have custody, found {custodians}"),
+            ("plates", "needs cameras") if self.plates and not self.cameras else None,
+        )
+
+
+def _refuse(*faults: tuple[str, str] | None) -> None:
+    found = [fault for fault in faults if fault]
+    if found:
+        raise ConfigError(found)
