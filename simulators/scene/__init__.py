@@ -1,0 +1,1 @@
+"""What the cameras of the simulated station see: plates, trucks, road, weather."""
