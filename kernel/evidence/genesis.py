@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from kernel.errors import ProtocolError
+from kernel.events import JournalOpened, Predecessor
 from kernel.evidence import canonical
 from kernel.evidence.header import Header, body_matches, decode, journal_id
 from kernel.evidence.notes import Sign, decode_base64, encode_base64, verify_ed25519
-from kernel.events import JournalOpened, Predecessor
 
 
 def open_body(

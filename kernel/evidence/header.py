@@ -79,12 +79,19 @@ def decode(data: bytes) -> Header:
     try:
         header = _decoder.decode(data)
         if _encoder.encode(header) != data:
-            header = msgspec.convert(canonical.decode(data), Header)
+            header = _read_slowly(data)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise ProtocolError(f"not a header ({error})", data) from error
     if len({file.name for file in header.files}) != len(header.files):
         raise ProtocolError("a file name is used twice", data)
     return header
+
+
+def _read_slowly(data: bytes) -> Header:
+    fields = canonical.decode(data)
+    if "v" not in fields:
+        raise ProtocolError("a header without its version", data)
+    return msgspec.convert(fields, Header)
 
 
 def leaf(header_bytes: bytes) -> bytes:
