@@ -1,0 +1,1 @@
+"""Device drivers of a lane, loaded by name."""

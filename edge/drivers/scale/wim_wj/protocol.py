@@ -1,0 +1,277 @@
+r"""The "wj" records of moving-axle weighers, pure: bytes in, vehicle records and notices out.
+
+    FF 00 CMD LEN ... CRC CRC      device to host; LEN counts the whole frame, CRC-16/XMODEM big-endian
+    FF 00 CMD d0 d1 CRC CRC        host to device
+
+Known from one host-side decoder, never from a captured frame: the units of spacing, axle speed and acceleration and
+the meaning of the time bytes 6-12 are unverified, so they are handed on raw.
+"""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kernel.errors import ProtocolError
+
+HEAD = b"\xff\x00"
+GROUPS, AXLES, STATUS, REVERSE, STATIC = 0x00, 0x01, 0x05, 0x06, 0x08
+RESEND, DELETE, CAPTURE, INIT, INIT_OLD, CHECK = 0x0A, 0x12, 0x13, 0x54, 0x55, 0x05
+SHORTEST = 7
+COMMAND_LENGTH = 7
+_JUNK_RUN = 64
+
+AXLES_OF_TYPE = (4, 1, 1, 2, 2, 2, 3, 3, 3, 3)  # by the low nibble of a group's code
+
+
+class ChecksumError(ProtocolError):
+    """A frame arrived damaged; the device can be asked to send it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vehicle:
+    """One vehicle as the device recorded it; `by` tells whether `weights_kg` are axles or axle groups."""
+
+    by: Literal["axle", "group"]
+    serial: int
+    cached: int  # records the device holds
+    time_raw: bytes  # bytes 6-12, layout unverified: never used as time
+    flags: int
+    speed_dkmh: int
+    accel_raw: int
+    weights_kg: tuple[int, ...]
+    group_codes: tuple[int, ...]  # low nibble type code, high nibble single/dual flag
+    spacing_raw: tuple[int, ...]
+    axle_speed_raw: tuple[int, ...]
+    raw: bytes = field(default=b"", compare=False)
+
+    @property
+    def axle_count(self) -> int:
+        return len(self.axle_speed_raw)
+
+    @property
+    def gross_kg(self) -> int:
+        return sum(self.weights_kg)
+
+    @property
+    def type_codes(self) -> tuple[int, ...]:
+        return tuple(code & 0x0F for code in self.group_codes)
+
+    def to_bytes(self) -> bytes:
+        """The frame as the device sends it; raises ValueError when a value does not fit."""
+        body = bytes([self.serial, self.cached]) + self.time_raw + bytes([self.flags])
+        body += self.speed_dkmh.to_bytes(2, "big") + self.accel_raw.to_bytes(1, "big", signed=True)
+        body += bytes([self.axle_count, len(self.group_codes)])
+        body += b"".join((kg // 10).to_bytes(2, "big") for kg in self.weights_kg)
+        body += bytes(self.group_codes)
+        body += b"".join(spacing.to_bytes(2, "big") for spacing in self.spacing_raw)
+        return frame(AXLES if self.by == "axle" else GROUPS, body + bytes(self.axle_speed_raw))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    status: int
+
+    def to_bytes(self) -> bytes:
+        return frame(STATUS, bytes([self.status]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Static:
+    """A static weight in the device's own unit, which is unverified."""
+
+    value_raw: int
+
+    def to_bytes(self) -> bytes:
+        pairs = (self.value_raw % 100, self.value_raw // 100 % 100, self.value_raw // 10_000)
+        return frame(STATIC, bytes(pair // 10 << 4 | pair % 10 for pair in pairs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """The device reports an act: a vehicle reversed off, a record deleted, a capture triggered."""
+
+    kind: Literal["reverse", "deleted", "capture"]
+    data: bytes = b"\x00"
+
+    def to_bytes(self) -> bytes:
+        return frame({kind: code for code, kind in _NOTICES.items()}[self.kind], self.data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What the host asks: resend, delete, initialise, check."""
+
+    code: int
+    d0: int = 0
+    d1: int = 0
+
+    def to_bytes(self) -> bytes:
+        body = HEAD + bytes([self.code, self.d0, self.d1])
+        return body + crc_hqx(body, 0).to_bytes(2, "big")
+
+
+Message = Vehicle | Status | Static | Notice
+_NOTICES: dict[int, Literal["reverse", "deleted", "capture"]] = {
+    REVERSE: "reverse",
+    DELETE: "deleted",
+    CAPTURE: "capture",
+}
+
+
+def frame(command: int, body: bytes) -> bytes:
+    """Wrap `body` with head, length and checksum."""
+    if len(body) + 6 > 255:
+        raise ValueError(f"a body of {len(body)} bytes does not fit a frame")
+    head = HEAD + bytes([command, max(len(body) + 6, SHORTEST)]) + body.ljust(SHORTEST - 6, b"\x00")
+    return head + crc_hqx(head, 0).to_bytes(2, "big")
+
+
+class Parser:
+    """Feed it the device's bytes.
+
+    Candidates are judged in the order in which they end, so that noise that looks like the head of a long frame
+    cannot hold back the real record inside it until the next vehicle comes.
+    """
+
+    def __init__(self) -> None:
+        self._cutter = _Cutter(_length_in_header)
+
+    def feed(self, data: bytes) -> list[Message | ProtocolError]:
+        return [_message(item) for item in self._cutter.feed(data)]
+
+
+class CommandParser:
+    """The device's side: feed it the host's bytes."""
+
+    def __init__(self) -> None:
+        self._cutter = _Cutter(lambda _buffer, _at: COMMAND_LENGTH)
+
+    def feed(self, data: bytes) -> list[Command | ProtocolError]:
+        return [
+            item if isinstance(item, ProtocolError) else Command(code=item[2], d0=item[3], d1=item[4])
+            for item in self._cutter.feed(data)
+        ]
+
+
+def _length_in_header(buffer: bytearray, at: int) -> int | None:
+    return buffer[at + 3] if at + 3 < len(buffer) else None
+
+
+Length = Callable[[bytearray, int], int | None]
+
+
+class _Cutter:
+    """Whole frames with a good checksum out of a byte stream, earliest end first."""
+
+    def __init__(self, length: Length) -> None:
+        self._length = length
+        self._buffer = bytearray()
+        self._junk = 0
+
+    def feed(self, data: bytes) -> list[bytes | ProtocolError]:
+        self._buffer += data
+        out: list[bytes | ProtocolError] = []
+        while (found := self._next_to_end()) is not None:
+            start, end = found
+            whole = bytes(self._buffer[start:end])
+            if crc_hqx(whole, 0):
+                out.append(ChecksumError("wrong checksum", whole))
+                self._buffer[start] = 0  # not a head any more; what is inside it may still be
+                continue
+            out += self._skip(start)
+            out.append(whole)
+            self._junk = 0
+            del self._buffer[:end]
+        out += self._forget()
+        return out
+
+    def _next_to_end(self) -> tuple[int, int] | None:
+        """The candidate that ends first among those that are all here."""
+        best: tuple[int, int] | None = None
+        buffer, at = self._buffer, self._buffer.find(HEAD)
+        while at >= 0:
+            size = self._length(buffer, at)
+            if size is not None and size >= SHORTEST and at + size <= (best[1] - 1 if best else len(buffer)):
+                best = (at, at + size)
+            at = buffer.find(HEAD, at + 1, best[1] if best else len(buffer))
+        return best
+
+    def _forget(self) -> list[ProtocolError]:
+        """Drop what can no longer become a frame."""
+        buffer, at = self._buffer, self._buffer.find(HEAD)
+        while at >= 0:
+            size = self._length(buffer, at)
+            if size is None or size >= SHORTEST:
+                break
+            at = buffer.find(HEAD, at + 1)
+        keep = at if at >= 0 else len(buffer) - buffer.endswith(HEAD[:1])
+        errors = self._skip(keep)
+        del buffer[:keep]
+        return errors
+
+    def _skip(self, count: int) -> list[ProtocolError]:
+        before, self._junk = self._junk, self._junk + count
+        errors = -(-self._junk // _JUNK_RUN) - -(-before // _JUNK_RUN)
+        return [ProtocolError("bytes outside a frame") for _ in range(errors)]
+
+
+def _message(whole: bytes | ProtocolError) -> Message | ProtocolError:
+    if isinstance(whole, ProtocolError):
+        return whole
+    command, body = whole[2], whole[4:-2]
+    try:
+        if command in (GROUPS, AXLES):
+            return _vehicle(whole)
+        if command == STATUS:
+            return Status(status=body[0] & 0x1F)
+        if command == STATIC:
+            return _static(whole)
+    except ProtocolError as error:
+        return error
+    if command in _NOTICES:
+        return Notice(kind=_NOTICES[command], data=body)
+    return ProtocolError(f"unknown command {command:02X}", whole)
+
+
+def _vehicle(whole: bytes) -> Vehicle:
+    if len(whole) < 21:
+        raise ProtocolError("vehicle record too short", whole)
+    axles, groups = whole[17], whole[18]
+    by_axle = whole[2] == AXLES
+    weights = axles if by_axle else groups
+    if not 1 <= groups <= axles:
+        raise ProtocolError(f"{axles} axles in {groups} groups", whole)
+    if len(whole) != 19 + 2 * weights + groups + 2 * (axles - 1) + axles + 2:
+        raise ProtocolError(f"length does not fit {axles} axles in {groups} groups", whole)
+    codes = 19 + 2 * weights
+    spacings = codes + groups
+    speeds = spacings + 2 * (axles - 1)
+    return Vehicle(
+        by="axle" if by_axle else "group",
+        serial=whole[4],
+        cached=whole[5],
+        time_raw=whole[6:13],
+        flags=whole[13],
+        speed_dkmh=int.from_bytes(whole[14:16], "big"),
+        accel_raw=int.from_bytes(whole[16:17], "big", signed=True),
+        weights_kg=tuple(10 * value for value in _words(whole[19:codes])),
+        group_codes=tuple(whole[codes:spacings]),
+        spacing_raw=_words(whole[spacings:speeds]),
+        axle_speed_raw=tuple(whole[speeds:-2]),
+        raw=whole,
+    )
+
+
+def _words(data: bytes) -> tuple[int, ...]:
+    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+
+
+def _static(whole: bytes) -> Static:
+    pairs = whole[4:7]
+    if len(whole) != 9 or any(pair >> 4 > 9 or pair & 15 > 9 for pair in pairs):
+        raise ProtocolError("static weight is not three pairs of digits", whole)
+    low, middle, high = (10 * (pair >> 4) + (pair & 15) for pair in pairs)
+    return Static(value_raw=low + 100 * middle + 10_000 * high)
