@@ -86,6 +86,10 @@ class Sessions:
         self._throttle.succeeded(f"account {name}")
         return await self._open(account, address, agent)
 
+    def new_token(self) -> str:
+        """For a form that is filled in before anybody is signed in."""
+        return self._make_token()
+
     async def issue(self, name: str, *, address: str, agent: str = "") -> SignedIn:
         """A session without a password, for enrolling a device on the machine's own command line."""
         account = await self._find(name)

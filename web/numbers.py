@@ -1,0 +1,24 @@
+"""Numbers as people read them; a thin gap between thousands, and never a rounded mass."""
+
+from __future__ import annotations
+
+GAP = "\N{NO-BREAK SPACE}"
+
+
+def grouped(value: int | None) -> str:
+    """46 000, or a dash when it is not known."""
+    return "—" if value is None else f"{value:,}".replace(",", GAP)
+
+
+def size(bytes_: int) -> str:
+    """512 B, 3.4 kB, 12.0 MB (powers of a thousand)."""
+    if bytes_ < 1_000:
+        return f"{bytes_}{GAP}B"
+    if bytes_ < 1_000_000:
+        return f"{bytes_ / 1_000:.1f}{GAP}kB"
+    return f"{bytes_ / 1_000_000:.1f}{GAP}MB"
+
+
+def short(digest: str) -> str:
+    """First and last of a long digest, for places where the whole is one click away."""
+    return digest if len(digest) <= 20 else f"{digest[:10]}…{digest[-6:]}"

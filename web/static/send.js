@@ -1,0 +1,19 @@
+// A changing request: form token, JSON, and an answer that is either data or a sentence for a person.
+import { _ } from "./texts.js";
+
+const token = () => document.querySelector('meta[name="csrf"]')?.content || "";
+
+// `key` makes a repeated tap harmless: the server does the same thing once.
+export async function send(path, body = {}, { method = "POST", key = crypto.randomUUID?.() } = {}) {
+  const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": token() };
+  if (key) headers["Idempotency-Key"] = key;
+  const answer = await fetch(path, { method, headers, body: JSON.stringify(body) }).catch(() => null);
+  if (!answer) return { ok: false, problem: _("No connection; nothing was sent.") };
+  if (answer.status === 401) {
+    location.reload();
+    return { ok: false, problem: _("Please sign in again.") };
+  }
+  const data = await answer.json().catch(() => ({}));
+  if (!answer.ok) return { ok: false, status: answer.status, problem: data.detail || _("This was refused."), data };
+  return { ok: true, status: answer.status, data };
+}
