@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from central.live import Bus
 from central.settings import Settings
+from central.views import Alarm
 from kernel.clock import Clock
-from web.accounts import Accounts
 
 if TYPE_CHECKING:
     from central.access import AccessLog
-    from central.api.tokens import Tokens
+    from central.store.accounts import CentreAccounts
     from central.store.queries import Queries
 
 
@@ -40,16 +40,16 @@ class WritesPackages(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`queries`, `accounts`, `tokens`, `files` and `packages` block: call them from a plain `def` endpoint or a thread."""
+    """`queries`, `accounts`, `files`, `packages` and `alarms` block: call them from a plain `def` endpoint or a thread."""
 
     settings: Settings
     clock: Clock
     queries: Queries
-    accounts: Accounts
-    tokens: Tokens
+    accounts: CentreAccounts  # implements web.accounts.Accounts
     access: AccessLog
     bus: Bus
     files: PlacesFiles
     requests: RequestsFiles
     packages: WritesPackages
+    alarms: Callable[[], tuple[Alarm, ...]]  # what somebody must act upon now
     healthy: Callable[[], dict[str, object]]  # counters of ingest, broker and witness client

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from central.store.projections import Register
 from kernel.errors import ConfigError
 
 _TOKEN = re.compile(r"[a-z0-9-]{3,40}")
@@ -24,7 +25,9 @@ class Web:
     def __post_init__(self) -> None:
         _refuse(
             _port("port", self.port),
-            None if self.session_hours > 0 else ("session_hours", f"must be above 0, is {self.session_hours}"),
+            None
+            if self.session_hours > 0
+            else ("session_hours", f"must be above 0, is {self.session_hours}"),
         )
 
 
@@ -55,7 +58,9 @@ class Database:
 
     def __post_init__(self) -> None:
         if self.url is not None and not self.url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ConfigError.one("url", f"must begin with sqlite:/// or postgresql+psycopg://, is {self.url!r}")
+            raise ConfigError.one(
+                "url", f"must begin with sqlite:/// or postgresql+psycopg://, is {self.url!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +172,10 @@ class Settings:
         return self.database.url or f"sqlite:///{self.folder / 'centre.db'}"
 
     @property
-    def sources(self) -> dict[str, str]:
+    def register(self) -> Register:
         """Where each box stands; the centre itself included."""
-        return {box.name: box.source for box in self.boxes} | {self.box: self.source}
+        sources = {box.name: box.source for box in self.boxes}
+        return Register(centre=self.box, sources=sources | {self.box: self.source})
 
 
 def _refuse(*faults: tuple[str, str] | None) -> None:

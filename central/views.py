@@ -13,7 +13,14 @@ from kernel.events import FileStored, PassageDecided, VehiclePictured, VehicleWe
 ClipState = Literal["none", "on_box", "expected", "requested", "stored"]
 FileState = Literal["stored", "expected", "on_box", "requested"]
 AlarmKind = Literal[
-    "source_silent", "device", "disk", "quarantine", "witness_behind", "not_backed_up", "journal_forked", "own_disk"
+    "source_silent",
+    "device",
+    "disk",
+    "quarantine",
+    "witness_behind",
+    "not_backed_up",
+    "journal_forked",
+    "own_disk",
 ]
 
 
@@ -122,6 +129,8 @@ class Custody:
     root: str
     cosigned_size: int  # newest size with at least the centre's cosignature
     witnessed_size: int  # newest size with at least one witness
+    unwitnessed_since_ms: int | None  # when the oldest entry came that no witness has signed for
+    refused: str | None  # why a witness would not sign
     cosigners: tuple[CosignerView, ...]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -20,7 +22,7 @@ from sqlalchemy import (
 metadata = MetaData()
 
 
-def _required(name: str, kind: type[BigInteger] | type[Text] | type[LargeBinary]) -> Column[object]:
+def _required(name: str, kind: type[BigInteger] | type[Text] | type[LargeBinary]) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
@@ -110,6 +112,15 @@ cosigned = Table(  # newest note of each journal with the cosignatures it has
     Column("refused", Text),  # why a witness would not sign: an alarm
 )
 
+block = Table(  # roots of 256 leaves each, so that a proof over a million leaves reads four thousand rows
+    "block",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("place", BigInteger),
+    _required("root", LargeBinary),
+    PrimaryKeyConstraint("journal", "place"),
+)
+
 certificate = Table(  # who vouches for a journal: the chain its box showed when it was registered
     "certificate",
     metadata,
@@ -133,6 +144,7 @@ named_file = Table(  # every place where an entry names a file
     Column("passage", Text),
     _required("kind", Text),  # picture, clip, other
     _required("media_type", Text),
+    Column("role", Text),  # of a picture: front, rear, side, plate
     Column("on_demand", Boolean, nullable=False),
     PrimaryKeyConstraint("journal", "seq", "name"),
 )

@@ -1,0 +1,192 @@
+"""How far each journal is held, the notes with the signatures of those who vouch for it, and proofs over its leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, func, select
+
+from central.store import schema
+from central.store.engines import Database, upsert
+from central.views import CosignerView, Custody
+from kernel.errors import ProtocolError
+from kernel.evidence import tree
+from kernel.evidence.notes import Note
+
+_COSIGNATURE_BYTES = 72  # be64 seconds and an Ed25519 signature; a journal's own signature has 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """The newest cosigned notes of a journal; `witnessed` is the newest that a witness signed too."""
+
+    size: int
+    note: str
+    witnessed_size: int
+    witnessed_note: str | None
+    refused: str | None
+
+    def covering(self, seq: int) -> str | None:
+        """The best note that speaks of this entry."""
+        if seq < self.witnessed_size:
+            return self.witnessed_note
+        return self.note if seq < self.size else None
+
+
+class CustodyStore:
+    """Blocking.  Notes and proofs beside the receiver's heads."""
+
+    def __init__(self, database: Database) -> None:
+        self._writer: Engine = database.writer
+        self._reader: Engine = database.reader
+
+    def vouched(self, journal: str) -> Vouched | None:
+        with self._reader.connect() as connection:
+            return _vouched(connection, journal)
+
+    def save_note(self, journal: str, note: str, *, size: int, witnessed: bool) -> None:
+        """Keep a cosigned note; an older one than is held changes nothing."""
+        with self._writer.begin() as connection:
+            held = _vouched(connection, journal)
+            if held is not None and held.size > size:
+                return
+            row = {"journal": journal, "size": size, "note": note, "refused": None}
+            if witnessed:
+                row |= {"witnessed_size": size, "witnessed_note": note}
+            elif held is not None:
+                row |= {"witnessed_size": held.witnessed_size, "witnessed_note": held.witnessed_note}
+            else:
+                row |= {"witnessed_size": 0, "witnessed_note": None}
+            upsert(connection, schema.cosigned, [row], update=[name for name in row if name != "journal"])
+
+    def save_refusal(self, journal: str, reason: str) -> None:
+        """A witness would not sign: this stays until one does."""
+        table = schema.cosigned
+        with self._writer.begin() as connection:
+            connection.execute(table.update().where(table.c.journal == journal).values(refused=reason))
+
+    def save_chain(self, journal: str, certificates: Sequence[str]) -> None:
+        rows = [{"journal": journal, "place": place, "note": note} for place, note in enumerate(certificates)]
+        with self._writer.begin() as connection:
+            upsert(connection, schema.certificate, rows, update=("note",))
+
+    def chain(self, journal: str) -> tuple[str, ...]:
+        """The certificates that the box showed for this journal, its own first."""
+        table = schema.certificate
+        query = select(table.c.note).where(table.c.journal == journal).order_by(table.c.place)
+        with self._reader.connect() as connection:
+            return tuple(connection.execute(query).scalars())
+
+    def inclusion(self, journal: str, seq: int, *, size: int) -> list[bytes]:
+        """The proof that entry `seq` is in the tree of `size`."""
+        return self._roots(journal, tree.inclusion_spans(seq, size))
+
+    def consistency(self, journal: str, old: int, new: int) -> list[bytes]:
+        """The proof that the tree of `old` leaves is a beginning of that of `new`."""
+        return self._roots(journal, tree.consistency_spans(old, new))
+
+    def _roots(self, journal: str, spans: Sequence[tree.Span]) -> list[bytes]:
+        self._complete_blocks(journal)
+        with self._reader.connect() as connection:
+
+            def leaves(start: int, end: int) -> Iterable[bytes]:
+                return read_leaves(connection, journal, start, end)
+
+            def blocks(start: int, end: int) -> Iterable[bytes]:
+                return _read_blocks(connection, journal, start, end)
+
+            return [tree.span_root(span, leaves=leaves, blocks=blocks) for span in spans]
+
+    def _complete_blocks(self, journal: str) -> None:
+        table, entry = schema.block, schema.entry
+        with self._reader.connect() as connection:
+            known = connection.execute(select(func.count()).where(table.c.journal == journal)).scalar_one()
+            size = connection.execute(select(func.count()).where(entry.c.journal == journal)).scalar_one()
+            places = range(known, size // tree.BLOCK)
+            rows = [
+                {
+                    "journal": journal,
+                    "place": place,
+                    "root": tree.root(_block_leaves(connection, journal, place)),
+                }
+                for place in places
+            ]
+        if rows:
+            with self._writer.begin() as connection:
+                upsert(connection, table, rows, update=())
+
+
+def custody_view(connection: Connection, journal: str) -> Custody | None:
+    """What is shown of a journal's custody."""
+    head = (
+        connection.execute(select(schema.head).where(schema.head.c.journal == journal))
+        .mappings()
+        .one_or_none()
+    )
+    if head is None:
+        return None
+    held = _vouched(connection, journal)
+    witnessed_size = held.witnessed_size if held else 0
+    best = (held.witnessed_note or held.note) if held else None
+    return Custody(
+        journal=journal,
+        box=head["box"],
+        process=head["process"],
+        state=head["state"],
+        size=head["size"],
+        kept=head["kept"],
+        root=head["root"].hex(),
+        cosigned_size=held.size if held else 0,
+        witnessed_size=witnessed_size,
+        unwitnessed_since_ms=_received_ms(connection, journal, witnessed_size),
+        refused=held.refused if held else None,
+        cosigners=_cosigners(best) if best else (),
+    )
+
+
+def read_leaves(connection: Connection, journal: str, start: int, end: int) -> list[bytes]:
+    entry = schema.entry
+    query = (
+        select(entry.c.leaf)
+        .where(entry.c.journal == journal, entry.c.seq >= start, entry.c.seq < end)
+        .order_by(entry.c.seq)
+    )
+    leaves = list(connection.execute(query).scalars())
+    if len(leaves) != end - start:
+        raise ProtocolError(f"journal {journal} has no leaves {start} to {end}")
+    return leaves
+
+
+def _block_leaves(connection: Connection, journal: str, place: int) -> list[bytes]:
+    return read_leaves(connection, journal, place * tree.BLOCK, (place + 1) * tree.BLOCK)
+
+
+def _read_blocks(connection: Connection, journal: str, start: int, end: int) -> list[bytes]:
+    block = schema.block
+    query = (
+        select(block.c.root)
+        .where(block.c.journal == journal, block.c.place >= start, block.c.place < end)
+        .order_by(block.c.place)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _vouched(connection: Connection, journal: str) -> Vouched | None:
+    table = schema.cosigned
+    row = connection.execute(select(table).where(table.c.journal == journal)).mappings().one_or_none()
+    return Vouched(**{name: row[name] for name in row if name != "journal"}) if row else None
+
+
+def _received_ms(connection: Connection, journal: str, seq: int) -> int | None:
+    entry = schema.entry
+    query = select(entry.c.received_ms).where(entry.c.journal == journal, entry.c.seq == seq)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _cosigners(note: str) -> tuple[CosignerView, ...]:
+    return tuple(
+        CosignerView(name=each.name, time_ms=int.from_bytes(each.payload[:8], "big") * 1000)
+        for each in Note.parse(note).signatures
+        if len(each.payload) == _COSIGNATURE_BYTES
+    )

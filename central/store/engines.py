@@ -1,0 +1,92 @@
+"""One writer and several readers over the URL of the settings; SQLite is opened the way that survives a power cut."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+
+_READERS = 4
+_WRITERS = 4  # PostgreSQL only; SQLite has one
+_WAIT_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Two engines over one database; with PostgreSQL they differ only in their pools."""
+
+    writer: Engine
+    reader: Engine
+
+    def close(self) -> None:
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def connect(url: str) -> Database:
+    """The database at the URL; nothing is opened before the first use."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    return Database(
+        writer=create_engine(parsed, pool_size=_WRITERS, max_overflow=0, pool_pre_ping=True),
+        reader=create_engine(parsed, pool_size=_READERS, max_overflow=0, pool_pre_ping=True),
+    )
+
+
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, update: Sequence[str]
+) -> None:
+    """Insert rows; where the primary key is taken replace the columns of `update`, or leave it if there are none."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement: Any = insert(table)
+    keys = [column.name for column in table.primary_key]
+    if update:
+        fresh = {name: statement.excluded[name] for name in update}
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=fresh)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    connection.execute(statement, list(rows))
+
+
+def _sqlite(url: URL) -> Database:
+    path = Path(url.database or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options: dict[str, Any] = {"max_overflow": 0, "pool_timeout": _WAIT_S}
+    arguments = {"check_same_thread": False, "timeout": _WAIT_S}
+    writer = create_engine(url, pool_size=1, connect_args=arguments, **options)
+    read_only = url.set(database=f"file:{path}").update_query_dict({"mode": "ro", "uri": "true"})
+    reader = create_engine(read_only, pool_size=_READERS, connect_args=arguments, **options)
+    event.listen(writer, "connect", _prepare_writer)
+    event.listen(writer, "begin", _begin_immediate)
+    event.listen(reader, "connect", _prepare_reader)
+    event.listen(reader, "begin", _begin)
+    return Database(writer=writer, reader=reader)
+
+
+def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    # SQLite before 3.51.3 can corrupt a WAL that two connections checkpoint: only the writer ever does.
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

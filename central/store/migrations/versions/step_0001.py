@@ -1,0 +1,343 @@
+"""The first tables.  A copy of central.store.schema as it was then: a step never follows later changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import op
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+revision = "0001"
+down_revision = None
+
+metadata = MetaData()
+
+
+def _required(name: str, kind: type[BigInteger] | type[Text] | type[LargeBinary]) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+# --- custody ---------------------------------------------------------------------------------------------------
+
+head = Table(
+    "head",
+    metadata,
+    Column("journal", String(32), primary_key=True),
+    _required("box", Text),
+    _required("process", Text),
+    _required("public_key", LargeBinary),
+    _required("state", Text),
+    _required("size", BigInteger),
+    _required("frontier", LargeBinary),
+    _required("root", LargeBinary),
+    _required("kept", BigInteger),
+    _required("checkpoint", Text),
+    Column("predecessor", String(32)),
+)
+# One open journal a process: whatever a receiver does, the database refuses the second.
+Index(
+    "head_open",
+    head.c.box,
+    head.c.process,
+    unique=True,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
+)
+
+fork = Table(
+    "fork",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("journal", String(32), nullable=False, index=True),
+    _required("ours", Text),
+    _required("theirs", Text),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("leaf", LargeBinary),
+    _required("header", LargeBinary),
+    _required("box", Text),
+    _required("stream", Text),
+    _required("source", Text),
+    _required("at_ms", BigInteger),
+    _required("received_ms", BigInteger),
+    Column("absent", Text),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("entry_received", entry.c.received_ms)
+
+body = Table(
+    "body",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("salt", LargeBinary),
+    _required("body", LargeBinary),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("box", Text),
+    _required("stream", Text),
+    _required("reason", Text),
+    _required("received_ms", BigInteger),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+
+cosigned = Table(  # newest note of each journal with the cosignatures it has
+    "cosigned",
+    metadata,
+    Column("journal", String(32), primary_key=True),
+    _required("size", BigInteger),
+    _required("witnessed_size", BigInteger),
+    _required("note", Text),
+    Column("witnessed_note", Text),
+    Column("refused", Text),  # why a witness would not sign: an alarm
+)
+
+block = Table(  # roots of 256 leaves each, so that a proof over a million leaves reads four thousand rows
+    "block",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("place", BigInteger),
+    _required("root", LargeBinary),
+    PrimaryKeyConstraint("journal", "place"),
+)
+
+certificate = Table(  # who vouches for a journal: the chain its box showed when it was registered
+    "certificate",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("place", BigInteger),
+    _required("note", Text),
+    PrimaryKeyConstraint("journal", "place"),
+)
+
+# --- files -----------------------------------------------------------------------------------------------------
+
+named_file = Table(  # every place where an entry names a file
+    "named_file",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("name", Text),
+    _required("box", Text),
+    Column("sha256", String(64), nullable=False),
+    _required("size", BigInteger),
+    Column("passage", Text),
+    _required("kind", Text),  # picture, clip, other
+    _required("media_type", Text),
+    Column("role", Text),  # of a picture: front, rear, side, plate
+    Column("on_demand", Boolean, nullable=False),
+    PrimaryKeyConstraint("journal", "seq", "name"),
+)
+Index("named_file_digest", named_file.c.sha256, named_file.c.box)
+Index("named_file_passage", named_file.c.box, named_file.c.passage)
+
+stored_file = Table(
+    "stored_file",
+    metadata,
+    Column("sha256", String(64), nullable=False),
+    _required("box", Text),
+    _required("stored_ms", BigInteger),
+    PrimaryKeyConstraint("sha256", "box"),
+)
+
+requested_file = Table(  # by file.requested of the centre's own journal
+    "requested_file",
+    metadata,
+    Column("sha256", String(64), nullable=False),
+    _required("box", Text),
+    _required("requested_ms", BigInteger),
+    _required("by", Text),
+    PrimaryKeyConstraint("sha256", "box"),
+)
+
+command_counter = Table(  # strictly growing for each box, whatever the clock does
+    "command_counter",
+    metadata,
+    Column("box", Text, primary_key=True),
+    _required("counter", BigInteger),
+)
+
+# --- projections -----------------------------------------------------------------------------------------------
+
+passage = Table(
+    "passage",
+    metadata,
+    _required("box", Text),
+    _required("passage", Text),
+    _required("source", Text),
+    _required("station", Text),
+    _required("lane", Text),
+    Column("journal", String(32)),  # of the weighing; until it arrives all of these are null
+    Column("seq", BigInteger),
+    Column("at_ms", BigInteger),
+    _required("shown_ms", BigInteger),
+    _required("received_ms", BigInteger),
+    Column("arrived_ms", BigInteger),
+    Column("left_ms", BigInteger),
+    Column("gross_kg", BigInteger),
+    Column("limit_lowest_kg", BigInteger),
+    Column("limit_highest_kg", BigInteger),
+    Column("over_kg", BigInteger),
+    Column("outcome", Text),
+    Column("suspected", Boolean),
+    Column("grade", Text),
+    Column("attended", Boolean),
+    Column("axle_count", BigInteger),
+    Column("tractor", Text),
+    Column("tractor_colour", Text),
+    Column("trailer", Text),
+    Column("trailer_colour", Text),
+    Column("pictured", Boolean, nullable=False, server_default=text("false")),
+    Column("files_named", BigInteger, nullable=False, server_default="0"),
+    Column("files_stored", BigInteger, nullable=False, server_default="0"),
+    Column("clip", Text, nullable=False, server_default="none"),
+    Column("missing", Text, nullable=False, server_default="[]"),  # JSON lists of words
+    Column("quality", Text, nullable=False, server_default="[]"),
+    Column("decided", Text),
+    Column("decided_outcome", Text),
+    Column("picture", String(64)),
+    PrimaryKeyConstraint("box", "passage"),
+)
+Index("passage_id", passage.c.passage)
+Index("passage_weighing", passage.c.journal, passage.c.seq, unique=True)
+Index("passage_shown", passage.c.shown_ms, passage.c.box, passage.c.passage)
+Index("passage_place", passage.c.station, passage.c.lane, passage.c.shown_ms)
+Index("passage_tractor", passage.c.tractor, passage.c.shown_ms)
+Index("passage_trailer", passage.c.trailer, passage.c.shown_ms)
+Index(
+    "passage_over",
+    passage.c.shown_ms,
+    sqlite_where=text("outcome = 'over_limit'"),
+    postgresql_where=text("outcome = 'over_limit'"),
+)
+
+passage_entry = Table(  # the entries that speak of a passage, whatever journal they are in
+    "passage_entry",
+    metadata,
+    _required("box", Text),
+    _required("passage", Text),
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("stream", Text),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("passage_entry_of", passage_entry.c.box, passage_entry.c.passage)
+
+decision = Table(  # acts name the weighing they are about; it may arrive after them
+    "decision",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("at_ms", BigInteger),
+    Column("weighed_journal", String(32), nullable=False),
+    _required("weighed_seq", BigInteger),
+    Column("weighed_leaf", String(64), nullable=False),
+    _required("act", Text),
+    Column("outcome", Text),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("decision_about", decision.c.weighed_journal, decision.c.weighed_seq)
+
+source_state = Table(
+    "source_state",
+    metadata,
+    _required("box", Text),
+    _required("source", Text),
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("said_ms", BigInteger),
+    _required("heard_ms", BigInteger),
+    _required("waiting", BigInteger),
+    _required("disk_free_kb", BigInteger),
+    _required("software", Text),
+    _required("devices", Text),  # JSON list of DeviceHealth as it was said
+    PrimaryKeyConstraint("box", "source"),
+)
+
+rollup_hour = Table(
+    "rollup_hour",
+    metadata,
+    _required("station", Text),
+    _required("lane", Text),
+    _required("hour_ms", BigInteger),
+    _required("outcome", Text),
+    _required("passages", BigInteger),
+    _required("suspected", BigInteger),
+    PrimaryKeyConstraint("station", "lane", "hour_ms", "outcome"),
+)
+Index("rollup_hour_time", rollup_hour.c.hour_ms)
+
+access = Table(
+    "access",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("at_ms", BigInteger),
+    _required("by", Text),
+    _required("what", Text),
+    Column("passage", Text),
+    Column("sha256", String(64)),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("access_time", access.c.at_ms)
+
+# --- accounts --------------------------------------------------------------------------------------------------
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _required("shown", Text),
+    _required("role", Text),
+    _required("password_hash", Text),
+    _required("kind", Text),
+    Column("disabled", Boolean, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("account", Text, nullable=False, index=True),
+    _required("made_ms", BigInteger),
+    _required("expires_ms", BigInteger),
+    _required("address", Text),
+    _required("agent", Text),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    _required("role", Text),
+    _required("made_ms", BigInteger),
+)
+
+
+def upgrade() -> None:
+    metadata.create_all(op.get_bind())

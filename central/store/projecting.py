@@ -1,0 +1,248 @@
+"""Puts what entries mean beside them, in the transaction that takes them into custody; a bad body harms only itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.exc import DataError, IntegrityError
+
+from central.live import Change
+from central.store import schema
+from central.store.engines import upsert
+from central.store.projections import (
+    NamedFile,
+    Read,
+    Register,
+    Row,
+    access_row,
+    decision_row,
+    file_rows,
+    files_state,
+    health_row,
+    passage_of,
+    passage_row,
+    pictured_row,
+    quarantine_row,
+    read,
+    rollup_rows,
+    weighed_row,
+)
+from central.store.rollups import add
+from journal.store import Accepted
+from kernel.events import (
+    FileRequested,
+    FileStored,
+    LaneHealth,
+    PassageDecided,
+    RecordAccessed,
+    VehiclePictured,
+    VehicleWeighed,
+)
+
+_PICTURED = ("pictured", "tractor", "tractor_colour", "trailer", "trailer_colour")
+_UNREADABLE = "the database refused what it says"
+
+
+def project(connection: Connection, entries: Sequence[Accepted], *, register: Register) -> list[Change]:
+    """Rows of every kind for entries of one journal; what cannot be read goes to quarantine."""
+    reads = _without_second_weighings(connection, [read(entry, register=register) for entry in entries])
+    try:
+        with connection.begin_nested():
+            return _project(connection, reads)
+    except (DataError, IntegrityError):
+        return [change for item in reads for change in _alone(connection, item)]
+
+
+def refresh_file(connection: Connection, *, box: str, sha256: str) -> list[str]:
+    """Bring the passages up to date that name this file; their ids."""
+    named = schema.named_file
+    query = (
+        select(named.c.passage)
+        .where(named.c.sha256 == sha256, named.c.box == box, named.c.passage.is_not(None))
+        .distinct()
+    )
+    passages = sorted(connection.execute(query).scalars())
+    _refresh_files(connection, box, passages)
+    return passages
+
+
+def _alone(connection: Connection, item: Read) -> list[Change]:
+    try:
+        with connection.begin_nested():
+            return _project(connection, [item])
+    except (DataError, IntegrityError):
+        fault = item.fault or _UNREADABLE
+        return _project(connection, [Read(entry=item.entry, fault=fault)])
+
+
+def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
+    if not reads:
+        return []
+    upsert(
+        connection, schema.quarantine, [quarantine_row(r) for r in reads if r.fault is not None], update=()
+    )
+    _passages(connection, reads)
+    _files(connection, reads)
+    _decisions(connection, reads)
+    _sources(connection, reads)
+    accesses = [access_row(r.entry, r.body) for r in reads if isinstance(r.body, RecordAccessed)]
+    upsert(connection, schema.access, accesses, update=())
+    add(connection, rollup_rows(reads))
+    return _changes(reads)
+
+
+def _without_second_weighings(connection: Connection, reads: Sequence[Read]) -> list[Read]:
+    """A crossing is weighed once: a second entry that says otherwise is held, shown to people and not counted."""
+    named = {r.body.passage for r in reads if isinstance(r.body, VehicleWeighed)}
+    if not named:
+        return list(reads)
+    passage = schema.passage
+    query = select(passage.c.passage).where(
+        passage.c.box == reads[0].entry.box, passage.c.passage.in_(sorted(named)), passage.c.seq.is_not(None)
+    )
+    known = set(connection.execute(query).scalars())
+    checked = []
+    for item in reads:
+        if isinstance(item.body, VehicleWeighed):
+            if item.body.passage in known:
+                checked.append(Read(entry=item.entry, fault="second weighing of this passage"))
+                continue
+            known.add(item.body.passage)
+        checked.append(item)
+    return checked
+
+
+def _passages(connection: Connection, reads: Sequence[Read]) -> None:
+    """Weighings, pictures and clips of a crossing meet in its row, in whatever order they come."""
+    for item in sorted(
+        reads, key=lambda item: passage_of(item.body) or ""
+    ):  # one order of locks for all writers
+        entry, body = item.entry, item.body
+        if isinstance(body, VehicleWeighed):
+            row = weighed_row(entry, body)
+            upsert(
+                connection,
+                schema.passage,
+                [row],
+                update=[name for name in row if name not in ("box", "passage")],
+            )
+        elif isinstance(body, VehiclePictured):
+            row = pictured_row(entry, body)
+            upsert(connection, schema.passage, [row], update=_PICTURED)
+        elif isinstance(body, FileStored) and body.passage is not None:
+            upsert(connection, schema.passage, [passage_row(entry, body.passage)], update=())
+    of_passages = [
+        {
+            "box": item.entry.box,
+            "passage": passage_of(item.body),
+            "journal": item.entry.header.journal,
+            "seq": item.entry.seq,
+            "stream": item.entry.header.stream,
+        }
+        for item in reads
+        if passage_of(item.body) is not None
+    ]
+    upsert(connection, schema.passage_entry, of_passages, update=())
+
+
+def _files(connection: Connection, reads: Sequence[Read]) -> None:
+    rows = [row for item in reads for row in file_rows(item.entry, item.body)]
+    update_ = ("passage", "kind", "media_type", "role", "on_demand")
+    upsert(connection, schema.named_file, rows, update=update_)
+    requested: list[Row] = [
+        {"sha256": r.body.sha256, "box": r.body.box, "requested_ms": r.entry.header.at, "by": r.body.by}
+        for r in reads
+        if isinstance(r.body, FileRequested)
+    ]
+    upsert(connection, schema.requested_file, requested, update=())
+    if reads:
+        box = reads[0].entry.box
+        _refresh_files(
+            connection, box, sorted({row["passage"] for row in rows if row["passage"] is not None})
+        )
+    for row in requested:
+        refresh_file(connection, box=row["box"], sha256=row["sha256"])
+
+
+def _refresh_files(connection: Connection, box: str, passages: Sequence[str]) -> None:
+    if not passages:
+        return
+    named, stored, requested = schema.named_file, schema.stored_file, schema.requested_file
+    same_stored = (stored.c.sha256 == named.c.sha256) & (stored.c.box == named.c.box)
+    same_requested = (requested.c.sha256 == named.c.sha256) & (requested.c.box == named.c.box)
+    query = (
+        select(
+            named.c.passage,
+            named.c.sha256,
+            named.c.kind,
+            named.c.role,
+            named.c.on_demand,
+            stored.c.sha256.is_not(None).label("stored"),
+            requested.c.sha256.is_not(None).label("requested"),
+        )
+        .select_from(named.outerjoin(stored, same_stored).outerjoin(requested, same_requested))
+        .where(named.c.box == box, named.c.passage.in_(passages))
+        .order_by(named.c.journal, named.c.seq, named.c.name)
+    )
+    files: dict[str, list[NamedFile]] = {}
+    for row in connection.execute(query).mappings():
+        values = dict(row)
+        files.setdefault(values.pop("passage"), []).append(NamedFile(**values))
+    rows = [{"in_box": box, "in_passage": passage} | files_state(named) for passage, named in files.items()]
+    statement = update(schema.passage).where(
+        schema.passage.c.box == bindparam("in_box"), schema.passage.c.passage == bindparam("in_passage")
+    )
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _decisions(connection: Connection, reads: Sequence[Read]) -> None:
+    """Acts find their weighing by reference, and a weighing finds the acts that came before it."""
+    acts = [decision_row(r.entry, r.body) for r in reads if isinstance(r.body, PassageDecided)]
+    upsert(connection, schema.decision, acts, update=())
+    about = [(row["weighed_journal"], row["weighed_seq"]) for row in acts]
+    about += [(r.entry.header.journal, r.entry.seq) for r in reads if isinstance(r.body, VehicleWeighed)]
+    for journal in sorted({journal for journal, _seq in about}):
+        _refresh_decisions(connection, journal, [seq for where, seq in about if where == journal])
+
+
+def _refresh_decisions(connection: Connection, journal: str, seqs: Sequence[int]) -> None:
+    decision = schema.decision
+    query = (
+        select(decision.c.weighed_seq, decision.c.act, decision.c.outcome)
+        .where(decision.c.weighed_journal == journal, decision.c.weighed_seq.in_(seqs))
+        .order_by(decision.c.at_ms, decision.c.journal, decision.c.seq)
+    )
+    newest: dict[int, Any] = {row.weighed_seq: row for row in connection.execute(query)}
+    statement = update(schema.passage).where(
+        schema.passage.c.journal == journal, schema.passage.c.seq == bindparam("about")
+    )
+    rows = [{"about": seq, "decided": row.act, "decided_outcome": row.outcome} for seq, row in newest.items()]
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _sources(connection: Connection, reads: Sequence[Read]) -> None:
+    """The last heartbeat in order of custody is how things are: clocks may be wrong, places are not."""
+    last = {
+        r.entry.header.source: health_row(r.entry, r.body) for r in reads if isinstance(r.body, LaneHealth)
+    }
+    rows = [last[source] for source in sorted(last)]
+    if rows:
+        names = [name for name in rows[0] if name not in ("box", "source")]
+        upsert(connection, schema.source_state, rows, update=names)
+
+
+def _changes(reads: Sequence[Read]) -> list[Change]:
+    changes: dict[tuple[str, ...], Change] = {}
+    for item in reads:
+        passage, at_ms = passage_of(item.body), item.entry.received_ms
+        if passage is not None:
+            key = (item.entry.box, passage)
+            changes[("passage", *key)] = Change(kind="passage", key=key, at_ms=at_ms)
+        elif isinstance(item.body, LaneHealth):
+            key = (item.entry.box, item.entry.header.source)
+            changes[("source", *key)] = Change(kind="source", key=key, at_ms=at_ms)
+    return list(changes.values())

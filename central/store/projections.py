@@ -1,0 +1,325 @@
+"""What an entry means to the centre: rows out of values.  Pure; custody never depends on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from central.views import ClipState
+from journal.store import Accepted
+from kernel.errors import ProtocolError
+from kernel.events import (
+    STREAMS,
+    Body,
+    FileRequested,
+    FileStored,
+    LaneHealth,
+    PassageDecided,
+    PlateRead,
+    RecordAccessed,
+    VehiclePictured,
+    VehicleWeighed,
+)
+from kernel.evidence import canonical
+
+Row = dict[str, Any]
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+_OLDEST_MS, _NEWEST_MS = 400 * _DAY_MS, _DAY_MS
+_PASSAGE = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+_JOURNAL = re.compile(r"[0-9a-f]{32}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LONGEST_PLATE = 20
+# What a box says of its file's type is not believed beyond these: it is served to browsers.
+_MEDIA_TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
+PLAIN_BYTES = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """Who stands where: each box and the device path it speaks for; `centre` is the box of the centre itself."""
+
+    centre: str
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """An entry and what it says, or why it cannot be read.  Both are None when its body is not there."""
+
+    entry: Accepted
+    body: Body | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedFile:
+    """One place where an entry names a file, and how far the centre is with it."""
+
+    sha256: str
+    kind: str
+    role: str | None
+    on_demand: bool
+    stored: bool
+    requested: bool
+
+
+def read(entry: Accepted, *, register: Register) -> Read:
+    """Never raises: what a body says wrong is a fault of that entry alone."""
+    stream = STREAMS.get(entry.header.stream)
+    if stream is None:
+        return Read(entry=entry, fault="unknown stream")
+    if entry.body is None:
+        return Read(entry=entry)
+    if not stands_at(entry.header.source, register.sources.get(entry.box)):
+        return Read(entry=entry, fault="source is not of this box")
+    if b"\\u0000" in entry.body:  # PostgreSQL has no text with NUL
+        return Read(entry=entry, fault="invalid body: NUL in a text")
+    try:
+        body = msgspec.convert(canonical.decode(entry.body), type=stream.body)
+        _check_names(body)
+    except (ProtocolError, msgspec.ValidationError) as error:
+        return Read(entry=entry, fault=f"invalid body: {error}"[:400])
+    if isinstance(body, FileRequested) and entry.box != register.centre:
+        return Read(entry=entry, fault="only the centre asks for files")
+    return Read(entry=entry, body=body)
+
+
+def stands_at(source: str, prefix: str | None) -> bool:
+    """Whether the source is the place or below it; a box without a place may speak for none."""
+    return prefix is not None and (source == prefix or source.startswith(f"{prefix}/"))
+
+
+def place(source: str) -> tuple[str, str]:
+    """(station, lane) of a device path such as yiyuan/s01/lane1."""
+    parts = source.split("/")
+    return "/".join(parts[:2]), "/".join(parts[2:])
+
+
+def shown_ms(at_ms: int, received_ms: int) -> int:
+    """When it happened, as far as the lane's clock is credible; else when it was received."""
+    return at_ms if received_ms - _OLDEST_MS <= at_ms <= received_ms + _NEWEST_MS else received_ms
+
+
+def entry_row(entry: Accepted) -> Row:
+    return {
+        "journal": entry.header.journal,
+        "seq": entry.seq,
+        "leaf": entry.leaf,
+        "header": entry.header_bytes,
+        "box": entry.box,
+        "stream": entry.header.stream,
+        "source": entry.header.source,
+        "at_ms": entry.header.at,
+        "received_ms": entry.received_ms,
+        "absent": entry.absent,
+    }
+
+
+def quarantine_row(read: Read) -> Row:
+    entry = read.entry
+    return {
+        "journal": entry.header.journal,
+        "seq": entry.seq,
+        "box": entry.box,
+        "stream": entry.header.stream,
+        "reason": read.fault,
+        "received_ms": entry.received_ms,
+    }
+
+
+def passage_of(body: Body | None) -> str | None:
+    """The passage an entry of its own lane belongs to."""
+    if isinstance(body, VehicleWeighed | VehiclePictured | FileStored):
+        return body.passage
+    return None
+
+
+def passage_row(entry: Accepted, passage: str) -> Row:
+    """A crossing of which so far only this entry is known."""
+    station, lane = place(entry.header.source)
+    return {
+        "box": entry.box,
+        "passage": passage,
+        "source": entry.header.source,
+        "station": station,
+        "lane": lane,
+        "shown_ms": shown_ms(entry.header.at, entry.received_ms),
+        "received_ms": entry.received_ms,
+    }
+
+
+def weighed_row(entry: Accepted, body: VehicleWeighed) -> Row:
+    """The line of a crossing once its weighing is here."""
+    verdict = body.verdict
+    return passage_row(entry, body.passage) | {
+        "journal": entry.header.journal,
+        "seq": entry.seq,
+        "at_ms": entry.header.at,
+        "arrived_ms": body.arrived_ms,
+        "left_ms": body.left_ms,
+        "gross_kg": body.gross_kg,
+        "limit_lowest_kg": verdict.limit_lowest_kg,
+        "limit_highest_kg": verdict.limit_highest_kg,
+        "over_kg": verdict.over_kg,
+        "outcome": verdict.outcome,
+        "suspected": verdict.suspected,
+        "grade": body.weighing_grade,
+        "attended": body.attended,
+        "axle_count": body.facts.axle_count or len(body.axles) or None,
+        "missing": words(body.missing),
+        "quality": words(body.quality),
+    }
+
+
+def pictured_row(entry: Accepted, body: VehiclePictured) -> Row:
+    """What pictures add to a crossing."""
+    return passage_row(entry, body.passage) | {
+        "pictured": True,
+        "tractor": body.tractor,
+        "tractor_colour": _colour(body.plates, body.tractor),
+        "trailer": body.trailer,
+        "trailer_colour": _colour(body.plates, body.trailer),
+    }
+
+
+def decision_row(entry: Accepted, body: PassageDecided) -> Row:
+    return {
+        "journal": entry.header.journal,
+        "seq": entry.seq,
+        "at_ms": entry.header.at,
+        "weighed_journal": body.weighed.journal,
+        "weighed_seq": body.weighed.seq,
+        "weighed_leaf": body.weighed.leaf,
+        "act": body.act,
+        "outcome": body.verdict.outcome if body.verdict else None,
+    }
+
+
+def health_row(entry: Accepted, body: LaneHealth) -> Row:
+    return {
+        "box": entry.box,
+        "source": entry.header.source,
+        "journal": entry.header.journal,
+        "seq": entry.seq,
+        "said_ms": entry.header.at,
+        "heard_ms": entry.received_ms,
+        "waiting": body.waiting,
+        "disk_free_kb": body.disk_free_kb,
+        "software": body.software,
+        "devices": msgspec.json.encode(body.devices).decode(),
+    }
+
+
+def access_row(entry: Accepted, body: RecordAccessed) -> Row:
+    return {
+        "journal": entry.header.journal,
+        "seq": entry.seq,
+        "at_ms": entry.header.at,
+        "by": body.by,
+        "what": body.what,
+        "passage": body.passage,
+        "sha256": body.sha256,
+    }
+
+
+def file_rows(entry: Accepted, body: Body | None) -> list[Row]:
+    """The files an entry names; without a readable body they are in custody all the same."""
+    roles = {p.name: p.role for p in body.pictures} if isinstance(body, VehiclePictured) else {}
+    return [
+        {
+            "journal": entry.header.journal,
+            "seq": entry.seq,
+            "name": file.name,
+            "box": entry.box,
+            "sha256": file.sha256,
+            "size": file.size,
+            "passage": passage_of(body),
+            "kind": _kind(body),
+            "media_type": _MEDIA_TYPES.get(file.name.rpartition(".")[2].lower(), PLAIN_BYTES),
+            "role": roles.get(file.name),
+            "on_demand": isinstance(body, FileStored) and body.upload == "on_demand",
+        }
+        for file in entry.header.files
+    ]
+
+
+def rollup_rows(reads: Iterable[Read]) -> list[Row]:
+    """What these weighings add to each hour, ordered by key so that two writers never lock crosswise."""
+    sums: dict[tuple[str, str, int, str], list[int]] = {}
+    for item in reads:
+        if isinstance(item.body, VehicleWeighed):
+            count = sums.setdefault(_rollup_key(item.entry, item.body), [0, 0])
+            count[0] += 1
+            count[1] += item.body.verdict.suspected
+    return [
+        dict(zip(("station", "lane", "hour_ms", "outcome"), key, strict=True))
+        | {"passages": passages, "suspected": suspected}
+        for key, (passages, suspected) in sorted(sums.items())
+    ]
+
+
+def files_state(files: Sequence[NamedFile]) -> Row:
+    """What the files of a crossing come to: how many belong here, how many are, the clip, the picture to show."""
+    due = [file for file in files if not file.on_demand or file.requested or file.stored]
+    fronts = [f for f in files if f.stored and f.role == "front"] or [f for f in files if f.stored and f.role]
+    return {
+        "files_named": len(due),
+        "files_stored": sum(file.stored for file in due),
+        "clip": _clip([file for file in files if file.kind == "clip"]),
+        "picture": fronts[0].sha256 if fronts else None,
+    }
+
+
+def words(values: Sequence[str]) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+def _check_names(body: Body) -> None:
+    """What becomes a key or stands in an index has a form and a length: a database refuses the rest."""
+    passage = passage_of(body)
+    if passage is not None and not _PASSAGE.fullmatch(passage):
+        raise ProtocolError("passage is not a name")
+    if isinstance(body, VehiclePictured):
+        _check_plates(body.tractor, body.trailer)
+    if isinstance(body, PassageDecided) and not (
+        _JOURNAL.fullmatch(body.weighed.journal) and _DIGEST.fullmatch(body.weighed.leaf)
+    ):
+        raise ProtocolError("weighed is not a reference")
+    if isinstance(body, FileRequested | RecordAccessed) and not _DIGEST.fullmatch(body.sha256 or "0" * 64):
+        raise ProtocolError("sha256 is not a digest")
+
+
+def _check_plates(*plates: str | None) -> None:
+    if any(plate is not None and len(plate) > _LONGEST_PLATE for plate in plates):
+        raise ProtocolError("plate is too long")
+
+
+def _clip(clips: Sequence[NamedFile]) -> ClipState:
+    waiting = [clip for clip in clips if not clip.stored]
+    if not waiting:
+        return "stored" if clips else "none"
+    if any(not clip.on_demand for clip in waiting):
+        return "expected"
+    return "requested" if any(clip.requested for clip in waiting) else "on_box"
+
+
+def _kind(body: Body | None) -> str:
+    if isinstance(body, VehiclePictured):
+        return "picture"
+    return body.kind if isinstance(body, FileStored) else "other"
+
+
+def _colour(plates: Sequence[PlateRead], text: str | None) -> str | None:
+    return next((p.colour for p in plates if text is not None and p.text == text), None)
+
+
+def _rollup_key(entry: Accepted, body: VehicleWeighed) -> tuple[str, str, int, str]:
+    station, lane = place(entry.header.source)
+    at_ms = shown_ms(entry.header.at, entry.received_ms)
+    return station, lane, at_ms - at_ms % _HOUR_MS, body.verdict.outcome

@@ -1,0 +1,377 @@
+"""What people and programs ask of the centre, in the fields of central.views and no others.  Blocking, read only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, case, func, or_, select, tuple_
+
+from central.store import schema
+from central.store.custody import custody_view
+from central.store.engines import Database
+from central.store.projections import Register, place
+from central.views import (
+    AccessRow,
+    Custody,
+    DecisionView,
+    DeviceState,
+    EntryView,
+    FileState,
+    FileView,
+    HourRow,
+    Page,
+    PassageDetail,
+    PassageRow,
+    QuarantineRow,
+    SourceState,
+)
+from kernel.errors import ConfigError
+from kernel.events import (
+    STREAMS,
+    Body,
+    DeviceHealth,
+    FileStored,
+    LaneHealth,
+    PassageDecided,
+    VehiclePictured,
+    VehicleWeighed,
+)
+
+MOST_ROWS = 500
+_ROW_FIELDS = tuple(field.name for field in fields(PassageRow))
+_CURSOR = re.compile(r"(-?\d{1,16})~([a-z0-9-]{3,40})~([A-Za-z0-9._:-]{1,80})")
+_SILENT_MS = (STREAMS[LaneHealth.stream].silent_s or 0) * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which passages; None does not narrow.  `plate` matches tractor or trailer from its beginning."""
+
+    station: str | None = None
+    lane: str | None = None
+    outcome: str | None = None
+    plate: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+class Queries:
+    """Reads the projections; every call is one short read transaction."""
+
+    def __init__(self, database: Database, *, register: Register) -> None:
+        self._engine = database.reader
+        self._register = register
+
+    def passages(self, wanted: Filter, *, limit: int = 50, cursor: str | None = None) -> Page:
+        """Newest first.  ConfigError for a cursor that this did not give."""
+        table = schema.passage
+        query = _narrowed(select(table), wanted)
+        place_ = tuple_(table.c.shown_ms, table.c.box, table.c.passage)
+        if cursor is not None:
+            query = query.where(place_ < tuple_(*_cursor(cursor)))
+        newest_first = (table.c.shown_ms.desc(), table.c.box.desc(), table.c.passage.desc())
+        limit = max(1, min(limit, MOST_ROWS))
+        with self._engine.connect() as connection:
+            found = connection.execute(query.order_by(*newest_first).limit(limit + 1)).mappings().all()
+        rows = tuple(_passage_row(row) for row in found[:limit])
+        last = rows[-1] if len(found) > limit else None
+        return Page(rows=rows, cursor=f"{last.shown_ms}~{last.box}~{last.passage}" if last else None)
+
+    def row(self, box: str, passage: str) -> PassageRow | None:
+        """One line, as after a change of it."""
+        table = schema.passage
+        query = select(table).where(table.c.box == box, table.c.passage == passage)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return _passage_row(row) if row else None
+
+    def boxes_of(self, passage: str) -> tuple[str, ...]:
+        """Whose passage it is: more than one only if two boxes chose the same id."""
+        table = schema.passage
+        query = select(table.c.box).where(table.c.passage == passage).order_by(table.c.box)
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(query).scalars())
+
+    def passage(self, box: str, passage: str) -> PassageDetail | None:
+        """Everything about one crossing."""
+        row = self.row(box, passage)
+        if row is None:
+            return None
+        with self._engine.connect() as connection:
+            entries = _entries_of(connection, row)
+            files = _files(connection, schema.named_file.c.passage == passage, schema.named_file.c.box == box)
+            journals = sorted({entry.journal for entry in entries})
+            custody = tuple(custody_view(connection, journal) for journal in journals)
+        return _detail(row, entries, files, tuple(view for view in custody if view is not None))
+
+    def entry(self, journal: str, seq: int) -> EntryView | None:
+        with self._engine.connect() as connection:
+            found = _entries(connection, [(journal, seq)])
+        return found[0] if found else None
+
+    def files(self, sha256: str) -> tuple[FileView, ...]:
+        """Every place where this file is named."""
+        with self._engine.connect() as connection:
+            return _files(connection, schema.named_file.c.sha256 == sha256)
+
+    def hours(
+        self, from_ms: int, to_ms: int, *, station: str | None = None, lane: str | None = None
+    ) -> tuple[HourRow, ...]:
+        """Counts of each lane and hour in [from, to), oldest first."""
+        table = schema.rollup_hour
+        keys = (table.c.station, table.c.lane, table.c.hour_ms)
+        outcomes = ("within", "over_limit", "undetermined", "not_weighed")
+        sums = [
+            func.sum(case((table.c.outcome == name, table.c.passages), else_=0)).label(name)
+            for name in outcomes
+        ]
+        query = (
+            select(
+                *keys,
+                func.sum(table.c.passages).label("passages"),
+                func.sum(table.c.suspected).label("suspected"),
+                *sums,
+            )
+            .where(table.c.hour_ms >= from_ms, table.c.hour_ms < to_ms)
+            .group_by(*keys)
+            .order_by(table.c.hour_ms, table.c.station, table.c.lane)
+        )
+        if station is not None:
+            query = query.where(table.c.station == station)
+        if lane is not None:
+            query = query.where(table.c.lane == lane)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(
+            HourRow(**{name: value if isinstance(value, str) else int(value) for name, value in row.items()})
+            for row in rows
+        )
+
+    def sources(self, now_ms: int) -> tuple[SourceState, ...]:
+        """Every source that the register or a heartbeat names, silent ones included."""
+        with self._engine.connect() as connection:
+            heard = connection.execute(select(schema.source_state)).mappings().all()
+            spoken = _edges(connection)
+        states = [_heard(dict(row), now_ms) for row in heard]
+        known = {state.box for state in states}
+        states += [_unheard(box, self._register.sources.get(box, box)) for box in sorted(spoken - known)]
+        return tuple(sorted(states, key=lambda state: (state.source, state.box)))
+
+    def quarantine(self, limit: int = 100) -> tuple[QuarantineRow, ...]:
+        table = schema.quarantine
+        query = select(table).order_by(table.c.received_ms.desc(), table.c.journal, table.c.seq).limit(limit)
+        with self._engine.connect() as connection:
+            return tuple(QuarantineRow(**row) for row in connection.execute(query).mappings())
+
+    def quarantined(self) -> int:
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(schema.quarantine)).scalar_one()
+
+    def journals(self) -> tuple[Custody, ...]:
+        """Every journal the centre holds."""
+        with self._engine.connect() as connection:
+            ids = (
+                connection.execute(select(schema.head.c.journal).order_by(schema.head.c.box)).scalars().all()
+            )
+            views = [custody_view(connection, journal) for journal in ids]
+        return tuple(view for view in views if view is not None)
+
+    def accesses(self, *, passage: str | None = None, limit: int = 100) -> tuple[AccessRow, ...]:
+        table = schema.access
+        query = select(table).order_by(table.c.at_ms.desc(), table.c.seq.desc()).limit(limit)
+        if passage is not None:
+            query = query.where(table.c.passage == passage)
+        with self._engine.connect() as connection:
+            return tuple(AccessRow(**row) for row in connection.execute(query).mappings())
+
+
+def _narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
+    table = schema.passage.c
+    exact = {"station": wanted.station, "lane": wanted.lane, "outcome": wanted.outcome}
+    for name, value in exact.items():
+        if value is not None:
+            query = query.where(table[name] == value)
+    if wanted.plate:
+        after = wanted.plate + "\U0010ffff"  # a range uses the index in both engines; LIKE does not
+        query = query.where(
+            or_(*(column.between(wanted.plate, after) for column in (table.tractor, table.trailer)))
+        )
+    if wanted.from_ms is not None:
+        query = query.where(table.shown_ms >= wanted.from_ms)
+    if wanted.to_ms is not None:
+        query = query.where(table.shown_ms < wanted.to_ms)
+    return query
+
+
+def _cursor(cursor: str) -> tuple[int, str, str]:
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
+        raise ConfigError.one("cursor", "is not one that a page before this gave")
+    return int(match[1]), match[2], match[3]
+
+
+def _passage_row(row: Mapping[str, Any]) -> PassageRow:
+    values = {name: row[name] for name in _ROW_FIELDS}
+    for name in ("missing", "quality"):
+        values[name] = msgspec.json.decode(values[name], type=tuple[str, ...])
+    return PassageRow(**values)
+
+
+def _entries_of(connection: Connection, row: PassageRow) -> tuple[EntryView, ...]:
+    named = schema.passage_entry
+    query = select(named.c.journal, named.c.seq).where(named.c.box == row.box, named.c.passage == row.passage)
+    places = [(found.journal, found.seq) for found in connection.execute(query)]
+    decision = schema.decision
+    acts = select(decision.c.journal, decision.c.seq).where(
+        decision.c.weighed_journal == row.journal, decision.c.weighed_seq == row.seq
+    )
+    places += [(found.journal, found.seq) for found in connection.execute(acts)]
+    return _entries(connection, places)
+
+
+def _entries(connection: Connection, places: Sequence[tuple[str, int]]) -> tuple[EntryView, ...]:
+    if not places:
+        return ()
+    entry, body, quarantine = schema.entry, schema.body, schema.quarantine
+    same_body = (body.c.journal == entry.c.journal) & (body.c.seq == entry.c.seq)
+    same_fault = (quarantine.c.journal == entry.c.journal) & (quarantine.c.seq == entry.c.seq)
+    query = (
+        select(entry, body.c.salt, body.c.body, quarantine.c.reason)
+        .select_from(entry.outerjoin(body, same_body).outerjoin(quarantine, same_fault))
+        .where(tuple_(entry.c.journal, entry.c.seq).in_(places))
+        .order_by(entry.c.received_ms, entry.c.journal, entry.c.seq)
+    )
+    return tuple(_entry_view(row) for row in connection.execute(query).mappings())
+
+
+def _entry_view(row: Mapping[str, Any]) -> EntryView:
+    return EntryView(
+        journal=row["journal"],
+        seq=row["seq"],
+        box=row["box"],
+        stream=row["stream"],
+        source=row["source"],
+        at_ms=row["at_ms"],
+        received_ms=row["received_ms"],
+        leaf=row["leaf"].hex(),
+        header=row["header"].decode(),
+        salt=row["salt"].hex() if row["salt"] is not None else None,
+        # A quarantined body may be any bytes; it is shown, never trusted.
+        body=row["body"].decode(errors="replace") if row["body"] is not None else None,
+        absent=row["absent"],
+        quarantined=row["reason"],
+    )
+
+
+def _files(connection: Connection, *where: Any) -> tuple[FileView, ...]:
+    named, stored, requested = schema.named_file, schema.stored_file, schema.requested_file
+    same_stored = (stored.c.sha256 == named.c.sha256) & (stored.c.box == named.c.box)
+    same_requested = (requested.c.sha256 == named.c.sha256) & (requested.c.box == named.c.box)
+    query = (
+        select(named, stored.c.stored_ms, requested.c.requested_ms)
+        .select_from(named.outerjoin(stored, same_stored).outerjoin(requested, same_requested))
+        .where(*where)
+        .order_by(named.c.journal, named.c.seq, named.c.name)
+    )
+    return tuple(_file_view(row) for row in connection.execute(query).mappings())
+
+
+def _file_view(row: Mapping[str, Any]) -> FileView:
+    state: FileState = "expected"
+    if row["stored_ms"] is not None:
+        state = "stored"
+    elif row["on_demand"]:
+        state = "on_box" if row["requested_ms"] is None else "requested"
+    shared = ("name", "sha256", "size", "box", "journal", "seq", "passage", "kind", "media_type", "stored_ms")
+    return FileView(state=state, **{name: row[name] for name in shared})
+
+
+def _detail(
+    row: PassageRow, entries: Sequence[EntryView], files: tuple[FileView, ...], custody: tuple[Custody, ...]
+) -> PassageDetail:
+    said = [(entry, _body(entry)) for entry in entries]
+    weighed = [body for entry, body in said if isinstance(body, VehicleWeighed) and entry.seq == row.seq]
+    leaf = next((e.leaf for e in entries if (e.journal, e.seq) == (row.journal, row.seq)), None)
+    return PassageDetail(
+        row=row,
+        weighed=weighed[0] if weighed else None,
+        pictured=tuple(body for _entry, body in said if isinstance(body, VehiclePictured)),
+        clips=tuple(body for _entry, body in said if isinstance(body, FileStored)),
+        decisions=tuple(
+            DecisionView(
+                journal=entry.journal,
+                seq=entry.seq,
+                at_ms=entry.at_ms,
+                matches=body.weighed.leaf == leaf,
+                act=body,
+            )
+            for entry, body in said
+            if isinstance(body, PassageDecided)
+        ),
+        files=files,
+        entries=tuple(entries),
+        custody=custody,
+    )
+
+
+def _body(entry: EntryView) -> Body | None:
+    if entry.body is None or entry.quarantined is not None or entry.stream not in STREAMS:
+        return None
+    return msgspec.json.decode(entry.body, type=STREAMS[entry.stream].body)
+
+
+def _edges(connection: Connection) -> set[str]:
+    query = select(schema.head.c.box).where(schema.head.c.process == "edge").distinct()
+    return set(connection.execute(query).scalars())
+
+
+def _heard(row: Mapping[str, Any], now_ms: int) -> SourceState:
+    station, lane = place(row["source"])
+    devices = msgspec.json.decode(row["devices"], type=tuple[DeviceHealth, ...])
+    return SourceState(
+        box=row["box"],
+        source=row["source"],
+        station=station,
+        lane=lane,
+        state="silent" if now_ms - row["heard_ms"] > _SILENT_MS else "up",
+        heard_ms=row["heard_ms"],
+        said_ms=row["said_ms"],
+        behind_ms=max(0, row["heard_ms"] - row["said_ms"]),
+        waiting=row["waiting"],
+        disk_free_kb=row["disk_free_kb"],
+        software=row["software"],
+        devices=tuple(
+            DeviceState(
+                name=device.name,
+                kind=device.kind,
+                state=device.state,
+                since_ms=device.since_ms,
+                detail=device.detail,
+                good=device.good,
+                dropped=device.dropped,
+            )
+            for device in devices
+        ),
+    )
+
+
+def _unheard(box: str, source: str) -> SourceState:
+    station, lane = place(source)
+    return SourceState(
+        box=box,
+        source=source,
+        station=station,
+        lane=lane,
+        state="unheard",
+        heard_ms=None,
+        said_ms=None,
+        behind_ms=None,
+        waiting=0,
+        disk_free_kb=None,
+        software="",
+        devices=(),
+    )

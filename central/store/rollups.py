@@ -1,0 +1,107 @@
+"""Counts by station, lane and hour, kept in the transaction of the ingest, and their recount from the entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from central.store import schema
+from central.store.projections import Register, Row, read, rollup_rows
+from journal.store import Accepted
+from kernel.evidence import header
+
+_KEY = ("station", "lane", "hour_ms", "outcome")
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """An hour whose count is not what its entries say."""
+
+    station: str
+    lane: str
+    hour_ms: int
+    outcome: str
+    counted: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount:
+    """`without_body` weighings can be counted no more: their bodies were erased or never sent."""
+
+    entries: int
+    without_body: int
+    differences: tuple[Difference, ...]
+
+
+def add(connection: Connection, rows: Sequence[Row]) -> None:
+    """Add to the counts; rows come sorted by key."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement: Any = insert(schema.rollup_hour)
+    table, fresh = schema.rollup_hour.c, statement.excluded
+    statement = statement.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={"passages": table.passages + fresh.passages, "suspected": table.suspected + fresh.suspected},
+    )
+    connection.execute(statement, list(rows))
+
+
+def recount(connection: Connection, *, register: Register) -> Recount:
+    """Fold over all weighings that are not in quarantine and compare with what is kept."""
+    sums: dict[tuple[Any, ...], int] = {}
+    entries = without_body = 0
+    for accepted in _weighings(connection):
+        entries += 1
+        without_body += accepted.body is None
+        for row in rollup_rows([read(accepted, register=register)]):
+            key = tuple(row[name] for name in _KEY)
+            sums[key] = sums.get(key, 0) + 1
+    kept = {tuple(row[:4]): row[4] for row in connection.execute(_kept())}
+    differences = tuple(
+        Difference(**dict(zip(_KEY, key, strict=True)), counted=kept.get(key, 0), entries=sums.get(key, 0))
+        for key in sorted(sums.keys() | kept.keys())
+        if kept.get(key, 0) != sums.get(key, 0)
+    )
+    return Recount(entries=entries, without_body=without_body, differences=differences)
+
+
+def _kept() -> Any:
+    table = schema.rollup_hour.c
+    return select(table.station, table.lane, table.hour_ms, table.outcome, table.passages)
+
+
+def _weighings(connection: Connection) -> Iterator[Accepted]:
+    entry, body, quarantine = schema.entry, schema.body, schema.quarantine
+    same_body = (body.c.journal == entry.c.journal) & (body.c.seq == entry.c.seq)
+    same_fault = (quarantine.c.journal == entry.c.journal) & (quarantine.c.seq == entry.c.seq)
+    query = (
+        select(entry, body.c.salt, body.c.body)
+        .select_from(entry.outerjoin(body, same_body).outerjoin(quarantine, same_fault))
+        .where(entry.c.stream == "vehicle.weighed", quarantine.c.reason.is_(None))
+        .order_by(entry.c.journal, entry.c.seq)
+        .execution_options(yield_per=_CHUNK)
+    )
+    for row in connection.execute(query).mappings():
+        yield as_accepted(dict(row))
+
+
+def as_accepted(row: Mapping[str, Any]) -> Accepted:
+    """A stored entry as it was when it was accepted."""
+    return Accepted(
+        box=row["box"],
+        seq=row["seq"],
+        leaf=row["leaf"],
+        header_bytes=row["header"],
+        header=header.decode(row["header"]),
+        salt=row["salt"],
+        body=row["body"],
+        absent=row["absent"],
+        received_ms=row["received_ms"],
+    )
