@@ -1,0 +1,95 @@
+"""One crossing as a line of the wall or of the list: texts only, ready for the screen, in one language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from central.pages import wording
+from central.views import PassageRow
+from web import times
+from web.i18n import Texts
+from web.i18n import mark as _
+from web.numbers import grouped
+
+StationName = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Every field is shown as it is; `id` and `order` place the line on the wall."""
+
+    id: str
+    order: int
+    link: str | None
+    when: str
+    date: str
+    machine_time: str
+    place: str
+    plate: str
+    plate_colour: str | None
+    plate_state: str
+    trailer: str
+    trailer_colour: str | None
+    axles: str
+    gross: str
+    limits: str
+    over: str
+    tone: str
+    shape: str
+    verdict: str
+    decided: str
+    files: str
+    notes: str
+
+
+def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
+    limits = (row.limit_lowest_kg, row.limit_highest_kg)
+    tone = wording.tone(row.outcome, row.suspected)
+    read = row.tractor is not None
+    return Line(
+        id=f"{row.box}/{row.passage}",
+        order=row.shown_ms,
+        link=link(row),
+        when=times.clock(row.shown_ms),
+        date=times.stamp(row.shown_ms)[:10],
+        machine_time=times.machine(row.shown_ms),
+        place=f"{station_name(row.station)} {row.lane}",
+        plate=row.tractor or (texts(_("plate not read")) if row.pictured else "…"),
+        plate_colour=row.tractor_colour if read else None,
+        plate_state="read" if read else "unread",
+        trailer=row.trailer or "",
+        trailer_colour=row.trailer_colour if row.trailer else None,
+        axles=str(row.axle_count) if row.axle_count is not None else "—",
+        gross=grouped(row.gross_kg),
+        limits=wording.limit_range(*limits),
+        over=grouped(row.over_kg) if tone in ("over", "suspected") else "",
+        tone=tone,
+        shape=wording.SHAPES[tone],
+        verdict=wording.verdict(
+            row.outcome, suspected=row.suspected, over_kg=row.over_kg, limits=limits, texts=texts
+        ),
+        decided=texts(wording.ACTS[row.decided]) if row.decided in wording.ACTS else "",
+        files=_files(row, texts),
+        notes=_notes(row, texts),
+    )
+
+
+def link(row: PassageRow) -> str | None:
+    """Where its page is; None until the weighing is here."""
+    return None if row.journal is None else f"/events/{row.journal}/{row.seq}"
+
+
+def _files(row: PassageRow, texts: Texts) -> str:
+    """How many files are here of those named, and the clip when it is on the box or on its way."""
+    if not row.files_named:
+        return ""
+    count = f"{row.files_stored}/{row.files_named}"
+    clip = {"on_box": _("clip at the lane"), "requested": _("clip asked for")}.get(row.clip)
+    return f"{count} {texts(clip)}" if clip else count
+
+
+def _notes(row: PassageRow, texts: Texts) -> str:
+    found = [wording.device_missing(said, texts) for said in row.missing]
+    found += wording.words(wording.QUALITY, row.quality, texts)
+    return texts(_("; ")).join(found)

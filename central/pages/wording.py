@@ -1,0 +1,177 @@
+"""The words for what machines say: one table a kind, each value a key of the catalogues.
+
+A machine word that is in no table is shown as it is: a new kind of fault must not be hidden by an old page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from web.i18n import Texts
+from web.i18n import mark as _
+from web.numbers import grouped
+
+Tone = Literal["over", "suspected", "undetermined", "within", "none"]
+# Never by colour alone: every tone has its shape.
+SHAPES: Mapping[Tone, str] = {"over": "▲", "suspected": "△", "undetermined": "◇", "within": "○", "none": "×"}
+
+DEVICE_STATES = {
+    "up": _("normal"),
+    "starting": _("starting"),
+    "silent": _("silent"),
+    "noisy": _("noisy line"),
+    "down": _("failed"),
+    "frozen": _("picture frozen"),
+    "low": _("nearly full"),
+    "full": _("full"),
+    "off": _("switched off"),
+}
+SOURCE_STATES = {"up": _("normal"), "silent": _("no contact"), "unheard": _("never heard")}
+DEVICE_KINDS = {
+    "scale": _("Scale"),
+    "camera": _("Camera"),
+    "controller": _("Lane controller"),
+    "recorder": _("Recorder"),
+    "plates": _("Plate reading"),
+    "disk": _("Disk"),
+    "uplink": _("Uplink"),
+}
+ALARMS = {
+    "source_silent": _("Lane without contact"),
+    "device": _("Device fault"),
+    "disk": _("Disk of a lane nearly full"),
+    "quarantine": _("Entries that cannot be read"),
+    "witness_behind": _("The witness is behind"),
+    "not_backed_up": _("No backup"),
+    "journal_forked": _("A journal contradicts itself"),
+    "own_disk": _("Disk of the centre nearly full"),
+}
+GRADES = {"pre_check": _("pre-check"), "certified": _("certified weighing"), "reweigh": _("re-weighing")}
+METHODS = {"static_platform": _("static platform"), "moving_axles": _("in motion, axle by axle")}
+ROADS = {
+    "expressway": _("expressway"),
+    "national": _("national road"),
+    "provincial": _("provincial road"),
+    "county": _("county road"),
+    "township": _("township road"),
+    "village": _("village road"),
+}
+JOINT_MODES = {
+    "joint": _("joint enforcement"),
+    "transport": _("transport authority alone"),
+    "off_site": _("off-site"),
+}
+ACTS = {"confirmed": _("facts confirmed"), "released": _("released"), "held": _("held")}
+FACTS = {
+    "axle_count": _("number of axles"),
+    "combination": _("rigid truck or combination"),
+    "drive_axles": _("number of drive axles"),
+    "single_tyre_axles": _("axles with single tyres"),
+    "air_suspension": _("air suspension"),
+    "licence_kg": _("mass on the licence"),
+    "gross_kg": _("gross mass"),
+}
+FACT_SOURCES = {
+    "wire": _("from the scale"),
+    "lane": _("from the lane controller"),
+    "officer": _("from the officer"),
+    "precheck": _("from the pre-check"),
+}
+QUALITY = {
+    "stop_and_go": _("stopped on the scale while being weighed"),
+    "not_settled": _("the weight did not settle"),
+    "spacing_unit_unknown": _("axle spacings not used: their unit is not set"),
+    "loop_missing": _("a loop signal is missing"),
+    "no_weight": _("no weight came for this crossing"),
+    "no_record": _("the scale sent no record"),
+    "over_range": _("beyond the range of the scale"),
+    "cached": _("sent later from the memory of the scale"),
+}
+PLATE_STATUS = {
+    "read": _("read"),
+    "unread": _("not read"),
+    "no_plate": _("no plate"),
+    "foreign": _("foreign plate"),
+}
+ROLES = {"front": _("front"), "rear": _("rear"), "side": _("side"), "plate": _("plate picture")}
+PICTURE_FLAGS = {"too_small": _("smaller than required"), "late": _("late"), "frozen": _("picture frozen")}
+FILE_STATES = {
+    "stored": _("here"),
+    "expected": _("on its way"),
+    "on_box": _("kept at the lane"),
+    "requested": _("asked for"),
+}
+FILE_KINDS = {"picture": _("Picture"), "clip": _("Clip"), "other": _("Other file")}
+CLOCK_STATES = {"ok": _("checked"), "holdover": _("running free"), "unset": _("not set")}
+TYRES = {"single": _("single"), "dual": _("dual")}
+COLOURS = {
+    "yellow": _("yellow"),
+    "blue": _("blue"),
+    "green": _("green"),
+    "yellow_green": _("yellow and green"),
+    "white": _("white"),
+    "black": _("black"),
+}
+
+
+def word(table: Mapping[str, str], name: str | None, texts: Texts) -> str:
+    """The words for a machine word; a dash for None."""
+    if name is None:
+        return "—"
+    return texts(table[name]) if name in table else name
+
+
+def words(table: Mapping[str, str], names: Iterable[str], texts: Texts) -> list[str]:
+    return [word(table, name, texts) for name in names]
+
+
+def device_missing(said: str, texts: Texts) -> str:
+    """What a lane says of a device that should have spoken: "camera front: down"."""
+    device, colon, state = said.rpartition(": ")
+    return f"{device}{texts(': ')}{word(DEVICE_STATES, state, texts)}" if colon else said
+
+
+def tone(outcome: str | None, suspected: bool | None) -> Tone:
+    if outcome == "over_limit":
+        return "suspected" if suspected else "over"
+    if outcome == "within":
+        return "within"
+    return "undetermined" if outcome == "undetermined" else "none"
+
+
+def verdict(
+    outcome: str | None,
+    *,
+    suspected: bool | None,
+    over_kg: int | None,
+    limits: tuple[int | None, int | None],
+    texts: Texts,
+) -> str:
+    """The verdict in one line.  Never an amount of money, never more certain than what is known."""
+    match tone(outcome, suspected):
+        case "over":
+            return texts(_("over limit by {over} kg"), over=grouped(over_kg))
+        case "suspected":
+            return texts(_("suspected over limit by {over} kg"), over=grouped(over_kg))
+        case "within":
+            return texts(_("within limit"))
+        case "undetermined":
+            return _undetermined(limits, texts)
+        case _:
+            return texts(_("not weighed")) if outcome == "not_weighed" else texts(_("waiting for the weight"))
+
+
+def _undetermined(limits: tuple[int | None, int | None], texts: Texts) -> str:
+    lowest, highest = limits
+    if lowest is None or highest is None:
+        return texts(_("limit not known: confirm"))
+    if lowest == highest:
+        return texts(_("{limit} kg: confirm"), limit=grouped(lowest))
+    return texts(_("{lowest} or {highest} kg: confirm"), lowest=grouped(lowest), highest=grouped(highest))
+
+
+def limit_range(lowest: int | None, highest: int | None) -> str:
+    if lowest is None or highest is None:
+        return "—"
+    return grouped(lowest) if lowest == highest else f"{grouped(lowest)}–{grouped(highest)}"
