@@ -1,0 +1,127 @@
+"""Everything an operator can set about cameras, recorder and plate reading; imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from kernel.errors import ConfigError
+
+Role = Literal["front", "rear", "side"]
+Faults = list[tuple[str, str]]
+SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")  # it names a folder of the ring
+WHOLE = (0, 0, 1000, 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraSettings:
+    """One camera of the lane.  `region` is where plates appear: x, y, width, height in permille of the picture."""
+
+    name: str
+    url: str  # rtsp://, http:// (MPEG-TS, multipart JPEG, or a still to poll), or the path of a file
+    role: Role
+    plate: bool = True
+    record: bool = True
+    region: tuple[int, ...] | None = None
+    patience_s: float = 5.0  # silence after which the camera counts as down
+    frozen_s: float = 60.0  # the same key frame for so long means a frozen camera; 0 never asks
+    memory_s: float = 12.0  # undecoded packets kept for pictures
+    gop_max_s: float = 2.0  # longer groups of pictures make clips begin too early
+    poll_ms: int = 500  # for a URL that answers with one still
+    retry_s: float = 1.0
+    retry_max_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        faults: Faults = []
+        if not _NAME.fullmatch(self.name):
+            faults.append(("name", f"must be 1 to 32 of a-z 0-9 - _, is {self.name!r}"))
+        if urlsplit(self.url).scheme not in SCHEMES or not self.url:
+            faults.append(("url", f"must begin with rtsp://, http:// or be a file's path, is {self.url!r}"))
+        if self.region is not None and not _inside(self.region):
+            faults.append(("region", "must be x, y, width, height in permille, inside 0..1000"))
+        faults += _positive(self, "patience_s", "memory_s", "gop_max_s", "poll_ms", "retry_s", "retry_max_s")
+        _raise(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderSettings:
+    """The ring: where it lies, how long it reaches back, and how much of the disk it may take."""
+
+    folder: str
+    pre_ms: int = 5_000
+    post_ms: int = 7_000
+    segment_ms: int = 10_000
+    keep_hours: int = 24
+    max_mb: int = 20_000
+    min_free_mb: int = 2_000  # with less free space the oldest unlocked footage goes first
+
+    def __post_init__(self) -> None:
+        _raise(_positive(self, "pre_ms", "post_ms", "segment_ms", "keep_hours", "max_mb"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateSettings:
+    """When a plate counts as read.  Below these the answer is `unread`."""
+
+    min_score_permille: int = 550  # mean character probability, lowered by what the grammar had to bend
+    min_char_permille: int = 250  # the weakest character
+    long_side_px: int = 640  # the region is scaled to this for finding text
+    waiting: int = 6  # requests that may wait; the oldest is given up when there are more
+    patience_s: float = 20.0  # a reading that takes longer is given up and the reader restarted
+
+    def __post_init__(self) -> None:
+        _raise(_positive(self, "min_score_permille", "long_side_px", "waiting", "patience_s"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurstSettings:
+    """Which moments around a trigger become pictures."""
+
+    frames: int = 5
+    before_ms: int = 800
+    after_ms: int = 800
+    patience_s: float = 4.0  # after the last moment, how long to wait for a camera that is late
+
+    def __post_init__(self) -> None:
+        _raise(_positive(self, "frames", "patience_s"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisionSettings:
+    cameras: tuple[CameraSettings, ...] = ()
+    recorder: RecorderSettings | None = None
+    plates: PlateSettings | None = None
+    burst: BurstSettings = field(default_factory=BurstSettings)
+
+    def __post_init__(self) -> None:
+        names = [camera.name for camera in self.cameras]
+        _raise(
+            [
+                ("cameras", f"two are called {name!r}")
+                for name in sorted({n for n in names if names.count(n) > 1})
+            ]
+        )
+
+
+def _inside(region: tuple[int, ...]) -> bool:
+    if len(region) != 4 or any(type(value) is not int for value in region):
+        return False
+    x, y, width, height = region
+    return min(x, y) >= 0 and min(width, height) > 0 and max(x + width, y + height) <= 1000
+
+
+def _positive(settings: object, *names: str) -> Faults:
+    return [(name, "must be above zero") for name in names if not _above_zero(getattr(settings, name))]
+
+
+def _above_zero(value: object) -> bool:
+    # A value of the wrong type has been reported by the reader already.
+    return not isinstance(value, int | float) or value > 0
+
+
+def _raise(faults: Faults) -> None:
+    if faults:
+        raise ConfigError(faults)

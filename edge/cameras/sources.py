@@ -1,0 +1,223 @@
+"""Opens a camera by its URL: RTSP, HTTP (MPEG-TS, multipart JPEG, a still to poll) or a file in real time.
+
+Blocking, for the camera's own thread.  Foreign errors leave as LinkError.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import av
+import httpx
+from av.container import InputContainer
+
+from edge.cameras.multipart import Parts, is_jpeg
+from edge.cameras.settings import CameraSettings
+from edge.cameras.stream import STILLS, Coded, Session, Source
+from kernel.clock import Clock
+from kernel.errors import LinkError
+
+MILLISECONDS = Fraction(1, 1000)
+LIVE = {"rtsp_transport": "tcp", "analyzeduration": "1000000", "probesize": "1000000"}
+LATE_MS = 10_000  # stamps that leave wall time by more than this belong to a camera that was restarted
+
+
+@contextmanager
+def open_source(
+    settings: CameraSettings, *, clock: Clock, stop: threading.Event, name: str
+) -> Iterator[Source]:
+    """`name` becomes the session's name."""
+    scheme = urlsplit(settings.url).scheme
+    try:
+        if scheme in ("", "file"):
+            with _video(_file_path(settings.url), None, {}) as container:
+                yield FileVideo(container, name, clock=clock, wait=stop.wait)
+        elif scheme in ("http", "https") and (kind := _content_type(settings)) in _STILL_TYPES:
+            with httpx.Client(timeout=settings.patience_s) as client:
+                yield _STILL_TYPES[kind](client, settings, name, clock=clock, stop=stop)
+        else:
+            with _video(settings.url, settings.patience_s, LIVE) as container:
+                yield LiveVideo(container, name, clock=clock)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise LinkError(f"{type(error).__name__}: {error}") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise LinkError(str(error) or type(error).__name__) from error
+
+
+class LiveVideo:
+    """A stream that comes when it comes."""
+
+    def __init__(self, container: InputContainer, name: str, *, clock: Clock) -> None:
+        self._container, self._clock = container, clock
+        self.session = _session(container, name)
+
+    def packets(self) -> Iterator[Coded]:
+        video = self._container.streams.video[0]
+        last: int | None = None
+        for packet in self._container.demux(video):
+            if packet.pts is None or packet.dts is None or not packet.size:
+                continue
+            if last is not None and _jumped(self.session, last, packet.dts):
+                raise LinkError("the camera's time jumped")
+            last = packet.dts
+            yield _coded(packet, self._clock.now_ms())
+        raise LinkError("the camera ended the stream")
+
+
+class FileVideo:
+    """A file as if it were live; ends with the file."""
+
+    def __init__(
+        self, container: InputContainer, name: str, *, clock: Clock, wait: Callable[[float], bool]
+    ) -> None:
+        self._container, self._clock, self._wait = container, clock, wait
+        self.session = _session(container, name)
+
+    def packets(self) -> Iterator[Coded]:
+        video = self._container.streams.video[0]
+        begun, first = self._clock.mono_ms(), None
+        for packet in self._container.demux(video):
+            if packet.pts is None or packet.dts is None or not packet.size:
+                continue
+            first = packet.dts if first is None else first
+            due = begun + self.session.stamp_ms(packet.dts - first)
+            if self._wait(max(0, due - self._clock.mono_ms()) / 1000):
+                return
+            yield _coded(packet, self._clock.now_ms())
+        if first is None:
+            raise LinkError("the file holds no video packet")
+
+
+class PushedStills:
+    """multipart/x-mixed-replace: every part is a picture."""
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        settings: CameraSettings,
+        name: str,
+        *,
+        clock: Clock,
+        stop: threading.Event,
+    ) -> None:
+        self._client, self._url, self._clock, self._stop = client, settings.url, clock, stop
+        self.session = _stills(name)
+        self.dropped = 0
+
+    def packets(self) -> Iterator[Coded]:
+        with self._client.stream("GET", self._url) as answer:
+            parts = Parts(_boundary(answer.headers.get("content-type", "")))
+            for data in answer.iter_raw():
+                for item in parts.feed(data):
+                    if isinstance(item, bytes):
+                        yield _still(item, self._clock.now_ms())
+                self.dropped = parts.dropped
+                if self._stop.is_set():
+                    return
+        raise LinkError("the camera ended the stream")
+
+
+class PolledStills:
+    """One still an answer, asked for again and again."""
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        settings: CameraSettings,
+        name: str,
+        *,
+        clock: Clock,
+        stop: threading.Event,
+    ) -> None:
+        self._client, self._settings, self._clock, self._stop = client, settings, clock, stop
+        self.session = _stills(name)
+
+    def packets(self) -> Iterator[Coded]:
+        while True:
+            answer = self._client.get(self._settings.url)
+            if answer.status_code != httpx.codes.OK or not is_jpeg(answer.content):
+                raise LinkError(f"no JPEG: HTTP {answer.status_code}")
+            yield _still(answer.content, self._clock.now_ms())
+            if self._stop.wait(self._settings.poll_ms / 1000):
+                return
+
+
+_STILL_TYPES: dict[str, type[PushedStills | PolledStills]] = {
+    "multipart/x-mixed-replace": PushedStills,
+    "image/jpeg": PolledStills,
+}
+
+
+@contextmanager
+def _video(url: str, patience_s: float | None, options: dict[str, str]) -> Iterator[InputContainer]:
+    with av.open(url, mode="r", timeout=patience_s, options=options) as container:
+        if not container.streams.video:
+            raise LinkError("the stream holds no video")
+        yield container
+
+
+def _content_type(settings: CameraSettings) -> str:
+    with (
+        httpx.Client(timeout=settings.patience_s) as client,
+        client.stream("GET", settings.url) as answer,
+    ):
+        if answer.status_code != httpx.codes.OK:
+            raise LinkError(f"HTTP {answer.status_code}")
+        return str(answer.headers.get("content-type", "")).split(";")[0].strip().lower()
+
+
+def _boundary(content_type: str) -> str:
+    _, found, rest = content_type.partition("boundary=")
+    if not found or not rest.strip(' "'):
+        raise LinkError("multipart without a boundary")
+    return rest.split(";")[0].strip()
+
+
+def _file_path(url: str) -> str:
+    path = unquote(urlsplit(url).path) if url.startswith("file:") else url
+    if not Path(path).is_file():
+        raise LinkError(f"no such file: {path}")
+    return path
+
+
+def _session(container: InputContainer, name: str) -> Session:
+    video = container.streams.video[0]
+    context = video.codec_context
+    return Session(
+        name=name,
+        codec=context.name,
+        head=bytes(context.extradata or b""),
+        width=context.width,
+        height=context.height,
+        time_base=video.time_base or MILLISECONDS,
+        template=video,
+    )
+
+
+def _stills(name: str) -> Session:
+    return Session(name=name, codec=STILLS, head=b"", width=0, height=0, time_base=MILLISECONDS)
+
+
+def _coded(packet: av.Packet[Any], arrived_ms: int) -> Coded:
+    return Coded(
+        data=bytes(packet),
+        pts=packet.pts or 0,
+        dts=packet.dts or 0,
+        key=packet.is_keyframe,
+        duration=packet.duration or 0,
+        arrived_ms=arrived_ms,
+    )
+
+
+def _still(data: bytes, arrived_ms: int) -> Coded:
+    return Coded(data=data, pts=arrived_ms, dts=arrived_ms, key=True, arrived_ms=arrived_ms)
+
+
+def _jumped(session: Session, before: int, after: int) -> bool:
+    return not 0 <= session.stamp_ms(after - before) <= LATE_MS

@@ -1,0 +1,1 @@
+"""Plate reading in a process of its own: several frames, one voted answer, never a guess dressed as text."""

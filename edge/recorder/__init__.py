@@ -1,0 +1,1 @@
+"""The ring on disk: what the cameras sent, unchanged, locked and cut when a passage asks."""

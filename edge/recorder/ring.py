@@ -1,0 +1,350 @@
+"""The ring recorder: cameras write into it, passages lock and cut it, and only unlocked footage is ever removed.
+
+One worker thread owns the index, finishes segments, cuts clips and tidies up; camera threads only write packets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, ParamSpec, TypeVar
+
+from av.error import FFmpegError
+
+from edge.cameras.settings import RecorderSettings
+from edge.cameras.stream import STILLS, Coded, Session
+from edge.recorder.cutting import Clip, cut
+from edge.recorder.index import Index, Lock
+from edge.recorder.segment import PART, Segment, SegmentWriter, finish, recover
+from kernel.clock import Clock
+from kernel.events import DeviceHealth
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+State = Literal["starting", "up", "full", "down"]
+MB = 1024 * 1024
+TRY_AGAIN_MS = 5_000  # after a write failed
+CUT_PATIENCE_MS = 3_000  # how long a clip waits for the last packets of its post-roll
+HOUR_MS = 3_600_000
+
+
+class Ring:
+    """`disk_free` answers with the free bytes of the ring's disk."""
+
+    def __init__(
+        self, settings: RecorderSettings, *, clock: Clock, disk_free: Callable[[Path], int] | None = None
+    ) -> None:
+        self.settings = settings
+        self.folder = Path(settings.folder)
+        self._clock = clock
+        self._disk_free = disk_free or free_bytes
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
+        self._lanes: dict[str, RingLane] = {}
+        self._index: Index | None = None
+        self._state: State = "starting"
+        self._since_ms, self._detail = clock.now_ms(), ""
+
+    async def start(self) -> None:
+        """Open the index and take up what an earlier process left."""
+        await self._ask(self._open)
+
+    async def stop(self) -> None:
+        """After the cameras have stopped."""
+        await self._ask(self._close)
+        await asyncio.to_thread(self._worker.shutdown)
+
+    def lane(self, camera: str) -> RingLane:
+        """The sink that records one camera."""
+        return self._lanes.setdefault(camera, RingLane(camera, self, self._clock))
+
+    def health(self) -> DeviceHealth:
+        state, detail = self._state, self._detail
+        if state == "up" and (broken := next((x.problem for x in self._lanes.values() if x.problem), "")):
+            state, detail = "down", broken
+        return DeviceHealth(
+            name="recorder",
+            kind="recorder",
+            state=state,
+            since_ms=self._since_ms,
+            detail=detail,
+            good=sum(lane.packets for lane in self._lanes.values()),
+            dropped=sum(lane.dropped for lane in self._lanes.values()),
+        )
+
+    @property
+    def paused(self) -> bool:
+        """The disk holds nothing more that may go: the footage stops, everything else goes on."""
+        return self._state == "full"
+
+    async def lock(
+        self, passage: str, *, camera: str, at_ms: int, from_ms: int, to_ms: int, hold: bool = False
+    ) -> Lock:
+        """Durable when it returns.  Comes before anything else that wants the footage."""
+        lock = Lock(passage=passage, camera=camera, at_ms=at_ms, from_ms=from_ms, to_ms=to_ms, hold=hold)
+        await self._ask(self._open_index().lock, lock)
+        return lock
+
+    async def pending(self) -> list[Lock]:
+        """Locks whose clip was never settled, from before a restart too."""
+        return await self._ask(self._open_index().pending)
+
+    async def clip(self, lock: Lock, *, tags: Mapping[str, str]) -> Clip:
+        """Wait for the post-roll, then cut.  LinkError when there is no footage; the lock stays until settled."""
+        await self._until(lock)
+        return await self._ask(self._cut, lock, tags)
+
+    async def settle(self, lock: Lock) -> None:
+        """The clip is kept elsewhere, or there is none: free its footage and remove the cut file."""
+        await self._ask(self._settle, lock)
+
+    async def tidy(self) -> None:
+        """Make room; called now and then."""
+        await self._ask(self._tidy)
+
+    async def segments(self, camera: str, *, from_ms: int, to_ms: int) -> list[Segment]:
+        return await self._ask(self._open_index().segments, camera, from_ms=from_ms, to_ms=to_ms)
+
+    async def locked_by(self, path: Path) -> str | None:
+        return await self._ask(self._open_index().locked_by, path)
+
+    # --- for the lanes, in their cameras' threads ---
+
+    def opened(self, segment: Segment) -> None:
+        self._tell(lambda: self._open_index().put(segment))
+
+    def closed(self, segment: Segment) -> None:
+        self._tell(lambda: self._finish(segment))
+
+    def broken(self, segment: Segment) -> None:
+        self._tell(lambda: self._recover_one(segment.path, segment))
+
+    # --- in the worker ---
+
+    def _open(self) -> None:
+        self._clips.mkdir(parents=True, exist_ok=True)
+        self._index = Index(self.folder / "ring.db")
+        for stray in self._clips.iterdir():
+            stray.unlink()  # locks are still there: it will be cut again
+        self._recover()
+        self._state, self._since_ms = "up", self._clock.now_ms()
+        self._tidy()
+
+    def _close(self) -> None:
+        self._open_index().close()
+
+    def _recover(self) -> None:
+        known = {segment.path: segment for segment in self._open_index().all()}
+        for path in known.keys() - {p for p in known if p.exists()}:
+            self._lost_row(known[path])
+        for path in sorted(self.folder.glob(f"*/*{PART}")):
+            self._recover_one(path, known.get(path) or _unknown(path))
+        strangers = [
+            p.name for p in self.folder.glob("*/*.mp4") if p not in known and p.parent != self._clips
+        ]
+        if strangers:
+            log.warning("files in the ring that its index does not know", extra={"count": len(strangers)})
+
+    def _lost_row(self, segment: Segment) -> None:
+        """Killed between rename and row, or removed by hand."""
+        done = segment.path.with_suffix(".mp4")
+        self._open_index().forget(segment.path)
+        if segment.path.suffix == PART and done.exists():
+            self._recover_one(done.rename(segment.path), segment)
+
+    def _recover_one(self, path: Path, segment: Segment) -> None:
+        try:
+            length_ms, gops = recover(path)
+        except (OSError, FFmpegError):
+            self._open_index().forget(path)
+            path.unlink(missing_ok=True)
+            return
+        log.info("segment recovered", extra={"segment": path.name, "ms": length_ms})
+        self._finish(replace(segment, end_ms=segment.start_ms + length_ms, gops=gops))
+
+    def _finish(self, segment: Segment) -> None:
+        path, size, sha256, gops = finish(segment.path, segment.gops)
+        done = replace(segment, path=path, size=size, sha256=sha256, gops=gops)
+        self._open_index().renamed(segment.path, done)
+        self._tidy()
+
+    def _cut(self, lock: Lock, tags: Mapping[str, str]) -> Clip:
+        segments = self._open_index().segments(lock.camera, from_ms=lock.from_ms, to_ms=lock.to_ms)
+        fresh = [self._fresh(segment) for segment in segments]
+        return cut(
+            fresh,
+            at_ms=lock.at_ms,
+            from_ms=lock.from_ms,
+            to_ms=lock.to_ms,
+            to=self._clip_path(lock),
+            tags=tags,
+        )
+
+    def _fresh(self, segment: Segment) -> Segment:
+        """Of a growing segment the lane knows the wall time better than the row of its first moment."""
+        lane = self._lanes.get(segment.camera)
+        return (lane.growing(segment.path) if lane and segment.end_ms is None else None) or segment
+
+    def _settle(self, lock: Lock) -> None:
+        self._open_index().settle(lock.passage, lock.camera)
+        self._clip_path(lock).unlink(missing_ok=True)
+
+    def _tidy(self) -> None:
+        index, now = self._open_index(), self._clock.now_ms()
+        used, free = index.bytes_used(), self._disk_free(self.folder)
+        for segment in index.unlocked():
+            too_old = segment.start_ms < now - self.settings.keep_hours * HOUR_MS
+            if not too_old and used <= self.settings.max_mb * MB and free >= self._need:
+                break
+            self._remove(segment)
+            used, free = used - segment.size, free + segment.size
+        self._say_full(full=free < self._need)
+
+    @property
+    def _need(self) -> int:
+        return self.settings.min_free_mb * MB
+
+    def _remove(self, segment: Segment) -> None:
+        segment.path.unlink(missing_ok=True)
+        self._open_index().forget(segment.path)
+
+    def _say_full(self, *, full: bool) -> None:
+        state: State = "full" if full else "up"
+        if state == self._state:
+            return
+        self._state, self._since_ms = state, self._clock.now_ms()
+        self._detail = "only locked footage is left" if full else ""
+        log.warning("recorder stopped: disk full" if full else "recorder records again")
+
+    # --- plumbing ---
+
+    @property
+    def _clips(self) -> Path:
+        return self.folder / "clips"
+
+    def _clip_path(self, lock: Lock) -> Path:
+        return self._clips / f"{lock.passage}-{lock.camera}.mp4".replace("/", "_")
+
+    async def _until(self, lock: Lock) -> None:
+        lane = self._lanes.get(lock.camera)
+        await self._clock.sleep(max(0, lock.to_ms - self._clock.now_ms()) / 1000)
+        give_up = self._clock.mono_ms() + CUT_PATIENCE_MS
+        while lane and lane.recording and lane.newest_ms < lock.to_ms and self._clock.mono_ms() < give_up:
+            await self._clock.sleep(0.05)
+
+    def _open_index(self) -> Index:
+        if self._index is None:
+            raise RuntimeError("the ring was not started")
+        return self._index
+
+    async def _ask(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.wrap_future(self._worker.submit(work, *args, **kwargs))
+
+    def _tell(self, work: Callable[[], None]) -> None:
+        self._worker.submit(work).add_done_callback(_say_broken)
+
+
+class RingLane:
+    """Records one camera: the sink its thread writes to."""
+
+    def __init__(self, camera: str, ring: Ring, clock: Clock) -> None:
+        self._camera, self._ring, self._clock = camera, ring, clock
+        self._folder = ring.folder / camera
+        self._writer: SegmentWriter | None = None
+        self._wait_until_ms = 0
+        self.packets = 0
+        self.dropped = 0
+        self.newest_ms = 0
+        self.problem = ""
+
+    @property
+    def recording(self) -> bool:
+        return self._writer is not None
+
+    def growing(self, path: Path) -> Segment | None:
+        """The segment being written, if it is this one.  Asked from the recorder's worker."""
+        writer = self._writer
+        return writer.facts(self._camera) if writer and writer.path == path else None
+
+    def begin(self, session: Session) -> None:
+        self.problem = "stills are not recorded" if session.codec == STILLS else ""
+
+    def packet(self, session: Session, packet: Coded) -> None:
+        if session.codec == STILLS:
+            return
+        try:
+            self._write(session, packet)
+        except (OSError, FFmpegError) as error:
+            self._failed(error)
+
+    def end(self) -> None:
+        try:
+            self._close()
+        except (OSError, FFmpegError) as error:
+            self._failed(error)
+
+    def _write(self, session: Session, packet: Coded) -> None:
+        if packet.key and self._is_due(session.at_ms(packet)):
+            self._close()
+            self._open(session, packet)
+        if self._writer is None:
+            self.dropped += 1
+            return
+        self._writer.write(packet)
+        self.newest_ms = self._writer.end_ms
+        self.packets += 1
+
+    def _is_due(self, at_ms: int) -> bool:
+        if self._writer is None:
+            return True
+        # Half a frame early is on time: the next key frame may be two seconds off.
+        return at_ms - self._writer.start_ms >= self._ring.settings.segment_ms - 20
+
+    def _open(self, session: Session, first: Coded) -> None:
+        if self._ring.paused or self._clock.mono_ms() < self._wait_until_ms:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{session.at_ms(first)}-{session.name}{PART}"
+        self._writer = SegmentWriter(path, session, first)
+        self.problem = ""
+        self._ring.opened(self._writer.facts(self._camera))
+
+    def _close(self) -> None:
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        gops = writer.close()
+        self._ring.closed(replace(writer.facts(self._camera), end_ms=writer.end_ms, gops=gops))
+
+    def _failed(self, error: Exception) -> None:
+        """What was written is kept as far as it is whole; the camera goes on."""
+        if not self.problem:
+            log.warning("recording failed", extra={"camera": self._camera, "reason": str(error)})
+        writer, self._writer, self.problem = self._writer, None, str(error) or type(error).__name__
+        if writer:
+            writer.abandon()
+            self._ring.broken(writer.facts(self._camera))
+        self._wait_until_ms = self._clock.mono_ms() + TRY_AGAIN_MS
+
+
+def free_bytes(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+def _unknown(path: Path) -> Segment:
+    """A part whose row was never written; its name begins with its wall time."""
+    stamp, _, session = path.stem.partition("-")
+    start_ms = int(stamp) if stamp.isdecimal() else 0
+    return Segment(camera=path.parent.name, session=session or path.stem, path=path, start_ms=start_ms)
+
+
+def _say_broken(job: Future[None]) -> None:
+    if not job.cancelled() and (error := job.exception()):
+        log.error("recorder's worker failed", extra={"reason": str(error)})

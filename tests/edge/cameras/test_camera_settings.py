@@ -1,0 +1,42 @@
+import pytest
+
+from edge.cameras.settings import VisionSettings
+from kernel.errors import ConfigError
+from kernel.settings import read
+
+CAMERA = {"name": "front", "url": "rtsp://10.0.0.5/1", "role": "front"}
+
+
+def test_reads_a_whole_table() -> None:
+    table = {
+        "cameras": [{**CAMERA, "region": [0, 300, 1000, 700]}, {**CAMERA, "name": "rear", "role": "rear"}],
+        "recorder": {"folder": "ring"},
+        "plates": {},
+    }
+    settings = read(VisionSettings, table)
+    assert settings.cameras[0].region == (0, 300, 1000, 700)
+    assert settings.recorder is not None
+    assert settings.recorder.pre_ms + settings.recorder.post_ms == 12_000
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"url": "ftp://x"}, "cameras[0].url"),
+        ({"name": "../etc"}, "cameras[0].name"),
+        ({"role": "top"}, "cameras[0].role"),
+        ({"region": [0, 0, 1001, 10]}, "cameras[0].region"),
+        ({"region": [0, 0, 10]}, "cameras[0].region"),
+        ({"patience_s": 0.0}, "cameras[0].patience_s"),
+        ({"colour": "red"}, "cameras[0].colour"),
+    ],
+)
+def test_a_wrong_value_is_named_by_its_path(change: dict[str, object], path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(VisionSettings, {"cameras": [{**CAMERA, **change}]})
+    assert [fault[0] for fault in caught.value.faults] == [path]
+
+
+def test_two_cameras_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match="two are called 'front'"):
+        read(VisionSettings, {"cameras": [CAMERA, CAMERA]})

@@ -1,0 +1,68 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.cameras.multipart import MAX_HEAD, Parts, is_jpeg, jpeg_size
+from kernel.errors import ProtocolError
+
+STILL = b"\xff\xd8\xff\xc0\x00\x11\x08\x02\xd0\x05\x00\x03" + bytes(9) + b"\xff\xd9"
+
+
+def part(body: bytes, *, length: bool = True, mark: str = "frame") -> bytes:
+    said = f"Content-Length: {len(body)}\r\n" if length else ""
+    return f"--{mark}\r\nContent-Type: image/jpeg\r\n{said}\r\n".encode() + body + b"\r\n"
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=4), st.data())
+def test_any_split_gives_the_same_stills(lengths: list[bool], data: st.DataObject) -> None:
+    stream = b"".join(part(STILL, length=length) for length in lengths) + b"--frame--"
+    parts, found, at = Parts("frame"), [], 0
+    while at < len(stream):
+        step = data.draw(st.integers(1, len(stream) - at))
+        found += parts.feed(stream[at : at + step])
+        at += step
+    assert found == [STILL] * len(lengths)
+
+
+@given(st.binary(max_size=200))
+def test_noise_never_raises_nor_eats_the_next_still(noise: bytes) -> None:
+    noise = noise.replace(b"--", b"__")
+    parts = Parts('"--frame"')
+    found = parts.feed(noise + part(STILL) + b"--frame")
+    assert [item for item in found if isinstance(item, bytes)] == [STILL]
+
+
+def test_a_part_that_is_no_jpeg_is_counted_and_the_next_one_taken() -> None:
+    parts = Parts("frame")
+    found = parts.feed(part(b"<html>busy</html>") + part(STILL) + b"--frame")
+    assert isinstance(found[0], ProtocolError)
+    assert found[1:] == [STILL]
+    assert parts.dropped == 1
+
+
+def test_a_head_without_end_is_dropped_instead_of_kept_for_ever() -> None:
+    parts = Parts("frame")
+    found = parts.feed(b"--frame\r\n" + b"x" * (MAX_HEAD + 10))
+    assert [type(item) for item in found] == [ProtocolError]
+    assert parts.feed(part(STILL) + b"--frame") == [STILL]
+
+
+def test_a_length_beyond_reason_is_not_believed() -> None:
+    head = b"--frame\r\nContent-Length: 999999999\r\n\r\n"
+    assert Parts("frame").feed(head + STILL + b"\r\n--frame") == [STILL]
+
+
+def test_size_is_read_from_the_frame_header() -> None:
+    assert jpeg_size(STILL) == (1280, 720)
+    assert jpeg_size(b"\xff\xd8\xff\xe0\x00\x04ab" + STILL[2:]) == (1280, 720)
+
+
+@given(st.binary(max_size=64))
+def test_hostile_bytes_have_no_size_or_some_but_never_raise(data: bytes) -> None:
+    width, height = jpeg_size(data)
+    assert 0 <= width <= 0xFFFF
+    assert 0 <= height <= 0xFFFF
+
+
+def test_a_torn_still_is_no_jpeg() -> None:
+    assert not is_jpeg(STILL[:-1])
+    assert is_jpeg(STILL + b"\0\0")

@@ -1,0 +1,123 @@
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+
+from edge.cameras.memory import Memory
+from edge.cameras.multipart import is_jpeg, jpeg_size
+from edge.cameras.pictures import moments, pick
+from edge.cameras.stream import STILLS, Coded, Session
+from edge.cameras.walltime import WallTime
+from tests.support.videos import bar_at, make_video, replayed
+
+START = 1_000_000
+
+
+@pytest.fixture(scope="module", params=[0, 2], ids=["no b-frames", "b-frames"])
+def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "lane.ts"
+    return make_video(path, seconds=4, b_frames=request.param, container="mpegts")
+
+
+@pytest.fixture
+def memory(video: Path) -> Iterator[Memory]:
+    kept = Memory(keep_ms=12_000)
+    with replayed(video, start_ms=START) as (session, packets):
+        for packet in packets:
+            session.wall.seen(session.stamp_ms(packet.pts), packet.arrived_ms)
+            kept.push(session, packet)
+        yield kept
+
+
+def test_moments_are_spread_over_the_window_with_the_trigger_in_the_middle() -> None:
+    assert moments(1000, before_ms=200, after_ms=200, count=5) == [800, 900, 1000, 1100, 1200]
+    assert moments(1000, before_ms=200, after_ms=200, count=1) == [1000]
+
+
+def test_each_moment_gets_its_own_picture_of_that_time(memory: Memory) -> None:
+    first = memory.around(0, START + 99_000)[0].at_ms
+    wanted = [first + 1500, first + 2000, first + 2500]
+    frames = pick(memory.around(wanted[0], wanted[-1] + 300), wanted)
+    assert [frame.at_ms for frame in frames] == wanted
+    numbers = [bar_at(decoded(frame.jpeg)) for frame in frames]
+    assert numbers == [15, 20, 25]
+
+
+def test_a_picture_says_what_it_is(memory: Memory) -> None:
+    first = memory.around(0, START + 99_000)[0].at_ms
+    (frame,) = pick(memory.around(first, first + 300), [first])
+    assert is_jpeg(frame.jpeg)
+    assert jpeg_size(frame.jpeg) == (frame.width, frame.height) == (160, 96)
+    assert frame.flags == ("from_video", "too_small")
+
+
+def test_a_picture_of_another_moment_is_flagged(memory: Memory) -> None:
+    newest = memory.around(0, START + 99_000)[-1].at_ms
+    (frame,) = pick(memory.around(newest, newest + 9000), [newest + 3000])
+    assert "off_moment" in frame.flags
+
+
+def test_torn_packets_cost_pictures_not_the_burst(memory: Memory) -> None:
+    held = memory.around(0, START + 99_000)
+    torn = [h for n, h in enumerate(held) if n % 7 != 3]
+    assert pick(torn, [held[0].at_ms, held[-1].at_ms])
+
+
+def test_stills_are_kept_as_delivered() -> None:
+    session = Session(
+        name="s", codec=STILLS, head=b"", width=0, height=0, time_base=fraction(), wall=WallTime()
+    )
+    kept, still = Memory(keep_ms=5_000), b"\xff\xd8\xff\xd9"
+    for at in range(1000, 4000, 500):
+        session.wall.seen(at, at)
+        kept.push(session, Coded(data=still, pts=at, dts=at, key=True, arrived_ms=at))
+    frames = pick(kept.around(1900, 2600), [1900, 2100, 2600])
+    assert [(frame.at_ms, frame.jpeg) for frame in frames] == [(2000, still), (2500, still)]
+
+
+def test_memory_forgets_whole_groups_and_never_the_one_that_is_needed(video: Path) -> None:
+    kept = Memory(keep_ms=1_000)
+    with replayed(video, start_ms=START) as (session, packets):
+        for packet in packets:
+            session.wall.seen(session.stamp_ms(packet.pts), packet.arrived_ms)
+            kept.push(session, packet)
+        held = kept.around(0, START + 99_000)
+        assert held[0].packet.key
+        assert 1_000 <= held[-1].at_ms - held[0].at_ms < 2_300
+        assert kept.around(START + 50_000, START + 51_000) == held[-len(kept.around(10**12, 10**12 + 1)) :]
+
+
+async def test_who_waits_for_a_moment_is_told_when_it_comes_or_cannot_come(video: Path) -> None:
+    kept = Memory(keep_ms=12_000)
+    with replayed(video, start_ms=START) as (session, packets):
+        early = asyncio.create_task(kept.reached(START + 1_000, patience_s=3))
+        late = asyncio.create_task(kept.reached(START + 90_000, patience_s=3))
+        await asyncio.sleep(0)
+
+        def feed() -> None:
+            for packet in packets:
+                session.wall.seen(session.stamp_ms(packet.pts), packet.arrived_ms)
+                kept.push(session, packet)
+
+        await asyncio.to_thread(feed)
+        assert await early is True
+        assert not late.done()
+        await asyncio.to_thread(kept.lost)
+        assert await late is False
+
+
+async def test_waiting_has_an_end() -> None:
+    assert await Memory(keep_ms=1_000).reached(5, patience_s=0.01) is False
+
+
+def decoded(jpeg: bytes):  # type: ignore[no-untyped-def]
+    (frame,) = av.CodecContext.create("mjpeg", "r").decode(av.Packet(jpeg))  # type: ignore[attr-defined]
+    return frame.to_ndarray(format="bgr24")
+
+
+def fraction():  # type: ignore[no-untyped-def]
+    from fractions import Fraction
+
+    return Fraction(1, 1000)

@@ -1,0 +1,38 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.cameras.walltime import BUCKET_MS, WINDOW_MS, WallTime
+
+TRUE = 1_700_000_000_000
+
+
+@given(st.lists(st.integers(0, 900), min_size=5, max_size=60))
+def test_lateness_never_moves_wall_time_once_one_packet_was_on_time(late: list[int]) -> None:
+    wall = WallTime()
+    for number, extra in enumerate([*late, 0]):
+        wall.seen(number * 40, TRUE + number * 40 + extra)
+    assert wall.at_ms(0) == TRUE
+
+
+def test_packets_held_back_while_connecting_look_late_only_at_first() -> None:
+    wall = WallTime()
+    for stamp in range(0, 1000, 40):  # a second of packets handed over at once
+        wall.seen(stamp, TRUE + 1080)
+    assert wall.at_ms(0) == TRUE + 1080 - 960
+    wall.seen(1080, TRUE + 1080)
+    assert wall.at_ms(0) == TRUE
+
+
+def test_a_camera_whose_clock_is_fast_is_followed() -> None:
+    wall = WallTime(window_ms=2_000)
+    for second in range(60):  # its clock gains 10 ms a second
+        wall.seen(second * 1010, TRUE + second * 1000)
+    assert abs(wall.at_ms(59 * 1010) - (TRUE + 59_000)) <= 30
+
+
+def test_minima_are_kept_for_the_window_only() -> None:
+    wall = WallTime()
+    wall.seen(0, TRUE)
+    for at in range(BUCKET_MS, WINDOW_MS + 3 * BUCKET_MS, BUCKET_MS):
+        wall.seen(at, TRUE + at + 50)
+    assert wall.at_ms(0) == TRUE + 50
