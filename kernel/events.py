@@ -103,8 +103,10 @@ class VehicleFacts(Part, frozen=True, kw_only=True):
     drive_axles: int | None = None
     # Axles of non-drive groups and of trailers with one tyre a side and no wide tyres; the limit falls by them.
     single_tyre_axles: int | None = None
+    single_tyre_axles_most: int | None = None  # no more than these, while the number itself is not known
     air_suspension: bool | None = None
     licence_kg: int | None = None  # 行驶证核定总质量
+    low_speed: bool | None = None  # 拖拉机、农用车、低速货车: its limit is the mass on the licence
     sources: tuple[tuple[str, str], ...] = ()  # (field, wire | lane | officer | precheck)
 
 
