@@ -1,4 +1,4 @@
-from edge.passages import Complete, Opened, Passed, PassageAssembler
+from edge.passages import Complete, Opened, PassageAssembler, Passed
 
 
 def assembler() -> PassageAssembler[str]:

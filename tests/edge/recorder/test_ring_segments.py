@@ -1,0 +1,287 @@
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.cameras.settings import RecorderSettings
+from edge.cameras.stream import Coded, Session
+from edge.recorder.boxes import whole_size
+from edge.recorder.index import Index, Lock
+from edge.recorder.ring import MB, Ring
+from edge.recorder.segment import Segment, open_segment, written
+from kernel.errors import LinkError
+from tests.support.videos import StillClock, make_video, replayed
+
+START = 1_700_000_000_000
+PLENTY = 10**12
+
+
+@pytest.fixture(scope="module", params=[0, 2], ids=["no b-frames", "b-frames"])
+def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "lane.ts"
+    return make_video(path, seconds=8, b_frames=request.param, container="mpegts")
+
+
+def ring_in(folder: Path, *, free: int = PLENTY, keep_hours: int = 24, max_mb: int = 1_000) -> Ring:
+    settings = RecorderSettings(
+        folder=str(folder / "ring"), segment_ms=3_000, keep_hours=keep_hours, max_mb=max_mb, min_free_mb=10
+    )
+    return Ring(settings, clock=StillClock(START), disk_free=lambda _: free)
+
+
+@contextmanager
+def recording(
+    ring: Ring, video: Path, *, start_ms: int = START, name: str = "front-1"
+) -> Iterator[tuple[Session, list[Coded]]]:
+    """The packets of a video went into the lane `front`, which still records."""
+    with replayed(video, start_ms=start_ms, name=name) as (session, packets):
+        lane = ring.lane("front")
+        lane.begin(session)
+        for packet in packets:
+            session.wall.seen(session.stamp_ms(packet.pts), packet.arrived_ms)
+            lane.packet(session, packet)
+        yield session, packets
+        lane.end()
+
+
+async def test_segments_are_cut_at_key_frames_named_by_time_and_hold_every_packet(
+    tmp_path: Path, video: Path
+) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first_ms, count = session.at_ms(packets[0]), len(packets)
+    rows = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    assert [row.start_ms for row in rows] == [first_ms, first_ms + 3_000, first_ms + 6_000]
+    assert [len(row.gops) for row in rows] == [3, 3, 2]
+    assert all(row.sha256 and row.path.suffix == ".mp4" for row in rows)
+    assert sum(packets_in(row.path) for row in rows) == count
+    await ring.stop()
+
+
+async def test_a_clip_comes_from_the_growing_segment_and_its_bitstream_is_unchanged(
+    tmp_path: Path, video: Path
+) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first = session.at_ms(packets[0])
+        lock = await ring.lock(
+            "p1", camera="front", at_ms=first + 4_000, from_ms=first + 2_500, to_ms=first + 7_500
+        )
+        clip = await ring.clip(lock, tags={"passage": "p1"})
+        assert "open" in clip.sources[-1]
+    rows = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    digests = [gop for row in rows for gop in row.gops]
+    assert clip.requested_start_ms - clip.actual_start_ms == 500  # the key frame before
+    assert list(clip.gop_sha256[:-1]) == digests[2:7]
+    assert clip.flags == ()
+    assert shown(clip.path) == clip.frames
+    await ring.stop()
+
+
+async def test_a_clip_says_what_it_is_and_plays_from_the_front(tmp_path: Path, video: Path) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first = session.at_ms(packets[0])
+        lock = await ring.lock("p1", camera="front", at_ms=first, from_ms=first, to_ms=first + 6_000)
+        clip = await ring.clip(lock, tags={"passage": "p1", "station": "s01", "lane": "1"})
+    data = clip.path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    with av.open(str(clip.path)) as file:
+        tags = dict(file.metadata)
+        distances = {b - a for a, b in pairwise(times(file))}
+    assert tags["station"] == "s01"
+    assert tags["actual_start_ms"] == str(clip.actual_start_ms)
+    assert tags["sources"]
+    assert distances <= {Fraction(1, 10)}
+    await ring.stop()
+
+
+async def test_a_full_disk_stops_the_footage_and_says_so(tmp_path: Path, video: Path) -> None:
+    ring = ring_in(tmp_path, free=0)
+    await ring.start()
+    with recording(ring, video):
+        assert ring.lane("front").packets == 0
+    assert ring.health().state == "full"
+    await ring.stop()
+
+
+@pytest.mark.parametrize(("keep_hours", "max_mb", "later_ms"), [(1, 1_000, 5 * 3_600_000), (24, 1, 0)])
+async def test_only_unlocked_footage_is_removed_oldest_first(
+    tmp_path: Path, video: Path, keep_hours: int, max_mb: int, later_ms: int
+) -> None:
+    clock = StillClock(START)
+    settings = RecorderSettings(folder=str(tmp_path), segment_ms=3_000, keep_hours=keep_hours, max_mb=max_mb)
+    ring = Ring(settings, clock=clock, disk_free=lambda _: PLENTY)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first = session.at_ms(packets[0])
+        lock = await ring.lock("p1", camera="front", at_ms=first, from_ms=first + 3_100, to_ms=first + 3_200)
+    rows = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    clock.now += later_ms
+    if not later_ms:
+        await swollen(ring, rows)
+    await ring.tidy()
+    left = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    assert [row.path for row in left] == [rows[1].path]
+    assert await ring.locked_by(rows[1].path) == "p1"
+    await ring.settle(lock)
+    await ring.tidy()
+    assert await ring.segments("front", from_ms=0, to_ms=START * 2) == []
+    assert not list(tmp_path.glob("front/*"))
+    await ring.stop()
+
+
+async def swollen(ring: Ring, rows: list[Segment]) -> None:
+    """As if each segment were larger than the whole ring may be."""
+    for row in rows:
+        await ring._ask(ring._open_index().put, replace(row, size=2 * MB))
+
+
+async def test_footage_on_hold_stays_after_its_clip_is_settled(tmp_path: Path) -> None:
+    index = Index(tmp_path / "i.db")
+    row = Segment(camera="front", session="s", path=Path("a"), start_ms=0, end_ms=10, sha256="x")
+    index.put(row)
+    index.lock(Lock(passage="p", camera="front", at_ms=5, from_ms=4, to_ms=6, hold=True))
+    index.settle("p", "front")
+    assert index.pending() == []
+    assert index.unlocked() == []
+    index.close()
+
+
+async def test_a_lock_outlives_the_process_and_is_cut_by_the_next(tmp_path: Path, video: Path) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first = session.at_ms(packets[0])
+        await ring.lock("p1", camera="front", at_ms=first, from_ms=first, to_ms=first + 5_000)
+    await ring.stop()
+    again = ring_in(tmp_path)
+    await again.start()
+    (lock,) = await again.pending()
+    clip = await again.clip(lock, tags={})
+    assert clip.frames in (50, 52)  # two that B-frames before them need
+    await again.settle(lock)
+    assert await again.pending() == []
+    assert not clip.path.exists()
+    await again.stop()
+
+
+async def test_what_a_killed_process_left_is_taken_up_to_its_last_whole_fragment(
+    tmp_path: Path, video: Path
+) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with replayed(video, start_ms=START) as (session, packets):
+        lane = ring.lane("front")
+        lane.begin(session)
+        for packet in packets[:25]:
+            session.wall.seen(session.stamp_ms(packet.pts), packet.arrived_ms)
+            lane.packet(session, packet)
+        await ring.stop()  # the segment was never closed
+        (part,) = (tmp_path / "ring" / "front").glob("*.part")
+        with part.open("ab") as file:
+            file.write(b"\0\0\x10\0moof" + b"torn")
+        again = ring_in(tmp_path)
+        await again.start()
+    (row,) = await again.segments("front", from_ms=0, to_ms=START * 2)
+    assert packets_in(row.path) == 24  # all but the one the muxer held
+    assert row.sha256
+    assert len(row.gops) == 3
+    await again.stop()
+
+
+async def test_a_part_the_index_never_heard_of_is_taken_up_and_rubbish_is_removed(
+    tmp_path: Path, video: Path
+) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video):
+        pass
+    (first, *_) = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    await ring.stop()
+    orphan = tmp_path / "ring" / "rear" / f"{START}-x.part"
+    orphan.parent.mkdir()
+    orphan.write_bytes(first.path.read_bytes())
+    (orphan.parent / "1-y.part").write_bytes(b"nothing whole")
+    again = ring_in(tmp_path)
+    await again.start()
+    (row,) = await again.segments("rear", from_ms=0, to_ms=START * 2)
+    assert (row.start_ms, row.gops) == (START, first.gops)
+    assert [p.name for p in orphan.parent.iterdir()] == [f"{START}-x.mp4"]
+    await again.stop()
+
+
+async def test_no_footage_of_that_time_is_said_and_is_no_clip(tmp_path: Path) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    lock = await ring.lock("p1", camera="front", at_ms=START, from_ms=START - 5_000, to_ms=START + 7_000)
+    with pytest.raises(LinkError, match="no footage"):
+        await ring.clip(lock, tags={})
+    await ring.stop()
+
+
+async def test_a_reconnection_inside_a_clip_is_flagged_as_a_gap(tmp_path: Path, video: Path) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video):
+        pass
+    with recording(ring, video, start_ms=START + 12_000, name="front-2") as (session, packets):
+        first = session.at_ms(packets[0])
+        lock = await ring.lock("p1", camera="front", at_ms=first, from_ms=first - 9_000, to_ms=first + 4_000)
+        clip = await ring.clip(lock, tags={})
+    assert clip.flags == ("gap",)
+    assert 12_900 <= clip.duration_ms <= 14_100
+    await ring.stop()
+
+
+async def test_a_clip_that_lacks_its_begin_or_end_says_so(tmp_path: Path, video: Path) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first = session.at_ms(packets[0])
+    lock = await ring.lock("p1", camera="front", at_ms=first, from_ms=first - 5_000, to_ms=first + 20_000)
+    clip = await ring.clip(lock, tags={})
+    assert clip.flags == ("starts_late", "ends_early")
+    await ring.stop()
+
+
+async def test_a_disk_that_refuses_stops_the_footage_and_not_the_camera(tmp_path: Path, video: Path) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    (tmp_path / "ring" / "front").write_bytes(b"a file where the folder should be")
+    with recording(ring, video):
+        assert ring.health().state == "down"
+    assert ring.health().dropped > 0
+    await ring.stop()
+
+
+@given(st.binary(max_size=200))
+def test_hostile_bytes_have_a_whole_size_within_them(data: bytes) -> None:
+    assert 0 <= whole_size(io.BytesIO(data)) <= len(data)
+
+
+def packets_in(path: Path) -> int:
+    with open_segment(path) as container:
+        return len(list(written(container)))
+
+
+def shown(path: Path) -> int:
+    with av.open(str(path)) as file:
+        return sum(1 for _ in file.decode(video=0))
+
+
+def times(file: av.container.InputContainer) -> list[Fraction]:
+    file.seek(0)
+    base = file.streams.video[0].time_base or Fraction(1)
+    return sorted((packet.pts or 0) * base for packet in file.demux(video=0) if packet.size)
