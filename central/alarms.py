@@ -28,7 +28,7 @@ class State:
 
 def alarms(state: State) -> tuple[Alarm, ...]:
     """In a stable order, each with a key of its own, so that an acknowledgement can name it."""
-    return tuple([*_of_sources(state), *_of_journals(state), *_of_centre(state)])
+    return (*_of_sources(state), *_of_journals(state), *_of_centre(state))
 
 
 def _of_sources(state: State) -> Iterator[Alarm]:

@@ -11,6 +11,9 @@ from central.live import Bus
 from central.settings import Settings
 from central.views import Alarm
 from kernel.clock import Clock
+from web.sessions import Sessions
+
+SITE = "centre"  # web.shell.Site.name: part of the cookie's name
 
 if TYPE_CHECKING:
     from central.access import AccessLog
@@ -35,17 +38,18 @@ class RequestsFiles(Protocol):
 class WritesPackages(Protocol):
     """Writes the evidence package of one passage.  Blocking; RefusedError says why there is none."""
 
-    def write(self, passage: str, path: Path, *, box: str | None = None) -> None: ...
+    def write(self, box: str, passage: str, path: Path) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`queries`, `accounts`, `files`, `packages` and `alarms` block: call them from a plain `def` endpoint or a thread."""
+    """`queries`, `accounts`, `files`, `packages` and `alarms` block: call them from a thread."""
 
     settings: Settings
     clock: Clock
     queries: Queries
     accounts: CentreAccounts  # implements web.accounts.Accounts
+    sessions: Sessions  # over these accounts: pages sign in with it, the API takes its cookie
     access: AccessLog
     bus: Bus
     files: PlacesFiles
@@ -53,3 +57,13 @@ class Parts:
     packages: WritesPackages
     alarms: Callable[[], tuple[Alarm, ...]]  # what somebody must act upon now
     healthy: Callable[[], dict[str, object]]  # counters of ingest, broker and witness client
+
+    @property
+    def tls(self) -> bool:
+        """Whether people come by https."""
+        return (self.settings.web.public_url or "").startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie, as web.shell.Shell names it."""
+        return f"{'__Host-' if self.tls else ''}weighpost_{SITE}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, case, func, or_, select, tuple_
+from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select, tuple_
 
 from central.store import schema
 from central.store.custody import custody_view
@@ -146,10 +146,7 @@ class Queries:
             query = query.where(table.c.lane == lane)
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
-        return tuple(
-            HourRow(**{name: value if isinstance(value, str) else int(value) for name, value in row.items()})
-            for row in rows
-        )
+        return tuple(_hour_row(row) for row in rows)
 
     def sources(self, now_ms: int) -> tuple[SourceState, ...]:
         """Every source that the register or a heartbeat names, silent ones included."""
@@ -214,11 +211,19 @@ def _cursor(cursor: str) -> tuple[int, str, str]:
     return int(match[1]), match[2], match[3]
 
 
-def _passage_row(row: Mapping[str, Any]) -> PassageRow:
+def _passage_row(row: RowMapping) -> PassageRow:
     values = {name: row[name] for name in _ROW_FIELDS}
     for name in ("missing", "quality"):
         values[name] = msgspec.json.decode(values[name], type=tuple[str, ...])
     return PassageRow(**values)
+
+
+def _hour_row(row: RowMapping) -> HourRow:
+    # PostgreSQL sums whole numbers to Decimal.
+    values: dict[str, Any] = {
+        name: row[name] if isinstance(row[name], str) else int(row[name]) for name in row
+    }
+    return HourRow(**values)
 
 
 def _entries_of(connection: Connection, row: PassageRow) -> tuple[EntryView, ...]:
@@ -248,7 +253,7 @@ def _entries(connection: Connection, places: Sequence[tuple[str, int]]) -> tuple
     return tuple(_entry_view(row) for row in connection.execute(query).mappings())
 
 
-def _entry_view(row: Mapping[str, Any]) -> EntryView:
+def _entry_view(row: RowMapping) -> EntryView:
     return EntryView(
         journal=row["journal"],
         seq=row["seq"],
@@ -280,7 +285,7 @@ def _files(connection: Connection, *where: Any) -> tuple[FileView, ...]:
     return tuple(_file_view(row) for row in connection.execute(query).mappings())
 
 
-def _file_view(row: Mapping[str, Any]) -> FileView:
+def _file_view(row: RowMapping) -> FileView:
     state: FileState = "expected"
     if row["stored_ms"] is not None:
         state = "stored"
