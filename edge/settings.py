@@ -10,6 +10,7 @@ from edge.cameras.settings import CameraSettings, PlateSettings, RecorderSetting
 from journal.settings import Destination, Identity
 from kernel.errors import ConfigError
 from kernel.events import JointMode, RoadClass, WeighingGrade
+from kernel.law.verdict import Allowance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +63,6 @@ class Controller:
     url: str
     name: str = "controller"
     loop_at_scale: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
-    """What is taken off the measured mass before it is compared 认定扣减."""
-
-    mode: Literal["NONE", "PERCENT", "MPE_CLASS", "KG"] = "NONE"
-    value: str = ""  # permille, class name or kg
-    formula: Literal["simple", "bound"] = "simple"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

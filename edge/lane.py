@@ -1,0 +1,291 @@
+"""One lane's story: what the devices said, joined to crossings, judged, journalled, and only then shown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import msgspec
+
+from edge.passages import Complete, Opened, PassageAssembler, Passed, Step
+from edge.sign import sign_colour, sign_lines
+from edge.weighed import Site, weighed_body
+from edge.weighing.values import Arrived, Settled, VehicleReversed, Weighed, WeighingEvent
+from journal.writer import Appended
+from kernel.clock import Clock
+from kernel.errors import FullError
+from kernel.events import (
+    Body,
+    DeviceHealth,
+    EntryRef,
+    FileStored,
+    Picture,
+    PlateRead,
+    VehiclePictured,
+    VehicleWeighed,
+)
+from kernel.evidence.header import FileRef
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+RETRY_S = 1.0
+PICTURED_AT_ONCE = 8
+
+
+class Appends(Protocol):
+    async def append(
+        self, body: Body, *, source: str, files: tuple[FileRef, ...] = (), key: str | None = None
+    ) -> Appended: ...
+
+
+class Puts(Protocol):
+    async def put(self, named: Iterable[tuple[str, bytes]]) -> tuple[FileRef, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the cameras have of one passage."""
+
+    pictures: tuple[tuple[Picture, bytes], ...] = ()
+    crops: tuple[tuple[str, bytes], ...] = ()
+    plates: tuple[PlateRead, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One clip, cut and ready to be put."""
+
+    name: str
+    data: bytes
+    body: FileStored  # without passage, weighing and priority, which the lane knows
+
+
+class Eyes(Protocol):
+    """Cameras, ring and plate reader as the lane needs them; None of it may ever hold up a weighing."""
+
+    def opened(self, passage: str, at_ms: int) -> None:
+        """A vehicle is there: lock the ring, begin the front burst."""
+        ...
+
+    def passed(self, passage: str, at_ms: int) -> None:
+        """Its rear is in view."""
+        ...
+
+    async def seen(self, passage: str) -> Seen: ...
+
+    async def cuts(self, passage: str) -> tuple[Cut, ...]:
+        """The clips, after their post-roll."""
+        ...
+
+    def done(self, passage: str) -> None:
+        """Its clips are durable: the ring may go."""
+        ...
+
+    def health(self) -> Iterable[DeviceHealth]: ...
+
+
+ShowSign = Callable[[tuple[str, ...], str], None]
+Announce = Callable[[str, object], None]
+Fact = tuple[Literal["loop", "scale"], object, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """Live and never journalled: what tablets see before the entry arrives there."""
+
+    passage: str
+    state: Literal["arrived", "settled", "weighed"]
+    gross_kg: int | None
+    at_ms: int
+
+
+class Lane:
+    """Facts go in from any task of the loop, in the order in which they happened; entries come out."""
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        prefix: str,
+        journal: Appends,
+        files: Puts,
+        eyes: Eyes | None,
+        clock: Clock,
+        show: ShowSign,
+        announce: Announce,
+        missing: Callable[[], tuple[str, ...]],
+        confirm: Callable[[str], None] = lambda _key: None,
+    ) -> None:
+        self._site = site
+        self._journal = journal
+        self._files = files
+        self._eyes = eyes
+        self._clock = clock
+        self._show = show
+        self._announce = announce
+        self._missing = missing
+        self._confirm = confirm
+        self._source = site.lane.source
+        self._assembler: PassageAssembler[Weighed] = PassageAssembler(
+            prefix=prefix, patience_ms=site.lane.result_patience_ms
+        )
+        self._facts: asyncio.Queue[Fact] = asyncio.Queue()  # unbounded: what was measured is never dropped
+        self._pictures = asyncio.Semaphore(PICTURED_AT_ONCE)
+
+    def loop(self, *, occupied: bool, mono_ms: int) -> None:
+        """The loop at the scale changed."""
+        self._facts.put_nowait(("loop", occupied, mono_ms))
+
+    def scale(self, event: WeighingEvent) -> None:
+        """The weighing said something."""
+        self._facts.put_nowait(("scale", event, event.mono_ms))
+
+    async def run(self) -> None:
+        """For ever; cancelled with the process, and a bug in a picture ends it as any other bug."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tick(), name="lane tick")
+            while True:
+                kind, fact, mono_ms = await self._facts.get()
+                for step in self._steps(kind, fact, mono_ms):
+                    await self._take(step, tasks)
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep(TICK_S)
+            self._facts.put_nowait(("loop", None, self._clock.mono_ms()))
+
+    def _steps(self, kind: str, fact: object, mono_ms: int) -> list[Step[Weighed]]:
+        if kind == "loop":
+            if fact is None:
+                return self._assembler.tick(mono_ms)
+            return self._assembler.loop(occupied=bool(fact), mono_ms=mono_ms)
+        match fact:
+            case Arrived():
+                return self._assembler.presence(mono_ms)
+            case Weighed():
+                return self._assembler.result(fact, mono_ms=mono_ms)
+            case Settled() as settled:
+                self._glimpse("settled", settled.gross_kg, settled.at_ms)
+            case VehicleReversed():
+                log.info("vehicle rolled back", extra={"lane": self._source})
+        return []
+
+    async def _take(self, step: Step[Weighed], tasks: asyncio.TaskGroup) -> None:
+        match step:
+            case Opened():
+                if self._eyes:
+                    self._eyes.opened(step.passage, self._utc(step.mono_ms))
+                self._glimpse("arrived", None, self._utc(step.mono_ms))
+            case Passed():
+                if self._eyes:
+                    self._eyes.passed(step.passage, self._utc(step.mono_ms))
+            case Complete():
+                await self._weighed(step, tasks)
+
+    async def _weighed(self, done: Complete[Weighed], tasks: asyncio.TaskGroup) -> None:
+        body = weighed_body(
+            done,
+            self._site,
+            now_ms=self._clock.now_ms(),
+            now_mono_ms=self._clock.mono_ms(),
+            missing=self._missing(),
+        )
+        key = done.result.key if done.result and done.result.key else done.passage
+        appended = await self._append(body, key=f"weighed:{key}")
+        if done.result and done.result.key:
+            self._confirm(done.result.key)
+        self._show(sign_lines(body), sign_colour(body))
+        self._announce(
+            "passage",
+            Glimpse(passage=body.passage, state="weighed", gross_kg=body.gross_kg, at_ms=appended.durable_ms),
+        )
+        if self._eyes:
+            tasks.create_task(self._picture(body, appended, self._eyes), name=f"pictures {body.passage}")
+
+    async def _picture(self, body: VehicleWeighed, weighed: Appended, eyes: Eyes) -> None:
+        async with self._pictures:
+            seen = await eyes.seen(body.passage)
+            await self._pictured(body, weighed, seen)
+            for cut in await eyes.cuts(body.passage):
+                await self._clip(body, weighed.ref, cut)
+            eyes.done(body.passage)
+
+    async def _pictured(self, body: VehicleWeighed, weighed: Appended, seen: Seen) -> None:
+        named = [(picture.name, data) for picture, data in seen.pictures] + list(seen.crops)
+        refs, missing = await self._put(named)
+        pictures = tuple(picture for picture, _ in seen.pictures) if refs else ()
+        await self._append(
+            VehiclePictured(
+                passage=body.passage,
+                weighed=weighed.ref,
+                weighed_durable_ms=weighed.durable_ms,
+                plates=seen.plates,
+                tractor=_text(seen.plates, "front"),
+                trailer=_text(seen.plates, "rear"),
+                pictures=pictures,
+                missing=(*seen.missing, *missing),
+            ),
+            files=refs,
+            key=f"pictured:{body.passage}",
+        )
+
+    async def _clip(self, body: VehicleWeighed, weighed: EntryRef, cut: Cut) -> None:
+        refs, missing = await self._put([(cut.name, cut.data)])
+        if missing:
+            log.error("clip not kept", extra={"passage": body.passage, "reason": missing[0]})
+            return
+        compliant = body.verdict.outcome == "within"
+        await self._append(
+            _belonging(cut.body, body.passage, weighed, on_demand=compliant),
+            files=refs,
+            key=f"clip:{cut.name}",
+        )
+
+    async def _put(self, named: list[tuple[str, bytes]]) -> tuple[tuple[FileRef, ...], tuple[str, ...]]:
+        """Files durable, or the reason why they are not: pictures may be lost to a full disk, entries may not."""
+        if not named:
+            return (), ()
+        try:
+            return await self._files.put(named), ()
+        except FullError as error:
+            log.error("no room for files", extra={"reason": str(error)})  # noqa: TRY400 - the disk is at fault
+            return (), ("pictures: disk full",)
+
+    async def _append(self, body: Body, *, files: tuple[FileRef, ...] = (), key: str) -> Appended:
+        """Durable, however long the disk is full; whoever waits behind it waits too."""
+        said = False
+        while True:
+            try:
+                return await self._journal.append(body, source=self._source, files=files, key=key)
+            except FullError as error:
+                if not said:
+                    log.error("journal has no room", extra={"reason": str(error)})  # noqa: TRY400
+                said = True
+                await self._clock.sleep(RETRY_S)
+
+    def _glimpse(self, state: Literal["arrived", "settled"], gross_kg: int | None, at_ms: int) -> None:
+        passage = self._assembler.current or ""
+        self._announce("passage", Glimpse(passage=passage, state=state, gross_kg=gross_kg, at_ms=at_ms))
+
+    def _utc(self, mono_ms: int) -> int:
+        return self._clock.now_ms() - (self._clock.mono_ms() - mono_ms)
+
+
+def _text(plates: tuple[PlateRead, ...], role: str) -> str | None:
+    return next((plate.text for plate in plates if plate.role == role and plate.text), None)
+
+
+def _belonging(body: FileStored, passage: str, weighed: EntryRef, *, on_demand: bool) -> FileStored:
+    """The clip's entry, with what only the lane knows."""
+    return msgspec.structs.replace(
+        body,
+        passage=passage,
+        weighed=weighed,
+        upload="on_demand" if on_demand else "now",
+        priority=2 if on_demand else 1,
+    )
