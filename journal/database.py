@@ -1,0 +1,263 @@
+"""journal.db: entries that are never changed, their tree and its newest signed checkpoint, in one transaction.
+
+Blocking.  One `JournalFile` writes (and it alone checkpoints the WAL); any number of `Reader`s open read-only, because
+SQLite before 3.51.3 can corrupt a WAL when two connections checkpoint at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from journal.keys import SigningKey
+from kernel.errors import FullError, ProtocolError
+from kernel.evidence import header, tree
+from kernel.evidence.texts import Checkpoint
+from kernel.evidence.tree import BLOCK, Frontier
+
+SCHEMA = """
+CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, header BLOB NOT NULL);
+CREATE TABLE body (seq INTEGER PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE block (i INTEGER PRIMARY KEY, root BLOB NOT NULL);
+CREATE TABLE head (
+  id INTEGER PRIMARY KEY CHECK (id = 0), size INTEGER NOT NULL, frontier BLOB NOT NULL, checkpoint TEXT NOT NULL
+);
+CREATE TABLE idem (key TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry
+  BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
+CREATE TRIGGER entry_is_never_removed BEFORE DELETE ON entry
+  BEGIN SELECT RAISE(ABORT, 'an entry is never removed'); END;
+CREATE TRIGGER body_is_never_changed BEFORE UPDATE ON body
+  BEGIN SELECT RAISE(ABORT, 'a body is never changed'); END;
+CREATE TRIGGER block_is_never_changed BEFORE UPDATE ON block
+  BEGIN SELECT RAISE(ABORT, 'a block is never changed'); END;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    header: bytes
+    leaf: bytes
+    salt: bytes
+    body: bytes
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """One entry as it lies on disk; salt and body are None once erased or evicted."""
+
+    seq: int
+    leaf: bytes
+    header: bytes
+    salt: bytes | None
+    body: bytes | None
+
+
+class DoubtError(ProtocolError):
+    """What is on disk is not what this journal wrote; it must not be continued."""
+
+
+class JournalFile:
+    """The writing end.  `frontier` and `checkpoint` are those of the last commit."""
+
+    def __init__(self, path: Path, *, key: SigningKey, create: bool = False) -> None:
+        self.key = key
+        self.journal = header.journal_id(key.public)
+        self.frontier = Frontier()
+        self.checkpoint = ""
+        with doubting("cannot be opened"):
+            self._db = _connect(path, create=create)
+        if not create:
+            try:
+                self._verify()
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def size(self) -> int:
+        return self.frontier.size
+
+    def close(self) -> None:
+        self._db.close()
+
+    def known(self, key: str) -> int | None:
+        """The entry that was appended under this idempotency key."""
+        row = self._db.execute("SELECT seq FROM idem WHERE key = ?", (key,)).fetchone()
+        return int(row[0]) if row else None
+
+    def entry(self, seq: int) -> StoredEntry:
+        return next(_entries(self._db, seq, 1))
+
+    def root_at(self, size: int) -> bytes:
+        with doubting("cannot be read"):
+            return frontier_at(self._db, size).root()
+
+    def commit(self, entries: Sequence[NewEntry]) -> None:
+        """All of them, the tree and its signed checkpoint are durable; or FullError and nothing is."""
+        frontier, blocks = self.frontier.copy(), []
+        for entry in entries:
+            frontier.append(entry.leaf)
+            if frontier.size % BLOCK == 0:
+                blocks.append((frontier.size // BLOCK - 1, self._block_root(entries, frontier.size)))
+        signed = Checkpoint(journal=self.journal, size=frontier.size, root=frontier.root()).signed(
+            public_key=self.key.public, sign=self.key.sign
+        )
+        checkpoint = signed.format()
+        self._write(entries, blocks, (frontier.size, frontier.to_bytes(), checkpoint))
+        self.frontier, self.checkpoint = frontier, checkpoint
+
+    def _block_root(self, entries: Sequence[NewEntry], end: int) -> bytes:
+        first = self.size
+        stored = leaves(self._db, end - BLOCK, min(end, first))
+        return tree.root(
+            [*stored, *(entry.leaf for entry in entries[max(end - BLOCK - first, 0) : end - first])]
+        )
+
+    def _write(
+        self, entries: Sequence[NewEntry], blocks: list[tuple[int, bytes]], head: tuple[int, bytes, str]
+    ) -> None:
+        numbered = list(enumerate(entries, self.size))
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT INTO entry VALUES (?, ?, ?)", [(n, e.leaf, e.header) for n, e in numbered])
+            db.executemany("INSERT INTO body VALUES (?, ?, ?)", [(n, e.salt, e.body) for n, e in numbered])
+            db.executemany("INSERT INTO block VALUES (?, ?)", blocks)
+            db.executemany("INSERT INTO idem VALUES (?, ?)", [(e.key, n) for n, e in numbered if e.key])
+            db.execute("INSERT OR REPLACE INTO head VALUES (0, ?, ?, ?)", head)
+            db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise FullError("no room for the journal") from error
+            raise
+
+    def _verify(self) -> None:
+        """DoubtError unless tail, blocks, frontier and the newest checkpoint say the same."""
+        with doubting("cannot be read"):
+            head = self._db.execute("SELECT size, frontier, checkpoint FROM head").fetchone()
+            last = self._db.execute("SELECT max(seq) FROM entry").fetchone()[0]
+            if head is None or last != head[0] - 1:
+                raise DoubtError("entries and head differ")
+            rebuilt = frontier_at(self._db, head[0])
+            _verify_tail(self._db, head[0])
+        if rebuilt.to_bytes() != head[1]:
+            raise DoubtError("tree and head differ")
+        try:
+            newest = Checkpoint.open(head[2], journal=self.journal, public_key=self.key.public)
+        except ProtocolError as error:
+            raise DoubtError(f"newest checkpoint: {error}") from error
+        if (newest.size, newest.root) != (rebuilt.size, rebuilt.root()):
+            raise DoubtError("tree and newest checkpoint differ")
+        self.frontier, self.checkpoint = rebuilt, head[2]
+
+
+class Reader:
+    """The reading end: read-only, short transactions, so that it never keeps the WAL from being checkpointed."""
+
+    def __init__(self, path: Path) -> None:
+        # One connection, used by one thread at a time; the caller sees to that.
+        self._db = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        self._db.execute("PRAGMA wal_autocheckpoint = 0")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def size(self) -> int:
+        """Rows there are, whatever the head says."""
+        return int(self._db.execute("SELECT max(seq) FROM entry").fetchone()[0] or -1) + 1
+
+    def entries(self, start: int, count: int) -> list[StoredEntry]:
+        return list(_entries(self._db, start, count))
+
+    def frontier(self, size: int) -> Frontier:
+        return frontier_at(self._db, size)
+
+    def checkpoint(self) -> str:
+        """The newest one signed."""
+        return str(self._db.execute("SELECT checkpoint FROM head").fetchone()[0])
+
+    def proof(self, spans: Iterable[tree.Span]) -> list[bytes]:
+        return [
+            tree.span_root(
+                span,
+                leaves=lambda start, end: leaves(self._db, start, end),
+                blocks=lambda start, end: _blocks(self._db, start, end),
+            )
+            for span in spans
+        ]
+
+
+def frontier_at(db: sqlite3.Connection, size: int) -> Frontier:
+    full = size // BLOCK
+    frontier = Frontier.from_blocks(_blocks(db, 0, full), leaves(db, full * BLOCK, size))
+    if frontier.size != size:
+        raise DoubtError(f"leaves below {size} are missing")
+    return frontier
+
+
+def leaves(db: sqlite3.Connection, start: int, end: int) -> list[bytes]:
+    rows = db.execute("SELECT leaf FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq", (start, end))
+    return [row[0] for row in rows]
+
+
+@contextmanager
+def doubting(problem: str) -> Iterator[None]:
+    """A database that cannot be read is a doubt about the journal, not a bug."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, OverflowError, TypeError) as error:
+        raise DoubtError(f"journal.db {problem}: {error}") from error
+
+
+def _blocks(db: sqlite3.Connection, start: int, end: int) -> list[bytes]:
+    return [
+        row[0] for row in db.execute("SELECT root FROM block WHERE i >= ? AND i < ? ORDER BY i", (start, end))
+    ]
+
+
+def _entries(db: sqlite3.Connection, start: int, count: int) -> Iterator[StoredEntry]:
+    rows = db.execute(
+        "SELECT entry.seq, leaf, header, salt, body FROM entry LEFT JOIN body USING (seq)"
+        " WHERE entry.seq >= ? AND entry.seq < ? ORDER BY entry.seq",
+        (start, start + count),
+    )
+    for seq, leaf, header_bytes, salt, body in rows:
+        yield StoredEntry(seq=seq, leaf=leaf, header=header_bytes, salt=salt, body=body)
+
+
+def _verify_tail(db: sqlite3.Connection, size: int) -> None:
+    """Every entry after the last full block, and that block: its leaf, its place, its body."""
+    start = max(size // BLOCK - 1, 0) * BLOCK
+    for entry in _entries(db, start, size - start):
+        if header.leaf(entry.header) != entry.leaf:
+            raise DoubtError(f"header {entry.seq} is not what was hashed")
+        decoded = header.decode(entry.header)
+        if decoded.seq != entry.seq:
+            raise DoubtError(f"header {entry.seq} says {decoded.seq}")
+        if entry.salt is not None and not header.body_matches(
+            decoded, salt=entry.salt, body=entry.body or b""
+        ):
+            raise DoubtError(f"body {entry.seq} is not what was hashed")
+
+
+def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    mode = "rwc" if create else "rw"
+    # Made by one thread, handed to the writer thread, never used by two at once.
+    db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA secure_delete = ON")
+    db.execute("PRAGMA wal_autocheckpoint = 1000")
+    db.execute("PRAGMA journal_size_limit = 16777216")
+    if create:
+        db.executescript(SCHEMA)
+    return db

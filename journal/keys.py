@@ -1,0 +1,152 @@
+"""Signing keys on disk: readable by their owner only, never half-written; and the certificates that vouch for them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kernel.errors import ConfigError, ProtocolError
+from kernel.evidence.certificates import Certificate, Kind
+from kernel.evidence.notes import Note, decode_base64, encode_base64
+
+KeyKind = Literal["root", "enrolment", "box", "store", "cosigner", "witness", "command", "journal"]
+
+
+class _KeyFile(msgspec.Struct, frozen=True, kw_only=True):
+    kind: KeyKind
+    name: str
+    private: str
+    public: str
+
+
+class SigningKey:
+    """An Ed25519 key with the name and purpose it was made for."""
+
+    __slots__ = ("_private", "kind", "name", "public")
+
+    def __init__(self, *, kind: KeyKind, name: str, private: bytes) -> None:
+        self.kind = kind
+        self.name = name
+        self._private = Ed25519PrivateKey.from_private_bytes(private)
+        self.public = self._private.public_key().public_bytes_raw()
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.kind} {self.name})"
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message)
+
+    @classmethod
+    def generate(cls, *, kind: KeyKind, name: str) -> SigningKey:
+        return cls(kind=kind, name=name, private=os.urandom(32))
+
+    @classmethod
+    def create(cls, path: Path, *, kind: KeyKind, name: str) -> SigningKey:
+        """Make a new key and write it; a file that is there already is never overwritten."""
+        key = cls.generate(kind=kind, name=name)
+        key.save(path)
+        return key
+
+    def save(self, path: Path) -> None:
+        if path.exists():
+            raise ConfigError.one(str(path), "exists already; a key is never overwritten")
+        stored = _KeyFile(
+            kind=self.kind,
+            name=self.name,
+            private=encode_base64(self._private.private_bytes_raw()),
+            public=encode_base64(self.public),
+        )
+        write_durably(path, msgspec.json.format(msgspec.json.encode(stored)) + b"\n", mode=0o600)
+
+    @classmethod
+    def load(cls, path: Path, *, kind: KeyKind | None = None) -> SigningKey:
+        """ConfigError names the file and what is wrong with it."""
+        try:
+            mode = path.stat().st_mode
+            stored = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
+            key = cls(kind=stored.kind, name=stored.name, private=decode_base64(stored.private))
+        except OSError as error:
+            raise ConfigError.one(str(path), f"cannot be read: {error.strerror}") from error
+        except (msgspec.MsgspecError, ProtocolError, ValueError) as error:
+            raise ConfigError.one(str(path), "is not a key file") from error
+        if mode & 0o077:
+            raise ConfigError.one(str(path), "may be read by others; chmod 600")
+        if encode_base64(key.public) != stored.public:
+            raise ConfigError.one(str(path), "public and private key do not belong together")
+        if kind is not None and key.kind != kind:
+            raise ConfigError.one(str(path), f"is a {key.kind} key; a {kind} key is needed")
+        return key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a process is to others: its box key, and the certificates from the box up to, not including, the root."""
+
+    key: SigningKey
+    certs: tuple[str, ...]
+
+    @property
+    def box(self) -> str:
+        return self.key.name
+
+    @classmethod
+    def load(cls, key: Path, *, certificates: tuple[Path, ...]) -> Identity:
+        identity = cls(
+            key=SigningKey.load(key, kind="box"),
+            certs=tuple(read_certificate(path) for path in certificates),
+        )
+        if identity.certs and parse_certificate(identity.certs[0]).public_key != identity.key.public:
+            raise ConfigError.one(str(certificates[0]), f"is not the certificate of {key}")
+        return identity
+
+
+def issue(
+    *, kind: Kind, name: str, public_key: bytes, issuer: SigningKey, not_before_ms: int, not_after_ms: int
+) -> str:
+    """A certificate as the note it is stored and sent as."""
+    certificate = Certificate(
+        kind=kind, name=name, public_key=public_key, not_before_ms=not_before_ms, not_after_ms=not_after_ms
+    )
+    return certificate.signed(issuer=issuer.name, public_key=issuer.public, sign=issuer.sign).format()
+
+
+def parse_certificate(note: str) -> Certificate:
+    """What the certificate says, its signature not checked."""
+    return Certificate.parse(Note.parse(note).text)
+
+
+def read_certificate(path: Path) -> str:
+    try:
+        note = path.read_text(encoding="utf-8")
+        parse_certificate(note)
+    except OSError as error:
+        raise ConfigError.one(str(path), f"cannot be read: {error.strerror}") from error
+    except (ProtocolError, UnicodeDecodeError) as error:
+        raise ConfigError.one(str(path), "is not a certificate") from error
+    return note
+
+
+def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """The file is there whole, after a power cut too, or not at all."""
+    part = path.with_name(path.name + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Names in a folder survive a power cut only after this."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
