@@ -57,7 +57,9 @@ def _fingerprint(signer: Signer) -> str:
     return read_trust(trust_toml(root=signer)).root.fingerprint
 
 
-@pytest.mark.parametrize(("lang", "there", "gone"), [("zh", "结论:未能证实", "Result"), ("en", "Result: NOT PROVEN", "结论")])
+@pytest.mark.parametrize(
+    ("lang", "there", "gone"), [("zh", "结论:未能证实", "Result"), ("en", "Result: NOT PROVEN", "结论")]
+)
 def test_not_proven_is_exit_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: str, there: str, gone: str
 ) -> None:
@@ -104,7 +106,9 @@ def test_wrong_usage_is_exit_2() -> None:
 
 
 def test_every_fault_of_a_trust_file_is_told_with_its_path() -> None:
-    text = 'required_witnesses = 0\nextra = 1\n[root]\nname = "a b"\n[[witness]]\nname = "w"\npublic = "AAAA"\n'
+    text = (
+        'required_witnesses = 0\nextra = 1\n[root]\nname = "a b"\n[[witness]]\nname = "w"\npublic = "AAAA"\n'
+    )
     with pytest.raises(ShapeError) as refused:
         read_trust(text)
     assert {path for path, _ in refused.value.faults} == {
@@ -130,7 +134,9 @@ def test_one_key_cannot_play_two_parts(text: str) -> None:
 
 
 def test_the_lowest_revocation_bound_counts() -> None:
-    text = trust_toml() + "".join(f'[[revoked]]\njournal = "{"a" * 32}"\nsize = {size}\n' for size in (9, 3, 7))
+    text = trust_toml() + "".join(
+        f'[[revoked]]\njournal = "{"a" * 32}"\nsize = {size}\n' for size in (9, 3, 7)
+    )
     assert read_trust(text).revoked == {"a" * 32: 3}
 
 
@@ -148,7 +154,11 @@ def test_the_file_alone_runs_without_our_packages(tmp_path: Path) -> None:
     alone = tmp_path / "verify_package.py"
     alone.write_text(SOURCE, "utf-8")
     done = subprocess.run(
-        [sys.executable, "-I", "-S", str(alone), *arguments], capture_output=True, text=True, encoding="utf-8", check=False
+        [sys.executable, "-I", "-S", str(alone), *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "Result: PROVEN" in done.stdout

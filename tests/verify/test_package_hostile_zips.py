@@ -48,7 +48,18 @@ def test_a_name_that_is_there_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../up.txt", "files/../../up.txt", "a\\b.txt", "C:/x.txt", ".hidden", "files//x", "x\x01y", "a b"]
+    "name",
+    [
+        "/etc/passwd",
+        "../up.txt",
+        "files/../../up.txt",
+        "a\\b.txt",
+        "C:/x.txt",
+        ".hidden",
+        "files//x",
+        "x\x01y",
+        "a b",
+    ],
 )
 def test_a_name_that_leads_elsewhere(tmp_path: Path, name: str) -> None:
     line = only_line(zipped([*rows(), (name, b"x")]), tmp_path)
