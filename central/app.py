@@ -10,6 +10,7 @@ from central.api.answers import PREFIX, describe
 from central.api.files import FilesApi
 from central.api.passages import PassagesApi
 from central.api.state import StateApi
+from central.api.tariff import TariffApi
 from central.parts import Parts
 
 Mount = Callable[[FastAPI, Parts], None]
@@ -25,7 +26,7 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
     )
-    for api in (PassagesApi(parts), FilesApi(parts), StateApi(parts)):
+    for api in (PassagesApi(parts), FilesApi(parts), StateApi(parts), TariffApi(parts)):
         app.include_router(api.router(), prefix=PREFIX)
     for mount in mounts:
         mount(app, parts)

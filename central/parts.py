@@ -11,6 +11,7 @@ from central.live import Bus
 from central.settings import Settings
 from central.views import Alarm
 from kernel.clock import Clock
+from kernel.law.law import Law
 from web.sessions import Sessions
 
 SITE = "centre"  # web.shell.Site.name: part of the cookie's name
@@ -52,6 +53,7 @@ class Parts:
     sessions: Sessions  # over these accounts: pages sign in with it, the API takes its cookie
     access: AccessLog
     bus: Bus
+    law: Law
     files: PlacesFiles
     requests: RequestsFiles
     packages: WritesPackages

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 from central import views
+from kernel.law.tariff import Fine
 
 PREFIX = "/api/v1"
 _REF = "#/components/schemas/{name}"
@@ -24,6 +25,7 @@ _SHOWN: tuple[type, ...] = (
     views.QuarantineRow,
     views.Custody,
     views.AccessRow,
+    Fine,
 )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -26,7 +25,6 @@ from tests.central.made import (
     clip_file,
     decided,
     health,
-    open_database,
     picture_file,
     pictured,
     weighed,
@@ -62,10 +60,8 @@ class Centre:
 
 
 @pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    database = open_database(tmp_path)
-    yield Centre(database)
-    database.close()
+def centre(database: Database) -> Centre:
+    return Centre(database)
 
 
 def rows(centre: Centre, **wanted: object) -> Sequence[str]:

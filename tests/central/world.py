@@ -1,0 +1,134 @@
+"""The centre's web application over a real database, with what is outside of it played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from central.access import AccessLog
+from central.api.callers import new_token
+from central.app import create_app
+from central.live import Bus
+from central.parts import Parts
+from central.settings import Broker, Keys, Root, Settings
+from central.store.accounts import CentreAccounts
+from central.store.engines import Database
+from central.store.queries import Queries
+from central.store.receiving import CentreStore
+from journal.store import Accepted
+from kernel.errors import RefusedError
+from kernel.events import Body
+from kernel.law.shipped import national
+from tests.central.made import NOON_MS, REGISTER
+from web.accounts import Account, Role
+from web.passwords import Cost, Passwords
+from web.sessions import Sessions
+
+PASSWORD = "correct horse"
+
+
+@dataclass
+class StillClock:
+    """A clock that a test moves."""
+
+    at_ms: int = NOON_MS
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+    def mono_ms(self) -> int:
+        return self.at_ms - NOON_MS
+
+    async def sleep(self, seconds: float) -> None:
+        self.at_ms += int(seconds * 1000)
+
+
+@dataclass
+class FolderOfFiles:
+    folder: Path
+
+    def path(self, sha256: str) -> Path | None:
+        path = self.folder / sha256
+        return path if path.exists() else None
+
+
+@dataclass
+class Requested:
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def request(self, sha256: str, *, by: str) -> bool:
+        self.asked.append((sha256, by))
+        return True
+
+
+@dataclass
+class OnePackage:
+    """Packages of one passage only."""
+
+    passage: str
+    zip_: bytes = b"PK"
+
+    def write(self, box: str, passage: str, path: Path) -> None:
+        if passage != self.passage:
+            raise RefusedError("not weighed yet")
+        path.write_bytes(self.zip_)
+
+
+class World:
+    """Parts with a real store; `entries` is what went into the centre's own journal."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.clock = StillClock()
+        self.store = CentreStore(database, store_id="centre-1", register=REGISTER)
+        self.entries: list[Body] = []
+        self.requested = Requested()
+        self.folder = folder
+        accounts = CentreAccounts(database)
+        self.parts = Parts(
+            settings=settings(),
+            clock=self.clock,
+            queries=Queries(database, register=REGISTER),
+            accounts=accounts,
+            sessions=Sessions(accounts, clock=self.clock, passwords=Passwords(Cost(memory_kib=8, passes=1))),
+            access=AccessLog(self._append, clock=self.clock),
+            bus=Bus(),
+            law=national(),
+            files=FolderOfFiles(folder),
+            requests=self.requested,
+            packages=OnePackage("p1"),
+            alarms=lambda: (),
+            healthy=lambda: {"frames": 0},
+        )
+        self.app: FastAPI = create_app(self.parts)
+
+    async def _append(self, body: Body) -> None:
+        self.entries.append(body)
+
+    def take(self, *entries: Accepted) -> None:
+        with self.store.begin() as transaction:
+            transaction.insert(entries[0].header.journal, entries)
+
+    def token(self, name: str = "program", *, role: Role = "viewer") -> dict[str, str]:
+        """The header that a program sends."""
+        secret, token = new_token(name, role=role, now_ms=self.clock.now_ms())
+        self.parts.accounts.save_token(token)
+        return {"Authorization": f"Bearer {secret}"}
+
+    def account(self, name: str = "li", *, role: Role = "operator") -> None:
+        hashed = Passwords(Cost(memory_kib=8, passes=1)).hash(PASSWORD)
+        self.parts.accounts.save_account(Account(name=name, shown="李", role=role, password_hash=hashed))
+
+    def put_file(self, digest: str, data: bytes) -> None:
+        (self.folder / digest).write_bytes(data)
+
+
+def settings() -> Settings:
+    return Settings(
+        box="yiyuan-centre",
+        store_id="centre-1",
+        data="data",
+        keys=Keys(folder="keys", root=Root(name="yiyuan-root", public="AAAA")),
+        broker=Broker(password="secret"),
+    )
