@@ -51,6 +51,7 @@ class Reading:
     mantissa: int
     exponent: int = 0
     unit: Unit = "kg"
+    negative: bool = False  # the sign as sent: a blank display out of range has no other
     net: bool = False
     motion: bool = False
     out_of_range: bool = False
@@ -79,7 +80,7 @@ class Reading:
         return (
             0x20
             | NET * self.net
-            | NEGATIVE * (self.mantissa < 0)
+            | NEGATIVE * (self.negative or self.mantissa < 0)
             | OUT_OF_RANGE * self.out_of_range
             | MOTION * self.motion
             | KILOGRAMS * (self.unit != "lb")
@@ -212,6 +213,7 @@ def _decode(frame: bytes, form: Format, checked: bool, repeated: bool) -> Readin
         mantissa=-digits if swb & NEGATIVE else digits,
         exponent=_exponent(2 - (swa & 7), digits, form, frame),
         unit=("g" if swc & GRAMS else "kg") if swb & KILOGRAMS else "lb",
+        negative=bool(swb & NEGATIVE),
         net=bool(swb & NET),
         motion=bool(swb & MOTION),
         out_of_range=out_of_range,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ readings = st.builds(
     tare=st.integers(0, 999_999),
     checked=st.just(True),
     confirmed=st.just(True),
-)
+).map(lambda reading: replace(reading, negative=reading.mantissa < 0))
 PLAIN = Format(checksum="no", fixed_zero="after")
 CHECKED = Format(checksum="yes", fixed_zero="after")
 

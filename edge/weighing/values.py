@@ -1,0 +1,137 @@
+"""What scales say and what a weighing yields, in the units of the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kernel.errors import ProtocolError
+from kernel.events import Axle, AxleGroup, VehicleFacts
+
+_KG_PER_LB_E8 = 45_359_237
+Unit = Literal["kg", "lb", "g"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightReading:
+    """One displayed value of a static platform.
+
+    `kg` is None when the display shows no usable weight: out of its range, or not zeroed since it was switched on;
+    `over_range` then tells that something heavy is there.
+    `stable` is the device's own motion flag, None when it has none.  `confirmed` is false while a single frame
+    without a checksum is all that says so.
+    """
+
+    kg: int | None
+    stable: bool | None
+    at_ms: int
+    mono_ms: int
+    confirmed: bool = True
+    over_range: bool = False
+    net: bool = False
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleRecord:
+    """One vehicle as a moving-axle weigher recorded it.
+
+    `key` is the same for the same record however often it is sent.  Spacings, axle speeds and acceleration are None
+    when their unit is not known.  `asked` is true for a record that came from the device's memory, on request: when
+    the vehicle passed is then not known.
+    """
+
+    key: str
+    serial: int
+    by: Literal["axle", "group"]
+    axle_count: int
+    weights_kg: tuple[int, ...]
+    type_codes: tuple[int, ...]
+    dual_flags: tuple[int, ...]
+    flags: int
+    speed_dkmh: int
+    axle_speed_raw: tuple[int, ...]
+    at_ms: int
+    mono_ms: int
+    raw: bytes
+    spacings_mm: tuple[int, ...] | None = None
+    axle_speeds_dkmh: tuple[int, ...] | None = None
+    accel_mms2: int | None = None
+    cached: int = 0
+    asked: bool = False
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleReversed:
+    """The device says that the last vehicle rolled back off the weigher."""
+
+    at_ms: int
+    mono_ms: int
+
+
+ScaleEvent = WeightReading | VehicleRecord | VehicleReversed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A vehicle is on the scale."""
+
+    at_ms: int
+    mono_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The display stands still at `gross_kg`; a later one replaces it."""
+
+    gross_kg: int
+    at_ms: int
+    mono_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """The vehicle has left the scale and this is its weighing; `gross_kg` None means no weight may be used.
+
+    `mono_ms` is the moment of leaving.  `quality` are machine words, see docs/scales.md.
+    """
+
+    gross_kg: int | None
+    arrived_ms: int | None
+    left_ms: int
+    mono_ms: int
+    arrived_mono_ms: int | None = None
+    quality: tuple[str, ...] = ()
+    facts: VehicleFacts = field(default_factory=VehicleFacts)
+    axles: tuple[Axle, ...] = ()
+    groups: tuple[AxleGroup, ...] = ()
+    speed_dkmh: int | None = None
+    accel_mms2: int | None = None
+    direction: str | None = None
+    trace: tuple[tuple[int, int], ...] = ()
+    record_hex: str = ""
+    key: str = ""
+
+
+WeighingEvent = Arrived | Settled | Weighed | VehicleReversed
+
+
+def whole_kg(
+    mantissa: int, exponent: int, unit: Unit, *, allow_lb: bool = False
+) -> tuple[int, tuple[str, ...]]:
+    """The displayed value in kg, and machine words for what the conversion did.
+
+    A fraction of a kilogram is cut off, towards the lighter weight.  Pounds raise ProtocolError unless allowed: a
+    scale that enforces the law shows kilograms, so pounds mean a wrong setting.
+    """
+    if unit == "lb" and not allow_lb:
+        raise ProtocolError("the indicator shows pounds: set it to kg, or allow_lb if that is meant")
+    number, divisor = abs(mantissa) * 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
+    if unit == "lb":
+        number, divisor = number * _KG_PER_LB_E8, divisor * 100_000_000
+    elif unit == "g":
+        divisor *= 1000
+    kg, rest = divmod(number, divisor)
+    words = (("converted_from_lb",) if unit == "lb" else ()) + (("fraction_cut",) if rest else ())
+    return (-kg if mantissa < 0 else kg), words
