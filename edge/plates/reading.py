@@ -1,0 +1,210 @@
+"""Everything plate-like in one picture: locate text, straighten, decode over the grammar, judge.
+
+Each line of text is tried as a single row, and, where its shape or its text says so, as part of a two-row plate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from msgspec.structs import replace
+
+from edge.cameras.settings import PlateSettings
+from edge.plates import rectify
+from edge.plates.colours import colour, has_red, stands_out
+from edge.plates.decode import Alphabet, Decoded, Lattice
+from edge.plates.locate import Finder, Image, Line
+from edge.plates.models import FINDER, RECOGNISER, model
+from edge.plates.sessions import Floats, Model
+from edge.plates.wire import Reading
+from kernel.plates import CLASSES, PlateClass, colour_fits, grammar
+
+LEAST_WIDTH = 320  # narrower rows are padded, as the recogniser was trained
+MOST_WIDTH = 640
+MOST_LINES = 6
+LEAST_HEIGHT_PX = 9
+SINGLE_ROW = 2.5  # a line less elongated than this may be two rows in one
+PLATE_LIKE = 0.25  # score from which something is at least worth mentioning
+WRONG_COLOUR = 4.0  # log P
+FOREIGN_CERTAIN = 0.6  # the weakest character of a text that is no Chinese plate
+RED_CLASSES = (PlateClass.WJ, PlateClass.MILITARY)
+_LOWER_ROW = re.compile(r"[^A-Z0-9]?[A-Z0-9]{4}[A-Z0-9挂学警]")
+_FOREIGN = re.compile(r"(?=.*[A-Z])(?=(?:.*[0-9]){2})[A-Z0-9]{5,9}")
+_OVERLAY = re.compile(r"(19|20)\d\d[-/.年]?(0\d|1[0-2])|\d\d:\d\d|CAM|LANE|KM/?H|KG", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A reading and the straight crop it came from."""
+
+    reading: Reading
+    corners: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Try:
+    """One crop through the recogniser."""
+
+    decoded: Decoded | None
+    free: str
+    free_least: float
+    ground: str | None
+    two_rows: bool = False
+
+    @property
+    def score(self) -> float:
+        return self.decoded.score if self.decoded else 0.0
+
+
+class PictureReader:
+    """Holds the models; for one thread of a process of its own."""
+
+    def __init__(self, settings: PlateSettings) -> None:
+        recogniser = Model(model(RECOGNISER))
+        self._settings, self._recogniser = settings, recogniser
+        self._finder = Finder(Model(model(FINDER)), long_side_px=settings.long_side_px)
+        plates = grammar()
+        self._lattice = Lattice(plates)
+        self._alphabet = Alphabet(plates.alphabet, recogniser.characters())
+
+    def read(self, picture: Image, *, region: Sequence[int] = (0, 0, 1000, 1000)) -> list[Found]:
+        """Readings best first; boxes are in the picture's pixels."""
+        x, y, part = _part(picture, region)
+        found = [one for line in self._promising(part) if (one := self._line(part, line))]
+        moved = [_moved(one, x, y) for one in _distinct(found)]
+        return sorted(moved, key=lambda one: (one.reading.kind != "plate", -one.reading.score_permille))
+
+    def _promising(self, part: Image) -> list[Line]:
+        lines = [
+            line for line in self._finder.lines(part) if line.height >= LEAST_HEIGHT_PX and line.aspect < 9
+        ]
+        return sorted(lines, key=lambda line: -_promise(part, line))[:MOST_LINES]
+
+    def _line(self, part: Image, line: Line) -> Found | None:
+        best = max(self._tries(part, line), key=lambda one: one.score)
+        reading = self._judge(part, line, best)
+        return Found(reading=reading, corners=line.corners) if reading else None
+
+    def _tries(self, part: Image, line: Line) -> Iterator[_Try]:
+        ground = colour(rectify.straight(part, line.corners))
+        if line.aspect < SINGLE_ROW:
+            yield self._try(rectify.from_both_rows(part, line), ground, two_rows=True)
+            if line.aspect < SINGLE_ROW * 0.6:
+                return
+        single = self._try(rectify.row(part, line), ground)
+        yield single
+        if single.score < 0.9 and _LOWER_ROW.fullmatch(single.free):
+            yield self._try(rectify.from_lower_row(part, line), ground, two_rows=True)
+
+    def _try(self, crop: Image, ground: str | None, *, two_rows: bool = False) -> _Try:
+        output = self._recogniser.run(_batch(crop))[0]
+        free, least, log_p = self._alphabet.free(output)
+        penalties = _penalties(ground, red=has_red(crop))
+        decoded = self._lattice.decode(self._alphabet.probabilities(output), log_p, penalties)
+        return _Try(decoded=decoded, free=free.upper(), free_least=least, ground=ground, two_rows=two_rows)
+
+    def _judge(self, part: Image, line: Line, best: _Try) -> Reading | None:
+        if _OVERLAY.search(best.free) and best.score < 0.9:
+            return None
+        box = _box(line)
+        if best.decoded and best.score * 1000 >= self._settings.min_score_permille:
+            return self._plate(best.decoded, best.ground, box)
+        if _FOREIGN.fullmatch(best.free) and best.free_least >= FOREIGN_CERTAIN and stands_out(part, line):
+            return Reading(
+                kind="foreign",
+                text=best.free,
+                colour=best.ground,
+                score_permille=round(best.free_least * 1000),
+                box=box,
+            )
+        if best.decoded and best.score >= PLATE_LIKE:
+            return self._plate(best.decoded, best.ground, box)
+        if sum(char.isascii() and char.isalnum() for char in best.free) >= 4 and stands_out(part, line):
+            return Reading(kind="unclear", text="", colour=best.ground, box=box)
+        return None
+
+    def _plate(self, decoded: Decoded, ground: str | None, box: tuple[int, int, int, int]) -> Reading:
+        chars = tuple(round(char * 1000) for char in decoded.chars)
+        score = round(decoded.score * 1000)
+        return Reading(
+            kind="plate",
+            text=decoded.text,
+            plate_class=decoded.plate_class,
+            colour=ground,
+            score_permille=score,
+            chars_permille=chars,
+            sure=score >= self._settings.min_score_permille
+            and min(chars) >= self._settings.min_char_permille,
+            box=box,
+        )
+
+
+def crop_jpeg(picture: Image, found: Found) -> bytes:
+    """A small straight picture of the plate, for people."""
+    wide = rectify.stretched(found.corners, left=0.3, right=0.1, up=0.9, down=0.3)
+    crop = rectify.straight(picture, wide)
+    good, data = cv2.imencode(".jpg", cv2.resize(crop, None, fx=2, fy=2), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return data.tobytes() if good else b""
+
+
+def _part(picture: Image, region: Sequence[int]) -> tuple[int, int, Image]:
+    height, width = picture.shape[:2]
+    x, y, wide, tall = region
+    left, top = width * x // 1000, height * y // 1000
+    return (
+        left,
+        top,
+        picture[top : top + max(1, height * tall // 1000), left : left + max(1, width * wide // 1000)],
+    )
+
+
+def _promise(part: Image, line: Line) -> float:
+    """Large, as elongated as a plate, on a coloured ground: first come those that may be plates."""
+    shape = 1.0 if 1.3 <= line.aspect <= 6.5 else 0.3
+    ground = colour(rectify.straight(part, line.corners))
+    coloured = 2.0 if ground in ("yellow", "blue", "green", "yellow_green") else 1.0
+    return shape * coloured * line.score * float(np.sqrt(line.height * min(line.width, 400)))
+
+
+def _batch(crop: Image) -> Floats:
+    width = min(crop.shape[1], MOST_WIDTH)
+    row = cv2.resize(crop, (width, rectify.ROW_PX)) if width != crop.shape[1] else crop
+    batch = np.zeros((1, 3, rectify.ROW_PX, max(width, LEAST_WIDTH)), np.float32)
+    batch[0, :, :, :width] = (row.astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)
+    return batch
+
+
+def _penalties(ground: str | None, *, red: bool) -> dict[str, float]:
+    """Classes on offer: those with red characters only where there is red, others dearer on the wrong ground."""
+    offered = [name for name in CLASSES if red or name not in RED_CLASSES]
+    return {
+        str(name): 0.0 if ground is None or colour_fits(name, ground) else WRONG_COLOUR
+        for name in offered
+        if name not in RED_CLASSES or ground in (None, "white")
+    }
+
+
+def _box(line: Line) -> tuple[int, int, int, int]:
+    left, top = line.corners.min(axis=0)
+    right, bottom = line.corners.max(axis=0)
+    return max(0, int(left)), max(0, int(top)), int(right - left), int(bottom - top)
+
+
+def _moved(found: Found, x: int, y: int) -> Found:
+    left, top, width, height = found.reading.box
+    reading = replace(found.reading, box=(left + x, top + y, width, height))
+    return Found(reading=reading, corners=found.corners + np.array([x, y], np.float32))
+
+
+def _distinct(found: Sequence[Found]) -> list[Found]:
+    """One of each text: a two-row plate may have been read from both its rows."""
+    best: dict[str, Found] = {}
+    for n, one in enumerate(found):
+        key = one.reading.text or f"unclear {n}"
+        if key not in best or one.reading.score_permille > best[key].reading.score_permille:
+            best[key] = one
+    return list(best.values())
