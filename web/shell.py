@@ -76,6 +76,13 @@ class Site:
         return self.title_zh if language == "zh" else self.title_en or self.title_zh
 
 
+class Blank:
+    """An item of which every field is an empty text: what a row's template is rendered with for `bind.js`."""
+
+    def __getattr__(self, _name: str) -> str:
+        return ""
+
+
 class SignedOut(Exception):  # noqa: N818  (a state of the visitor, answered with a redirection)
     """The page needs somebody; the handler sends the browser to the login."""
 
@@ -315,7 +322,7 @@ class Shell:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        environment.globals.update(static=self.static, build=self.build)
+        environment.globals.update(static=self.static, build=self.build, blank=Blank())
         environment.filters.update(
             grouped=numbers.grouped,
             size=numbers.size,

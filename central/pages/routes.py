@@ -1,0 +1,250 @@
+"""The addresses of the monitoring room: each reads, notes who looked, and renders."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+from fastapi import Depends, FastAPI, Form, Request
+from fastapi import Path as InPath
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from central.pages.county import County, trunk
+from central.pages.event import event_view
+from central.pages.feed import Feed
+from central.pages.lines import line
+from central.pages.naming import Names
+from central.pages.wall import HOURS, SLOT, chips
+from central.parts import SITE, Parts
+from central.store.queries import Filter
+from central.views import EntryView, PassageDetail
+from kernel.errors import ConfigError
+from kernel.events import EntryRef
+from web import times
+from web.i18n import mark as _
+from web.lifespan import run_with
+from web.live import Hub
+from web.sessions import Visitor
+from web.shell import HERE as WEB
+from web.shell import Link, Shell, Site, build_id
+
+HERE = Path(__file__).parent
+PER_PAGE = 50
+JournalId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$")]
+Seq = Annotated[int, InPath(ge=0, lt=2**53)]
+Digest = Annotated[str, Form(pattern="^[0-9a-f]{64}$")]
+OUTCOMES = {
+    "over_limit": _("over limit or suspected"),
+    "undetermined": _("to be confirmed"),
+    "within": _("within limit"),
+    "not_weighed": _("not weighed"),
+}
+LINKS = (
+    Link(path="/wall", key=_("Wall")),
+    Link(path="/events", key=_("Crossings")),
+    Link(path="/sources", key=_("Devices")),
+    Link(path="/quarantine", key=_("Quarantine")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """The filter form as it was filled in; what cannot be read narrows nothing and is shown again."""
+
+    station: str = ""
+    lane: str = ""
+    outcome: str = ""
+    plate: str = ""
+    since: str = ""
+    until: str = ""
+
+    def filter(self) -> Filter:
+        since_ms, until_ms = times.parse_day(self.since), times.parse_day(self.until)
+        return Filter(
+            station=self.station or None,
+            lane=self.lane or None,
+            outcome=self.outcome if self.outcome in OUTCOMES else None,
+            plate=self.plate.strip().upper() or None,
+            from_ms=since_ms,
+            to_ms=None if until_ms is None else until_ms + times.DAY_MS,
+        )
+
+    def query(self, **more: str) -> str:
+        names = ("station", "lane", "outcome", "plate", "since", "until")
+        return urlencode({name: getattr(self, name) for name in names if getattr(self, name)} | more)
+
+
+def mount(app: FastAPI, parts: Parts, *, county: County | None = None) -> None:
+    """Add the pages to the centre's application, with the task that keeps the walls live."""
+    Pages(parts, county=county or County()).install(app)
+
+
+class Pages:
+    def __init__(self, parts: Parts, *, county: County) -> None:
+        self._parts = parts
+        self._names = Names(parts.settings.stations, county)
+        folders = [HERE / "templates", HERE / "static", HERE / "locales"]
+        build = build_id([*folders, WEB / "templates", WEB / "static", WEB / "locales"])
+        self._shell = Shell(
+            Site(
+                name=SITE,
+                title_zh="治超监控中心",
+                title_en="Overload control centre",
+                home="/wall",
+                links=LINKS,
+                templates=(HERE / "templates",),
+                locales=(HERE / "locales",),
+                static=(("central", HERE / "static"),),
+                tls=parts.tls,
+            ),
+            sessions=parts.sessions,
+            hub=Hub(build=build, clock=parts.clock),
+            clock=parts.clock,
+        )
+        self._feed = Feed(parts, hub=self._shell.hub, catalogues=self._shell.catalogues, names=self._names)
+
+    def install(self, app: FastAPI) -> None:
+        self._shell.install(app)
+        looks, acts = Depends(self._shell.at_least("viewer")), Depends(self._shell.at_least("operator"))
+
+        @app.get("/", include_in_schema=False)
+        async def first() -> Response:
+            return RedirectResponse("/wall", 303)
+
+        @app.get("/wall", include_in_schema=False)
+        async def wall(request: Request, visitor: Visitor = looks) -> Response:
+            return await self._wall(request, visitor)
+
+        @app.get("/events", include_in_schema=False)
+        async def events(
+            request: Request, search: Annotated[Search, Depends()], cursor: str = "", visitor: Visitor = looks
+        ) -> Response:
+            return await self._events(request, visitor, search, cursor)
+
+        @app.get("/events/{journal}/{seq}", include_in_schema=False)
+        async def event(request: Request, journal: JournalId, seq: Seq, visitor: Visitor = looks) -> Response:
+            return await self._event(request, visitor, journal, seq)
+
+        @app.post("/events/{journal}/{seq}/clip", include_in_schema=False)
+        async def clip(journal: JournalId, seq: Seq, sha256: Digest, visitor: Visitor = acts) -> Response:
+            return await self._clip(visitor, journal, seq, sha256)
+
+        @app.get("/sources", include_in_schema=False)
+        async def sources(request: Request, visitor: Visitor = looks) -> Response:
+            return await self._sources(request, visitor)
+
+        @app.get("/quarantine", include_in_schema=False)
+        async def quarantine(request: Request, visitor: Visitor = looks) -> Response:
+            return await self._quarantine(request, visitor)
+
+        run_with(app, self._feed.run, name="wall feed")
+
+    # --- pages ------------------------------------------------------------------------------------------------
+
+    async def _wall(self, request: Request, visitor: Visitor) -> Response:
+        await self._parts.access.looked(by=visitor.account.name, what="list")
+        language = self._shell.texts(request).language
+        return self._shell.page(
+            request,
+            "wall.html",
+            visitor=visitor,
+            lines=(await self._feed.newest(language)).lines,
+            state=await self._feed.state(language),
+            roads=self._names.county.roads or (trunk(),),
+            hours=[(f"{hour:02d}", hour * SLOT) for hour in range(HOURS)],
+        )
+
+    async def _events(self, request: Request, visitor: Visitor, search: Search, cursor: str) -> Response:
+        await self._parts.access.looked(by=visitor.account.name, what="list")
+        queries, texts = self._parts.queries, self._shell.texts(request)
+        try:
+            found = await asyncio.to_thread(
+                queries.passages, search.filter(), limit=PER_PAGE, cursor=cursor or None
+            )
+        except ConfigError as error:
+            raise HTTPException(422, "cursor") from error
+        sources = await asyncio.to_thread(queries.sources, self._parts.clock.now_ms())
+        name = self._names(texts.language)
+        return self._shell.page(
+            request,
+            "events.html",
+            visitor=visitor,
+            search=search,
+            lines=[line(row, texts, name) for row in found.rows],
+            older=search.query(cursor=found.cursor) if found.cursor else None,
+            newest=search.query() if cursor else None,
+            stations=[(station, name(station)) for station in self._names.stations(sources)],
+            lanes=sorted({source.lane for source in sources}),
+            outcomes=OUTCOMES,
+        )
+
+    async def _event(self, request: Request, visitor: Visitor, journal: str, seq: int) -> Response:
+        entry, detail = await self._find(journal, seq)
+        about = EntryRef(journal=journal, seq=seq, leaf=entry.leaf)
+        passage = detail.row.passage if detail else None
+        await self._parts.access.looked(by=visitor.account.name, what="event", passage=passage, about=about)
+        texts = self._shell.texts(request)
+        if detail is None:
+            return self._shell.page(request, "entry.html", visitor=visitor, entry=entry)
+        view = event_view(detail, texts, self._names(texts.language))
+        return self._shell.page(
+            request,
+            "event.html",
+            visitor=visitor,
+            event=view,
+            row=detail.row,
+            package=f"/api/v1/passages/{passage}/package?{urlencode({'box': detail.row.box})}",
+            can_act=visitor.may("operator"),
+        )
+
+    async def _clip(self, visitor: Visitor, journal: str, seq: int, sha256: str) -> Response:
+        _entry, detail = await self._find(journal, seq)
+        if detail is None or sha256 not in {file.sha256 for file in detail.files}:
+            raise HTTPException(404)
+        await self._parts.requests.request(sha256, by=visitor.account.name)
+        return RedirectResponse(f"/events/{journal}/{seq}#footage", 303)
+
+    async def _sources(self, request: Request, visitor: Visitor) -> Response:
+        texts, now_ms = self._shell.texts(request), self._parts.clock.now_ms()
+        found = await asyncio.to_thread(self._parts.queries.sources, now_ms)
+        name = self._names(texts.language)
+        lanes = [(source, *chips([source], texts, name)) for source in found]
+        return self._shell.page(
+            request, "sources.html", visitor=visitor, lanes=[(lane[0], lane[1], lane[2:]) for lane in lanes]
+        )
+
+    async def _quarantine(self, request: Request, visitor: Visitor) -> Response:
+        rows = await asyncio.to_thread(self._parts.queries.quarantine)
+        count = await asyncio.to_thread(self._parts.queries.quarantined)
+        return self._shell.page(request, "quarantine.html", visitor=visitor, rows=rows, count=count)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    async def _find(self, journal: str, seq: int) -> tuple[EntryView, PassageDetail | None]:
+        """The entry and the crossing it belongs to; None for an entry that belongs to none."""
+        entry = await asyncio.to_thread(self._parts.queries.entry, journal, seq)
+        if entry is None:
+            raise HTTPException(404)
+        passage = passage_of(entry)
+        if passage is None:
+            return entry, None
+        return entry, await asyncio.to_thread(self._parts.queries.passage, entry.box, passage)
+
+
+class _SpeaksOfPassage(msgspec.Struct, frozen=True):
+    passage: str | None = None
+
+
+def passage_of(entry: EntryView) -> str | None:
+    """The crossing an entry speaks of, if its body is here and can be read."""
+    if entry.body is None or entry.quarantined is not None:
+        return None
+    try:
+        return msgspec.json.decode(entry.body, type=_SpeaksOfPassage).passage
+    except msgspec.DecodeError:
+        return None

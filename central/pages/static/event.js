@@ -1,0 +1,66 @@
+// One crossing: pictures to look into, and one moment shared by clip and weight trace.
+import { grouped } from "../web/format.js";
+import { _ } from "../web/texts.js";
+import { Trace } from "../web/trace.js";
+import { Zoom } from "../web/zoom.js";
+
+function pictures() {
+  const frame = document.querySelector("[data-zoom-frame]");
+  if (!frame) return;
+  const image = frame.querySelector("[data-zoom-image]");
+  const caption = document.querySelector("[data-picture-caption]");
+  const zoom = new Zoom(frame, image);
+  const thumbs = [...document.querySelectorAll("[data-picture]")];
+  const show = (thumb) => {
+    image.src = thumb.dataset.picture;
+    image.alt = thumb.dataset.caption;
+    caption.textContent = thumb.dataset.caption;
+    for (const other of thumbs) other.toggleAttribute("aria-current", other === thumb);
+    zoom.reset();
+  };
+  for (const thumb of thumbs) {
+    thumb.addEventListener("click", (event) => {
+      event.preventDefault();
+      show(thumb);
+    });
+  }
+  frame.querySelector("[data-zoom-in]").addEventListener("click", () => zoom.by(1.5));
+  frame.querySelector("[data-zoom-out]").addEventListener("click", () => zoom.by(1 / 1.5));
+  frame.querySelector("[data-zoom-reset]").addEventListener("click", () => zoom.reset());
+  if (thumbs.length) show(thumbs[0]);
+}
+
+function weight() {
+  const svg = document.querySelector("[data-trace]");
+  if (!svg) return;
+  const told = JSON.parse(svg.dataset.trace);
+  const trace = new Trace(svg, told);
+  const reading = document.querySelector("[data-trace-reading]");
+  const say = (ms) => {
+    const point = trace.at(ms);
+    reading.textContent = point
+      ? _("{seconds} s after arrival: {mass} kg", { seconds: (point[0] / 1000).toFixed(2), mass: grouped(point[1]) })
+      : _("At this moment the scale said nothing.");
+  };
+  svg.addEventListener("pointermove", (event) => say(trace.moment(event)));
+  const clips = [...document.querySelectorAll("video[data-starts-ms]")];
+  svg.addEventListener("click", (event) => {
+    const ms = trace.moment(event);
+    for (const clip of clips) clip.currentTime = Math.max(0, (ms - Number(clip.dataset.startsMs)) / 1000);
+  });
+  for (const clip of clips) follow(clip, say);
+}
+
+// The cursor follows the clip that plays or is moved.
+function follow(clip, say) {
+  const tell = () => say(clip.currentTime * 1000 + Number(clip.dataset.startsMs));
+  const step = () => {
+    tell();
+    if (!clip.paused && !clip.ended) requestAnimationFrame(step);
+  };
+  clip.addEventListener("play", step);
+  clip.addEventListener("seeked", tell);
+}
+
+pictures();
+weight();
