@@ -78,6 +78,7 @@ class Keys:
     folder: str
     root: Root
     cosigner: str = "yiyuan-centre"
+    command: str = "yiyuan-command"  # whose commands boxes obey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from central.live import Change
 from central.store import schema
-from central.store.engines import upsert
+from central.store.engines import Database, upsert
 from central.store.projections import (
     NamedFile,
     Read,
@@ -29,7 +29,7 @@ from central.store.projections import (
     rollup_rows,
     weighed_row,
 )
-from central.store.rollups import add
+from central.store.rollups import add, as_accepted
 from journal.store import Accepted
 from kernel.events import (
     FileRequested,
@@ -246,3 +246,26 @@ def _changes(reads: Sequence[Read]) -> list[Change]:
             key = (item.entry.box, item.entry.header.source)
             changes[("source", *key)] = Change(kind="source", key=key, at_ms=at_ms)
     return list(changes.values())
+
+
+def reread(database: Database, *, register: Register) -> int:
+    """Read what is in quarantine once more, as after an upgrade; how many entries left it."""
+    with database.writer.begin() as connection:
+        held = [as_accepted(dict(row)) for row in connection.execute(_held()).mappings()]
+        before = len(held)
+        connection.execute(delete(schema.quarantine))
+        for entry in held:
+            project(connection, [entry], register=register)
+        after = connection.execute(select(func.count()).select_from(schema.quarantine)).scalar_one()
+    return before - after
+
+
+def _held() -> Select[Any]:
+    entry, body, quarantine = schema.entry, schema.body, schema.quarantine
+    same_body = (body.c.journal == entry.c.journal) & (body.c.seq == entry.c.seq)
+    same_fault = (quarantine.c.journal == entry.c.journal) & (quarantine.c.seq == entry.c.seq)
+    return (
+        select(entry, body.c.salt, body.c.body)
+        .select_from(entry.join(quarantine, same_fault).outerjoin(body, same_body))
+        .order_by(entry.c.journal, entry.c.seq)
+    )

@@ -77,7 +77,9 @@ def read(entry: Accepted, *, register: Register) -> Read:
     if entry.body is None:
         return Read(entry=entry)
     # What a journal says of itself has the box for its source.
-    if entry.header.source != entry.box and not stands_at(entry.header.source, register.sources.get(entry.box)):
+    if entry.header.source != entry.box and not stands_at(
+        entry.header.source, register.sources.get(entry.box)
+    ):
         return Read(entry=entry, fault="source is not of this box")
     if b"\\u0000" in entry.body:  # PostgreSQL has no text with NUL
         return Read(entry=entry, fault="invalid body: NUL in a text")

@@ -1,0 +1,1 @@
+"""The verbs of weighpost-central besides `run`; each module adds its own to the parser."""

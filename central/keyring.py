@@ -1,0 +1,144 @@
+"""The folder of keys 密钥: who is certified by whom, under which file names, and what outsiders are told to trust."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from central.settings import Settings
+from journal.keys import Identity, SigningKey, issue, parse_certificate, read_certificate, write_durably
+from kernel.errors import ConfigError, ProtocolError
+from kernel.evidence.certificates import ISSUED_BY, Certificate, Kind
+from kernel.evidence.notes import decode_base64, encode_base64
+
+_YEAR_MS = 366 * 86_400_000
+_LIFE_YEARS: dict[Kind, int] = {"root": 30, "enrolment": 10, "witness": 10}
+_BOX_YEARS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CentreKeys:
+    """The keys the centre works with; root and enrolment are not among them."""
+
+    identity: Identity
+    store: SigningKey
+    cosigner: SigningKey
+    command: SigningKey
+    root_name: str
+    root_public: bytes
+
+
+def stem(kind: Kind, name: str) -> str:
+    """File name before .key and .cert: a box and a cosigner may have one name, never one file."""
+    if kind in ("root", "enrolment"):
+        return kind
+    return name if kind == "box" else f"{name}.{kind}"
+
+
+def new_root(folder: Path, *, name: str, now_ms: int) -> Certificate:
+    """The county's root key and its own certificate.  To be kept off line by two persons."""
+    folder.mkdir(parents=True, exist_ok=True)
+    root = SigningKey.create(folder / "root.key", kind="root", name=name)
+    return _certify(folder, root, issuer=root, kind="root", now_ms=now_ms)
+
+
+def enrol(folder: Path, *, kind: Kind, name: str, now_ms: int) -> Certificate:
+    """A new key of this kind, certified by whoever may; the enrolment key is made at the first need."""
+    issuer = _issuer(folder, ISSUED_BY[kind], now_ms)
+    key = SigningKey.create(folder / f"{stem(kind, name)}.key", kind=kind, name=name)
+    return _certify(folder, key, issuer=issuer, kind=kind, now_ms=now_ms)
+
+
+def trust(folder: Path) -> str:
+    """trust.toml: what a verifier outside needs, and nothing secret."""
+    lines = ["required_witnesses = 1", "", "[root]", *_named(_certificate(folder / "root.cert"))]
+    for kind in ("cosigner", "witness"):
+        for path in sorted(folder.glob(f"*.{kind}.cert")):
+            lines += ["", f"[[{kind}]]", *_named(_certificate(path))]
+    return "\n".join(lines) + "\n"
+
+
+def load(settings: Settings) -> CentreKeys:
+    """Every key the settings name; ConfigError with every file that is missing or wrong."""
+    folder = Path(settings.keys.folder)
+    faults: list[tuple[str, str]] = []
+    wanted: tuple[tuple[Kind, str], ...] = (
+        ("store", settings.store_id),
+        ("cosigner", settings.keys.cosigner),
+        ("command", settings.keys.command),
+    )
+    keys = {kind: _load(folder / f"{stem(kind, name)}.key", kind, faults) for kind, name in wanted}
+    identity = _load_identity(folder, settings.box, faults)
+    root = _root_public(settings, faults)
+    if faults or identity is None or any(key is None for key in keys.values()):
+        raise ConfigError(faults)
+    found = {kind: key for kind, key in keys.items() if key is not None}
+    return CentreKeys(
+        identity=identity,
+        store=found["store"],
+        cosigner=found["cosigner"],
+        command=found["command"],
+        root_name=settings.keys.root.name,
+        root_public=root,
+    )
+
+
+def _certify(folder: Path, key: SigningKey, *, issuer: SigningKey, kind: Kind, now_ms: int) -> Certificate:
+    years = _LIFE_YEARS.get(kind, _BOX_YEARS)
+    note = issue(
+        kind=kind,
+        name=key.name,
+        public_key=key.public,
+        issuer=issuer,
+        # A box whose clock is a little behind must not be refused on its first day.
+        not_before_ms=now_ms - 86_400_000,
+        not_after_ms=now_ms + years * _YEAR_MS,
+    )
+    write_durably(folder / f"{stem(kind, key.name)}.cert", note.encode())
+    return parse_certificate(note)
+
+
+def _issuer(folder: Path, kind: Kind, now_ms: int) -> SigningKey:
+    path = folder / f"{stem(kind, '')}.key"
+    if kind == "enrolment" and not path.exists():
+        root = SigningKey.load(folder / "root.key", kind="root")
+        key = SigningKey.create(path, kind="enrolment", name=f"{root.name}-enrolment"[:40])
+        _certify(folder, key, issuer=root, kind="enrolment", now_ms=now_ms)
+        return key
+    return SigningKey.load(path, kind=kind)
+
+
+def _certificate(path: Path) -> Certificate:
+    return parse_certificate(read_certificate(path))
+
+
+def _named(certificate: Certificate) -> Sequence[str]:
+    return f'name = "{certificate.name}"', f'public = "{encode_base64(certificate.public_key)}"'
+
+
+def _load(path: Path, kind: Kind, faults: list[tuple[str, str]]) -> SigningKey | None:
+    try:
+        return SigningKey.load(path, kind=kind)
+    except ConfigError as error:
+        faults += error.faults
+        return None
+
+
+def _load_identity(folder: Path, box: str, faults: list[tuple[str, str]]) -> Identity | None:
+    try:
+        certificates = folder / f"{box}.cert", folder / "enrolment.cert"
+        return Identity.load(folder / f"{box}.key", certificates=certificates)
+    except ConfigError as error:
+        faults += error.faults
+        return None
+
+
+def _root_public(settings: Settings, faults: list[tuple[str, str]]) -> bytes:
+    try:
+        public = decode_base64(settings.keys.root.public)
+    except ProtocolError:
+        public = b""
+    if len(public) != 32:
+        faults.append(("keys.root.public", "is not an Ed25519 public key in base64"))
+    return public
