@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
 
 from edge.passages import Complete
 from edge.settings import Lane, Scale
@@ -11,9 +10,8 @@ from edge.weighing.values import Weighed
 from kernel.events import Method, VehicleFacts, VehicleWeighed
 from kernel.law.law import Law
 from kernel.law.limits import facts_from_wire
+from kernel.law.rows import china_day
 from kernel.law.verdict import Allowance, judge
-
-BEIJING = timezone(timedelta(hours=8))  # the law's days are the country's days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +40,7 @@ def weighed_body(
         gross_kg,
         facts,
         law=site.law,
-        on=law_day(now_ms),
+        on=china_day(now_ms),
         jurisdiction=lane.jurisdiction,
         allowance=site.allowance,
         # 疑似超限: only a certified weighing with officers there is more than a suspicion.
@@ -76,11 +74,6 @@ def weighed_body(
         device_certificate=site.scale.certificate,
         device_certificate_until=site.scale.certificate_until,
     )
-
-
-def law_day(at_ms: int) -> str:
-    """The day of the act where the act happens, ISO."""
-    return datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(BEIJING).date().isoformat()
 
 
 def _left(done: Complete[Weighed]) -> int | None:
