@@ -1,0 +1,178 @@
+"""Everything the lane sees, behind one door: cameras, the ring recorder and the plate reader.
+
+Imports PyAV: a lane without cameras never imports this module.  No camera, recorder or reader that is gone makes any
+call here wait for longer than its settings say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from edge.cameras.camera import Camera
+from edge.cameras.pictures import Frame
+from edge.cameras.settings import CameraSettings, Role, VisionSettings
+from edge.cameras.sources import open_source
+from edge.cameras.stream import Opened
+from edge.plates.reader import PlateReader, PlateResult
+from edge.recorder.cutting import Clip
+from edge.recorder.index import Lock
+from edge.recorder.ring import Ring
+from kernel.clock import Clock
+from kernel.errors import LinkError
+from kernel.events import DeviceHealth, Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shots:
+    """The pictures of one camera around a moment; `reason` says why there are none, or what is wrong with them."""
+
+    camera: str
+    role: Role
+    frames: tuple[Frame, ...]
+    reason: str = ""
+    plate: bool = True
+    region: tuple[int, ...] | None = None
+
+    def pictures(self) -> tuple[Picture, ...]:
+        """How the frames are named and described on the event, in their order."""
+        return tuple(
+            Picture(
+                name=f"{self.camera}-{number}.jpg",
+                camera=self.camera,
+                role=self.role,
+                at_ms=frame.at_ms,
+                width=frame.width,
+                height=frame.height,
+                flags=frame.flags,
+            )
+            for number, frame in enumerate(self.frames)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateOf:
+    """The plate result of one camera's shots."""
+
+    camera: str
+    result: PlateResult
+
+
+class Vision:
+    """`station` and `lane` go into the tags of the clips."""
+
+    def __init__(self, settings: VisionSettings, *, clock: Clock, station: str, lane: str) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._tags = {"station": station, "lane": lane}
+        self._ring = Ring(settings.recorder, clock=clock) if settings.recorder else None
+        self._plates = PlateReader(settings.plates, clock=clock) if settings.plates else None
+        self._cameras = {camera.name: self._camera(camera) for camera in settings.cameras}
+        # One picture is decoded at a time: a burst of four cameras must not take the weighing's core.
+        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+
+    async def start(self) -> None:
+        if self._ring:
+            await self._ring.start()
+        if self._plates:
+            await self._plates.start()
+        for camera in self._cameras.values():
+            camera.start()
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(camera.stop() for camera in self._cameras.values()))
+        if self._plates:
+            await self._plates.stop()
+        if self._ring:
+            await self._ring.stop()
+        await asyncio.to_thread(self._decoder.shutdown)
+
+    def health(self) -> tuple[DeviceHealth, ...]:
+        parts = (*self._cameras.values(), self._ring, self._plates)
+        return tuple(part.health() for part in parts if part is not None)
+
+    @property
+    def reader_rss_kb(self) -> int:
+        return self._plates.rss_kb if self._plates else 0
+
+    async def burst(self, at_ms: int, *, roles: Sequence[Role] | None = None) -> tuple[Shots, ...]:
+        """Pictures of every camera (of these roles) around a moment, each with its reason when something is wrong."""
+        wanted = [c for c in self._cameras.values() if roles is None or c.settings.role in roles]
+        return tuple(await asyncio.gather(*(self._shots(camera, at_ms) for camera in wanted)))
+
+    async def read(self, shots: Sequence[Shots]) -> tuple[PlateOf, ...]:
+        """Plates of the shots that may show one, in their order; nothing when no reader is set."""
+        if not self._plates:
+            return ()
+        ask = [one for one in shots if one.plate and one.frames]
+        results = [self._plates.read(one.frames, one.role, region=one.region) for one in ask]
+        return tuple(
+            PlateOf(camera=one.camera, result=result)
+            for one, result in zip(ask, await asyncio.gather(*results), strict=True)
+        )
+
+    async def lock(self, passage: str, at_ms: int, *, hold: bool = False) -> tuple[Lock, ...]:
+        """Lock the footage of every recorded camera around a moment.  Durable when it returns."""
+        ring = self._ring
+        if not ring:
+            return ()
+        begin, end = at_ms - ring.settings.pre_ms, at_ms + ring.settings.post_ms
+        recorded = [camera.settings.name for camera in self._cameras.values() if camera.settings.record]
+        return tuple(
+            [
+                await ring.lock(passage, camera=name, at_ms=at_ms, from_ms=begin, to_ms=end, hold=hold)
+                for name in recorded
+            ]
+        )
+
+    async def clip(self, lock: Lock, *, tags: Mapping[str, str]) -> Clip:
+        """Wait for the post-roll, then cut.  LinkError when there is no footage of that time."""
+        own = {"passage": lock.passage, "camera": lock.camera, "event_utc_ms": str(lock.at_ms)}
+        return await self._open_ring().clip(lock, tags={**self._tags, **own, **tags})
+
+    async def settle(self, lock: Lock) -> None:
+        """The clip is stored elsewhere, or there will be none: its footage may go, its cut file is removed."""
+        await self._open_ring().settle(lock)
+
+    async def pending(self) -> list[Lock]:
+        """Locks without a settled clip, from before a restart too."""
+        return await self._ring.pending() if self._ring else []
+
+    async def tidy(self) -> None:
+        """Make room in the ring now; it does so itself whenever a segment ends."""
+        if self._ring:
+            await self._ring.tidy()
+
+    def _camera(self, settings: CameraSettings) -> Camera:
+        sinks = [self._ring.lane(settings.name)] if self._ring and settings.record else []
+        return Camera(settings, clock=self._clock, open_session=self._open_session, sinks=sinks)
+
+    def _open_session(self, settings: CameraSettings, stop: threading.Event, name: str) -> Opened:
+        return open_source(settings, clock=self._clock, stop=stop, name=name)
+
+    async def _shots(self, camera: Camera, at_ms: int) -> Shots:
+        how, settings = self.settings.burst, camera.settings
+        burst = await camera.frames(
+            at_ms,
+            before_ms=how.before_ms,
+            after_ms=how.after_ms,
+            count=how.frames,
+            patience_s=how.patience_s,
+            decode_in=self._decoder,
+        )
+        return Shots(
+            camera=settings.name,
+            role=settings.role,
+            frames=burst.frames,
+            reason=burst.reason,
+            plate=settings.plate,
+            region=settings.region,
+        )
+
+    def _open_ring(self) -> Ring:
+        if not self._ring:
+            raise LinkError("no recorder is set")
+        return self._ring

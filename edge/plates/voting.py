@@ -1,0 +1,203 @@
+"""One answer from several frames: readings that agree win, and what does not agree is unread.
+
+The province is voted on its own, since it is what blurs first; a legal text that only one of several frames shows is
+a candidate, not a reading.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from edge.plates.wire import Answer, Reading
+from kernel.events import PlateRead
+from kernel.plates import PROVINCES
+
+Role = Literal["front", "rear", "side"]
+NEAR = 1  # edits within one cluster
+AGREEING = 2
+PROVINCE_SHARE = 600  # permille of the votes
+CERTAIN = 850  # permille: two such readings that agree end the reading early
+CANDIDATES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One reading and the frame it comes from."""
+
+    frame: int
+    reading: Reading
+
+    @property
+    def body(self) -> str:
+        return body(self.reading.text)
+
+    @property
+    def score(self) -> int:
+        return self.reading.score_permille
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voted:
+    """The answer, and the frame that shows it best (None when none does)."""
+
+    read: PlateRead
+    frame: int | None = None
+
+
+def vote(role: Role, answers: Mapping[int, Answer]) -> Voted:
+    """`answers` by frame number; frames that were never looked at are not in it."""
+    seen = [
+        Seen(frame=n, reading=reading) for n, answer in sorted(answers.items()) for reading in answer.readings
+    ]
+    plates = [one for one in seen if one.reading.kind == "plate"]
+    if cluster := _largest(_clusters(plates)):
+        return _from_cluster(role, cluster, plates, frames=len(answers))
+    foreign = [one for one in seen if one.reading.kind == "foreign"]
+    if cluster := _largest(_clusters(foreign)):
+        return _foreign(role, cluster, frames=len(answers))
+    return _nothing(role, seen, frames=len(answers))
+
+
+def decided(answers: Mapping[int, Answer]) -> bool:
+    """Whether more frames could hardly change the answer."""
+    sure = [
+        reading.text
+        for answer in answers.values()
+        for reading in answer.readings[:1]
+        if reading.sure and reading.score_permille >= CERTAIN
+    ]
+    return any(sure.count(text) >= AGREEING for text in sure)
+
+
+def body(text: str) -> str:
+    """A plate without its province."""
+    return text[1:] if text[:1] in PROVINCES else text
+
+
+def edits(a: str, b: str) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(b) + 1))
+    for n, left in enumerate(a):
+        after = [n + 1]
+        for m, right in enumerate(b):
+            after.append(min(row[m + 1] + 1, after[m] + 1, row[m] + (left != right)))
+        row = after
+    return row[-1]
+
+
+def needed(frames: int) -> int:
+    return 1 if frames <= 1 else AGREEING
+
+
+def _clusters(seen: Sequence[Seen]) -> list[list[Seen]]:
+    """Readings within one edit of the best reading of their cluster."""
+    clusters: list[list[Seen]] = []
+    for one in sorted(seen, key=lambda s: -s.score):
+        near = next((c for c in clusters if edits(c[0].body, one.body) <= NEAR), None)
+        if near is None:
+            clusters.append([one])
+        else:
+            near.append(one)
+    return clusters
+
+
+def _largest(clusters: Sequence[list[Seen]]) -> list[Seen]:
+    return max(clusters, key=lambda c: (len({s.frame for s in c}), sum(s.score for s in c)), default=[])
+
+
+def _from_cluster(role: Role, cluster: Sequence[Seen], plates: Sequence[Seen], *, frames: int) -> Voted:
+    winner_body = _most((one.body, one.score) for one in cluster)[0]
+    same = [one for one in cluster if one.body == winner_body]
+    province, share = _province(same)
+    agreeing = {one.frame for one in same}
+    winner = max(same, key=lambda one: (one.reading.text == province + winner_body, one.score))
+    sure = any(one.reading.sure for one in same) and winner.reading.text == province + winner_body
+    if sure and len(agreeing) >= needed(frames) and share >= PROVINCE_SHARE:
+        return Voted(
+            read=_read(role, winner.reading, frames=frames, agreeing=len(agreeing)), frame=winner.frame
+        )
+    read = PlateRead(
+        role=role,
+        status="unread",
+        colour=winner.reading.colour,
+        frames=frames,
+        agreeing=len(agreeing),
+        candidates=_texts(plates),
+        box=winner.reading.box,
+    )
+    return Voted(read=read, frame=winner.frame)
+
+
+def _read(role: Role, reading: Reading, *, frames: int, agreeing: int) -> PlateRead:
+    return PlateRead(
+        role=role,
+        status="read",
+        text=reading.text,
+        plate_class=reading.plate_class,
+        colour=reading.colour,
+        score_permille=reading.score_permille,
+        chars_permille=reading.chars_permille,
+        frames=frames,
+        agreeing=agreeing,
+        box=reading.box,
+    )
+
+
+def _province(same: Sequence[Seen]) -> tuple[str, int]:
+    """The province with the most weight and its share in permille; plates without one all agree."""
+    votes = [
+        (one.reading.text[0], one.reading.chars_permille[0] if one.reading.chars_permille else 1)
+        for one in same
+        if one.reading.text[:1] in PROVINCES
+    ]
+    if not votes:
+        return "", 1000
+    name, weight = _most(iter(votes))
+    return name, weight * 1000 // max(1, sum(vote for _, vote in votes))
+
+
+def _most(votes: Iterator[tuple[str, int]]) -> tuple[str, int]:
+    weights: defaultdict[str, int] = defaultdict(int)
+    for name, weight in votes:
+        weights[name] += max(1, weight)
+    return max(weights.items(), key=lambda item: (item[1], item[0]))
+
+
+def _foreign(role: Role, cluster: Sequence[Seen], *, frames: int) -> Voted:
+    agreeing = len({one.frame for one in cluster})
+    best = cluster[0]
+    enough = agreeing >= needed(frames)
+    read = PlateRead(
+        role=role,
+        status="foreign" if enough else "unread",
+        colour=best.reading.colour,
+        score_permille=best.score if enough else 0,
+        frames=frames,
+        agreeing=agreeing,
+        candidates=_texts(cluster),
+        box=best.reading.box,
+    )
+    return Voted(read=read, frame=best.frame)
+
+
+def _nothing(role: Role, seen: Sequence[Seen], *, frames: int) -> Voted:
+    """Something plate-like in half of the frames is an unread plate; nothing is no plate; no frame is no answer."""
+    unclear = {one.frame for one in seen}
+    is_there = frames == 0 or (unclear and 2 * len(unclear) >= frames)
+    read = PlateRead(
+        role=role,
+        status="unread" if is_there else "no_plate",
+        frames=frames,
+        box=seen[0].reading.box if is_there and seen else None,
+    )
+    return Voted(read=read, frame=seen[0].frame if is_there and seen else None)
+
+
+def _texts(seen: Sequence[Seen]) -> tuple[str, ...]:
+    weights: defaultdict[str, int] = defaultdict(int)
+    for one in seen:
+        weights[one.reading.text] += max(1, one.score)
+    return tuple(sorted(weights, key=lambda text: (-weights[text], text))[:CANDIDATES])
