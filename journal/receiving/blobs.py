@@ -1,0 +1,108 @@
+"""Files as a receiver keeps them: by digest, whole and durable, or as a partial that grows from an offset.
+
+sha256/ab/<digest>            256 folders, made at the start
+partial/<box>/<digest>        what has come so far, of one box
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from journal.files import digest_of
+from journal.keys import sync_folder
+from kernel.errors import FullError, ProtocolError
+
+
+class BlobFolder:
+    """Blocking.  Names are digests and box tokens that the caller has checked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._whole = folder / "sha256"
+        self._partial = folder / "partial"
+        for first in range(256):
+            (self._whole / f"{first:02x}").mkdir(parents=True, exist_ok=True)
+        self._partial.mkdir(exist_ok=True)
+        sync_folder(self._whole)
+
+    def path(self, sha256: str) -> Path | None:
+        """Where the whole file lies, None when it is not here."""
+        found = self._place(sha256)
+        return found if found.exists() else None
+
+    def offset(self, box: str, sha256: str) -> int:
+        """How many bytes of this box's partial are here."""
+        try:
+            return self._part(box, sha256).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def grow(self, box: str, sha256: str, data: bytes) -> int:
+        """Append to the partial; FullError leaves what was there before."""
+        part = self._part(box, sha256)
+        part.parent.mkdir(exist_ok=True)
+        with _room(), part.open("ab") as file:
+            before = file.tell()
+            try:
+                file.write(data)
+                file.flush()
+            except OSError:
+                os.truncate(part, before)
+                raise
+            return file.tell()
+
+    def forget(self, box: str, sha256: str) -> None:
+        self._part(box, sha256).unlink(missing_ok=True)
+
+    def finish(self, box: str, sha256: str) -> None:
+        """Check the digest and make the file whole and durable.  ProtocolError: wrong bytes, the partial is gone."""
+        part = self._part(box, sha256)
+        if not part.exists():  # a file of no bytes has never been written to
+            self.grow(box, sha256, b"")
+        found, _size = digest_of(part)
+        if found != sha256:
+            part.unlink()
+            raise ProtocolError(f"the bytes are not those of {sha256}: they have {found}")
+        with _room():
+            _sync(part)
+            place = self._place(sha256)
+            part.replace(place)
+            sync_folder(place.parent)
+
+    def take(self, sha256: str, source: Path) -> None:
+        """Keep a copy of a file of this process's own."""
+        if self.path(sha256) is not None:
+            return
+        part = self._part("own", sha256)
+        part.parent.mkdir(exist_ok=True)
+        with _room():
+            shutil.copyfile(source, part)
+        self.finish("own", sha256)
+
+    def _place(self, sha256: str) -> Path:
+        return self._whole / sha256[:2] / sha256
+
+    def _part(self, box: str, sha256: str) -> Path:
+        return self._partial / box / sha256
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise FullError("no room for files") from error
+        raise
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
