@@ -121,6 +121,21 @@ class CentreTransaction:
         row = {"journal": journal, "ours": ours, "theirs": theirs}
         self._connection.execute(insert(schema.fork), [row])
 
+    def received_before(self, journal: str, before_ms: int) -> int:
+        """How many entries, from the first on, were received before."""
+        entry = schema.entry
+        later = (
+            select(entry.c.seq)
+            .where(entry.c.journal == journal, entry.c.received_ms >= before_ms)
+            .order_by(entry.c.received_ms, entry.c.seq)
+            .limit(1)
+        )
+        first_later = self._connection.execute(later).scalar_one_or_none()
+        if first_later is not None:
+            return int(first_later)
+        size = select(schema.head.c.size).where(schema.head.c.journal == journal)
+        return self._connection.execute(size).scalar_one_or_none() or 0
+
     def _lock(self, journals: Sequence[str]) -> None:
         """Whether or not a head exists: a journal that two workers meet first has no row to lock yet."""
         for journal in journals:

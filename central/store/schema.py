@@ -77,7 +77,7 @@ entry = Table(
     Column("absent", Text),
     PrimaryKeyConstraint("journal", "seq"),
 )
-Index("entry_received", entry.c.received_ms)
+Index("entry_received", entry.c.journal, entry.c.received_ms, entry.c.seq)
 
 body = Table(
     "body",

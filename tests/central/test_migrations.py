@@ -1,0 +1,42 @@
+"""A new database and one of any age end with the tables of today, whoever starts first."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from central.store.engines import Database, connect
+from central.store.migrate import migrate
+from central.store.schema import metadata
+from kernel.errors import ConfigError
+
+
+def test_the_steps_end_at_the_tables_of_the_schema(database: Database) -> None:
+    migrate(database)
+    with database.writer.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_starts_at_the_same_moment_make_one_database(empty_url: str) -> None:
+    def start(_number: int) -> None:
+        database = connect(empty_url)
+        migrate(database)
+        database.close()
+
+    with ThreadPoolExecutor(3) as starts:
+        list(starts.map(start, range(3)))
+    database = connect(empty_url)
+    with database.writer.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+
+
+def test_a_database_of_a_newer_program_is_not_touched(database: Database) -> None:
+    with database.writer.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="newer version"):
+        migrate(database)

@@ -1,0 +1,85 @@
+"""A real PostgreSQL for the tests, started on a free port in a folder of its own and stopped by pid."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_postgresql() -> Iterator[str]:
+    """`host:port`; fails the test where there is no PostgreSQL: what is not tested is not supported."""
+    binaries = _binaries()
+    folder = Path(tempfile.mkdtemp(prefix="weighpost-pg-"))
+    port = free_port()
+    try:
+        if os.getuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        data = str(folder / "data")
+        _run(
+            [
+                str(binaries / "initdb"),
+                "-D",
+                data,
+                "-U",
+                "weighpost",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-sync",
+            ]
+        )
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=60"
+        _run([str(binaries / "pg_ctl"), "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start"])
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            _run([str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop"])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def create(address: str, name: str, *, template: str = "template1") -> str:
+    """A new database; its URL for SQLAlchemy."""
+    with psycopg.connect(f"postgresql://weighpost@{address}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    return f"postgresql+psycopg://weighpost@{address}/{name}"
+
+
+def drop(address: str, name: str) -> None:
+    with psycopg.connect(f"postgresql://weighpost@{address}/postgres", autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    if not found and on_path is None:
+        pytest.fail("PostgreSQL is missing: apt-get install postgresql")
+    return found[-1].parent if found else Path(on_path or "").parent
+
+
+def _run(command: Sequence[str]) -> None:
+    """PostgreSQL refuses to run as root."""
+    prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    done = subprocess.run(
+        [*prefix, *command], capture_output=True, text=True, check=False, cwd="/", timeout=60
+    )
+    if done.returncode:
+        pytest.fail(f"{Path(command[0]).name} failed: {done.stderr[-2000:]}")
