@@ -84,6 +84,7 @@ Ready = tuple[int, int, int, int]  # a point made ready for adding: Y+X, Y-X, 2Z
 NEUTRAL: Point = (0, 1, 1, 0)
 
 
+@functools.lru_cache(maxsize=256)  # one signature serves several lines of a report
 def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether `signature` is good: canonical encodings, S < L, cofactorless, no key of small order."""
     if len(public) != 32 or len(signature) != 64:

@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS alarm (
     known TEXT NOT NULL, offered TEXT NOT NULL, UNIQUE (journal, why, offered)
 ) STRICT;
 """
-MAX_ALARMS = 100  # kept for each journal; an attacker may not fill the disk
+MAX_ALARMS = 100  # kept for each journal, forks apart; an attacker may not fill the disk
 
 
 class UnusableError(Exception):
@@ -113,8 +113,9 @@ class RefusedError(Exception):
 class Heads:
     """Heads and alarms in SQLite; a call that returned is on the disk.  `lock`: a descriptor to hold until close."""
 
-    def __init__(self, path: Path, *, lock: int | None = None) -> None:
+    def __init__(self, path: Path, *, lock: int | None = None, max_alarms: int = MAX_ALARMS) -> None:
         self._lock = lock
+        self._max_alarms = max_alarms
         # Rollback journal and EXTRA: one writer, one row a commit, and the folder is synced too.
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=DELETE")
@@ -138,7 +139,7 @@ class Heads:
     def alarm(self, head: Head, offered: str, *, why: str, forked: bool, at_s: int) -> None:
         """Keep both signed notes as proof."""
         kept = self._db.execute("SELECT count(*) FROM alarm WHERE journal = ?", (head.journal,)).fetchone()[0]
-        if forked or kept < MAX_ALARMS:
+        if forked or kept < self._max_alarms:
             self._db.execute(
                 "INSERT OR IGNORE INTO alarm VALUES (?, ?, ?, ?, ?, ?)",
                 (head.journal, at_s, int(forked), why, head.note, offered),

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import async_playwright
 
 from central.evidence.package import PackagedEntry, PackageParts, ShownKey, page_digest, write
 from kernel.errors import RefusedError
@@ -215,6 +214,8 @@ def unpack(folder: Path, name: str) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("heavier", [False, True])
 async def test_the_page_checks_itself_in_a_browser_without_any_request(tmp_path: Path, heavier: bool) -> None:
+    from playwright.async_api import async_playwright  # half a second that the quick tests need not spend
+
     write(parts_of(passage_log(), tmp_path), tmp_path / "package.zip")
     unpack(tmp_path, "verify.html")
     picture = f"files/{sha(PICTURES['front.jpg']).hex()}.jpg"

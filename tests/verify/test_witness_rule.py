@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.verify.making import BOX, ENROLMENT, NOW_MS, ROOT, YEAR_MS, Signer, b64, certificate, passage_log
 from tests.verify.witnessing import CERTS, NOW_S, a_witness, ask, cosigned_s, known_size, two_histories
-from verify.witness import MAX_ALARMS, Heads, Witness, list_heads
+from verify.witness import Heads, Witness, list_heads
 
 
 @pytest.fixture
@@ -158,6 +159,17 @@ def test_somebody_elses_line_reminds_it_of_nothing(witness: Witness) -> None:
     assert known_size(witness, log) == 3
 
 
+def test_what_cannot_be_remembered_is_not_signed(tmp_path: Path) -> None:
+    log, witness = passage_log(), a_witness(tmp_path)
+    witness.cosign(ask(log, 0, 3))
+    with sqlite3.connect(tmp_path / "heads.db") as other:
+        other.execute("CREATE TRIGGER full BEFORE UPDATE ON head BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    other.close()
+    reply = witness.cosign(ask(log, 3, 8))
+    assert (reply.status, "—" in reply.text) == (503, False)
+    witness.close()
+
+
 # --- who may ask ------------------------------------------------------------------------------------------------
 
 EXPIRED = certificate("box", BOX, ENROLMENT, not_after_ms=NOW_MS - YEAR_MS // 2)
@@ -259,15 +271,15 @@ def test_many_threads_get_one_history(witness: Witness) -> None:
 
 
 def test_a_liar_cannot_fill_the_disk_with_alarms(tmp_path: Path) -> None:
-    heads, log = Heads(tmp_path / "heads.db"), passage_log()
+    heads, log = Heads(tmp_path / "heads.db", max_alarms=5), passage_log()
     maker = a_witness(tmp_path)
     maker.cosign(ask(log, 0, 3))
     head = heads.get(log.id)
     assert head is not None
-    for n in range(MAX_ALARMS + 5):
+    for n in range(10):
         heads.alarm(head, f"note {n}", why="not consistent", forked=False, at_s=n)
     heads.alarm(head, "proof", why="two roots", forked=True, at_s=1)
     heads.close()
     maker.close()
-    assert list_heads(tmp_path)[0]["alarms"] == MAX_ALARMS + 1
+    assert list_heads(tmp_path)[0]["alarms"] == 6
     assert list_heads(tmp_path)[0]["forked"] is True
