@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, WebSocket
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -25,7 +27,7 @@ from kernel.clock import Clock
 from web import i18n, numbers, times
 from web.accounts import Role
 from web.live import Hub
-from web.security import SAFE_METHODS, SecurityHeaders, local_path, origin_allowed
+from web.security import HEADERS, SAFE_METHODS, SecurityHeaders, local_path, origin_allowed
 from web.sessions import Sessions, SignedIn, Visitor, csrf_token, csrf_valid
 
 log = logging.getLogger(__name__)
@@ -116,6 +118,8 @@ class Shell:
         app.add_api_websocket_route("/live", self._live)
         app.add_exception_handler(SignedOut, self._signed_out)
         app.add_exception_handler(HTTPException, self._problem)
+        app.add_exception_handler(RequestValidationError, self._unreadable)
+        app.add_exception_handler(Exception, self._problem)
         app.add_middleware(SecurityHeaders, static_path="/static/", tls=self.site.tls)
 
     # --- for routes -------------------------------------------------------------------------------------------
@@ -275,6 +279,12 @@ class Shell:
             return RedirectResponse(f"/login?next={quote(_path_and_query(request))}", 303)
         return JSONResponse({"detail": "sign in first"}, 401)
 
+    async def _unreadable(self, request: Request, error: Exception) -> Response:
+        """A request that does not fit its route: a page for people, FastAPI's own answer for programs."""
+        if isinstance(error, RequestValidationError) and not _wants_html(request):
+            return await request_validation_exception_handler(request, error)
+        return await self._problem(request, HTTPException(422))
+
     async def _problem(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         detail = error.detail if isinstance(error, HTTPException) else ""
@@ -290,7 +300,7 @@ class Shell:
             code=status,
             problem=PROBLEMS.get(status, PROBLEMS[500]),
         )
-        page.headers.update(headers)
+        page.headers.update(HEADERS | headers)  # a fault is answered outside of the layer that sets them
         return page
 
     # --- inside -----------------------------------------------------------------------------------------------

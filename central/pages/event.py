@@ -28,6 +28,7 @@ from web.i18n import mark as _
 from web.numbers import grouped, size
 
 FILES = "/api/v1/files"
+RARE = frozenset({"single_tyre_axles_most", "low_speed"})  # shown only when somebody has said them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +227,8 @@ def _verdict(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> Verdict
         words=_verdict_words(verdict, texts),
         candidates=tuple(_candidate(candidate, texts) for candidate in verdict.candidates),
         measured=tuple(_measured(verdict, weighed, texts)),
-        missing=tuple(wording.words(wording.FACTS, verdict.missing, texts)),
-        notes=tuple(wording.words(wording.QUALITY, verdict.notes, texts)),
+        missing=tuple(wording.words(wording.MISSING_FACTS, verdict.missing, texts)),
+        notes=tuple(wording.words(wording.NOTES, verdict.notes, texts)),
         caution=texts(_("Suspected until a certified weighing or a review by a person."))
         if verdict.suspected
         else "",
@@ -287,9 +288,10 @@ def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Fact]:
 def _facts(facts: VehicleFacts, texts: Texts) -> Iterator[Fact]:
     sources = dict(facts.sources)
     for name, key in wording.FACTS.items():
-        if name == "gross_kg":
+        known = getattr(facts, name)
+        if known is None and name in RARE:
             continue
-        value = _fact_value(name, getattr(facts, name), texts)
+        value = _fact_value(name, known, texts)
         yield Fact(
             name=texts(key),
             value=value,

@@ -68,9 +68,22 @@ FACTS = {
     "combination": _("rigid truck or combination"),
     "drive_axles": _("number of drive axles"),
     "single_tyre_axles": _("axles with single tyres"),
+    "single_tyre_axles_most": _("axles with single tyres, at most"),
     "air_suspension": _("air suspension"),
     "licence_kg": _("mass on the licence"),
-    "gross_kg": _("gross mass"),
+    "low_speed": _("low-speed vehicle"),
+}
+MISSING_FACTS = FACTS | {"tyres": _("which tyres are single and not wide")}
+# docs/law.md: what the law says beside the verdict.
+LAW_NOTES = {
+    "manual_review": _("no row of the law fits these facts; a person decides"),
+    "combination_assumed": _("five axles or more, taken for a combination; nobody has confirmed it"),
+    "facts_contradict": _("the facts cannot all be true of one vehicle"),
+    "limit_by_licence": _("the mass on the licence sets the limit or may lower it"),
+    "over_licence": _("above the mass on the licence: overloading, for the police"),
+    "air_suspension_unknown": _("over by no more than air suspension would allow; look at it"),
+    "no_allowance_row": _("the class of the scale has no allowance that day; nothing was deducted"),
+    "negative_mass": _("the scale showed less than nothing"),
 }
 FACT_SOURCES = {
     "wire": _("from the scale"),
@@ -79,15 +92,30 @@ FACT_SOURCES = {
     "precheck": _("from the pre-check"),
 }
 QUALITY = {
-    "stop_and_go": _("stopped on the scale while being weighed"),
-    "not_settled": _("the weight did not settle"),
-    "spacing_unit_unknown": _("axle spacings not used: their unit is not set"),
-    "loop_missing": _("a loop signal is missing"),
-    "no_weight": _("no weight came for this crossing"),
-    "no_record": _("the scale sent no record"),
-    "over_range": _("beyond the range of the scale"),
+    "accelerating": _("changed speed on the scale"),
+    "axle_out_of_range": _("an axle beyond the range of the scale"),
     "cached": _("sent later from the memory of the scale"),
+    "close_behind": _("another vehicle close behind"),
+    "converted_from_lb": _("converted from pounds"),
+    "derived_readings": _("stability worked out from the readings"),
+    "fraction_cut": _("fractions of a kilogram cut off"),
+    "groups_do_not_add_up": _("the axle groups do not add up to the gross mass"),
+    "groups_only": _("the scale told groups only, no axles"),
+    "late_record": _("the record came late"),
+    "loop_missing": _("a loop signal is missing"),
+    "net_displayed": _("the scale showed a net mass"),
+    "no_record": _("the scale sent no record"),
+    "no_weight": _("no weight came for this crossing"),
+    "not_settled": _("the weight did not settle"),
+    "over_range": _("beyond the range of the scale"),
+    "present_at_start": _("stood on the scale when the program started"),
+    "readings_missing": _("readings are missing"),
+    "spacing_unit_unknown": _("axle spacings not used: their unit is not set"),
+    "speed_out_of_range": _("too slow or too fast for the scale"),
+    "stop_and_go": _("stopped on the scale while being weighed"),
+    "zero_off": _("the empty scale did not show zero"),
 }
+NOTES = QUALITY | LAW_NOTES
 PLATE_STATUS = {
     "read": _("read"),
     "unread": _("not read"),
