@@ -278,6 +278,15 @@ class ClockChecked(Body, frozen=True, kw_only=True):
 # --- acts ------------------------------------------------------------------------------------------------------
 
 
+class ReleaseGrounds(Part, frozen=True, kw_only=True):
+    """What a release 放行 rests on besides the verdict of the passage itself."""
+
+    reweigh: EntryRef | None = None  # the new weighing that found the mass legal 复检
+    police_result: str = ""  # number of the police result at a joint station
+    override_role: str = ""  # role of the duty supervisor who let it go without one of these
+    override_reason: str = ""
+
+
 class PassageDecided(Body, frozen=True, kw_only=True):
     """An officer at the station has acted on a passage: facts confirmed, released 放行 or held 扣留."""
 
@@ -289,6 +298,7 @@ class PassageDecided(Body, frozen=True, kw_only=True):
     facts: VehicleFacts | None = None
     verdict: Verdict | None = None
     note: str = ""
+    grounds: ReleaseGrounds | None = None
 
 
 class FileRequested(Body, frozen=True, kw_only=True):
