@@ -231,6 +231,10 @@ def _entries(db: sqlite3.Connection, start: int, count: int) -> Iterator[StoredE
         (start, start + count),
     )
     for seq, leaf, header_bytes, salt, body in rows:
+        if not (isinstance(leaf, bytes) and isinstance(header_bytes, bytes)):
+            raise DoubtError(f"entry {seq} is not bytes")
+        if type(salt) is not type(body) or not isinstance(body, bytes | None):
+            raise DoubtError(f"body {seq} is not bytes")
         yield StoredEntry(seq=seq, leaf=leaf, header=header_bytes, salt=salt, body=body)
 
 

@@ -1,0 +1,214 @@
+"""The small store of a station: journal.store.ReceiverStore in one SQLite file, with one callback for its views."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import msgspec
+
+from journal.store import Accepted, Declared, Head
+from kernel.events import STREAMS
+
+log = logging.getLogger(__name__)
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS head (
+  journal TEXT PRIMARY KEY, box TEXT NOT NULL, process TEXT NOT NULL, public_key BLOB NOT NULL, state TEXT NOT NULL,
+  size INTEGER NOT NULL, frontier BLOB NOT NULL, root BLOB NOT NULL, kept INTEGER NOT NULL, checkpoint TEXT NOT NULL,
+  predecessor TEXT
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS head_open ON head (box, process) WHERE state = 'open';
+CREATE TABLE IF NOT EXISTS fork (journal TEXT NOT NULL, ours TEXT NOT NULL, theirs TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entry (
+  journal TEXT, seq INTEGER, leaf BLOB NOT NULL, header BLOB NOT NULL, box TEXT NOT NULL, stream TEXT NOT NULL,
+  source TEXT NOT NULL, at INTEGER NOT NULL, received INTEGER NOT NULL, absent TEXT, PRIMARY KEY (journal, seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS body (
+  journal TEXT, seq INTEGER, salt BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (journal, seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS declared (
+  box TEXT, sha256 TEXT, size INTEGER NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL, name TEXT NOT NULL,
+  stored INTEGER, PRIMARY KEY (box, sha256)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine (
+  journal TEXT, seq INTEGER, reason TEXT NOT NULL, PRIMARY KEY (journal, seq)
+) WITHOUT ROWID;
+"""
+
+Project = Callable[[sqlite3.Connection, Sequence[Accepted]], None]
+
+_HEAD = tuple(field.name for field in fields(Head))
+
+
+def no_views(_db: sqlite3.Connection, _entries: Sequence[Accepted]) -> None:
+    """Custody only."""
+
+
+class SqliteStore:
+    """`project` is called inside each transaction with the entries that are new and whose bodies hold their schema.
+
+    A body that does not, or that `project` cannot take, goes to quarantine; it is in custody all the same.
+    """
+
+    def __init__(self, path: Path, *, store_id: str, project: Project = no_views) -> None:
+        self._store_id = store_id
+        self._project = project
+        self._lock = threading.RLock()
+        # One connection for the receiver's thread and, under the lock, for the few questions of uploads.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(SCHEMA)
+
+    @property
+    def store_id(self) -> str:
+        return self._store_id
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def begin(self) -> Iterator[SqliteTransaction]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield SqliteTransaction(self._db, project=self._project)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def declared(self, box: str, sha256: str) -> Declared | None:
+        with self._lock:
+            row = self._db.execute(
+                "SELECT sha256, size, journal, seq, name FROM declared WHERE box = ? AND sha256 = ?",
+                (box, sha256),
+            ).fetchone()
+        if row is None:
+            return None
+        return Declared(sha256=row[0], size=row[1], journal=row[2], seq=row[3], name=row[4])
+
+    def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
+        with self._lock:
+            self._db.execute(
+                "UPDATE declared SET stored = ? WHERE box = ? AND sha256 = ?", (at_ms, box, sha256)
+            )
+
+
+class SqliteTransaction:
+    """journal.store.StoreTransaction (and journal.custody.KnowsWhen) on the open transaction."""
+
+    def __init__(self, db: sqlite3.Connection, *, project: Project) -> None:
+        self._db = db
+        self._project = project
+
+    def heads(self, journals: Sequence[str]) -> dict[str, Head]:
+        marks = ", ".join("?" * len(journals))
+        rows = self._db.execute(
+            f"SELECT {', '.join(_HEAD)} FROM head WHERE journal IN ({marks})",  # noqa: S608 - only our own names
+            tuple(journals),
+        )
+        return {row[0]: Head(**dict(zip(_HEAD, row, strict=True))) for row in rows}
+
+    def open_journal(self, box: str, process: str) -> str | None:
+        row = self._db.execute(
+            "SELECT journal FROM head WHERE box = ? AND process = ? AND state = 'open'", (box, process)
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def save_head(self, head: Head) -> None:
+        names = ", ".join(f":{name}" for name in _HEAD)
+        self._db.execute(f"INSERT OR REPLACE INTO head VALUES ({names})", asdict(head))  # noqa: S608
+
+    def leaves(self, journal: str, start: int, count: int) -> list[bytes]:
+        rows = self._db.execute(
+            "SELECT leaf FROM entry WHERE journal = ? AND seq >= ? AND seq < ? ORDER BY seq",
+            (journal, start, start + count),
+        )
+        return [row[0] for row in rows]
+
+    def received_before(self, journal: str, before_ms: int) -> int:
+        row = self._db.execute(
+            "SELECT min(seq) FROM entry WHERE journal = ? AND received >= ?", (journal, before_ms)
+        ).fetchone()
+        if row[0] is not None:
+            return int(row[0])
+        return int(self._db.execute("SELECT count(*) FROM entry WHERE journal = ?", (journal,)).fetchone()[0])
+
+    def insert(self, journal: str, entries: Sequence[Accepted]) -> None:
+        self._db.executemany(
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [_entry_row(journal, e) for e in entries],
+        )
+        self._db.executemany(
+            "INSERT INTO body VALUES (?, ?, ?, ?)",
+            [(journal, e.seq, e.salt, e.body) for e in entries if e.body is not None],
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO declared VALUES (?, ?, ?, ?, ?, ?, NULL)",
+            [(e.box, f.sha256, f.size, journal, e.seq, f.name) for e in entries for f in e.header.files],
+        )
+        self._view(journal, [entry for entry in entries if self._makes_sense(journal, entry)])
+
+    def record_fork(self, journal: str, ours: str, theirs: str) -> None:
+        self._db.execute("INSERT INTO fork VALUES (?, ?, ?)", (journal, ours, theirs))
+
+    def _makes_sense(self, journal: str, entry: Accepted) -> bool:
+        if entry.body is None:
+            return False
+        stream = STREAMS.get(entry.header.stream)
+        if stream is None:
+            return self._quarantine(journal, entry, f"unknown stream {entry.header.stream}")
+        try:
+            msgspec.json.decode(entry.body, type=stream.body)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            return self._quarantine(journal, entry, str(error))
+        return True
+
+    def _quarantine(self, journal: str, entry: Accepted, reason: str) -> bool:
+        self._db.execute("INSERT INTO quarantine VALUES (?, ?, ?)", (journal, entry.seq, reason[:200]))
+        return False
+
+    def _view(self, journal: str, entries: Sequence[Accepted]) -> None:
+        """All at once; when that fails one by one, so that a single entry never holds up the others."""
+        if not entries or self._projected(entries) is None:
+            return
+        for entry in entries:
+            problem = self._projected([entry])
+            if problem:
+                self._quarantine(journal, entry, problem)
+
+    def _projected(self, entries: Sequence[Accepted]) -> str | None:
+        self._db.execute("SAVEPOINT views")
+        try:
+            self._project(self._db, entries)
+        except Exception as error:  # custody does not depend on the views
+            log.warning("view failed", exc_info=error, extra={"journal": entries[0].header.journal})
+            self._db.execute("ROLLBACK TO views")
+            self._db.execute("RELEASE views")
+            return repr(error)
+        self._db.execute("RELEASE views")
+        return None
+
+
+def _entry_row(journal: str, entry: Accepted) -> tuple[object, ...]:
+    header = entry.header
+    return (
+        journal,
+        entry.seq,
+        entry.leaf,
+        entry.header_bytes,
+        entry.box,
+        header.stream,
+        header.source,
+        header.at,
+        entry.received_ms,
+        entry.absent,
+    )
