@@ -637,8 +637,11 @@ def _issued_by_enrolment(
     enrolments = [one for one in certificates if one.kind == "enrolment"]
     if not enrolments:
         raise UnprovenError("缺少登记证书", "the enrolment certificate is not there")
-    issuer = _first_good(enrolments, lambda one: _issued_by(one, root, at_ms))
-    return _issued_by(certificate, issuer.key, at_ms)
+
+    def judge(enrolment: Certificate) -> Certificate:
+        return _issued_by(certificate, _issued_by(enrolment, root, at_ms).key, at_ms)
+
+    return _first_good(enrolments, judge)
 
 
 def _issued_by(certificate: Certificate, issuer: Key, at_ms: int) -> Certificate:

@@ -399,6 +399,12 @@ def test_a_renewed_certificate_may_sit_beside_the_old_one(tmp_path: Path) -> Non
     assert judge(draft(certificates={"box-1": old, **chain()}), tmp_path).proven
 
 
+@pytest.mark.parametrize("stem", ["a-enrolment", "z-enrolment"])
+def test_a_second_enrolment_key_may_sit_beside_the_one_that_issued(tmp_path: Path, stem: str) -> None:
+    other = certificate("enrolment", Signer("next-enrolment"), ROOT)
+    assert judge(draft(certificates=dict(sorted({stem: other, **chain()}.items()))), tmp_path).proven
+
+
 @pytest.mark.parametrize(("bound", "verdicts"), [(8, []), (7, [("v2", "revocation", NOT_PROVEN)])])
 def test_a_revoked_key_proves_up_to_its_bound(tmp_path: Path, bound: int, verdicts: Sequence[object]) -> None:
     trust = read_trust(trust_toml(revoked={passage_log().id: bound}))
