@@ -166,19 +166,25 @@ class Child:
     def __init__(self, command: Sequence[str], *, patience_s: float) -> None:
         self._command, self._patience_s = tuple(command), patience_s
         self._process: asyncio.subprocess.Process | None = None
+        self._spawning: asyncio.Task[None] | None = None
         self._number = 0
         self.rss_kb = 0
 
     async def start(self) -> None:
         """Waits until the models are loaded."""
         self._number = 0
+        self._spawning = asyncio.create_task(self._spawn())
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-            )
+            # Shielded: cancelled in the middle of it, the process would have no owner.
+            await asyncio.shield(self._spawning)
         except OSError as error:
             raise LinkError(f"cannot start the reader: {error}") from error
         await self._answer(STARTS_WITHIN_S)
+
+    async def _spawn(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
 
     async def ask(self, jpeg: bytes, region: Region) -> Answer:
         process = self._running()
@@ -191,13 +197,16 @@ class Child:
         return await self._answer(self._patience_s)
 
     async def close(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
+        """May be cut short and called again."""
+        if self._spawning:
+            await asyncio.wait([self._spawning])
+        if (process := self._process) is None:
             return
         with suppress(ProcessLookupError):
             process.kill()
         _pipe(process.stdin).close()
         await process.wait()
+        self._process = None
 
     async def _answer(self, patience_s: float) -> Answer:
         try:
