@@ -44,10 +44,8 @@ def open_source(
         else:
             with _video(settings.url, settings.patience_s, LIVE) as container:
                 yield LiveVideo(container, name, clock=clock)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise LinkError(f"{type(error).__name__}: {error}") from error
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise LinkError(str(error) or type(error).__name__) from error
+    except (av.error.FFmpegError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        raise LinkError(_without_secrets(error, settings.url)) from error
 
 
 class LiveVideo:
@@ -160,6 +158,12 @@ def _video(url: str, patience_s: float | None, options: dict[str, str]) -> Itera
         if not container.streams.video:
             raise LinkError("the stream holds no video")
         yield container
+
+
+def _without_secrets(error: Exception, url: str) -> str:
+    """The reason goes onto events and screens; the URL may hold the camera's password."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(said).replace(url, "the camera")
 
 
 def _content_type(settings: CameraSettings) -> str:

@@ -1,0 +1,147 @@
+"""A camera on 127.0.0.1 for tests: MPEG-TS in real time, pushed stills and polled stills, with faults on request."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import av
+
+
+@dataclass
+class Faults:
+    """What the camera does wrong; changed while it runs."""
+
+    hung_up: threading.Event = field(
+        default_factory=threading.Event
+    )  # closes what is open, refuses what comes
+    silent: threading.Event = field(default_factory=threading.Event)  # stays open and sends nothing
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class ServedCamera:
+    port: int
+    faults: Faults
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+
+@contextmanager
+def serving(video: Path, stills: list[bytes]) -> Iterator[ServedCamera]:
+    """/ts repeats the video for ever, /mjpeg pushes the stills, /still is one of them, /broken is no camera."""
+    faults = Faults()
+    chunks = timed_chunks(video)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if faults.hung_up.is_set():
+                self.send_error(503)
+                return
+            answer = {"/ts": self.ts, "/mjpeg": self.mjpeg, "/still": self.still}.get(self.path)
+            try:
+                answer() if answer else self.plain("text/html", b"<html>log in first</html>")
+            except OSError:
+                return  # the other side went
+
+        def ts(self) -> None:
+            self.head("video/mp2t")
+            for wait_s, data in forever(chunks):
+                if not self.pace(wait_s):
+                    return
+                self.wfile.write(data)
+
+        def mjpeg(self) -> None:
+            self.head('multipart/x-mixed-replace; boundary="cut"')
+            while True:
+                for still in stills:
+                    self.wfile.write(b"--cut\r\nContent-Type: image/jpeg\r\n\r\n" + still + b"\r\n")
+                    if not self.pace(0.1):
+                        return
+
+        def still(self) -> None:
+            self.plain("image/jpeg", stills[0])
+
+        def plain(self, kind: str, data: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def head(self, kind: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+
+        def pace(self, wait_s: float) -> bool:
+            faults.ended.wait(wait_s)
+            while faults.silent.is_set() and not faults.ended.wait(0.02):
+                pass
+            return not (faults.hung_up.is_set() or faults.ended.is_set())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield ServedCamera(port=server.server_address[1], faults=faults)
+    finally:
+        faults.ended.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+Chunk = tuple[float, bytes]
+
+
+def timed_chunks(video: Path) -> list[list[Chunk]]:
+    """Two rounds of MPEG-TS, the second a continuation of the first, as (seconds to wait, bytes)."""
+    return [_round(video, start_s) for start_s in (0.0, _length(video))]
+
+
+def forever(rounds: list[list[Chunk]]) -> Iterator[Chunk]:
+    for one in rounds:
+        yield from one
+
+
+def _length(video: Path) -> float:
+    with av.open(str(video)) as file:
+        return float((file.duration or 0) / av.time_base)
+
+
+def _round(video: Path, start_s: float) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    out = io.BytesIO()
+    with av.open(str(video)) as source, av.open(out, "w", format="mpegts") as ts:
+        stream = source.streams.video[0]
+        target = ts.add_stream_from_template(stream)
+        last, base = None, stream.time_base
+        assert base is not None
+        for packet in source.demux(stream):
+            if packet.dts is None or packet.pts is None:
+                continue
+            wait_s = 0.0 if last is None else float((packet.dts - last) * base)
+            last = packet.dts
+            packet.pts, packet.dts = packet.pts + int(start_s / base), packet.dts + int(start_s / base)
+            packet.stream = target
+            ts.mux(packet)
+            chunks.append((wait_s, _taken(out)))
+    chunks.append((0.0, _taken(out)))
+    return chunks
+
+
+def _taken(out: io.BytesIO) -> bytes:
+    data = out.getvalue()
+    out.seek(0)
+    out.truncate()
+    return data
