@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
@@ -43,7 +44,7 @@ class Appends(Protocol):
 
 
 class Puts(Protocol):
-    async def put(self, named: Iterable[tuple[str, bytes]]) -> tuple[FileRef, ...]: ...
+    async def put(self, named: Sequence[tuple[str, bytes | Path]]) -> tuple[FileRef, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Cut:
     """One clip, cut and ready to be put."""
 
     name: str
-    data: bytes
+    data: bytes | Path
     body: FileStored  # without passage, weighing and priority, which the lane knows
 
 
@@ -195,10 +196,14 @@ class Lane:
             now_mono_ms=self._clock.mono_ms(),
             missing=self._missing(),
         )
-        key = done.result.key if done.result and done.result.key else done.passage
-        appended = await self._append(body, key=f"weighed:{key}")
-        if done.result and done.result.key:
-            self._confirm(done.result.key)
+        record = done.result.key if done.result else ""
+        started_ms = self._clock.now_ms()
+        appended = await self._append(body, key=f"weighed:{record or body.passage}")
+        if record:
+            self._confirm(record)
+            if appended.at < started_ms:  # the device kept what was journalled before a restart
+                log.info("record is known already", extra={"passage": body.passage, "seq": appended.seq})
+                return
         self._show(sign_lines(body), sign_colour(body))
         self._announce(
             "passage",
@@ -216,7 +221,8 @@ class Lane:
             eyes.done(body.passage)
 
     async def _pictured(self, body: VehicleWeighed, weighed: Appended, seen: Seen) -> None:
-        named = [(picture.name, data) for picture, data in seen.pictures] + list(seen.crops)
+        named: list[tuple[str, bytes | Path]] = [(picture.name, data) for picture, data in seen.pictures]
+        named += seen.crops
         refs, missing = await self._put(named)
         pictures = tuple(picture for picture, _ in seen.pictures) if refs else ()
         await self._append(
@@ -229,6 +235,7 @@ class Lane:
                 trailer=_text(seen.plates, "rear"),
                 pictures=pictures,
                 missing=(*seen.missing, *missing),
+                priority=0 if body.verdict.outcome != "within" else 2,
             ),
             files=refs,
             key=f"pictured:{body.passage}",
@@ -246,7 +253,9 @@ class Lane:
             key=f"clip:{cut.name}",
         )
 
-    async def _put(self, named: list[tuple[str, bytes]]) -> tuple[tuple[FileRef, ...], tuple[str, ...]]:
+    async def _put(
+        self, named: Sequence[tuple[str, bytes | Path]]
+    ) -> tuple[tuple[FileRef, ...], tuple[str, ...]]:
         """Files durable, or the reason why they are not: pictures may be lost to a full disk, entries may not."""
         if not named:
             return (), ()

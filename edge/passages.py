@@ -40,12 +40,13 @@ class Complete(Generic[R]):
     quality: tuple[str, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class _Crossing(Generic[R]):
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Crossing:
     passage: str
     opened_ms: int
     arrived_ms: int | None = None
     left_ms: int | None = None
+    on_scale: bool = False
     quality: list[str] = field(default_factory=list)
 
 
@@ -63,7 +64,7 @@ class PassageAssembler(Generic[R]):
         self._prefix = prefix
         self._patience_ms = patience_ms
         self._longest_ms = longest_ms
-        self._waiting: deque[_Crossing[R]] = deque()
+        self._waiting: deque[_Crossing] = deque()
         self._last_id = -1
 
     def loop(self, *, occupied: bool, mono_ms: int) -> list[Step[R]]:
@@ -77,20 +78,25 @@ class PassageAssembler(Generic[R]):
         return []  # released without ever being occupied: the controller has just started
 
     def presence(self, mono_ms: int) -> list[Step[R]]:
-        """The scale itself noticed a vehicle (weight rising); opens a crossing when no loop did."""
+        """The scale itself noticed a vehicle (weight rising): the last that came over the loop, or one without."""
+        if any(crossing.on_scale for crossing in self._waiting):
+            return []
         if self._waiting:
+            self._waiting[-1].on_scale = True
             return []
         step = self._open(mono_ms, arrived_ms=mono_ms)
+        self._waiting[-1].on_scale = True
         self._waiting[-1].quality.append("loop_missing")
         return [step]
 
     def result(self, result: R, *, mono_ms: int) -> list[Step[R]]:
-        """The scale has finished with a vehicle."""
+        """The scale has finished with a vehicle: the one on it, or the first that waits."""
         steps: list[Step[R]] = []
         if not self._waiting:
             steps.append(self._open(mono_ms, arrived_ms=None))
             self._waiting[-1].quality.append("loop_missing")
-        crossing = self._waiting.popleft()
+        crossing = next((one for one in self._waiting if one.on_scale), self._waiting[0])
+        self._waiting.remove(crossing)
         if crossing.left_ms is None:
             crossing.left_ms = mono_ms
             steps.append(Passed(passage=crossing.passage, mono_ms=mono_ms))
@@ -99,9 +105,10 @@ class PassageAssembler(Generic[R]):
 
     def tick(self, mono_ms: int) -> list[Step[R]]:
         """Time goes by: crossings whose weight never came are completed without one."""
+        overdue = [crossing for crossing in self._waiting if self._overdue(crossing, mono_ms)]
         steps: list[Step[R]] = []
-        while self._waiting and self._overdue(self._waiting[0], mono_ms):
-            crossing = self._waiting.popleft()
+        for crossing in overdue:
+            self._waiting.remove(crossing)
             crossing.quality.append("no_weight")
             steps.append(self._complete(crossing, None))
         return steps
@@ -109,10 +116,11 @@ class PassageAssembler(Generic[R]):
     @property
     def current(self) -> str | None:
         """The passage that a fact of this moment would belong to."""
-        return self._waiting[0].passage if self._waiting else None
+        on_scale = (crossing.passage for crossing in self._waiting if crossing.on_scale)
+        return next(on_scale, self._waiting[0].passage if self._waiting else None)
 
-    def _overdue(self, crossing: _Crossing[R], now_ms: int) -> bool:
-        if crossing.left_ms is not None:
+    def _overdue(self, crossing: _Crossing, now_ms: int) -> bool:
+        if crossing.left_ms is not None and not crossing.on_scale:
             return now_ms - crossing.left_ms > self._patience_ms
         return now_ms - crossing.opened_ms > self._longest_ms
 
@@ -122,7 +130,7 @@ class PassageAssembler(Generic[R]):
         self._waiting.append(_Crossing(passage=passage, opened_ms=mono_ms, arrived_ms=arrived_ms))
         return Opened(passage=passage, mono_ms=mono_ms)
 
-    def _complete(self, crossing: _Crossing[R], result: R | None) -> Complete[R]:
+    def _complete(self, crossing: _Crossing, result: R | None) -> Complete[R]:
         return Complete(
             passage=crossing.passage,
             arrived_mono_ms=crossing.arrived_ms,

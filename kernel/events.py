@@ -217,6 +217,7 @@ class VehiclePictured(Body, frozen=True, kw_only=True):
     trailer: str | None = None
     pictures: tuple[Picture, ...] = ()
     missing: tuple[str, ...] = ()
+    priority: int = 2  # of the upload: 0 unless the vehicle is known to be within its limit
 
 
 class FileStored(Body, frozen=True, kw_only=True):

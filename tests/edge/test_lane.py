@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from edge.lane import Cut, Lane, Seen
 from edge.settings import Lane as LaneSettings
@@ -69,10 +70,10 @@ class Book:
 class Shelf:
     full: bool = False
 
-    async def put(self, named: Iterable[tuple[str, bytes]]) -> tuple[FileRef, ...]:
+    async def put(self, named: Sequence[tuple[str, bytes | Path]]) -> tuple[FileRef, ...]:
         if self.full:
             raise FullError("disk full")
-        return tuple(FileRef(name=name, sha256="2" * 64, size=len(data)) for name, data in named)
+        return tuple(FileRef(name=name, sha256="2" * 64, size=3) for name, _ in named)
 
 
 @dataclass
@@ -250,3 +251,30 @@ async def test_the_sign_never_names_a_fine() -> None:
     await run_lane(weighed(80_000, axles=6), book=book)
     sign = next(line for line in book.story if line.startswith("sign"))
     assert not any(word in sign for word in ("罚", "元", "处罚", "fine", "penalty"))
+
+
+async def test_a_record_that_was_journalled_before_a_restart_is_only_confirmed() -> None:
+    class Known(Book):
+        async def append(
+            self, body: Body, *, source: str, files: tuple[FileRef, ...] = (), key: str | None = None
+        ) -> Appended:
+            appended = await super().append(body, source=source, files=files, key=key)
+            confirmed.set()
+            return replace(appended, at=NOW - 60_000)
+
+    confirmed = asyncio.Event()
+    book = Known([])
+    lane = Lane(
+        site(),
+        prefix="b",
+        journal=book,
+        files=Shelf(),
+        eyes=None,
+        clock=StillClock(),
+        show=lambda lines, colour: book.story.append("sign"),
+        announce=lambda name, value: None,
+        missing=tuple,
+        confirm=lambda key: book.story.append(f"confirmed {key}"),
+    )
+    await cross(lane, weighed(52_000, axles=6), confirmed)
+    assert book.story == ["vehicle.weighed", "confirmed r1"]

@@ -75,3 +75,29 @@ def test_ids_never_repeat() -> None:
 
 def test_a_release_at_start_belongs_to_nobody() -> None:
     assert assembler().loop(occupied=False, mono_ms=5) == []
+
+
+def test_a_vehicle_that_stands_on_the_scale_is_waited_for() -> None:
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=0)
+    lane.presence(500)
+    lane.loop(occupied=False, mono_ms=1_000)
+    assert lane.tick(50_000) == []
+    [done] = lane.result("w", mono_ms=55_000)
+    assert isinstance(done, Complete)
+    assert (done.arrived_mono_ms, done.quality) == (0, ())
+
+
+def test_a_silent_scale_never_gives_one_trucks_weight_to_the_truck_before() -> None:
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=0)
+    lane.loop(occupied=False, mono_ms=1_000)  # crossed while the scale was silent
+    lane.loop(occupied=True, mono_ms=2_000)
+    lane.presence(2_500)
+    lane.loop(occupied=False, mono_ms=3_000)
+    [done] = lane.result("second", mono_ms=3_500)
+    assert isinstance(done, Complete)
+    assert done.arrived_mono_ms == 2_000
+    [unweighed] = lane.tick(5_000)
+    assert isinstance(unweighed, Complete)
+    assert (unweighed.arrived_mono_ms, unweighed.result) == (0, None)
