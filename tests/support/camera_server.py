@@ -33,63 +33,73 @@ class ServedCamera:
         return f"http://127.0.0.1:{self.port}/{path}"
 
 
+Chunk = tuple[float, bytes]
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Bound to one camera by a subclass."""
+
+    faults: Faults
+    rounds: list[list[Chunk]]
+    stills: list[bytes]
+
+    def do_GET(self) -> None:
+        if self.faults.hung_up.is_set():
+            self.send_error(503)
+            return
+        answer = {"/ts": self.ts, "/mjpeg": self.mjpeg, "/still": self.still}.get(self.path)
+        try:
+            answer() if answer else self.plain("text/html", b"<html>log in first</html>")
+        except OSError:
+            return  # the other side went
+
+    def ts(self) -> None:
+        self.head("video/mp2t")
+        for wait_s, data in forever(self.rounds):
+            if not self.pace(wait_s):
+                return
+            self.wfile.write(data)
+
+    def mjpeg(self) -> None:
+        self.head('multipart/x-mixed-replace; boundary="cut"')
+        while True:
+            for still in self.stills:
+                self.wfile.write(b"--cut\r\nContent-Type: image/jpeg\r\n\r\n" + still + b"\r\n")
+                if not self.pace(0.1):
+                    return
+
+    def still(self) -> None:
+        self.plain("image/jpeg", self.stills[0])
+
+    def plain(self, kind: str, data: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def head(self, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+
+    def pace(self, wait_s: float) -> bool:
+        self.faults.ended.wait(wait_s)
+        while self.faults.silent.is_set() and not self.faults.ended.wait(0.02):
+            pass
+        return not (self.faults.hung_up.is_set() or self.faults.ended.is_set())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def serving(video: Path, stills: list[bytes]) -> Iterator[ServedCamera]:
     """/ts repeats the video for ever, /mjpeg pushes the stills, /still is one of them, /broken is no camera."""
     faults = Faults()
-    chunks = timed_chunks(video)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if faults.hung_up.is_set():
-                self.send_error(503)
-                return
-            answer = {"/ts": self.ts, "/mjpeg": self.mjpeg, "/still": self.still}.get(self.path)
-            try:
-                answer() if answer else self.plain("text/html", b"<html>log in first</html>")
-            except OSError:
-                return  # the other side went
-
-        def ts(self) -> None:
-            self.head("video/mp2t")
-            for wait_s, data in forever(chunks):
-                if not self.pace(wait_s):
-                    return
-                self.wfile.write(data)
-
-        def mjpeg(self) -> None:
-            self.head('multipart/x-mixed-replace; boundary="cut"')
-            while True:
-                for still in stills:
-                    self.wfile.write(b"--cut\r\nContent-Type: image/jpeg\r\n\r\n" + still + b"\r\n")
-                    if not self.pace(0.1):
-                        return
-
-        def still(self) -> None:
-            self.plain("image/jpeg", stills[0])
-
-        def plain(self, kind: str, data: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def head(self, kind: str) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-
-        def pace(self, wait_s: float) -> bool:
-            faults.ended.wait(wait_s)
-            while faults.silent.is_set() and not faults.ended.wait(0.02):
-                pass
-            return not (faults.hung_up.is_set() or faults.ended.is_set())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    bound = {"faults": faults, "rounds": timed_chunks(video), "stills": stills}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Answers,), bound))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
@@ -99,9 +109,6 @@ def serving(video: Path, stills: list[bytes]) -> Iterator[ServedCamera]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-Chunk = tuple[float, bytes]
 
 
 def timed_chunks(video: Path) -> list[list[Chunk]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 from edge.cameras.stream import Coded, Session
 
@@ -91,7 +92,7 @@ def replayed(
         yield session, [_coded(packet, session, start_ms - zero) for packet in packets]
 
 
-def _coded(packet: av.Packet[av.VideoFrame], session: Session, shift_ms: int) -> Coded:
+def _coded(packet: av.Packet[VideoStream], session: Session, shift_ms: int) -> Coded:
     return Coded(
         data=bytes(packet),
         pts=packet.pts or 0,

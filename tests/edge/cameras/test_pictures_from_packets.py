@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -67,7 +68,7 @@ def test_torn_packets_cost_pictures_not_the_burst(memory: Memory) -> None:
 
 def test_stills_are_kept_as_delivered() -> None:
     session = Session(
-        name="s", codec=STILLS, head=b"", width=0, height=0, time_base=fraction(), wall=WallTime()
+        name="s", codec=STILLS, head=b"", width=0, height=0, time_base=Fraction(1, 1000), wall=WallTime()
     )
     kept, still = Memory(keep_ms=5_000), b"\xff\xd8\xff\xd9"
     for at in range(1000, 4000, 500):
@@ -113,11 +114,5 @@ async def test_waiting_has_an_end() -> None:
 
 
 def decoded(jpeg: bytes):  # type: ignore[no-untyped-def]
-    (frame,) = av.CodecContext.create("mjpeg", "r").decode(av.Packet(jpeg))  # type: ignore[attr-defined]
+    (frame,) = av.CodecContext.create("mjpeg", "r").decode(av.Packet(jpeg))
     return frame.to_ndarray(format="bgr24")
-
-
-def fraction():  # type: ignore[no-untyped-def]
-    from fractions import Fraction
-
-    return Fraction(1, 1000)
