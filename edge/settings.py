@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from edge.cameras.settings import CameraSettings, PlateSettings, RecorderSettings
+from edge.cameras.settings import VisionSettings
+from edge.controller import ControllerOptions
+from edge.links.opening import SerialSettings, check_url
+from edge.weighing.moving import MovingSettings
+from edge.weighing.static import StaticSettings
 from journal.settings import Destination, Identity
 from kernel.errors import ConfigError
 from kernel.events import JointMode, RoadClass, WeighingGrade
@@ -28,8 +32,12 @@ class Lane:
 
     def __post_init__(self) -> None:
         _refuse(
-            None if re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+)+", self.source) else ("source", "must be a device path"),
-            None if re.fullmatch(r"\d{6}", self.jurisdiction) else ("jurisdiction", "must be six digits (GB/T 2260)"),
+            None
+            if re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+)+", self.source)
+            else ("source", "must be a device path"),
+            None
+            if re.fullmatch(r"\d{6}", self.jurisdiction)
+            else ("jurisdiction", "must be six digits (GB/T 2260)"),
         )
 
     @property
@@ -44,25 +52,34 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """The indicator or axle weigher, its line and what its makers leave open."""
+    """The indicator or axle weigher, its line, and what its makers leave open (docs/scales.md)."""
 
     driver: str
     url: str
     name: str = "scale"
-    options: dict[str, str] = field(default_factory=dict)  # of the driver; see docs/scales.md
-    serial: dict[str, str] = field(default_factory=dict)  # baud, bytes, parity, stop, dtr, rts
-    weighing: dict[str, int] = field(default_factory=dict)  # of the weighing; see docs/scales.md
+    options: dict[str, Any] = field(default_factory=dict)  # the driver's own table
+    serial: SerialSettings = field(default_factory=SerialSettings)
+    platform: StaticSettings = field(default_factory=StaticSettings)  # of a static platform
+    moving: MovingSettings = field(default_factory=MovingSettings)  # of a moving-axle weigher
     certificate: str | None = None  # number of the verification certificate 检定证书
     certificate_until: str | None = None  # ISO date
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controller:
-    """The lane controller: loops and sign."""
+    """The lane controller: loops and sign (docs/lane-controller.md)."""
 
     url: str
     name: str = "controller"
     loop_at_scale: int = 1
+    serial: SerialSettings = field(default_factory=lambda: SerialSettings(baud=115200))
+    options: ControllerOptions = field(default_factory=ControllerOptions)
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +98,18 @@ class Settings:
     scale: Scale
     destinations: tuple[Destination, ...]
     controller: Controller | None = None
-    cameras: tuple[CameraSettings, ...] = ()
-    recorder: RecorderSettings | None = None
-    plates: PlateSettings | None = None
+    vision: VisionSettings | None = None
     allowance: Allowance = field(default_factory=Allowance)
     law: str | None = None  # path of a TOML with this site's own rows
     health: Health = field(default_factory=Health)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def __post_init__(self) -> None:
-        names = [camera.name for camera in self.cameras]
         custodians = [d.name for d in self.destinations if d.custody]
         _refuse(
-            None if len(set(names)) == len(names) else ("cameras", "two cameras have the same name"),
-            None if len(custodians) == 1 else ("destinations", f"exactly one must have custody, found {custodians}"),
-            ("plates", "needs cameras") if self.plates and not self.cameras else None,
+            None
+            if len(custodians) == 1
+            else ("destinations", f"exactly one must have custody, found {custodians}"),
         )
 
 

@@ -16,7 +16,7 @@ Faults = list[tuple[str, str]]
 def read(kind: type[T], table: object) -> T:
     """Build `kind` from a parsed TOML table, or raise ConfigError with every fault and its path.
 
-    Known value types: str, int, float, bool, Literal, X | None, tuple[X, ...], dict[str, X] and dataclasses.
+    Known value types: str, int, float, bool, Any, Literal, X | None, tuple[X, ...], dict[str, X] and dataclasses.
     A dataclass may check itself in `__post_init__` by raising ConfigError; its paths are prefixed.
     """
     faults: Faults = []
@@ -81,6 +81,8 @@ def _mapping(kind: Any, value: object, at: str, faults: Faults) -> object:
 
 
 def _scalar(kind: Any, value: object, at: str, faults: Faults) -> object:
+    if kind is Any:  # a table that its owner reads again, such as a driver's options
+        return value
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             faults.append((at, f"must be one of {', '.join(map(repr, get_args(kind)))}, is {value!r}"))

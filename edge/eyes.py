@@ -1,0 +1,166 @@
+"""Cameras, ring and plate reader as the lane sees them; imported only by a lane that has cameras."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from edge.cameras.settings import VisionSettings
+from edge.cameras.vision import PlateOf, Shots, Vision
+from edge.lane import Cut, Seen
+from edge.recorder.cutting import Clip
+from edge.recorder.index import Lock
+from kernel.clock import Clock
+from kernel.errors import LinkError, WeighpostError
+from kernel.events import DeviceHealth, FileStored, Picture, PlateRead
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watch:
+    """What is under way for one passage."""
+
+    locks: asyncio.Task[tuple[Lock, ...]]
+    bursts: list[asyncio.Task[tuple[Shots, ...]]] = field(default_factory=list)
+
+
+class CameraEyes:
+    """edge.lane.Eyes over Vision."""
+
+    def __init__(self, vision: Vision, *, settings: VisionSettings) -> None:
+        self._vision = vision
+        self._settings = settings
+        self._watches: dict[str, _Watch] = {}
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def opened(self, passage: str, at_ms: int) -> None:
+        """Lock first, whatever else happens; then the front."""
+        locks = asyncio.create_task(self._vision.lock(passage, at_ms), name=f"lock {passage}")
+        watch = self._watches[passage] = _Watch(locks=locks)
+        self._burst(watch, passage, at_ms, ("front", "side"))
+
+    def passed(self, passage: str, at_ms: int) -> None:
+        watch = self._watches.get(passage)
+        if watch is not None:
+            self._burst(watch, passage, at_ms, ("rear",))
+
+    async def seen(self, passage: str) -> Seen:
+        """Pictures and plates; what is missing is named.  Bounded by the patience of cameras and reader."""
+        watch = self._watches.get(passage)
+        if watch is None:
+            return Seen(missing=("cameras: not triggered",))
+        shots = [one for burst in await asyncio.gather(*watch.bursts) for one in burst]
+        plates = await self._vision.read(shots)
+        return _seen(shots, plates)
+
+    async def cuts(self, passage: str) -> tuple[Cut, ...]:
+        """The clips of every recorded camera, after their post-roll."""
+        watch = self._watches.get(passage)
+        if watch is None:
+            return ()
+        cuts = await asyncio.gather(*(self.cut(lock) for lock in await watch.locks))
+        return tuple(cut for cut in cuts if cut is not None)
+
+    async def cut(self, lock: Lock) -> Cut | None:
+        """One clip, or None (logged) when there is no footage of that time."""
+        try:
+            clip = await self._vision.clip(lock, tags={})
+        except LinkError as error:
+            log.warning(
+                "no clip", extra={"passage": lock.passage, "camera": lock.camera, "reason": str(error)}
+            )
+            return None
+        return Cut(name=f"{lock.passage}-{lock.camera}.mp4", data=clip.path, body=_stored(lock, clip))
+
+    def done(self, passage: str) -> None:
+        watch = self._watches.pop(passage, None)
+        if watch is not None:
+            task = asyncio.create_task(self._settle(watch), name=f"settle {passage}")
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
+
+    async def settle(self, lock: Lock) -> None:
+        await self._vision.settle(lock)
+
+    async def unfinished(self) -> dict[str, list[Lock]]:
+        """Locks from before a restart, by passage."""
+        found: dict[str, list[Lock]] = {}
+        for lock in await self._vision.pending():
+            if lock.passage not in self._watches:
+                found.setdefault(lock.passage, []).append(lock)
+        return found
+
+    def health(self) -> Iterable[DeviceHealth]:
+        return self._vision.health()
+
+    async def _settle(self, watch: _Watch) -> None:
+        for lock in await watch.locks:
+            await self._vision.settle(lock)
+
+    def _burst(
+        self, watch: _Watch, passage: str, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]
+    ) -> None:
+        burst = self._vision.burst(at_ms, roles=roles)
+        watch.bursts.append(asyncio.create_task(burst, name=f"burst {passage}"))
+
+
+def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf]) -> Seen:
+    pictures = [
+        (picture, frame.jpeg)
+        for one in shots
+        for picture, frame in zip(one.pictures(), one.frames, strict=True)
+    ]
+    reads, crops = [], []
+    by_camera = {one.camera: one for one in shots}
+    for plate in plates:
+        read, crop = _plate(plate, by_camera[plate.camera].pictures())
+        reads.append(read)
+        crops += crop
+    return Seen(
+        pictures=tuple(pictures),
+        crops=tuple(crops),
+        plates=tuple(reads),
+        missing=tuple(f"camera {one.camera}: {one.reason}" for one in shots if one.reason)
+        + tuple(f"plates {plate.camera}: {flag}" for plate in plates for flag in plate.result.flags),
+    )
+
+
+def _plate(plate: PlateOf, pictures: Sequence[Picture]) -> tuple[PlateRead, list[tuple[str, bytes]]]:
+    """The reading with the names of the picture and the crop that prove it."""
+    result = plate.result
+    picture = pictures[result.frame].name if result.frame is not None else None
+    name = f"{plate.camera}-plate.jpg" if result.crop else None
+    read = msgspec.structs.replace(result.read, picture=picture, crop=name)
+    return read, [(name, result.crop)] if name and result.crop else []
+
+
+def _stored(lock: Lock, clip: Clip) -> FileStored:
+    return FileStored(
+        passage=lock.passage,
+        weighed=None,
+        kind="clip",
+        camera=lock.camera,
+        requested_start_ms=clip.requested_start_ms,
+        actual_start_ms=clip.actual_start_ms,
+        duration_ms=clip.duration_ms,
+        frames=clip.frames,
+        gop_sha256=clip.gop_sha256,
+        flags=clip.flags,
+    )
+
+
+async def open_eyes(settings: VisionSettings, *, clock: Clock, station: str, lane: str) -> CameraEyes:
+    """Start cameras, ring and reader; what is not there comes later or is said to be missing."""
+    vision = Vision(settings, clock=clock, station=station, lane=lane)
+    try:
+        await vision.start()
+    except WeighpostError:
+        await vision.stop()
+        raise
+    return CameraEyes(vision, settings=settings)
