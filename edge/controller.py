@@ -71,7 +71,7 @@ class LaneController:
         self._seq = 0
         self._boot: int | None = None
         self._seen: deque[int] = deque(maxlen=_REMEMBERED)
-        self._ahead_ms: int | None = None
+        self._ahead_ms: deque[int] = deque(maxlen=_REMEMBERED)
         self._wanted: Sign | None = None
         self._shown: dict[int, asyncio.Event] = {}
         self.broken = 0  # bit 0 is loop 1, as the controller last reported
@@ -79,7 +79,7 @@ class LaneController:
 
     async def readings(self, link: Link) -> AsyncIterator[LoopEvent]:
         self._link = link
-        self._ahead_ms = None
+        self._ahead_ms.clear()
         parser: FedParser[Message] = Parser()
         try:
             async for item in listen(link, parser, pulse=self.pulse, reopen_ms=self._options.reopen_ms):
@@ -155,7 +155,7 @@ class LaneController:
             return
         self._boot = hello.boot
         self._seen.clear()
-        self._ahead_ms = None
+        self._ahead_ms.clear()
         if self._wanted is not None:  # a controller that has restarted has a dark sign
             await self._send(self._wanted)
 
@@ -176,10 +176,12 @@ class LaneController:
         )
 
     def _learn_clock(self, device_ms: int) -> int:
-        """How far our monotonic clock is ahead of the controller's: the least ever seen, where the line was fastest."""
-        ahead = self._clock.mono_ms() - device_ms
-        self._ahead_ms = ahead if self._ahead_ms is None else min(ahead, self._ahead_ms)
-        return self._ahead_ms
+        """How far our monotonic clock is ahead of the controller's: the least seen lately, where the line was fastest.
+
+        Only lately, because the two clocks drift apart by seconds a day.
+        """
+        self._ahead_ms.append(self._clock.mono_ms() - device_ms)
+        return min(self._ahead_ms)
 
 
 def fitting(lines: tuple[str, ...]) -> tuple[str, ...]:

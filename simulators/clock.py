@@ -42,5 +42,5 @@ class VirtualClock:
 
 async def _let_tasks_run() -> None:
     # A task that was woken may wake others in turn; none of ours hand on more often than this.
-    for _ in range(12):
+    for _ in range(6):
         await asyncio.sleep(0)

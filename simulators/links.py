@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -85,3 +86,76 @@ def garbled(share: float, *, seed: int) -> Callable[[bytes], bytes]:
     """Replaces that share of the bytes by others."""
     dice = random.Random(seed)
     return lambda data: bytes(dice.randrange(256) if dice.random() < share else byte for byte in data)
+
+
+class MemoryWire:
+    """A wire in memory: the device side is `send` and `receive`, the host side is `host`, a Link."""
+
+    def __init__(self, *, clock: Clock, patience_ms: int = 500) -> None:
+        self._clock = clock
+        self._patience_ms = patience_ms
+        self._to_host = bytearray()
+        self._to_device = bytearray()
+        self.bend: Callable[[bytes], bytes] = lambda data: data
+        self.plugged = True
+        self._wake: asyncio.Future[None] | None = None
+
+    @property
+    def host(self) -> Link:
+        return _HostEnd(self)
+
+    def plug(self) -> None:
+        self.plugged = True
+
+    def unplug(self) -> None:
+        self.plugged = False
+        self._to_host.clear()
+        self._to_device.clear()
+        self._wake_host()
+
+    async def send(self, data: bytes) -> None:
+        if self.plugged:
+            self._to_host += self.bend(data)
+            self._wake_host()
+
+    def receive(self) -> bytes:
+        data = bytes(self._to_device)
+        self._to_device.clear()
+        return data
+
+    async def host_reads(self) -> bytes:
+        if self.plugged and not self._to_host:
+            self._wake = asyncio.get_running_loop().create_future()
+            patience = asyncio.ensure_future(self._clock.sleep(self._patience_ms / 1000))
+            try:
+                await asyncio.wait({self._wake, patience}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                patience.cancel()
+        if not self.plugged:
+            raise LinkError("unplugged")
+        data = bytes(self._to_host)
+        self._to_host.clear()
+        return data
+
+    def _wake_host(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def host_writes(self, data: bytes) -> None:
+        if not self.plugged:
+            raise LinkError("unplugged")
+        self._to_device += data
+
+
+class _HostEnd:
+    def __init__(self, wire: MemoryWire) -> None:
+        self._wire = wire
+
+    async def read(self) -> bytes:
+        return await self._wire.host_reads()
+
+    async def write(self, data: bytes) -> None:
+        self._wire.host_writes(data)
+
+    async def close(self) -> None:
+        return None

@@ -15,7 +15,6 @@ from edge.drivers.scale.wim_wj.protocol import (
     CHECK,
     DELETE,
     RESEND,
-    ChecksumError,
     Command,
     Message,
     Notice,
@@ -88,7 +87,7 @@ class WimWj:
                 elif isinstance(item, ProtocolError):
                     await self._damaged(item)
                 else:
-                    self.pulse.beat()
+                    await self._heard()
                     event = await self._said(item)
                     if event is not None:
                         yield event
@@ -104,8 +103,7 @@ class WimWj:
         try:
             await self._send(DELETE, vehicle.serial)
             self._held = max(self._held - 1, 0)
-            if self._options.fetch_cached and self._held > len(self._seen.keys() - self._released):
-                await self._ask_again()
+            await self._fetch_cached()
         except LinkError as error:
             log.info("record not deleted yet", extra={"device": self.pulse.device, "reason": str(error)})
 
@@ -116,11 +114,18 @@ class WimWj:
 
     async def _check(self) -> None:
         self._checked_mono = self._clock.mono_ms()
+        self._resends = 0
         await self._send(CHECK)
 
     async def _check_if_due(self) -> None:
         if self._clock.mono_ms() - self._checked_mono >= self._options.check_ms:
             await self._check()
+            await self._fetch_cached()
+
+    async def _fetch_cached(self) -> None:
+        """Ask for what the device holds beyond what we have and have not released yet."""
+        if self._options.fetch_cached and self._held > len(self._seen.keys() - self._released):
+            await self._ask_again()
 
     async def _ask_again(self) -> None:
         self._asked_mono = self._clock.mono_ms()
@@ -131,15 +136,21 @@ class WimWj:
             raise LinkError(f"{self.pulse.device} is not connected")
         await self._link.write(Command(code=code, d0=d0).to_bytes())
 
+    async def _heard(self) -> None:
+        was = self.pulse.state
+        self.pulse.beat()
+        if was in ("silent", "noisy") and self.pulse.state == "up" and self._options.fetch_cached:
+            await self._ask_again()  # what it said meanwhile is still in its memory
+
     async def _damaged(self, error: ProtocolError) -> None:
         self.pulse.skip(error.problem)
-        if isinstance(error, ChecksumError) and self._resends < _RESENDS:
+        # Whatever was damaged may have been a record, even where nothing of a frame is left.
+        if self._resends < _RESENDS:
             self._resends += 1
             await self._send(RESEND)
 
     async def _said(self, message: Message) -> ScaleEvent | None:
         if isinstance(message, Vehicle):
-            self._resends = 0
             return await self._vehicle(message)
         if isinstance(message, Notice) and message.kind == "reverse":
             return VehicleReversed(at_ms=self._clock.now_ms(), mono_ms=self._clock.mono_ms())
