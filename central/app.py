@@ -26,9 +26,14 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
     )
+    app.add_api_route("/healthz", _alive, include_in_schema=False)
     for api in (PassagesApi(parts), FilesApi(parts), StateApi(parts), TariffApi(parts)):
         app.include_router(api.router(), prefix=PREFIX)
     for mount in mounts:
         mount(app, parts)
     describe(app)
     return app
+
+
+async def _alive() -> dict[str, str]:
+    return {"state": "up"}

@@ -62,6 +62,7 @@ def needs_settings(parser: argparse.ArgumentParser) -> None:
 
 def write(text: str) -> None:
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
 
 
 def write_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, func, select
 from central.store import schema
 from central.store.engines import Database, upsert
 from central.views import CosignerView, Custody
+from journal.store import Head
 from kernel.errors import ProtocolError
 from kernel.evidence import tree
 from kernel.evidence.notes import Note
@@ -27,11 +28,32 @@ class Vouched:
     witnessed_note: str | None
     refused: str | None
 
-    def covering(self, seq: int) -> str | None:
-        """The best note that speaks of this entry."""
-        if seq < self.witnessed_size:
-            return self.witnessed_note
-        return self.note if seq < self.size else None
+    def speaking_of(self, first: int, last: int) -> str | None:
+        """The best note: one that a witness signed and that covers all to `last`, else less and less."""
+        notes = [(self.witnessed_size, self.witnessed_note), (self.size, self.note)]
+        for wanted in (last, first):
+            for size, note in notes:
+                if note is not None and wanted < size:
+                    return note
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """A checkpoint as the journal signed it."""
+
+    size: int
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An entry's bytes."""
+
+    seq: int
+    header: bytes
+    salt: bytes | None
+    body: bytes | None
 
 
 class CustodyStore:
@@ -45,26 +67,23 @@ class CustodyStore:
         with self._reader.connect() as connection:
             return _vouched(connection, journal)
 
-    def save_note(self, journal: str, note: str, *, size: int, witnessed: bool) -> None:
+    def save_note(
+        self, journal: str, note: str, *, size: int, witnessed: bool, refused: str | None = None
+    ) -> None:
         """Keep a cosigned note; an older one than is held changes nothing."""
         with self._writer.begin() as connection:
             held = _vouched(connection, journal)
             if held is not None and held.size > size:
                 return
-            row = {"journal": journal, "size": size, "note": note, "refused": None}
+            row = {"journal": journal, "size": size, "note": note, "refused": refused}
             if witnessed:
                 row |= {"witnessed_size": size, "witnessed_note": note}
-            elif held is not None:
-                row |= {"witnessed_size": held.witnessed_size, "witnessed_note": held.witnessed_note}
             else:
-                row |= {"witnessed_size": 0, "witnessed_note": None}
+                row |= {
+                    "witnessed_size": held.witnessed_size if held else 0,
+                    "witnessed_note": held.witnessed_note if held else None,
+                }
             upsert(connection, schema.cosigned, [row], update=[name for name in row if name != "journal"])
-
-    def save_refusal(self, journal: str, reason: str) -> None:
-        """A witness would not sign: this stays until one does."""
-        table = schema.cosigned
-        with self._writer.begin() as connection:
-            connection.execute(table.update().where(table.c.journal == journal).values(refused=reason))
 
     def save_chain(self, journal: str, certificates: Sequence[str]) -> None:
         rows = [{"journal": journal, "place": place, "note": note} for place, note in enumerate(certificates)]
@@ -77,6 +96,51 @@ class CustodyStore:
         query = select(table.c.note).where(table.c.journal == journal).order_by(table.c.place)
         with self._reader.connect() as connection:
             return tuple(connection.execute(query).scalars())
+
+    def root(self, journal: str, size: int) -> bytes:
+        """The root of its first `size` leaves, out of what is stored."""
+        return self._roots(journal, [(0, size)])[0]
+
+    def newest(self, journal: str) -> Newest | None:
+        """What is to be cosigned: the journal's newest own checkpoint, unless there is none or it is in doubt."""
+        head = schema.head
+        query = select(head.c.size, head.c.checkpoint).where(
+            head.c.journal == journal, head.c.size > 0, head.c.state != "forked"
+        )
+        with self._reader.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return Newest(size=row.size, checkpoint=row.checkpoint) if row else None
+
+    def unvouched(self, *, witnesses: bool) -> tuple[str, ...]:
+        """Journals that have grown since their last cosignature, or since a witness's."""
+        head, table = schema.head, schema.cosigned
+        reached = table.c.witnessed_size if witnesses else table.c.size
+        query = (
+            select(head.c.journal)
+            .select_from(head.outerjoin(table, table.c.journal == head.c.journal))
+            .where(head.c.size > func.coalesce(reached, 0), head.c.state != "forked")
+        )
+        with self._reader.connect() as connection:
+            return tuple(connection.execute(query).scalars())
+
+    def heads(self) -> tuple[Head, ...]:
+        """Every journal that is held."""
+        with self._reader.connect() as connection:
+            rows = connection.execute(select(schema.head).order_by(schema.head.c.journal)).mappings()
+            return tuple(Head(**row) for row in rows)
+
+    def stored(self, journal: str, seqs: Sequence[int]) -> tuple[Stored, ...]:
+        """Entries byte for byte, in order."""
+        entry, body = schema.entry, schema.body
+        same = (body.c.journal == entry.c.journal) & (body.c.seq == entry.c.seq)
+        query = (
+            select(entry.c.seq, entry.c.header, body.c.salt, body.c.body)
+            .select_from(entry.outerjoin(body, same))
+            .where(entry.c.journal == journal, entry.c.seq.in_(seqs))
+            .order_by(entry.c.seq)
+        )
+        with self._reader.connect() as connection:
+            return tuple(Stored(**row) for row in connection.execute(query).mappings())
 
     def inclusion(self, journal: str, seq: int, *, size: int) -> list[bytes]:
         """The proof that entry `seq` is in the tree of `size`."""
@@ -99,18 +163,23 @@ class CustodyStore:
             return [tree.span_root(span, leaves=leaves, blocks=blocks) for span in spans]
 
     def _complete_blocks(self, journal: str) -> None:
-        table, entry = schema.block, schema.entry
+        """Roots of blocks that have become full since the last proof."""
+        table, head = schema.block, schema.head
         with self._reader.connect() as connection:
-            known = connection.execute(select(func.count()).where(table.c.journal == journal)).scalar_one()
-            size = connection.execute(select(func.count()).where(entry.c.journal == journal)).scalar_one()
-            places = range(known, size // tree.BLOCK)
+            last = connection.execute(
+                select(func.max(table.c.place)).where(table.c.journal == journal)
+            ).scalar_one()
+            size = connection.execute(
+                select(head.c.size).where(head.c.journal == journal)
+            ).scalar_one_or_none()
+            known = 0 if last is None else last + 1
             rows = [
                 {
                     "journal": journal,
                     "place": place,
                     "root": tree.root(_block_leaves(connection, journal, place)),
                 }
-                for place in places
+                for place in range(known, (size or 0) // tree.BLOCK)
             ]
         if rows:
             with self._writer.begin() as connection:

@@ -63,7 +63,7 @@ def _sqlite(url: URL) -> Database:
     options: dict[str, Any] = {"max_overflow": 0, "pool_timeout": _WAIT_S}
     arguments = {"check_same_thread": False, "timeout": _WAIT_S}
     writer = create_engine(url, pool_size=1, connect_args=arguments, **options)
-    read_only = url.set(database=f"file:{path}").update_query_dict({"mode": "ro", "uri": "true"})
+    read_only = url.set(database=path.absolute().as_uri()).update_query_dict({"mode": "ro", "uri": "true"})
     reader = create_engine(read_only, pool_size=_READERS, connect_args=arguments, **options)
     event.listen(writer, "connect", _prepare_writer)
     event.listen(writer, "begin", _begin_immediate)

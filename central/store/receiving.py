@@ -31,6 +31,7 @@ class CentreStore:
         told: Told = lambda _changes: None,
     ) -> None:
         self._engine: Engine = database.writer
+        self._reader: Engine = database.reader
         self._store_id = store_id
         self._register = register
         self._told = told
@@ -55,7 +56,7 @@ class CentreStore:
             .order_by(named.c.journal, named.c.seq)
             .limit(1)
         )
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             row = connection.execute(query).mappings().one_or_none()
         return Declared(**row) if row else None
 

@@ -1,0 +1,317 @@
+"""Puts the real parts of the centre together; nothing here decides anything."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import shutil
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from central import alarms
+from central.access import AccessLog
+from central.app import Mount, create_app
+from central.evidence.package import ShownKey
+from central.ingest.chains import keep_chains
+from central.ingest.cosigning import Cosigning
+from central.ingest.own import OwnJournal
+from central.ingest.requests import FileRequests
+from central.ingest.uplink import Uplink
+from central.keyring import CentreKeys
+from central.live import Bus, Change
+from central.packaging import Packages
+from central.parts import Parts
+from central.settings import Settings
+from central.store.accounts import CentreAccounts
+from central.store.custody import CustodyStore
+from central.store.engines import Database
+from central.store.queries import Queries
+from central.store.receiving import CentreStore
+from central.store.requests import Requested
+from central.views import Alarm
+from journal.checking import Trust
+from journal.clock import boot_id
+from journal.receiver import Receiver
+from journal.receiving.blobs import BlobFolder
+from journal.receiving.http import FileIntake
+from journal.transport import Transport
+from journal.witnessing import Cosigner, WitnessClient
+from journal.writer import Journal
+from kernel.clock import Clock
+from kernel.evidence.frames import Hello
+from kernel.evidence.notes import decode_base64
+from kernel.law.shipped import national
+from web.sessions import Lifetimes, Sessions
+
+Run = Callable[[], Coroutine[Any, Any, None]]
+
+_HOUR_S = 3600.0
+_WITNESS_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the composition root picked."""
+
+    settings: Settings
+    keys: CentreKeys
+    database: Database
+    transport: Transport
+    http: httpx.AsyncClient
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Centre:
+    """A centre that is put together; every one of `tasks` runs for its life, `close` lets go of threads and files."""
+
+    app: FastAPI
+    parts: Parts
+    receiver: Receiver
+    tasks: dict[str, Run]
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ingest:
+    """The parts that take things in."""
+
+    store: CentreStore
+    receiver: Receiver
+    blobs: BlobFolder
+    intake: FileIntake
+    bus: Bus
+    uplink: Uplink
+    own: OwnJournal
+    custody: CustodyStore
+    cosigner: Cosigner
+    cosigning: Cosigning
+
+
+def software() -> str:
+    return importlib.metadata.version("weighpost")
+
+
+def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
+    """Open journal, files and store, and connect everything.  RefusedError: another process has the journal."""
+    ingest = _take_in(given)
+    queries = Queries(given.database, register=given.settings.register)
+    requests = FileRequests(
+        queries,
+        Requested(given.database),
+        append=ingest.own.append,
+        send=ingest.uplink.send,
+        key=given.keys.command,
+        clock=given.clock,
+    )
+    ingest.receiver.on_hello(lambda box, hello, _welcome: requests.greeted(box, hello.nonce))
+    parts = _parts(given, ingest, queries, requests)
+    app = create_app(parts, mounts=mounts)
+    app.router.routes.extend(ingest.intake.routes())
+    return Centre(
+        app=app,
+        parts=parts,
+        receiver=ingest.receiver,
+        tasks={
+            "uplink": ingest.uplink.run,
+            "own journal": partial(_own, ingest),
+            "cosigning": ingest.cosigning.run,
+            "housekeeping": partial(_keep_house, parts),
+        },
+        close=partial(_close, ingest),
+    )
+
+
+def _take_in(given: Given) -> _Ingest:
+    settings, keys, clock = given.settings, given.keys, given.clock
+    bus = Bus()
+    store = CentreStore(
+        given.database, store_id=settings.store_id, register=settings.register, told=_telling(bus)
+    )
+    trust = Trust(root_name=keys.root_name, root_public=keys.root_public)
+    receiver = Receiver(
+        store, key=keys.store, trust=trust, clock=clock, kept_after_ms=settings.custody.kept_after_ms
+    )
+    blobs = BlobFolder(settings.folder / "files")
+    custody = CustodyStore(given.database)
+    # Beside the database and never restored with it: a cosigner must not forget what it signed.
+    cosigner = Cosigner(_folder(settings, "cosigner") / "heads.db", key=keys.cosigner, clock=clock)
+    cosigning = Cosigning(custody, cosigner, _witnesses(given), clock=clock)
+    receiver.on_committed(cosigning.committed)
+    receiver.on_hello(_keeping_chains(custody, trust, clock))
+    return _Ingest(
+        store=store,
+        receiver=receiver,
+        blobs=blobs,
+        intake=_intake(given, store, blobs),
+        bus=bus,
+        uplink=Uplink(given.transport, receiver, bus=bus, clock=clock),
+        own=_open_own(given, receiver),
+        custody=custody,
+        cosigner=cosigner,
+        cosigning=cosigning,
+    )
+
+
+def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileRequests) -> Parts:
+    settings, clock = given.settings, given.clock
+    accounts = CentreAccounts(given.database)
+    lifetimes = Lifetimes(person_s=settings.web.session_hours * 3600)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        queries=queries,
+        accounts=accounts,
+        sessions=Sessions(accounts, clock=clock, lifetimes=lifetimes),
+        access=AccessLog(ingest.own.append, clock=clock),
+        bus=ingest.bus,
+        law=national(),
+        files=ingest.blobs,
+        requests=requests,
+        packages=Packages(queries, ingest.custody, ingest.blobs, keys=_shown_keys(given), clock=clock),
+        alarms=partial(_alarms, given, queries),
+        healthy=partial(_healthy, given, ingest),
+    )
+
+
+def _telling(bus: Bus) -> Callable[[Sequence[Change]], None]:
+    """From the threads that commit, onto the loop."""
+    loop = asyncio.get_running_loop()
+
+    def publish(changes: Sequence[Change]) -> None:
+        for change in changes:
+            bus.publish(change)
+
+    def told(changes: Sequence[Change]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(publish, tuple(changes))
+
+    return told
+
+
+def _keeping_chains(
+    custody: CustodyStore, trust: Trust, clock: Clock
+) -> Callable[[str, Hello, object], None]:
+    tasks: set[asyncio.Task[None]] = set()
+
+    def greeted(box: str, hello: Hello, _welcome: object) -> None:
+        work = asyncio.to_thread(keep_chains, box, hello, custody=custody, trust=trust, clock=clock)
+        task = asyncio.ensure_future(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return greeted
+
+
+def _intake(given: Given, store: CentreStore, blobs: BlobFolder) -> FileIntake:
+    custody = given.settings.custody
+    return FileIntake(
+        store=store,
+        blobs=blobs,
+        key=given.keys.store,
+        secrets={box.name: box.password for box in given.settings.boxes},
+        clock=given.clock,
+        kept=custody.backup or custody.kept_after_days == 0,
+        largest=custody.file_limit_mb << 20,
+    )
+
+
+def _open_own(given: Given, receiver: Receiver) -> OwnJournal:
+    identity = given.keys.identity
+    journal = Journal.open(
+        _folder(given.settings, "journal"),
+        box=identity.box,
+        process="central",
+        software=software(),
+        identity=identity.key,
+        clock=given.clock,
+        boot=boot_id(),
+    )
+    return OwnJournal(
+        journal,
+        receiver,
+        identity=identity,
+        source=given.settings.source,
+        software=software(),
+        clock=given.clock,
+    )
+
+
+def _witnesses(given: Given) -> list[WitnessClient]:
+    return [
+        WitnessClient(
+            name=witness.name, public_key=decode_base64(witness.public), url=witness.url, http=given.http
+        )
+        for witness in given.settings.witnesses
+    ]
+
+
+def _shown_keys(given: Given) -> list[ShownKey]:
+    keys, settings = given.keys, given.settings
+    shown = [
+        ShownKey(role="root", name=keys.root_name, public=keys.root_public),
+        ShownKey(role="centre", name=keys.cosigner.name, public=keys.cosigner.public),
+    ]
+    return shown + [
+        ShownKey(role="witness", name=witness.name, public=decode_base64(witness.public))
+        for witness in settings.witnesses
+    ]
+
+
+def _alarms(given: Given, queries: Queries) -> tuple[Alarm, ...]:
+    settings, now_ms = given.settings, given.clock.now_ms()
+    return alarms.alarms(
+        alarms.State(
+            now_ms=now_ms,
+            sources=queries.sources(now_ms),
+            journals=queries.journals(),
+            quarantined=queries.quarantined(),
+            witnesses=len(settings.witnesses),
+            backed_up=settings.custody.backup,
+            disk_free_kb=shutil.disk_usage(settings.folder).free // 1024,
+            disk_low_kb=settings.disk_low_mb * 1024,
+        )
+    )
+
+
+def _healthy(given: Given, ingest: _Ingest) -> dict[str, object]:
+    return {
+        "software": software(),
+        "store": given.settings.store_id,
+        "broker_connected": given.transport.connected,
+        "entries_committed": ingest.receiver.committed,
+        "frames_refused": {box: count for box, count in ingest.receiver.refused.items() if count},
+        "frames_dropped": ingest.uplink.dropped,
+        "uploads_refused": dict(ingest.intake.refused),
+        "own_journal": ingest.own.journal.id,
+        "not_cosigned": dict(ingest.cosigning.failing),
+    }
+
+
+async def _own(ingest: _Ingest) -> None:
+    heads = await asyncio.to_thread(ingest.custody.heads)
+    await ingest.own.declare(heads)
+    await ingest.own.run()
+
+
+async def _keep_house(parts: Parts) -> None:
+    while True:
+        await parts.sessions.forget_expired()
+        await parts.clock.sleep(_HOUR_S)
+
+
+def _close(ingest: _Ingest) -> None:
+    ingest.receiver.close()
+    ingest.own.journal.close()
+    ingest.cosigner.close()
+
+
+def _folder(settings: Settings, name: str) -> Any:
+    folder = settings.folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

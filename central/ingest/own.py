@@ -1,0 +1,129 @@
+"""The centre's own journal: its acts are entries like any other, received by itself and witnessed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+
+from journal.keys import Identity
+from journal.receiver import Receiver
+from journal.store import Head
+from journal.writer import Appended, Journal
+from kernel.clock import Clock
+from kernel.errors import LinkError, RefusedError
+from kernel.events import Body, JournalRegistered
+from kernel.evidence import frames
+from kernel.evidence.frames import NONCE_BYTES, Hello, HelloJournal
+from kernel.evidence.notes import Note, encode_base64
+from kernel.evidence.texts import Receipt
+
+log = logging.getLogger(__name__)
+
+_RETRY_S = 2.0
+
+
+class OwnJournal:
+    """Appends the centre's acts and carries them to its receiver."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        receiver: Receiver,
+        *,
+        identity: Identity,
+        source: str,
+        software: str,
+        clock: Clock,
+    ) -> None:
+        self.journal = journal
+        self._receiver = receiver
+        self._identity = identity
+        self._source = source
+        self._software = software
+        self._clock = clock
+        self._grown = asyncio.Event()
+        self._acts: set[asyncio.Task[Appended]] = set()
+        journal.on_append(lambda _size: self._grown.set())
+        receiver.on_registered(self._registered)
+
+    async def append(self, body: Body, *, key: str | None = None) -> Appended:
+        """Durable once it returns."""
+        return await self.journal.append(body, source=self._source, key=key)
+
+    async def declare(self, heads: Sequence[Head]) -> None:
+        """Every journal the store knows is an entry here, also if the process died right after it met one."""
+        for head in heads:
+            if head.journal != self.journal.id:
+                await self.append(_registration(head), key=f"registered/{head.journal}")
+
+    async def run(self) -> None:
+        taken = await self._patiently_greet()
+        while True:
+            self._grown.clear()
+            taken = await self._carry(taken)
+            await self._grown.wait()
+
+    async def _carry(self, taken: int) -> int:
+        while (frame := await self.journal.frame(taken)) is not None:
+            try:
+                answer = await self._receiver.accept(
+                    self._identity.box, self.journal.id, frames.encode(frame)
+                )
+            except LinkError:
+                await self._clock.sleep(_RETRY_S)
+                continue
+            size = _size(answer.receipt) if answer.receipt else 0
+            if size <= taken:
+                log.error("own journal refused", extra={"reason": answer.refused or "no progress"})
+                await self._clock.sleep(_RETRY_S)
+            taken = size
+        return taken
+
+    async def _patiently_greet(self) -> int:
+        while True:
+            try:
+                return await self._greet()
+            except LinkError:
+                await self._clock.sleep(_RETRY_S)
+
+    async def _greet(self) -> int:
+        """How much of it the store has."""
+        [genesis] = await self.journal.read(0, 1)
+        hello = Hello(
+            nonce=os.urandom(NONCE_BYTES),
+            software=self._software,
+            journals=(
+                HelloJournal(
+                    checkpoint=await self.journal.checkpoint(),
+                    genesis=(genesis.header, genesis.salt, genesis.body),
+                ),
+            ),
+            certs=self._identity.certs,
+        )
+        welcome = await self._receiver.hello(self._identity.box, frames.encode_hello(hello))
+        if welcome.refused:
+            raise RefusedError(f"the centre's own journal: {'; '.join(welcome.refused)}")
+        return _size(dict(welcome.receipts)[self.journal.id])
+
+    def _registered(self, head: Head) -> None:
+        if head.journal == self.journal.id:
+            return
+        task = asyncio.create_task(self.append(_registration(head), key=f"registered/{head.journal}"))
+        self._acts.add(task)
+        task.add_done_callback(self._acts.discard)
+
+
+def _registration(head: Head) -> JournalRegistered:
+    return JournalRegistered(
+        journal=head.journal,
+        box=head.box,
+        process=head.process,
+        public_key=encode_base64(head.public_key),
+        predecessor=head.predecessor,
+    )
+
+
+def _size(receipt: str) -> int:
+    return Receipt.parse(Note.parse(receipt).text).size

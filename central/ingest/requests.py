@@ -1,0 +1,93 @@
+"""Files on demand: the request is an entry first, then a signed command, and again at every hello until it is here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from central.store.queries import Queries
+from central.store.requests import Requested
+from central.views import FileView
+from journal.keys import SigningKey
+from kernel.clock import Clock
+from kernel.events import Body, EntryRef, FileRequested
+from kernel.evidence.commands import FETCH_FILE, Command
+
+log = logging.getLogger(__name__)
+
+Append = Callable[[Body], Awaitable[object]]
+
+
+class Sends(Protocol):
+    def __call__(self, topic: str, payload: bytes, *, place: int = 0) -> None: ...
+
+
+class FileRequests:
+    """Implements central.parts.RequestsFiles."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        requested: Requested,
+        *,
+        append: Append,
+        send: Sends,
+        key: SigningKey,
+        clock: Clock,
+    ) -> None:
+        self._queries = queries
+        self._requested = requested
+        self._append = append
+        self._send = send
+        self._key = key
+        self._clock = clock
+        self._sessions: dict[str, bytes] = {}
+        self._greetings: set[asyncio.Task[None]] = set()
+
+    async def request(self, sha256: str, *, by: str) -> bool:
+        found = await asyncio.to_thread(self._queries.files, sha256)
+        wanted = [file for file in found if file.state != "stored"]
+        if not wanted:
+            return False
+        file = wanted[0]
+        if file.state == "on_box":
+            about = EntryRef(journal=file.journal, seq=file.seq, leaf=await self._leaf(file))
+            await self._append(FileRequested(sha256=sha256, box=file.box, stored=about, by=by))
+        await self._command(file.box, [sha256])
+        return True
+
+    def greeted(self, box: str, nonce: bytes) -> None:
+        """The box begins a session: what it still owes is asked for again."""
+        self._sessions[box] = nonce
+        task = asyncio.create_task(self._remind(box))
+        self._greetings.add(task)
+        task.add_done_callback(self._greetings.discard)
+
+    async def _remind(self, box: str) -> None:
+        waiting = await asyncio.to_thread(self._requested.waiting, box)
+        await self._command(box, waiting)
+
+    async def _command(self, box: str, digests: Sequence[str]) -> None:
+        nonce = self._sessions.get(box)
+        if nonce is None or not digests:
+            return  # asked for when it says hello
+        counters = await asyncio.to_thread(
+            self._requested.next_counters, box, len(digests), now_ms=self._clock.now_ms()
+        )
+        for counter, sha256 in zip(counters, digests, strict=True):
+            command = Command(
+                box=box,
+                issuer=self._key.name,
+                counter=counter,
+                nonce=nonce,
+                kind=FETCH_FILE,
+                args={"sha256": sha256},
+            )
+            note = command.signed(public_key=self._key.public, sign=self._key.sign)
+            self._send(f"weighpost/v1/down/{box}/command", note.format().encode(), place=counter)
+
+    async def _leaf(self, file: FileView) -> str:
+        entry = await asyncio.to_thread(self._queries.entry, file.journal, file.seq)
+        return entry.leaf if entry else ""

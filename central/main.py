@@ -1,0 +1,32 @@
+"""Composition root of the centre, and the verbs of weighpost-central."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from central.commands import evidence, keys, listings, people, running
+from central.commands.shared import Console
+from journal.clock import SystemClock
+from kernel.errors import ConfigError, RefusedError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="weighpost-central", description="The centre of a county's weigh stations."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for part in (running, keys, people, listings, evidence):
+        part.add(verbs)
+    given = parser.parse_args(arguments)
+    try:
+        return int(given.run(given, Console(clock=SystemClock())))
+    except (ConfigError, RefusedError) as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"weighpost-central: {line}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
