@@ -113,7 +113,14 @@ def _create(
     return Opened(folder=inside, file=file, doubted=doubted)
 
 
+def mark_doubted(inside: Path, reason: str) -> None:
+    write_durably(inside / "doubted", f"{reason}\n".encode())
+
+
 def _open(inside: Path) -> JournalFile:
+    mark = inside / "doubted"
+    if mark.exists():
+        raise DoubtError(mark.read_text(errors="replace").strip() or "marked")
     file = JournalFile(inside / "journal.db", key=_journal_key(inside))
     try:
         _compare_with_head(inside, file)

@@ -19,7 +19,7 @@ from journal.database import NewEntry, Reader, StoredEntry
 from journal.keys import SigningKey
 from journal.lock import FolderLock
 from journal.recovering import recover
-from journal.shelf import HeadFile, Opened, open_current
+from journal.shelf import HeadFile, Opened, mark_doubted, open_current
 from journal.stamping import Stamped, Stamper, unknown_clock
 from kernel.clock import Clock
 from kernel.errors import RefusedError, WeighpostError
@@ -190,6 +190,10 @@ class Journal:
     def on_append(self, callback: Callable[[int], None]) -> None:
         """Call back in this event loop with the new size after each commit."""
         self._listeners.append((asyncio.get_running_loop(), callback))
+
+    def doubt(self, reason: str) -> None:
+        """Somebody has shown another story of this journal: the next `open` keeps it and opens a successor."""
+        mark_doubted(self.folder, reason)
 
     def close(self) -> None:
         """Finish what waits, then let go of the folder."""
