@@ -99,6 +99,9 @@ class CameraEyes:
     def health(self) -> Iterable[DeviceHealth]:
         return self._vision.health()
 
+    async def close(self) -> None:
+        await self._vision.stop()
+
     async def _settle(self, watch: _Watch) -> None:
         for lock in await watch.locks:
             await self._vision.settle(lock)

@@ -15,6 +15,7 @@ from edge.passages import Complete, Opened, PassageAssembler, Passed, Step
 from edge.sign import sign_colour, sign_lines
 from edge.weighed import Site, weighed_body
 from edge.weighing.values import Arrived, Settled, VehicleReversed, Weighed, WeighingEvent
+from firmware_bridge.protocol import Colour
 from journal.writer import Appended
 from kernel.clock import Clock
 from kernel.errors import FullError
@@ -90,7 +91,7 @@ class Eyes(Protocol):
     def health(self) -> Iterable[DeviceHealth]: ...
 
 
-ShowSign = Callable[[tuple[str, ...], str], None]
+ShowSign = Callable[[tuple[str, ...], Colour], None]
 Announce = Callable[[str, object], None]
 Fact = tuple[Literal["loop", "scale"], object, int]
 
@@ -219,6 +220,19 @@ class Lane:
             for cut in await eyes.cuts(body.passage):
                 await self._clip(body, weighed.ref, cut)
             eyes.done(body.passage)
+
+    async def pictures_lost(self, body: VehicleWeighed, weighed: EntryRef) -> None:
+        """The process ended before the pictures of this passage were durable."""
+        await self._append(
+            VehiclePictured(
+                passage=body.passage, weighed=weighed, weighed_durable_ms=None, missing=("pictures: restart",)
+            ),
+            key=f"pictured:{body.passage}",
+        )
+
+    async def clip_after_restart(self, body: VehicleWeighed, weighed: EntryRef, cut: Cut) -> None:
+        """A clip that was promised before the process ended."""
+        await self._clip(body, weighed, cut)
 
     async def _pictured(self, body: VehicleWeighed, weighed: Appended, seen: Seen) -> None:
         named: list[tuple[str, bytes | Path]] = [(picture.name, data) for picture, data in seen.pictures]

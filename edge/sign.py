@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kernel.events import VehicleWeighed
+from firmware_bridge.protocol import Colour
+from kernel.events import Outcome, VehicleWeighed
 
 Lines = tuple[str, ...]
 
@@ -13,9 +14,10 @@ def sign_lines(body: VehicleWeighed, *, plate: str | None = None) -> Lines:
     return (*head, _mass(body), _advice(body))
 
 
-def sign_colour(body: VehicleWeighed) -> str:
-    """green, amber or red; the words carry the meaning, the colour only repeats it."""
-    return {"within": "green", "over_limit": "red"}.get(body.verdict.outcome, "amber")
+def sign_colour(body: VehicleWeighed) -> Colour:
+    """The words carry the meaning, the colour only repeats it."""
+    colours: dict[Outcome, Colour] = {"within": "green", "over_limit": "red"}
+    return colours.get(body.verdict.outcome, "amber")
 
 
 def _mass(body: VehicleWeighed) -> str:

@@ -1,0 +1,329 @@
+"""Composition root of a lane: the only place that picks real parts."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sqlite3
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.controller import LaneController, LoopEvent
+from edge.desk import ScaleDesk, TimedJournal
+from edge.drivers import DRIVERS, make_driver
+from edge.drivers.contract import ScaleDriver
+from edge.health import DiskProbe, HealthBoard, Probe
+from edge.lane import Lane
+from edge.links.opening import open_link
+from edge.resume import resume
+from edge.settings import Settings
+from edge.supervise import supervise
+from edge.weighed import Site
+from firmware_bridge.protocol import Colour
+from journal.clock import SystemClock, boot_id
+from journal.cursors import Cursors
+from journal.files import FileStore
+from journal.keys import Identity
+from journal.logs import log_as_json
+from journal.timekeeping import check_clock, clock_state
+from journal.uplink import Uplink
+from journal.writer import Journal
+from kernel.clock import Clock
+from kernel.errors import ConfigError, FullError, RefusedError
+from kernel.events import DeviceHealth, LaneHealth
+from kernel.law.law import Law
+from kernel.law.shipped import national, with_site
+from kernel.links import Link
+from kernel.settings import read
+
+if TYPE_CHECKING:
+    from edge.eyes import CameraEyes
+
+log = logging.getLogger(__name__)
+
+
+def software() -> str:
+    try:
+        return f"weighpost {version('weighpost')}"
+    except PackageNotFoundError:
+        return "weighpost from source"
+
+
+class LaneProcess:
+    """Everything of one lane, wired.  `run()` until cancelled."""
+
+    def __init__(self, settings: Settings, *, law: Law, clock: Clock, boot: str) -> None:
+        self._settings = settings
+        self._law = law
+        self._clock = clock
+        self._boot = boot
+        self._folder = Path(settings.data)
+        self._signs: asyncio.Queue[tuple[tuple[str, ...], Colour]] = asyncio.Queue()
+        self._releases: asyncio.Queue[str] = asyncio.Queue()
+        self._uplinks: list[Uplink] = []
+
+    async def run(self) -> None:
+        """ConfigError and RefusedError say why it cannot start."""
+        settings = self._settings
+        identity = _identity(settings)
+        journal = await asyncio.to_thread(
+            Journal.open,
+            self._folder / "journal",
+            box=settings.box.name,
+            process="edge",
+            software=software(),
+            identity=identity.key,
+            clock=self._clock,
+            boot=self._boot,
+            source_clock=clock_state,
+        )
+        try:
+            await self._with_journal(journal, identity)
+        finally:
+            await asyncio.to_thread(journal.close)
+
+    async def _with_journal(self, journal: Journal, identity: Identity) -> None:
+        files = FileStore(self._folder / "files", clock=self._clock)
+        cursors = Cursors(journal.folder)
+        self._uplinks = [
+            Uplink(
+                journal,
+                files,
+                cursors,
+                identity=identity,
+                destination=destination,
+                software=software(),
+                clock=self._clock,
+            )
+            for destination in self._settings.destinations
+        ]
+        eyes = await self._eyes()
+        try:
+            await self._tasks(journal, files, eyes)
+        finally:
+            if eyes is not None:
+                await eyes.close()
+            cursors.close()
+
+    async def _eyes(self) -> CameraEyes | None:
+        """The heavy packages are loaded only for a lane that has cameras."""
+        vision = self._settings.vision
+        if vision is None:
+            return None
+        from edge.eyes import open_eyes
+
+        lane = self._settings.lane
+        return await open_eyes(vision, clock=self._clock, station=lane.station, lane=lane.name)
+
+    async def _tasks(self, journal: Journal, files: FileStore, eyes: CameraEyes | None) -> None:
+        settings = self._settings
+        driver = make_driver(
+            settings.scale.driver, settings.scale.options, device=settings.scale.name, clock=self._clock
+        )
+        controller = self._controller()
+        timed = TimedJournal(journal, clock=self._clock)
+        board = self._board(timed, driver, controller, eyes)
+        lane = Lane(
+            Site(
+                lane=settings.lane,
+                scale=settings.scale,
+                method=driver.method,
+                law=self._law,
+                allowance=settings.allowance,
+            ),
+            prefix=f"{settings.box.name}-{self._boot[:6]}",
+            journal=timed,
+            files=files,
+            eyes=eyes,
+            clock=self._clock,
+            show=lambda lines, colour: self._signs.put_nowait((lines, colour)),
+            announce=self._live,
+            missing=lambda: board.missing,
+            confirm=self._releases.put_nowait,
+        )
+        desk = ScaleDesk(settings.scale, lane, live=self._live)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(lane.run(), name="lane")
+            tasks.create_task(resume(journal, lane, eyes), name="resume")
+            tasks.create_task(board.run(), name="health")
+            tasks.create_task(self._check_clock(journal), name="clock")
+            tasks.create_task(
+                supervise(driver, open_link=self._scale_link, take=desk.take, clock=self._clock),
+                name=settings.scale.name,
+            )
+            tasks.create_task(self._release(driver), name="releases")
+            if controller is not None:
+                self._drive(controller, lane, tasks)
+            for uplink in self._uplinks:
+                tasks.create_task(uplink.run(), name=f"uplink {uplink.destination.name}")
+
+    def _drive(self, controller: LaneController, lane: Lane, tasks: asyncio.TaskGroup) -> None:
+        settings = self._settings.controller
+        assert settings is not None  # noqa: S101 - there is a controller only with its settings
+        at_scale = settings.loop_at_scale
+
+        def take(event: LoopEvent) -> None:
+            if event.loop == at_scale:
+                lane.loop(occupied=event.occupied, mono_ms=event.mono_ms)
+
+        tasks.create_task(
+            supervise(controller, open_link=self._controller_link, take=take, clock=self._clock),
+            name=settings.name,
+        )
+        tasks.create_task(self._show(controller), name="sign")
+
+    async def _show(self, controller: LaneController) -> None:
+        """The newest text wins; a sign that does not answer holds up nothing."""
+        while True:
+            lines, colour = await self._signs.get()
+            while not self._signs.empty():
+                lines, colour = self._signs.get_nowait()
+            await controller.show_sign(lines, colour=colour)
+
+    async def _release(self, driver: ScaleDriver) -> None:
+        while True:
+            await driver.release(await self._releases.get())
+
+    async def _check_clock(self, journal: Journal) -> None:
+        """At the start and once an hour: what the kernel says of this clock and its error."""
+        while True:
+            await journal.append(check_clock(), source=self._settings.lane.source)
+            await self._clock.sleep(3600)
+
+    def _controller(self) -> LaneController | None:
+        settings = self._settings.controller
+        if settings is None:
+            return None
+        return LaneController(settings.options, device=settings.name, clock=self._clock)
+
+    def _board(
+        self,
+        timed: TimedJournal,
+        driver: ScaleDriver,
+        controller: LaneController | None,
+        eyes: CameraEyes | None,
+    ) -> HealthBoard:
+        health, source = self._settings.health, self._settings.lane.source
+        disk = DiskProbe(self._folder, low_mb=health.disk_low_mb, clock=self._clock)
+        probes: list[Probe] = [lambda: [driver.pulse.snapshot()], disk]
+        if controller is not None:
+            probes.append(lambda: [controller.pulse.snapshot()])
+        if eyes is not None:
+            probes.append(eyes.health)
+        probes += [uplink.health for uplink in self._uplinks]
+
+        def frame(devices: tuple[DeviceHealth, ...]) -> LaneHealth:
+            return LaneHealth(
+                devices=devices,
+                disk_free_kb=disk.free_kb,
+                sqlite_version=sqlite3.sqlite_version,
+                software=software(),
+                append_p95_us=timed.p95_us,
+                waiting=max((uplink.state.lag for uplink in self._uplinks), default=0),
+            )
+
+        async def append(body: LaneHealth) -> None:
+            try:
+                await timed.append(body, source=source)
+            except FullError as error:
+                log.error("no room for a heartbeat", extra={"reason": str(error)})  # noqa: TRY400
+
+        return HealthBoard(probes, settings=health, clock=self._clock, append=append, frame=frame)
+
+    def _live(self, name: str, value: object) -> None:
+        for uplink in self._uplinks:
+            uplink.live(name, value)
+
+    async def _scale_link(self) -> Link:
+        scale = self._settings.scale
+        return await open_link(scale.url, line=scale.serial, holder=self._settings.box.name)
+
+    async def _controller_link(self) -> Link:
+        controller = self._settings.controller
+        assert controller is not None  # noqa: S101 - only called with a controller
+        return await open_link(controller.url, line=controller.serial, holder=self._settings.box.name)
+
+
+def _identity(settings: Settings) -> Identity:
+    box = settings.box
+    identity = Identity.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
+    if identity.box != box.name:
+        raise ConfigError.one("box.key", f"is the key of {identity.box}, this is {box.name}")
+    return identity
+
+
+def load(path: Path) -> tuple[Settings, Law]:
+    """Read the settings and the law's rows; ConfigError has every fault."""
+    try:
+        settings = read(Settings, tomllib.loads(path.read_text()))
+        make_driver(settings.scale.driver, settings.scale.options, device="x", clock=SystemClock())
+        if settings.law is None:
+            return settings, national()
+        return settings, with_site({settings.law: Path(settings.law).read_text()})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError.one(str(path), f"is not TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError.one(error.filename or str(path), error.strerror or repr(error)) from error
+
+
+async def serve(process: LaneProcess) -> None:
+    """Until SIGINT or SIGTERM, or until a bug ends it."""
+    task = asyncio.create_task(process.run(), name="lane process")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="weighpost-edge", description="One lane of a weigh station.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
+    run = verbs.add_parser("run", help="run the lane until stopped")
+    run.add_argument("settings", type=Path, metavar="lane.toml")
+    check = verbs.add_parser("check", help="read the settings and say every fault in them")
+    check.add_argument("settings", type=Path, metavar="lane.toml")
+    drivers = verbs.add_parser("drivers", help="list the scale drivers")
+    drivers.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    if given.verb == "drivers":
+        sys.stdout.write(
+            json.dumps(sorted(DRIVERS)) + "\n" if given.json else "\n".join(sorted(DRIVERS)) + "\n"
+        )
+        return 0
+    try:
+        return _run(given.settings, check=given.verb == "check")
+    except ConfigError as error:
+        return _refuse(error)
+
+
+def _run(path: Path, *, check: bool) -> int:
+    settings, law = load(path)
+    if check:
+        sys.stdout.write(f"{path}: no faults\n")
+        return 0
+    log_as_json(settings.log_level)
+    process = LaneProcess(settings, law=law, clock=SystemClock(), boot=boot_id())
+    try:
+        asyncio.run(serve(process))
+    except (ConfigError, RefusedError) as error:
+        return _refuse(error)
+    return 0
+
+
+def _refuse(error: Exception) -> int:
+    for line in str(error).splitlines():
+        sys.stderr.write(f"weighpost-edge: {line}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
