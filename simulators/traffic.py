@@ -238,7 +238,7 @@ class _Drive:
 FIRST_MS = 2_000
 HEADWAY_MS = 1_500
 # How long after the truck before is clear one that keeps no distance comes; on the platform it is there before.
-CLOSE_MS = {"wim": 700, "static": -1_400}
+CLOSE_MS = {"wim": 700, "static": -500}
 _CLEAR_MM = {"wim": 4_000, "static": 19_500}
 _BRAKING_MMS2, _PULLING_MMS2 = 1_200, 900  # as in simulators.scene.view
 _HESITATES_MS = 2_000

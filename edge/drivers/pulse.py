@@ -30,7 +30,7 @@ class Pulse:
         self._state: State = "starting"
         self._detail = ""
         self._since_ms = clock.now_ms()
-        self._good_mono = self._heard_mono = clock.mono_ms()
+        self._good_mono = self._heard_mono = self._hearing_mono = clock.mono_ms()
         self.changed: Callable[[DeviceHealth], None] = lambda _health: None
         self.good = 0
         self.dropped = 0
@@ -56,7 +56,7 @@ class Pulse:
 
     def opened(self) -> None:
         """The wire is there; whether the device speaks is still to be seen."""
-        self._good_mono = self._heard_mono = self._clock.mono_ms()
+        self._good_mono = self._heard_mono = self._hearing_mono = self._clock.mono_ms()
         self._recent.clear()
 
     def lost(self, reason: str) -> None:
@@ -82,13 +82,15 @@ class Pulse:
         """Call after every read, with whether bytes came."""
         now = self._clock.mono_ms()
         if heard:
+            if now - self._heard_mono >= self._silent_ms:
+                self._hearing_mono = now  # it speaks again: time for a first whole frame
             self._heard_mono = now
         if now - self._good_mono < self._silent_ms:
             return
-        if now - self._heard_mono < self._silent_ms:
-            self._become("noisy", "bytes come but no valid frame: check baud rate, parity and output mode")
-        else:
+        if now - self._heard_mono >= self._silent_ms:
             self._become("silent", f"nothing for {self._silent_ms} ms")
+        elif now - self._hearing_mono >= self._silent_ms:
+            self._become("noisy", "bytes come but no valid frame: check baud rate, parity and output mode")
 
     def without_frame_ms(self) -> int:
         return self._clock.mono_ms() - self._good_mono

@@ -28,8 +28,13 @@ class StaticSettings:
     derived_readings: int = 8
     band_kg: int = 40  # values this close together are one level
     min_stable_ms: int = 800
-    fall_kg: int = 500  # below its settled weight by this much a vehicle is leaving
+    jolt_permille: int = 50  # pulling away, braking and ringing move the display by less than this share
+    fall_kg: int = 500  # below its settled weight by this much, and more than a jolt, a vehicle is leaving
     rise_kg: int = 1_500  # a rise like this while one leaves is the next vehicle
+    peak_permille: int = (
+        800  # a level below this share of the highest load is what is left of a leaving vehicle
+    )
+    gone_permille: int = 700  # at most this share of the weight is left when the next one may come
     debounce: int = 2  # readings in a row that a change of phase needs
     max_gap_ms: int = 2_000  # a longer silence of the scale breaks what was stable
     max_kg: int = 150_000
@@ -51,6 +56,10 @@ class StaticSettings:
             faults.append(("fall_kg", f"must be above band_kg ({self.band_kg})"))
         if self.rise_kg <= self.band_kg:
             faults.append(("rise_kg", f"must be above band_kg ({self.band_kg})"))
+        if not 0 <= self.jolt_permille < 1_000 - self.gone_permille:
+            faults.append(
+                ("jolt_permille", f"must be from 0 to below 1000 - gone_permille ({self.gone_permille})")
+            )
         if faults:
             raise ConfigError(faults)
 
@@ -135,6 +144,7 @@ class _Visit:
         self._change: _Change | None = None  # what the readings in `_against`, all in a row, speak for
         self._against: list[WeightReading] = []
         self._low: WeightReading = first
+        self._peak_kg = 0  # what two readings in a row have reached
         self.phase: Phase = "arriving"
         self.settled_kg: int | None = None
         self.gone = False
@@ -160,6 +170,8 @@ class _Visit:
             self._level.clear()
         if reading.kg is not None:
             self._trace.add(reading.mono_ms, reading.kg)
+        if not _says_nothing(reading):
+            self._peak_kg = max(self._peak_kg, min(_kg(reading), _kg(self._last)))
         self._last = reading
 
     def _while_on(self, reading: WeightReading) -> list[WeighingEvent]:
@@ -167,7 +179,7 @@ class _Visit:
         if settled is not None:
             if kg < settled - self._fall_kg(settled):
                 return self._count(reading, self._start_leaving)
-            if kg > settled + self._settings.band_kg:
+            if kg > settled + max(self._settings.band_kg, self._jolt_kg(settled)):
                 return self._count(reading, self._rise)
         self._against.clear()
         return self._watch(reading)
@@ -178,11 +190,16 @@ class _Visit:
             self.phase = "settling" if self._level.holds else "arriving"
         if level is None or level == self.settled_kg:
             return []
+        if level * 1_000 < self._peak_kg * self._settings.peak_permille:
+            return []
         self.settled_kg, self.phase = level, "weighed"
         return [Settled(gross_kg=level, at_ms=reading.at_ms, mono_ms=reading.mono_ms)]
 
     def _fall_kg(self, settled: int) -> int:
-        return max(self._settings.band_kg, min(self._settings.fall_kg, settled // 4))
+        return max(self._settings.band_kg, min(self._settings.fall_kg, settled // 4), self._jolt_kg(settled))
+
+    def _jolt_kg(self, settled: int) -> int:
+        return settled * self._settings.jolt_permille // 1_000
 
     def _count(self, reading: WeightReading, change: _Change) -> list[WeighingEvent]:
         """Act only when several readings in a row say the same: one may be a flipped digit."""
@@ -207,12 +224,22 @@ class _Visit:
         return []
 
     def _while_leaving(self, reading: WeightReading) -> list[WeighingEvent]:
-        if _kg(reading) > _kg(self._low) + self._settings.rise_kg:
+        settled = self.settled_kg or 0
+        if _kg(self._low) * 1_000 > settled * self._settings.gone_permille:
+            if _kg(reading) >= settled - self._fall_kg(settled):
+                return self._count(reading, self._stay)
+        elif _kg(reading) > _kg(self._low) + self._settings.rise_kg:
             return self._count(reading, self._hand_over)
         self._against.clear()
         if _kg(reading) <= _kg(self._low):
             self._low = reading
         return []
+
+    def _stay(self, readings: list[WeightReading]) -> list[WeighingEvent]:
+        """It only rocked."""
+        self.phase = "weighed"
+        self._level.clear()
+        return [event for reading in readings for event in self._watch(reading)]
 
     def _hand_over(self, readings: list[WeightReading]) -> list[WeighingEvent]:
         self._words["close_behind"] = None

@@ -97,6 +97,28 @@ def test_a_truck_that_never_stands_still_has_no_weight() -> None:
     assert weighed.quality == ("not_settled",)
 
 
+def test_a_display_that_holds_still_while_the_last_axle_rolls_off_is_not_a_weight() -> None:
+    display = Display().shows(0).rolls(5_000, 9_000, 14_000, 13_800, 13_900, 8_900).shows(8_760, times=15)
+    display.rolls(4_000).shows(0, times=2)
+    [weighed] = display.weighed
+    assert (weighed.gross_kg, weighed.quality) == (None, ("not_settled",))
+
+
+def test_a_driver_who_rolls_back_a_little_is_not_a_second_truck() -> None:
+    display = Display().shows(0).rolls(9_000, 30_000).shows(44_120, times=12)
+    display.rolls(41_000, 37_000, 37_200, 41_000).shows(44_100, times=12).rolls(30_000, 9_000).shows(
+        0, times=2
+    )
+    assert [weighed.gross_kg for weighed in display.weighed] == [44_100]
+
+
+def test_the_jolt_of_pulling_away_changes_nothing() -> None:
+    display = Display().shows(0).rolls(9_000, 30_000).shows(54_200, times=12)
+    display.rolls(55_280, 55_000, 53_100, 53_200, 54_900, 54_700, 41_000, 20_000).shows(0, times=2)
+    [weighed] = display.weighed
+    assert (weighed.gross_kg, weighed.quality) == (54_200, ())
+
+
 def test_a_stop_with_half_the_axles_on_is_not_a_weight() -> None:
     display = Display().shows(0).rolls(7_000, 24_000).shows(24_500, times=15)
     display.rolls(30_000, 45_000, 49_000, 30_000, 9_000).shows(0, times=2)
