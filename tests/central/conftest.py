@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -14,14 +15,23 @@ from central.store.migrate import migrate
 from tests.central.made import open_database
 from tests.support.postgresql import create, drop, running_postgresql
 
+MakeUrl = Callable[[bool], str]
+
 _numbers = count()
 
 
 @pytest.fixture(scope="session")
-def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("migrated")
-    open_database(folder).close()
-    return folder / "centre.db"
+def _memory() -> Iterator[Path]:
+    """A folder without a disk under it: these tests are about content, not about power cuts."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def _migrated(_memory: Path) -> Path:
+    open_database(_memory).close()
+    return _memory / "centre.db"
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +48,39 @@ _ENGINES = ["sqlite", pytest.param("postgresql", marks=[pytest.mark.wire, pytest
 
 
 @pytest.fixture(params=_ENGINES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("_migrated"), tmp_path / "centre.db")
-        yield f"sqlite:///{tmp_path / 'centre.db'}"
-        return
-    address, name = request.getfixturevalue("postgresql"), f"test_{next(_numbers)}"
-    yield create(address, name, template="migrated")
-    drop(address, name)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def make_url(engine: str, request: pytest.FixtureRequest, _memory: Path) -> Iterator[MakeUrl]:
+    """URLs of new databases: migrated ones, or ones that nobody has opened yet."""
+    made: list[str] = []
+
+    def sqlite(migrated: bool) -> str:
+        path = _memory / f"{next(_numbers)}.db"
+        if migrated:
+            shutil.copy(request.getfixturevalue("_migrated"), path)
+        return f"sqlite:///{path}"
+
+    def postgresql(migrated: bool) -> str:
+        made.append(f"test_{next(_numbers)}")
+        template = "migrated" if migrated else "template1"
+        return create(request.getfixturevalue("postgresql"), made[-1], template=template)
+
+    yield sqlite if engine == "sqlite" else postgresql
+    for name in made:
+        drop(request.getfixturevalue("postgresql"), name)
+
+
+@pytest.fixture
+def empty_url(make_url: MakeUrl) -> str:
+    return make_url(False)
+
+
+@pytest.fixture
+def database_url(make_url: MakeUrl) -> str:
+    return make_url(True)
 
 
 @pytest.fixture
@@ -53,14 +88,3 @@ def database(database_url: str) -> Iterator[Database]:
     database = connect(database_url)
     yield database
     database.close()
-
-
-@pytest.fixture(params=_ENGINES)
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database that nobody has opened yet."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty.db'}"
-        return
-    address, name = request.getfixturevalue("postgresql"), f"test_{next(_numbers)}"
-    yield create(address, name)
-    drop(address, name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from central.settings import Register
 from central.store.engines import Database, connect
 from central.store.migrate import migrate
+from central.store.projections import Register
 from journal.store import Accepted, Head
 from kernel.events import (
     Body,

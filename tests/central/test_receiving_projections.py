@@ -293,7 +293,7 @@ def test_every_commit_tells_what_changed_and_a_failed_one_nothing(centre: Centre
 
 def test_proofs_over_stored_leaves_are_those_of_the_tree(centre: Centre) -> None:
     made = Made()
-    centre.take(*[made.add(health()) for _ in range(600)])
+    centre.take(*[made.add(health()) for _ in range(600)], made=made)
     custody = CustodyStore(centre.database)
     for seq, size in ((0, 600), (255, 256), (300, 513), (599, 600)):
         proof = custody.inclusion(made.journal, seq, size=size)
