@@ -80,6 +80,11 @@ class Camera:
         slow = self._fault("slow", t_ms)
         return slow.late_ms if slow else 0
 
+    def warm_up(self, now_ms: int) -> None:
+        """Draw the empty lane and open the encoder."""
+        self._view.frame(now_ms, ())
+        self._encoder = self._encoder or Encoder()
+
     def gop(self, second: int, *, began_ms: int) -> Gop:
         """Draw and encode one second; `began_ms` is the wall time of frame 0."""
         encoder = self._encoder = self._encoder or Encoder()

@@ -33,6 +33,7 @@ class CameraServer:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
+        await self.studio.warm_up()
         self._server = await asyncio.start_server(self._accept, self.host, self.port, limit=REQUEST_LIMIT)
         self.port = self._server.sockets[0].getsockname()[1]
         self._start(self.studio.run(), name="studio")

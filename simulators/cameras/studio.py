@@ -31,7 +31,8 @@ class Reel:
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
         self.viewers = 0
-        self.last_second = -1
+        self.last_second = -2  # nothing yet, so that second 0 is no continuation
+        self.behind = False
         self.filling = asyncio.Lock()
         self._gops: deque[Gop] = deque(maxlen=REEL_SECONDS)
         self._grown = asyncio.Condition()
@@ -68,6 +69,11 @@ class Studio:
     def second_now(self) -> int:
         return (self.wall_ms() - self.began_ms) // 1000
 
+    async def warm_up(self) -> None:
+        """Do once what the first second would have to wait for."""
+        for reel in self.reels.values():
+            await self.draw(partial(reel.camera.warm_up, self.wall_ms()))
+
     async def run(self) -> None:
         """Second after second, until cancelled."""
         while True:
@@ -98,9 +104,13 @@ class Studio:
             reel.camera.close()
 
     def _complain_if_late(self, reel: Reel, gop: Gop) -> None:
+        """Once when a stream falls behind its time, once when it has caught up."""
         late_ms = self.wall_ms() - gop.starts_ms
-        if late_ms > 0 and reel.last_second >= 0:
-            log.warning("camera stream is behind", extra={"camera": reel.camera.name, "late_ms": late_ms})
+        behind = late_ms > 0 and reel.last_second == gop.second - 1
+        if behind != reel.behind:
+            reel.behind = behind
+            words = "camera stream is behind" if behind else "camera stream is on time again"
+            log.warning(words, extra={"camera": reel.camera.name, "late_ms": late_ms})
 
 
 def _step_back() -> None:

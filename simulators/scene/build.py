@@ -31,6 +31,7 @@ class Build:
     axle_mm: tuple[int, ...]
     trailer_from: int | None  # index of the first axle of the trailer
     seed: int
+    paint: Bgr
     cargo_colour: Bgr
 
 
@@ -52,15 +53,16 @@ def build_of(truck: Truck) -> Build:
         axle_mm=axles,
         trailer_from=_trailer_from(truck),
         seed=seed,
+        paint=(truck.paint[0], truck.paint[1], truck.paint[2]),
         cargo_colour=_cargo_colour(truck, seed),
     )
 
 
 def _trailer_from(truck: Truck) -> int | None:
-    """The tractor has the first two groups: steering and drive."""
-    if not truck.combination or len(truck.groups) < 3:
+    """The trailer's axles are those behind the longest gap."""
+    if not truck.combination:
         return None
-    return sum(truck.groups[:2])
+    return truck.spacing_mm.index(max(truck.spacing_mm)) + 1
 
 
 def _cargo_colour(truck: Truck, seed: int) -> Bgr:

@@ -10,7 +10,7 @@ from simulators.scene.sheet import Bgr, Image, Sheet, shade
 from simulators.traffic import Truck
 
 MARGIN_MM = 300  # mirrors stick out
-PX_PER_MM = 0.4
+PX_PER_MM = 0.36
 TYRE: Bgr = (34, 33, 32)
 IRON: Bgr = (52, 50, 48)
 CHROME: Bgr = (176, 174, 170)
@@ -59,7 +59,7 @@ def front_face(truck: Truck) -> Face:
     middle = sheet.width_mm / 2
     _cargo_ahead(sheet, build, truck, middle)
     _front_wheels(sheet, build, middle)
-    _cab(sheet, build, truck.paint, middle)
+    _cab(sheet, build, build.paint, middle)
     _windscreen(sheet, build, middle)
     _grille(sheet, build, middle)
     lamps = _headlights(sheet, build, middle)
@@ -103,7 +103,7 @@ def _cargo_ahead(sheet: Sheet, build: Build, truck: Truck, middle: float) -> Non
         sheet.box(middle - 700, 2_200, 1_300, build.top - 2_200, (24, 160, 232), radius=120)
         sheet.box(middle - 560, 2_900, 900, build.top - 3_050, GLASS, radius=40)
     elif truck.cargo == "gravel":
-        sheet.box(middle - half, bottom, build.width, build.top - 450 - bottom, shade(truck.paint, 0.8))
+        sheet.box(middle - half, bottom, build.width, build.top - 450 - bottom, shade(build.paint, 0.8))
         heap = [(-1_050, -450), (-700, -160), (-250, 10), (120, -40), (600, -120), (1_050, -450)]
         sheet.poly([(middle + x, build.top + y) for x, y in heap], (108, 122, 130))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,6 @@ SHADOW = 0.55
 LOCAL = timedelta(hours=8)  # Asia/Shanghai, as on the cameras of the site
 BANNER_PX = 30
 STREAK_LAYERS = 6
-SHARP_PX = 90_000
 
 
 class LaneView:
@@ -46,7 +46,7 @@ class LaneView:
         return len({self._state(t_ms, appearances) for t_ms in times_ms}) == 1
 
     def frame(self, t_ms: int, appearances: Sequence[Appearance]) -> Image:
-        """1280x720 BGR at `t_ms`, with site and time in the upper edge."""
+        """1280x720 at `t_ms` as BGRA (alpha means nothing), with site and time in the upper edge."""
         trucks = self.in_sight(t_ms, appearances)
         light = self._light(t_ms, appearances)
         picture = empty_lane(self.optics, light).copy()
@@ -157,12 +157,12 @@ def _flank(picture: Image, optics: Optics, truck: Sprite, *, bumper: float, tail
         return
     across = optics.lane_mm - optics.hand * truck.half_width_mm
     level = truck.flank.at(optics.focal_px / min(front, rear) * 0.5)
-    rows = level.mask.shape[0]
-    columns = [_column(level.mask.shape[1], away, bumper=bumper, tail=tail) for away in (rear, front)]
+    rows, pixels = level.bgra.shape[:2]
+    columns = [_column(pixels, away, bumper=bumper, tail=tail) for away in (rear, front)]
     source = [(columns[0], 0), (columns[1], 0), (columns[1], rows), (columns[0], rows)]
     up = truck.flank.height_mm
     target = [optics.point(across, *place) for place in ((up, rear), (up, front), (0, front), (0, rear))]
-    _warp(picture, level.bgr, level.mask, np.array(source, np.float32), np.array(target, np.float32))
+    _warp(picture, level.bgra, np.array(source, np.float32), np.array(target, np.float32))
 
 
 def _column(columns: int, away: float, *, bumper: float, tail: float) -> float:
@@ -171,43 +171,36 @@ def _column(columns: int, away: float, *, bumper: float, tail: float) -> float:
 
 
 def _warp(
-    picture: Image,
-    bgr: Image,
-    mask: Image,
-    source: npt.NDArray[np.float32],
-    target: npt.NDArray[np.float32],
+    picture: Image, drawing: Image, source: npt.NDArray[np.float32], target: npt.NDArray[np.float32]
 ) -> None:
-    """Draw a rectangle in perspective; a large one passes too fast to be sharp and is drawn at half the size."""
     x, y, width, height = _clipped(*cv2.boundingRect(target))
     if width < 2 or height < 2:
         return
-    coarse = 2 if width * height > SHARP_PX else 1
-    turn = cv2.getPerspectiveTransform(source, ((target - (x, y)) / coarse).astype(np.float32))
-    size = (-(-width // coarse), -(-height // coarse))
-    colours = cv2.warpPerspective(bgr, turn, size, flags=cv2.INTER_LINEAR)
-    shape = cv2.warpPerspective(mask, turn, size, flags=cv2.INTER_NEAREST)
-    if coarse > 1:
-        colours = cv2.resize(colours, (width, height), interpolation=cv2.INTER_LINEAR)
-        shape = cv2.resize(shape, (width, height), interpolation=cv2.INTER_NEAREST)
-    cv2.copyTo(colours, shape, picture[y : y + height, x : x + width])
+    turn = cv2.getPerspectiveTransform(source, (target - (x, y)).astype(np.float32))
+    drawn = cv2.warpPerspective(drawing, turn, (width, height), flags=cv2.INTER_LINEAR)
+    _cover(picture[y : y + height, x : x + width], drawn)
+
+
+def _cover(part: Image, drawn: npt.NDArray[Any]) -> None:
+    """Lay what was drawn over the picture, where there is something."""
+    mask = cv2.threshold(cv2.extractChannel(drawn, 3), 127, 255, cv2.THRESH_BINARY)[1]
+    cv2.copyTo(drawn, mask, part)
 
 
 def _lay(picture: Image, texture: Texture, left: float, top: float, px_per_mm: float) -> None:
     """Lay a flat drawing into the picture with its upper left corner there; only what falls inside is scaled."""
     level = texture.at(px_per_mm)
     factor = px_per_mm / level.px_per_mm
-    across = _overlap(left, level.mask.shape[1], factor, WIDTH)
-    down = _overlap(top, level.mask.shape[0], factor, HEIGHT)
+    across = _overlap(left, level.bgra.shape[1], factor, WIDTH)
+    down = _overlap(top, level.bgra.shape[0], factor, HEIGHT)
     if across is None or down is None:
         return
     columns, x, width = across
     rows, y, height = down
-    colours = cv2.resize(level.bgr[rows, columns], (width, height), interpolation=cv2.INTER_LINEAR)
-    shape = cv2.resize(level.mask[rows, columns], (width, height), interpolation=cv2.INTER_NEAREST)
+    drawn = cv2.resize(level.bgra[rows, columns], (width, height), interpolation=cv2.INTER_LINEAR)
     skip_x, skip_y = max(-x, 0), max(-y, 0)
     part = picture[max(y, 0) : y + height, max(x, 0) : x + width]
-    end_y, end_x = skip_y + part.shape[0], skip_x + part.shape[1]
-    cv2.copyTo(colours[skip_y:end_y, skip_x:end_x], shape[skip_y:end_y, skip_x:end_x], part)
+    _cover(part, drawn[skip_y : skip_y + part.shape[0], skip_x : skip_x + part.shape[1]])
 
 
 def _overlap(start: float, pixels: int, factor: float, limit: int) -> tuple[slice, int, int] | None:
@@ -242,7 +235,7 @@ def _halo(colour: tuple[int, int, int]) -> Image:
     span = np.linspace(-1, 1, 128)
     away = np.hypot(span[:, None], span[None, :])
     shine = np.clip(1.6 * np.exp(-((away / 0.17) ** 2)) + 0.4 * np.exp(-((away / 0.42) ** 2)) - 0.01, 0, 1)
-    return np.asarray(np.clip(shine[:, :, None] * np.array(colour), 0, 255), np.uint8)
+    return np.asarray(np.clip(shine[:, :, None] * np.array((*colour, 0)), 0, 255), np.uint8)
 
 
 @lru_cache(maxsize=1)
@@ -253,7 +246,7 @@ def _streaks() -> tuple[Image, ...]:
 
 
 def _streak_layer(random: np.random.Generator) -> Image:
-    layer = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    layer = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
     for _ in range(150):
         x, y = int(random.integers(0, WIDTH)), int(random.integers(-40, HEIGHT))
         fall, grey = int(random.integers(18, 60)), int(random.integers(22, 46))
@@ -282,7 +275,7 @@ def _banner(text: str) -> tuple[Image, Image]:
     x, _, width, _ = cv2.boundingRect(ink)
     ink = ink[:, : x + width + 4]
     rim = cv2.dilate(ink, np.ones((3, 3), np.uint8))
-    words = cv2.cvtColor(ink, cv2.COLOR_GRAY2BGR)
+    words = cv2.cvtColor(ink, cv2.COLOR_GRAY2BGRA)
     return np.asarray(words, np.uint8), np.asarray(
         cv2.threshold(rim, 90, 255, cv2.THRESH_BINARY)[1], np.uint8
     )

@@ -11,7 +11,7 @@ from simulators.scene.faces import AMBER, CHROME, GLASS, IRON, TAPE, TYRE
 from simulators.scene.sheet import Bgr, Point, Sheet, shade
 from simulators.traffic import Truck
 
-PX_PER_MM = 0.15
+PX_PER_MM = 0.12
 RAISED_MM = 170
 
 
@@ -34,7 +34,7 @@ def side(truck: Truck) -> Sheet:
     span = _span(build)
     _chassis(sheet, build)
     CARGO[truck.cargo](sheet, build, span)
-    _cab(sheet, build, truck.paint)
+    _cab(sheet, build, build.paint)
     for axle, back in enumerate(build.axle_mm):
         lift = RAISED_MM if raised(truck, axle) else 0
         _wheel(sheet, build.length - back, build.wheel + lift, build.wheel, dual_tyres=dual(truck, axle))

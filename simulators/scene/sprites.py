@@ -19,9 +19,10 @@ LEVELS = 3  # each half as fine as the one before
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
+    """`bgra` with alpha 0 or 255; four channels are warped in half the time of three."""
+
     px_per_mm: float
-    bgr: Image
-    mask: Image
+    bgra: Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,18 +98,14 @@ def _reflecting(spot: PlateSpot, light: Light) -> Image:
 
 
 def _texture(sheet: Sheet) -> Texture:
-    levels = [Level(px_per_mm=sheet.px_per_mm, bgr=sheet.bgr, mask=sheet.mask)]
+    levels = [Level(px_per_mm=sheet.px_per_mm, bgra=np.dstack([sheet.bgr, sheet.mask]))]
     for _ in range(LEVELS - 1):
         levels.append(_halved(levels[-1]))
     return Texture(width_mm=sheet.width_mm, height_mm=sheet.height_mm, levels=tuple(levels))
 
 
 def _halved(level: Level) -> Level:
-    size = (max(1, level.mask.shape[1] // 2), max(1, level.mask.shape[0] // 2))
-    bgr = cv2.resize(level.bgr, size, interpolation=cv2.INTER_AREA)
-    mask = cv2.threshold(
-        cv2.resize(level.mask, size, interpolation=cv2.INTER_AREA), 127, 255, cv2.THRESH_BINARY
-    )[1]
-    return Level(
-        px_per_mm=level.px_per_mm / 2, bgr=np.asarray(bgr, np.uint8), mask=np.asarray(mask, np.uint8)
-    )
+    size = (max(1, level.bgra.shape[1] // 2), max(1, level.bgra.shape[0] // 2))
+    bgra = np.asarray(cv2.resize(level.bgra, size, interpolation=cv2.INTER_AREA), np.uint8)
+    bgra[:, :, 3] = np.where(bgra[:, :, 3] > 127, 255, 0)
+    return Level(px_per_mm=level.px_per_mm / 2, bgra=bgra)

@@ -30,14 +30,14 @@ FAR_MM = 400_000
 
 @lru_cache(maxsize=32)
 def empty_lane(optics: Optics | SideOptics, light: Light) -> Image:
-    """The background, 1280x720 BGR; treat as read-only."""
+    """The background, 1280x720 BGRA; treat as read-only."""
     day = _side_view(optics) if isinstance(optics, SideOptics) else _along(optics)
     lit = LIGHTS[light](cv2.GaussianBlur(day, (0, 0), 0.8).astype(np.float32), optics)
     picture: Image = np.asarray(np.clip(lit, 0, 255), np.uint8)
     if light == "night":  # what shines by itself
         _windows(picture, optics, (120, 196, 236))
         _board(picture, optics, (236, 250, 255))
-    return picture
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA), np.uint8)
 
 
 # --- along the lane --------------------------------------------------------------------------------------------
