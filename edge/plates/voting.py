@@ -18,7 +18,7 @@ from kernel.plates import PROVINCES
 Role = Literal["front", "rear", "side"]
 NEAR = 1  # edits within one cluster
 AGREEING = 2
-PROVINCE_SHARE = 600  # permille of the votes
+CLEAR_SHARE = 600  # permille of the votes, for the province and for the rest
 CERTAIN = 850  # permille: two such readings that agree end the reading early
 CANDIDATES = 3
 
@@ -69,7 +69,7 @@ def decided(answers: Mapping[int, Answer]) -> bool:
         for reading in answer.readings[:1]
         if reading.sure and reading.score_permille >= CERTAIN
     ]
-    return any(sure.count(text) >= AGREEING for text in sure)
+    return any(2 * sure.count(text) - len(sure) >= AGREEING for text in sure)
 
 
 def body(text: str) -> str:
@@ -109,13 +109,13 @@ def _largest(clusters: Sequence[list[Seen]]) -> list[Seen]:
 
 
 def _from_cluster(role: Role, cluster: Sequence[Seen], plates: Sequence[Seen], *, frames: int) -> Voted:
-    winner_body = _most((one.body, one.score) for one in cluster)[0]
+    winner_body, clear = _most((one.body, one.score) for one in cluster)
     same = [one for one in cluster if one.body == winner_body]
-    province, share = _province(same)
+    province, province_clear = _province(same)
     agreeing = {one.frame for one in same}
     winner = max(same, key=lambda one: (one.reading.text == province + winner_body, one.score))
     sure = any(one.reading.sure for one in same) and winner.reading.text == province + winner_body
-    if sure and len(agreeing) >= needed(frames) and share >= PROVINCE_SHARE:
+    if sure and len(agreeing) >= needed(frames) and min(clear, province_clear) >= CLEAR_SHARE:
         return Voted(
             read=_read(role, winner.reading, frames=frames, agreeing=len(agreeing)), frame=winner.frame
         )
@@ -153,17 +153,16 @@ def _province(same: Sequence[Seen]) -> tuple[str, int]:
         for one in same
         if one.reading.text[:1] in PROVINCES
     ]
-    if not votes:
-        return "", 1000
-    name, weight = _most(iter(votes))
-    return name, weight * 1000 // max(1, sum(vote for _, vote in votes))
+    return _most(iter(votes)) if votes else ("", 1000)
 
 
 def _most(votes: Iterator[tuple[str, int]]) -> tuple[str, int]:
+    """What has the most weight, and its share of all in permille."""
     weights: defaultdict[str, int] = defaultdict(int)
     for name, weight in votes:
         weights[name] += max(1, weight)
-    return max(weights.items(), key=lambda item: (item[1], item[0]))
+    name, weight = max(weights.items(), key=lambda item: (item[1], item[0]))
+    return name, weight * 1000 // sum(weights.values())
 
 
 def _foreign(role: Role, cluster: Sequence[Seen], *, frames: int) -> Voted:

@@ -64,6 +64,14 @@ def test_a_slip_in_one_frame_joins_its_cluster_and_loses() -> None:
     assert (read.role, read.text, read.plate_class) == ("rear", "鲁C1234挂", "trailer")
 
 
+def test_two_against_two_is_unread_and_reading_goes_on() -> None:
+    answers = frames(plate("蒙B52J19"), plate("蒙B52319"), plate("蒙B52J19"), plate("蒙B52319"))
+    read = vote("front", answers).read
+    assert (read.status, set(read.candidates)) == ("unread", {"蒙B52J19", "蒙B52319"})
+    assert not decided(frames(plate("蒙B52J19"), plate("蒙B52319"), plate("蒙B52J19")))
+    assert vote("front", {**answers, 4: answers[0]}).read.text == "蒙B52J19"
+
+
 def test_the_truck_behind_does_not_win_over_the_one_in_most_frames() -> None:
     behind = plate("豫N88888", score=990)
     read = vote("front", frames(plate("鲁C12345"), plate("鲁C12345"), behind)).read
