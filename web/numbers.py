@@ -11,12 +11,14 @@ def grouped(value: int | None) -> str:
 
 
 def size(bytes_: int) -> str:
-    """512 B, 3.4 kB, 12.0 MB (powers of a thousand)."""
+    """512 B, 3.4 kB, 12.0 MB, 61.4 GB (powers of a thousand)."""
     if bytes_ < 1_000:
         return f"{bytes_}{GAP}B"
-    if bytes_ < 1_000_000:
-        return f"{bytes_ / 1_000:.1f}{GAP}kB"
-    return f"{bytes_ / 1_000_000:.1f}{GAP}MB"
+    for unit in ("kB", "MB"):
+        if bytes_ < 1_000_000:
+            return f"{bytes_ / 1_000:.1f}{GAP}{unit}"
+        bytes_ //= 1_000
+    return f"{bytes_ / 1_000:.1f}{GAP}GB"
 
 
 def short(digest: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,27 +30,27 @@ class Outbox:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: deque[Message | str] = deque()  # a plain string: the newest value of that topic
-        self._newest: dict[str, bytes] = {}
+        self._deltas: deque[Message] = deque()
+        self._values: dict[str, bytes] = {}
         self._resync: dict[str, None] = {}
+        self._values_next = True
         self._filled = asyncio.Event()
         self.dropped = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._deltas) + len(self._values)
 
     def put(self, topic: str, data: bytes) -> None:
         """Queue a delta."""
-        if len(self._waiting) >= self._limit:
-            self._drop_oldest()
-        self._waiting.append(Message(topic=topic, data=data))
+        if len(self._deltas) >= self._limit:
+            self.dropped += 1
+            self.resync(self._deltas.popleft().topic)
+        self._deltas.append(Message(topic=topic, data=data))
         self._filled.set()
 
     def put_newest(self, topic: str, data: bytes) -> None:
         """Queue a whole value: it takes the place of an older one that still waits."""
-        if topic not in self._newest:
-            self._waiting.append(topic)
-        self._newest[topic] = data
+        self._values[topic] = data
         self._filled.set()
 
     def resync(self, topic: str) -> None:
@@ -55,20 +58,19 @@ class Outbox:
         self._filled.set()
 
     async def take(self) -> Message | Resync:
-        while not self._waiting and not self._resync:
+        """The next to send: snapshots first, then a value and a delta in turn, so that neither starves."""
+        while not (self._deltas or self._values or self._resync):
             self._filled.clear()
             await self._filled.wait()
         if self._resync:
-            topic = next(iter(self._resync))
-            del self._resync[topic]
-            return Resync(topic=topic)
-        return self._pop()
+            return Resync(topic=_pop_first(self._resync)[0])
+        self._values_next = not self._values_next
+        if self._values and (self._values_next or not self._deltas):
+            topic, data = _pop_first(self._values)
+            return Message(topic=topic, data=data)
+        return self._deltas.popleft()
 
-    def _pop(self) -> Message:
-        first = self._waiting.popleft()
-        return first if isinstance(first, Message) else Message(topic=first, data=self._newest.pop(first))
 
-    def _drop_oldest(self) -> None:
-        dropped = self._pop()
-        self.dropped += 1
-        self.resync(dropped.topic)
+def _pop_first(mapping: dict[str, T]) -> tuple[str, T]:
+    key = next(iter(mapping))
+    return key, mapping.pop(key)

@@ -11,7 +11,7 @@ from kernel.clock import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """After `free` misses in a row each further one doubles the wait, up to `longest_s`; `forget_s` clears it."""
+    """`free` misses in a row cost nothing; each further one doubles the wait up to `longest_s`; `forget_s` clears it."""
 
     free: int = 4
     first_s: int = 5
@@ -55,7 +55,7 @@ class Throttle:
         return misses.count
 
     def _wait_s(self, key: str) -> int:
-        over = self._count(key) - self._patience.free
+        over = self._count(key) - self._patience.free - 1
         if over < 0:
             return 0
         pause_s = min(self._patience.first_s << min(over, 16), self._patience.longest_s)

@@ -230,7 +230,7 @@ def _verdict(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> Verdict
         missing=tuple(wording.words(wording.MISSING_FACTS, verdict.missing, texts)),
         notes=tuple(wording.words(wording.NOTES, verdict.notes, texts)),
         caution=texts(_("Suspected until a certified weighing or a review by a person."))
-        if verdict.suspected
+        if tone == "suspected"
         else "",
     )
 
@@ -334,7 +334,9 @@ def _groups(weighed: VehicleWeighed, texts: Texts) -> tuple[GroupLine, ...]:
 def _trace(weighed: VehicleWeighed, texts: Texts) -> str:
     """Points as the scale gave them; the limits that fit as levels."""
     limits = sorted({candidate.limit_kg for candidate in weighed.verdict.candidates})
-    levels = [{"kg": kg, "label": f"{texts(_('limit'))} {grouped(kg)}", "tone": "limit"} for kg in limits]
+    levels = [
+        {"kg": kg, "label": texts(_("limit {limit} kg"), limit=grouped(kg)), "tone": "limit"} for kg in limits
+    ]
     if weighed.gross_kg is not None:
         levels.append({"kg": weighed.gross_kg, "label": "", "tone": ""})
     told = {"points": weighed.trace, "levels": levels, "label": texts(_("Weight over time"))}

@@ -54,7 +54,7 @@ def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
         when=times.clock(row.shown_ms),
         date=times.stamp(row.shown_ms)[:10],
         machine_time=times.machine(row.shown_ms),
-        place=f"{station_name(row.station)} {row.lane}",
+        place=f"{station_name(row.station)} {wording.lane_name(row.lane, texts)}",
         plate=row.tractor or (texts(_("plate not read")) if row.pictured else "…"),
         plate_colour=row.tractor_colour if read else None,
         plate_state="read" if read else "unread",

@@ -14,6 +14,7 @@ from fastapi import Path as InPath
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from central.pages import wording
 from central.pages.county import County, trunk
 from central.pages.event import event_view
 from central.pages.feed import Feed
@@ -179,7 +180,9 @@ class Pages:
             older=search.query(cursor=found.cursor) if found.cursor else None,
             newest=search.query() if cursor else None,
             stations=[(station, name(station)) for station in self._names.stations(sources)],
-            lanes=sorted({source.lane for source in sources}),
+            lanes=[
+                (lane, wording.lane_name(lane, texts)) for lane in sorted({source.lane for source in sources})
+            ],
             outcomes=OUTCOMES,
         )
 

@@ -126,18 +126,18 @@ def wall_state(
         bars=bars,
         counts=counts,
         bar_top=grouped(top),
-        alarms=tuple(alarm_line(alarm, texts) for alarm in alarms),
+        alarms=tuple(
+            alarm_line(alarm, _about(alarm, sources, texts, station_name), texts) for alarm in alarms
+        ),
         as_of=times.clock(now_ms),
     )
 
 
 def figures(hours: Sequence[HourRow], texts: Texts) -> tuple[Figure, ...]:
-    """Passages, over limit, suspected, to be confirmed, not weighed: today."""
-    suspected = sum(row.suspected for row in hours)
+    """Passages, over limit or suspected, to be confirmed, not weighed: today."""
     rows = (
         ("passages", _("Passages today"), sum(row.passages for row in hours), None),
-        ("over", _("Over limit"), sum(row.over_limit for row in hours) - suspected, "over"),
-        ("suspected", _("Suspected over limit"), suspected, "suspected"),
+        ("over", _("Over limit or suspected"), sum(row.over_limit for row in hours), "suspected"),
         ("undetermined", _("To be confirmed"), sum(row.undetermined for row in hours), "undetermined"),
         ("none", _("Not weighed"), sum(row.not_weighed for row in hours), "none"),
     )
@@ -208,7 +208,7 @@ def _lane_chip(source: SourceState, texts: Texts, station_name: StationName) -> 
     return Chip(
         id=source.source,
         style="chip lane",
-        name=f"{station_name(source.station)} {source.lane}",
+        name=f"{station_name(source.station)} {wording.lane_name(source.lane, texts)}",
         state=state,
         shape=DEVICE_SHAPES[state],
         words=words,
@@ -220,11 +220,10 @@ def _device_chip(source: SourceState, device: DeviceState, texts: Texts) -> Chip
     # What a silent lane said last is not how its devices are now.
     state = _chip_state(device) if source.state == "up" else "off"
     words = texts(wording.DEVICE_STATES.get(device.state, device.state)) if source.state == "up" else "—"
-    kind = wording.word(wording.DEVICE_KINDS, device.kind, texts)
     return Chip(
         id=f"{source.source}/{device.name}",
         style="chip device",
-        name=kind if device.name == device.kind else f"{kind} {device.name}",
+        name=wording.device_name(device.kind, device.name, texts),
         state=state,
         shape=DEVICE_SHAPES[state],
         words=words,
@@ -297,10 +296,22 @@ def nice_top(value: int) -> int:
         power *= 10
 
 
-def alarm_line(alarm: Alarm, texts: Texts) -> AlarmLine:
+def _about(alarm: Alarm, sources: Sequence[SourceState], texts: Texts, station_name: StationName) -> str:
+    """Which lane and which device an alarm is about."""
+    source = next((source for source in sources if source.source == alarm.source), None)
+    if source is None:
+        return alarm.subject
+    place = _lane_chip(source, texts, station_name).name
+    device = next((device for device in source.devices if device.name == alarm.subject), None)
+    return f"{place} {wording.device_name(device.kind, device.name, texts)}" if device else place
+
+
+def alarm_line(alarm: Alarm, about: str, texts: Texts) -> AlarmLine:
+    state, _colon, detail = alarm.detail.partition(": ")
+    told = (about, wording.word(wording.DEVICE_STATES, state, texts), detail)
     return AlarmLine(
         id=alarm.key,
         name=wording.word(wording.ALARMS, alarm.kind, texts),
-        subject=" ".join(part for part in (alarm.subject, alarm.detail) if part),
-        since="" if alarm.since_ms is None else times.stamp(alarm.since_ms),
+        subject=" ".join(part for part in told if part),
+        since="" if alarm.since_ms is None else times.stamp(alarm.since_ms)[5:16],
     )

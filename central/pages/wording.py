@@ -157,7 +157,22 @@ def words(table: Mapping[str, str], names: Iterable[str], texts: Texts) -> list[
 def device_missing(said: str, texts: Texts) -> str:
     """What a lane says of a device that should have spoken: "camera front: down"."""
     device, colon, state = said.rpartition(": ")
-    return f"{device}{texts(': ')}{word(DEVICE_STATES, state, texts)}" if colon else said
+    kind, _space, name = device.partition(" ")
+    if not colon or kind not in DEVICE_KINDS:
+        return said
+    return f"{device_name(kind, name or kind, texts)}{texts(_(': '))}{word(DEVICE_STATES, state, texts)}"
+
+
+def device_name(kind: str, name: str, texts: Texts) -> str:
+    """摄像机（前）: what it is, and which one where its name says more than that."""
+    shown = word(DEVICE_KINDS, kind, texts)
+    return shown if name == kind else texts(_("{kind} ({name})"), kind=shown, name=word(ROLES, name, texts))
+
+
+def lane_name(lane: str, texts: Texts) -> str:
+    """1 车道 for lane1; any other name as it is."""
+    number = lane.removeprefix("lane")
+    return texts(_("lane {number}"), number=number) if number.isdecimal() and lane != number else lane
 
 
 def tone(outcome: str | None, suspected: bool | None) -> Tone:

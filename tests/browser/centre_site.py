@@ -41,7 +41,12 @@ from web.sessions import Sessions
 from web.times import day_start_ms
 
 PASSWORD = "overload-2026"
-PLACES = (("yiyuan/s01", "330,300"), ("yiyuan/s02", "120,150"), ("yiyuan/s03", "800,470"), ("yiyuan/s04", "640,180"))
+PLACES = (
+    ("yiyuan/s01", "330,300"),
+    ("yiyuan/s02", "120,150"),
+    ("yiyuan/s03", "800,470"),
+    ("yiyuan/s04", "640,180"),
+)
 MAP = Map(
     roads=(
         Road(name="G22 青兰高速", grade="expressway", bends=("0,440", "260,400", "560,430", "1000,330")),
@@ -65,6 +70,9 @@ class Site:
 
     def take(self, *entries: Accepted) -> None:
         self.world.take(*entries)
+        while self.county.kept:
+            box, digest = self.county.kept.pop()
+            self.world.store.file_stored(box, digest, at_ms=self.clock.now_ms())
         made = self.county.journals[entries[0].box]
         with self.world.store.begin() as transaction:
             transaction.save_head(made.head(kept=max(0, len(made.leaves) - 4)))
@@ -76,15 +84,22 @@ class Site:
 
     def tell(self, entries: list[Accepted]) -> None:
         row = self.parts.queries.passages(Filter(), limit=1).rows[0]
-        self.parts.bus.publish(Change(kind="passage", key=(entries[0].box, row.passage), at_ms=self.clock.now_ms()))
+        self.parts.bus.publish(
+            Change(kind="passage", key=(entries[0].box, row.passage), at_ms=self.clock.now_ms())
+        )
 
     def alarms(self) -> tuple[Alarm, ...]:
         now_ms = self.clock.now_ms()
         return alarms(
             State(
-                now_ms=now_ms, sources=self.parts.queries.sources(now_ms), journals=self.parts.queries.journals(),
-                quarantined=self.parts.queries.quarantined(), witnesses=0, backed_up=True,
-                disk_free_kb=90_000_000, disk_low_kb=1_000_000,
+                now_ms=now_ms,
+                sources=self.parts.queries.sources(now_ms),
+                journals=self.parts.queries.journals(),
+                quarantined=self.parts.queries.quarantined(),
+                witnesses=0,
+                backed_up=True,
+                disk_free_kb=90_000_000,
+                disk_low_kb=1_000_000,
             )
         )
 

@@ -32,7 +32,7 @@ def truck(plate: str, *, seed: int, shift: int = 0) -> Image:
         cv2.rectangle(image, (x + 4, bottom), (x + 76, bottom + 70), (28, 28, 28), -1)
     cv2.rectangle(image, (540 + shift, 530), (740 + shift, 594), (52, 190, 240), -1)
     cv2.rectangle(image, (544 + shift, 534), (736 + shift, 590), (20, 20, 20), 2)
-    cv2.putText(image, plate, (552 + shift, 580), (10, 10, 10), cv2.FontFace("uni"), 44)
+    cv2.putText(image, plate, (550 + shift, 576), (10, 10, 10), cv2.FontFace("uni"), 37)
     return image
 
 

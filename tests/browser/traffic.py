@@ -50,11 +50,23 @@ REGISTER = Register(
 STATIC = "s01-lane2"
 # (plate, colour, trailer, axles, facts, gross) - None as plate: not read
 TRUCKS: tuple[tuple[str | None, str, str | None, VehicleFacts, int], ...] = (
-    ("鲁C8K215", "yellow", "鲁CA318挂", VehicleFacts(axle_count=6, combination=True, single_tyre_axles=0), 47_300),
+    (
+        "鲁C8K215",
+        "yellow",
+        "鲁CA318挂",
+        VehicleFacts(axle_count=6, combination=True, single_tyre_axles=0),
+        47_300,
+    ),
     ("鲁C3D702", "yellow", None, VehicleFacts(axle_count=4, combination=False, single_tyre_axles=0), 29_840),
     ("豫G5512H", "yellow", "豫GF207挂", VehicleFacts(axle_count=6, single_tyre_axles=0), 58_760),
     (None, "yellow", None, VehicleFacts(axle_count=3, single_tyre_axles=0), 21_420),
-    ("鲁CD07719", "yellow_green", None, VehicleFacts(axle_count=2, combination=False, single_tyre_axles=0), 15_980),
+    (
+        "鲁CD07719",
+        "yellow_green",
+        None,
+        VehicleFacts(axle_count=2, combination=False, single_tyre_axles=0),
+        15_980,
+    ),
     ("冀J90X83", "yellow", "冀JKL62挂", VehicleFacts(axle_count=5, combination=True), 41_060),
     ("鲁Q2M118", "blue", None, VehicleFacts(axle_count=2, combination=False, single_tyre_axles=0), 4_260),
     ("苏N7730B", "yellow", None, VehicleFacts(), 36_200),
@@ -69,12 +81,17 @@ class County:
     journals: dict[str, Made] = field(default_factory=dict)
     seed: random.Random = field(default_factory=lambda: random.Random(20))
     passed: int = 0
+    kept: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # (box, sha256) whose bytes are here and not yet told
 
     def __post_init__(self) -> None:
         for box, source in LANES.items():
             self.journals[box] = Made(journal=_hex(box)[:32], box=box, source=source)
 
-    def vehicle(self, box: str, at_ms: int, *, pictured: bool = True, truck: int | None = None) -> list[Accepted]:
+    def vehicle(
+        self, box: str, at_ms: int, *, pictured: bool = True, truck: int | None = None
+    ) -> list[Accepted]:
         """All entries of one crossing."""
         number = self.passed if truck is None else truck
         self.passed += 1
@@ -99,69 +116,115 @@ class County:
         return self._add(box, _health(at_ms, camera), at_ms, ())
 
     def unreadable(self, box: str, at_ms: int) -> Accepted:
-        entry = self.journals[box].add(b'{"passage":"x"}', at_ms=at_ms, received_ms=at_ms, stream="vehicle.weighed")
+        entry = self.journals[box].add(
+            b'{"passage":"x"}', at_ms=at_ms, received_ms=at_ms, stream="vehicle.weighed"
+        )
         return entry
 
     def _add(self, box: str, body: Body, at_ms: int, files: tuple[FileRef, ...]) -> Accepted:
         return self.journals[box].add(body, at_ms=at_ms, received_ms=at_ms + 420, files=files)
 
-    def _weighed(self, box: str, passage: str, at_ms: int, facts: VehicleFacts, gross_kg: int) -> VehicleWeighed:
+    def _weighed(
+        self, box: str, passage: str, at_ms: int, facts: VehicleFacts, gross_kg: int
+    ) -> VehicleWeighed:
         static = box == STATIC
         gross_kg += self.seed.randrange(-9, 10) * 20
         verdict = judge(
-            gross_kg, facts, law=national(), on="2026-06-01", jurisdiction="370323", allowance=Allowance(),
+            gross_kg,
+            facts,
+            law=national(),
+            on="2026-06-01",
+            jurisdiction="370323",
+            allowance=Allowance(),
             suspected=not static,
         )
         axles = () if static or facts.axle_count is None else tuple(_axles(gross_kg, facts.axle_count))
         return VehicleWeighed(
-            passage=passage, lane=LANES[box].rsplit("/")[-1], jurisdiction="370323", road_class="provincial",
-            weighing_grade="certified" if static else "pre_check", joint_mode="joint", attended=static,
-            method="static_platform" if static else "moving_axles", device="platform" if static else "wim",
-            arrived_ms=at_ms - 12_000, left_ms=at_ms, gross_kg=gross_kg, facts=facts, verdict=verdict, axles=axles,
+            passage=passage,
+            lane=LANES[box].rsplit("/")[-1],
+            jurisdiction="370323",
+            road_class="provincial",
+            weighing_grade="certified" if static else "pre_check",
+            joint_mode="joint",
+            attended=static,
+            method="static_platform" if static else "moving_axles",
+            device="platform" if static else "wim",
+            arrived_ms=at_ms - 12_000,
+            left_ms=at_ms,
+            gross_kg=gross_kg,
+            facts=facts,
+            verdict=verdict,
+            axles=axles,
             groups=(AxleGroup(axles=1, group_kg=axles[0].axle_kg),) if axles else (),
-            speed_dkmh=None if static else 87, quality=("stop_and_go",) if self.passed % 11 == 0 else (),
+            speed_dkmh=None if static else 87,
+            quality=("stop_and_go",) if self.passed % 11 == 0 else (),
             missing=("camera rear: down",) if self.passed % 7 == 0 else (),
-            trace=tuple(_trace(gross_kg)) if static else (), record_hex="" if static else "0aff31005c4b",
-            device_certificate="鲁检-2026-0317", device_certificate_until="2027-03-16",
+            trace=tuple(_trace(gross_kg)) if static else (),
+            record_hex="" if static else "0aff31005c4b",
+            device_certificate="鲁检-2026-0317",
+            device_certificate_until="2027-03-16",
         )
 
     def _seen(
-        self, box: str, passage: str, at_ms: int, about: EntryRef, plate: str | None, colour: str,
-        trailer: str | None, outcome: str,
+        self,
+        box: str,
+        passage: str,
+        at_ms: int,
+        about: EntryRef,
+        plate: str | None,
+        colour: str,
+        trailer: str | None,
+        outcome: str,
     ) -> Iterator[Accepted]:
         number = self.passed
-        shot = self._picture(plate or "", number)
+        shot = self._picture(box, plate or "", number)
         picture = Picture(
             name="front-1.jpg", camera="front", role="front", at_ms=at_ms - 4_000, width=1280, height=720
         )
-        away = Picture(name="rear-1.jpg", camera="rear", role="rear", at_ms=at_ms - 1_500, width=1280, height=720)
+        away = Picture(
+            name="rear-1.jpg", camera="rear", role="rear", at_ms=at_ms - 1_500, width=1280, height=720
+        )
         body = VehiclePictured(
-            passage=passage, weighed=about, weighed_durable_ms=at_ms + 60,
-            plates=tuple(_plates(plate, colour, trailer)), tractor=plate, trailer=trailer, pictures=(picture, away),
+            passage=passage,
+            weighed=about,
+            weighed_durable_ms=at_ms + 60,
+            plates=tuple(_plates(plate, colour, trailer)),
+            tractor=plate,
+            trailer=trailer,
+            pictures=(picture, away),
         )
         rear = FileRef(name="rear-1.jpg", sha256=_hex(passage + "rear"), size=148_212)
         yield self._add(box, body, at_ms + 1_800, (shot, rear))
         film = FileStored(
-            passage=passage, weighed=about, kind="clip", camera="front", actual_start_ms=at_ms - 12_000,
-            requested_start_ms=at_ms - 12_000, duration_ms=4_000, frames=40,
+            passage=passage,
+            weighed=about,
+            kind="clip",
+            camera="front",
+            actual_start_ms=at_ms - 12_000,
+            requested_start_ms=at_ms - 12_000,
+            duration_ms=4_000,
+            frames=40,
             upload="on_demand" if outcome == "within" else "now",
         )
-        yield self._add(box, film, at_ms + 9_000, (self._clip(plate or "", number, stays=outcome == "within"),))
+        yield self._add(
+            box, film, at_ms + 9_000, (self._clip(box, plate or "", number, stays=outcome == "within"),)
+        )
 
-    def _picture(self, plate: str, number: int) -> FileRef:
-        return self._keep(pictures.jpeg(pictures.truck(plate, seed=number)), "front-1.jpg")
+    def _picture(self, box: str, plate: str, number: int) -> FileRef:
+        return self._keep(box, pictures.jpeg(pictures.truck(plate, seed=number)), "front-1.jpg")
 
-    def _clip(self, plate: str, number: int, *, stays: bool) -> FileRef:
+    def _clip(self, box: str, plate: str, number: int, *, stays: bool) -> FileRef:
         if stays:
             return FileRef(name="front.mp4", sha256=_hex(f"clip {number}"), size=6_120_400)
         path = self.files / f"clip-{number % 4}.mp4"
         if not path.exists():
             pictures.clip(path, plate, seed=number % 4)
-        return self._keep(path.read_bytes(), "front.mp4")
+        return self._keep(box, path.read_bytes(), "front.mp4")
 
-    def _keep(self, data: bytes, name: str) -> FileRef:
+    def _keep(self, box: str, data: bytes, name: str) -> FileRef:
         digest = hashlib.sha256(data).hexdigest()
         (self.files / digest).write_bytes(data)
+        self.kept.append((box, digest))
         return FileRef(name=name, sha256=digest, size=len(data))
 
 
@@ -171,7 +234,9 @@ def _axles(gross_kg: int, count: int) -> Iterator[Axle]:
     masses = [gross_kg - rest * (count - 1), *[rest] * (count - 1)]
     spacings = [None, 3_300, 1_350, 6_900, 1_310, 1_310][:count]
     for mass, spacing in zip(masses, spacings, strict=True):
-        yield Axle(axle_kg=mass, spacing_mm=spacing, speed_dkmh=87, tyres="single" if spacing is None else "dual")
+        yield Axle(
+            axle_kg=mass, spacing_mm=spacing, speed_dkmh=87, tyres="single" if spacing is None else "dual"
+        )
 
 
 def _trace(gross_kg: int) -> Iterator[tuple[int, int]]:
@@ -194,20 +259,40 @@ def _plates(plate: str | None, colour: str, trailer: str | None) -> Iterator[Pla
         )
     if trailer:
         yield PlateRead(
-            role="rear", status="read", text=trailer, colour="yellow", score_permille=951, frames=6, agreeing=5
+            role="rear",
+            status="read",
+            text=trailer,
+            colour="yellow",
+            score_permille=951,
+            frames=6,
+            agreeing=5,
         )
 
 
 def _health(at_ms: int, camera: str) -> LaneHealth:
-    states = {"scale": ("scale", "up"), "front": ("camera", "up"), "rear": ("camera", camera),
-              "controller": ("controller", "up"), "plates": ("plates", "up"), "disk": ("disk", "up")}
+    states = {
+        "scale": ("scale", "up"),
+        "front": ("camera", "up"),
+        "rear": ("camera", camera),
+        "controller": ("controller", "up"),
+        "plates": ("plates", "up"),
+        "disk": ("disk", "up"),
+    }
     return LaneHealth(
         devices=tuple(
-            DeviceHealth(name=name, kind=kind, state=state, since_ms=at_ms - 5_400_000,  # type: ignore[arg-type]
-                         detail="" if state == "up" else "no answer for 30 s", good=48_211, dropped=3)
+            DeviceHealth(
+                name=name,
+                kind=kind,
+                state=state,
+                since_ms=at_ms - 5_400_000,  # type: ignore[arg-type]
+                detail="" if state == "up" else "no answer for 30 s",
+                good=48_211,
+                dropped=3,
+            )
             for name, (kind, state) in states.items()
         ),
-        disk_free_kb=61_440_000, software="0.1.0",
+        disk_free_kb=61_440_000,
+        software="0.1.0",
     )
 
 

@@ -19,7 +19,8 @@ export class Trace {
     if (label) svg.setAttribute("aria-label", label);
     svg.replaceChildren();
     this.axes();
-    for (const level of levels) this.level(level);
+    const named = levels.filter(({ label: words }) => words).toSorted((a, b) => b.kg - a.kg);
+    for (const level of levels) this.level(level, named.indexOf(level));
     for (const mark of marks) this.mark(mark);
     this.line();
     this.cursor();
@@ -45,10 +46,11 @@ export class Trace {
     }
   }
 
-  level({ kg, label, tone = "" }) {
+  // The highest is named above its line, the others below theirs, so that close ones can both be read.
+  level({ kg, label, tone = "" }, place) {
     const y = this.y(kg);
     this.add("line", { class: `trace-level ${tone}`, x1: BOX.left, x2: BOX.width - BOX.right, y1: y, y2: y });
-    if (label) this.text(BOX.width - BOX.right - 4, y - 5, label, "end", `trace-label ${tone}`);
+    if (label) this.text(BOX.left + 8, place ? y + 14 : y - 5, label, "start", `trace-label ${tone}`);
   }
 
   mark({ at, label, tone = "" }) {
