@@ -19,9 +19,9 @@ from central.app import Mount, create_app
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
 from central.ingest.cosigning import Cosigning
+from central.ingest.downlink import Downlink, relay_glimpses
 from central.ingest.own import OwnJournal
 from central.ingest.requests import FileRequests
-from central.ingest.uplink import Uplink
 from central.keyring import CentreKeys
 from central.live import Bus, Change
 from central.packaging import Packages
@@ -36,6 +36,7 @@ from central.store.requests import Requested
 from central.views import Alarm
 from journal.checking import Trust
 from journal.clock import boot_id
+from journal.intake import Intake
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
@@ -86,7 +87,8 @@ class _Ingest:
     blobs: BlobFolder
     intake: FileIntake
     bus: Bus
-    uplink: Uplink
+    inlet: Intake
+    downlink: Downlink
     own: OwnJournal
     custody: CustodyStore
     cosigner: Cosigner
@@ -105,7 +107,7 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
         queries,
         Requested(given.database),
         append=ingest.own.append,
-        send=ingest.uplink.send,
+        send=ingest.downlink.send,
         key=given.keys.command,
         clock=given.clock,
     )
@@ -118,7 +120,7 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
         parts=parts,
         receiver=ingest.receiver,
         tasks={
-            "uplink": ingest.uplink.run,
+            "downlink": ingest.downlink.run,
             "own journal": partial(_own, ingest),
             "cosigning": ingest.cosigning.run,
             "housekeeping": partial(_keep_house, parts),
@@ -143,6 +145,7 @@ def _take_in(given: Given) -> _Ingest:
     cosigner = Cosigner(_folder(settings, "cosigner") / "heads.db", key=keys.cosigner, clock=clock)
     cosigning = Cosigning(custody, cosigner, _witnesses(given), clock=clock)
     receiver.on_committed(cosigning.committed)
+    relay_glimpses(given.transport, bus, clock=clock)
     receiver.on_hello(_keeping_chains(custody, trust, clock))
     return _Ingest(
         store=store,
@@ -150,7 +153,8 @@ def _take_in(given: Given) -> _Ingest:
         blobs=blobs,
         intake=_intake(given, store, blobs),
         bus=bus,
-        uplink=Uplink(given.transport, receiver, bus=bus, clock=clock),
+        inlet=Intake(given.transport, receiver),
+        downlink=Downlink(given.transport, clock=clock),
         own=_open_own(given, receiver),
         custody=custody,
         cosigner=cosigner,
@@ -286,7 +290,7 @@ def _healthy(given: Given, ingest: _Ingest) -> dict[str, object]:
         "broker_connected": given.transport.connected,
         "entries_committed": ingest.receiver.committed,
         "frames_refused": {box: count for box, count in ingest.receiver.refused.items() if count},
-        "frames_dropped": ingest.uplink.dropped,
+        "frames_dropped": ingest.inlet.dropped,
         "uploads_refused": dict(ingest.intake.refused),
         "own_journal": ingest.own.journal.id,
         "not_cosigned": dict(ingest.cosigning.failing),

@@ -6,8 +6,8 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from central import logs
 from central.commands.shared import Console, Verbs, load_settings, write
+from journal.logs import log_as_json
 
 
 def add(verbs: Verbs) -> None:
@@ -22,7 +22,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     from central.pages.routes import mount
     from central.running import run
 
-    logs.start(settings.log_level)
+    log_as_json(settings.log_level)
     asyncio.run(run(settings, clock=console.clock, mounts=[mount], ready=_ready))
     return 0
 

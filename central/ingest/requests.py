@@ -21,7 +21,7 @@ Append = Callable[[Body], Awaitable[object]]
 
 
 class Sends(Protocol):
-    def __call__(self, topic: str, payload: bytes, *, place: int = 0) -> None: ...
+    def __call__(self, box: str, note: str, *, counter: int) -> None: ...
 
 
 class FileRequests:
@@ -86,7 +86,7 @@ class FileRequests:
                 args={"sha256": sha256},
             )
             note = command.signed(public_key=self._key.public, sign=self._key.sign)
-            self._send(f"weighpost/v1/down/{box}/command", note.format().encode(), place=counter)
+            self._send(box, note.format(), counter=counter)
 
     async def _leaf(self, file: FileView) -> str:
         entry = await asyncio.to_thread(self._queries.entry, file.journal, file.seq)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Select, select
 
 from central.store import schema
 from central.store.engines import Database, connect
@@ -69,9 +69,9 @@ class SeenStore(CentreStore):
         query = select(table.c.ours, table.c.theirs).where(table.c.journal == journal)
         return [(row[0], row[1]) for row in self._ask(query)]
 
-    def _ask(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    def _ask(self, query: Select[Any]) -> list[Any]:
         with self.database.reader.connect() as connection:
-            return connection.execute(query).all()
+            return list(connection.execute(query))
 
 
 @pytest.fixture
