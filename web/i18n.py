@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from babel.messages.extract import extract
-from babel.messages.pofile import read_po
+from babel.messages.pofile import PoFileError, read_po
 
 from kernel.errors import ConfigError
 
@@ -72,7 +72,7 @@ def read_catalogue(path: Path) -> dict[str, str]:
     """Key to text.  Fuzzy and untranslated messages are left out."""
     try:
         catalogue = read_po(BytesIO(path.read_bytes()), abort_invalid=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, PoFileError) as error:
         raise ConfigError.one(str(path), f"cannot be read as a catalogue: {error}") from error
     return {
         str(message.id): str(message.string)
