@@ -127,8 +127,10 @@ class JournalFile:
             db.execute("BEGIN IMMEDIATE")
             db.executemany("INSERT INTO entry VALUES (?, ?, ?)", [(n, e.leaf, e.header) for n, e in numbered])
             db.executemany("INSERT INTO body VALUES (?, ?, ?)", [(n, e.salt, e.body) for n, e in numbered])
-            db.executemany("INSERT INTO block VALUES (?, ?)", blocks)
-            db.executemany("INSERT INTO idem VALUES (?, ?)", [(e.key, n) for n, e in numbered if e.key])
+            if blocks:
+                db.executemany("INSERT INTO block VALUES (?, ?)", blocks)
+            if keys := [(e.key, n) for n, e in numbered if e.key]:
+                db.executemany("INSERT INTO idem VALUES (?, ?)", keys)
             db.execute("INSERT OR REPLACE INTO head VALUES (0, ?, ?, ?)", head)
             db.execute("COMMIT")
         except sqlite3.OperationalError as error:

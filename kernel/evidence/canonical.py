@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-from typing import NoReturn, cast
+from collections.abc import Hashable
+from functools import lru_cache
+from typing import Any, NoReturn, cast
 
 import msgspec
+from msgspec import inspect
 
 from kernel.errors import ProtocolError
 
 LARGEST = 2**53 - 1
 
-# A number in value position that is no integer, or long enough to be outside +-(2**53 - 1).  It may also hit inside a
-# string; then the slow reader decides.
-_DOUBTFUL_NUMBER = re.compile(rb"(?:^|[:,\[])-?(?:\d+[.eE]|\d{16})")
-_KEY = re.compile(rb'"([^"\\]*)":')
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * 16  # 2**53 has sixteen digits; a hit inside a string only costs the slow reading
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -26,7 +26,7 @@ def encode(value: object) -> bytes:
         data = _encoder.encode(value)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise ProtocolError(f"has no canonical form: {error}") from error
-    if not _plainly_canonical(data):
+    if not _plainly_canonical(value, data):
         _read(data)
     return data
 
@@ -39,11 +39,41 @@ def decode(data: bytes) -> dict[str, object]:
     return cast(dict[str, object], value)
 
 
-def _plainly_canonical(data: bytes) -> bool:
+def _plainly_canonical(value: object, data: bytes) -> bool:
     """Cheap and never wrong when it says yes; a no means: read it strictly."""
-    if _DOUBTFUL_NUMBER.search(data) or b"\\" in data:
+    decoder = _decoder(type(value))  # type: ignore[arg-type]  # mypy takes type(object) for unhashable
+    if decoder is None or _LONG_NUMBER in data.translate(_DIGITS):
         return False
-    return data.isascii() or all(key.isascii() for key in _KEY.findall(data))
+    try:
+        return bool(decoder.decode(data) == value)
+    except msgspec.ValidationError:
+        return False
+
+
+@lru_cache(maxsize=256)
+def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any] | None:
+    """For structs whose declared types leave no room for floats, free keys or anything unknown."""
+    if not isinstance(kind, type) or not issubclass(kind, msgspec.Struct):
+        return None
+    return msgspec.json.Decoder(kind) if _is_plain(inspect.type_info(kind), set()) else None
+
+
+def _is_plain(info: inspect.Type, seen: set[type]) -> bool:
+    match info:
+        case inspect.NoneType() | inspect.BoolType() | inspect.IntType() | inspect.StrType():
+            return True
+        case inspect.LiteralType():
+            return True
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            return _is_plain(item, seen)
+        case inspect.TupleType(item_types=items) | inspect.UnionType(types=items):
+            return all(_is_plain(item, seen) for item in items)
+        case inspect.StructType(cls=kind, fields=fields) if kind not in seen:
+            seen.add(kind)
+            return all(field.encode_name.isascii() and _is_plain(field.type, seen) for field in fields)
+        case inspect.StructType():
+            return True
+    return False
 
 
 def _read(data: bytes) -> object:

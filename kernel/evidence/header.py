@@ -67,8 +67,12 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 def encode(header: Header) -> bytes:
     """The bytes that are hashed, stored and sent; ProtocolError when a receiver would refuse them."""
-    data = canonical.encode(header)
-    decode(data)
+    try:
+        data = _encoder.encode(header)
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise ProtocolError(f"not a header ({error})") from error
+    if decode(data) != header:
+        raise ProtocolError("a header that is not what it says", data)
     return data
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.errors import ProtocolError
+from kernel.events import STREAMS
 from kernel.evidence import canonical
 
 KEYS = st.text(st.characters(max_codepoint=127), max_size=8)
@@ -122,3 +123,31 @@ def test_noise_is_refused_or_read_never_anything_else(data: bytes) -> None:
     except ProtocolError:
         return
     assert canonical.decode(canonical.encode(value)) == value
+
+
+class _Sums(msgspec.Struct):
+    n: int | None
+    more: tuple[int, ...] = ()
+    text: str = ""
+
+
+@pytest.mark.parametrize("value", [_Sums(n=2**53), _Sums(n=None, more=(1, -(2**53)))])
+def test_refuses_a_struct_with_integers_out_of_range(value: _Sums) -> None:
+    with pytest.raises(ProtocolError):
+        canonical.encode(value)
+
+
+def test_not_a_number_is_refused_or_written_as_unknown_never_as_a_number() -> None:
+    value = _Sums(n=float("nan"))  # type: ignore[arg-type]
+    assert canonical.decode(canonical.encode(value))["n"] is None
+
+
+def test_long_digits_inside_strings_are_no_integers() -> None:
+    value = _Sums(n=1, text="1234567890123456789", more=(canonical.LARGEST, -canonical.LARGEST))
+    assert canonical.decode(canonical.encode(value))["text"] == value.text
+
+
+def test_bodies_of_the_contract_take_the_short_way() -> None:
+    """So that writing an entry costs microseconds; a float or a free key in a body would show here."""
+    for stream in STREAMS.values():
+        assert canonical._decoder(stream.body) is not None, stream.body.stream
