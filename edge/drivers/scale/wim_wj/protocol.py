@@ -132,12 +132,12 @@ def frame(command: int, body: bytes) -> bytes:
 class Parser:
     """Feed it the device's bytes.
 
-    Candidates are judged in the order in which they end, so that noise that looks like the head of a long frame
-    cannot hold back the real record inside it until the next vehicle comes.
+    A record is taken as soon as it is whole, even inside what looks like the head of a longer frame: noise must not
+    hold it back until the next vehicle comes.  A short frame waits for what it may be a part of.
     """
 
     def __init__(self) -> None:
-        self._cutter = _Cutter(_length_in_header)
+        self._cutter = _Cutter(_device_frame)
 
     def feed(self, data: bytes) -> list[Message | ProtocolError]:
         return [_message(item) for item in self._cutter.feed(data)]
@@ -147,7 +147,7 @@ class CommandParser:
     """The device's side: feed it the host's bytes."""
 
     def __init__(self) -> None:
-        self._cutter = _Cutter(lambda _buffer, _at: COMMAND_LENGTH)
+        self._cutter = _Cutter(_host_frame)
 
     def feed(self, data: bytes) -> list[Command | ProtocolError]:
         return [
@@ -156,58 +156,91 @@ class CommandParser:
         ]
 
 
-def _length_in_header(buffer: bytearray, at: int) -> int | None:
-    return buffer[at + 3] if at + 3 < len(buffer) else None
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A head in the buffer that may begin a frame; `ready` is how far the buffer must reach to judge it."""
+
+    start: int
+    end: int
+    ready: int
 
 
-Length = Callable[[bytearray, int], int | None]
+def _host_frame(_buffer: bytearray, _at: int) -> tuple[int, bool]:
+    return COMMAND_LENGTH, True
+
+
+def _device_frame(buffer: bytearray, at: int) -> tuple[int, bool] | None:
+    """(length, is a record) of the frame that may begin at `at`: length 0 if none can, None if too little is here."""
+    if at + 3 >= len(buffer):
+        return None
+    command, size = buffer[at + 2], buffer[at + 3]
+    if command in (GROUPS, AXLES):
+        if at + 18 < len(buffer) and size != _record_size(command, buffer[at + 17], buffer[at + 18]):
+            return 0, True
+        return (size if size >= 25 else 0), True
+    if command == STATIC:
+        return (size if size == 9 else 0), False
+    fits = command in (STATUS, *_NOTICES) and SHORTEST <= size <= 16
+    return (size if fits else 0), False
+
+
+def _record_size(command: int, axles: int, groups: int) -> int:
+    weights = axles if command == AXLES else groups
+    return 19 + 2 * weights + groups + 2 * (axles - 1) + axles + 2
+
+
+Judge = Callable[[bytearray, int], tuple[int, bool] | None]
 
 
 class _Cutter:
-    """Whole frames with a good checksum out of a byte stream, earliest end first."""
+    """Whole frames with a good checksum out of a byte stream, the same for every split of it."""
 
-    def __init__(self, length: Length) -> None:
-        self._length = length
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
         self._buffer = bytearray()
         self._junk = 0
 
     def feed(self, data: bytes) -> list[bytes | ProtocolError]:
         self._buffer += data
         out: list[bytes | ProtocolError] = []
-        while (found := self._next_to_end()) is not None:
-            start, end = found
-            whole = bytes(self._buffer[start:end])
-            if crc_hqx(whole, 0):
-                out.append(ChecksumError("wrong checksum", whole))
-                self._buffer[start] = 0  # not a head any more; what is inside it may still be
-                continue
-            out += self._skip(start)
-            out.append(whole)
-            self._junk = 0
-            del self._buffer[:end]
-        out += self._forget()
-        return out
-
-    def _next_to_end(self) -> tuple[int, int] | None:
-        """The candidate that ends first among those that are all here."""
-        best: tuple[int, int] | None = None
-        buffer, at = self._buffer, self._buffer.find(HEAD)
-        while at >= 0:
-            size = self._length(buffer, at)
-            if size is not None and size >= SHORTEST and at + size <= (best[1] - 1 if best else len(buffer)):
-                best = (at, at + size)
-            at = buffer.find(HEAD, at + 1, best[1] if best else len(buffer))
-        return best
-
-    def _forget(self) -> list[ProtocolError]:
-        """Drop what can no longer become a frame."""
-        buffer, at = self._buffer, self._buffer.find(HEAD)
-        while at >= 0:
-            size = self._length(buffer, at)
-            if size is None or size >= SHORTEST:
+        while True:
+            candidates = self._candidates()
+            ready = [each for each in candidates if each.ready <= len(self._buffer)]
+            if not ready:
                 break
-            at = buffer.find(HEAD, at + 1)
-        keep = at if at >= 0 else len(buffer) - buffer.endswith(HEAD[:1])
+            out += self._take(min(ready, key=lambda each: (each.ready, each.start)))
+        return out + self._forget(candidates)
+
+    def _candidates(self) -> list[_Candidate]:
+        found: list[_Candidate] = []
+        buffer, reach = self._buffer, 0
+        at = buffer.find(HEAD)
+        while at >= 0:
+            judged = self._judge(buffer, at)
+            if judged is None:
+                found.append(_Candidate(at, len(buffer) + 1, len(buffer) + 1))
+            elif judged[0]:
+                size, record = judged
+                reach = max(reach, at + size)
+                found.append(_Candidate(at, at + size, at + size if record else reach))
+            # What begins behind a whole frame is never judged before it.
+            at = buffer.find(HEAD, at + 1, reach if 0 < reach <= len(buffer) else len(buffer))
+        return found
+
+    def _take(self, candidate: _Candidate) -> list[bytes | ProtocolError]:
+        whole = bytes(self._buffer[candidate.start : candidate.end])
+        if crc_hqx(whole, 0):
+            self._buffer[candidate.start] = 0  # no head any more; what is inside it may still be one
+            return [ChecksumError("wrong checksum", whole)]
+        errors = self._skip(candidate.start)
+        self._junk = 0
+        del self._buffer[: candidate.end]
+        return [*errors, whole]
+
+    def _forget(self, candidates: list[_Candidate]) -> list[ProtocolError]:
+        """Drop what can no longer become a frame."""
+        buffer = self._buffer
+        keep = candidates[0].start if candidates else len(buffer) - buffer.endswith(HEAD[:1])
         errors = self._skip(keep)
         del buffer[:keep]
         return errors
@@ -237,15 +270,11 @@ def _message(whole: bytes | ProtocolError) -> Message | ProtocolError:
 
 
 def _vehicle(whole: bytes) -> Vehicle:
-    if len(whole) < 21:
-        raise ProtocolError("vehicle record too short", whole)
     axles, groups = whole[17], whole[18]
     by_axle = whole[2] == AXLES
     weights = axles if by_axle else groups
     if not 1 <= groups <= axles:
         raise ProtocolError(f"{axles} axles in {groups} groups", whole)
-    if len(whole) != 19 + 2 * weights + groups + 2 * (axles - 1) + axles + 2:
-        raise ProtocolError(f"length does not fit {axles} axles in {groups} groups", whole)
     codes = 19 + 2 * weights
     spacings = codes + groups
     speeds = spacings + 2 * (axles - 1)
