@@ -1,0 +1,65 @@
+"""The station's store: custody of its lanes' journals, the queue made of them, and its officers' own acts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from journal.stores import SqliteStore
+from kernel.events import PassageDecided
+from station.projecting import SCHEMA, project, project_act
+
+Stored = Callable[[str, str], None]  # box, digest
+
+PATIENCE_S = 30.0  # the receiver's transactions are short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAct:
+    """An entry of the station's own journal."""
+
+    seq: int
+    leaf: str
+    at_ms: int
+    body: PassageDecided
+
+
+class StationStore(SqliteStore):
+    """journal.store.ReceiverStore with views.  `on_file` is called from the storing thread."""
+
+    def __init__(self, path: Path, *, store_id: str, on_file: Stored = lambda _box, _digest: None) -> None:
+        self._path = path
+        self._on_file = on_file
+        super().__init__(path, store_id=store_id, project=project)
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript(SCHEMA)
+
+    def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
+        super().file_stored(box, sha256, at_ms=at_ms)
+        self._on_file(box, sha256)
+
+    def own_size(self, journal: str) -> int:
+        """How many entries of the station's own journal the views hold."""
+        with self._writing() as db:
+            row = db.execute("SELECT size FROM own WHERE journal = ?", (journal,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def project_own(self, acts: Sequence[OwnAct], *, journal: str, size: int) -> None:
+        """Acts of the own journal up to `size`, in its order; what the views hold already changes nothing."""
+        with self._writing() as db:
+            for act in acts:
+                project_act(db, act.body, journal=journal, seq=act.seq, leaf=act.leaf, at_ms=act.at_ms)
+            db.execute(
+                "INSERT OR REPLACE INTO own VALUES (?, max(?, coalesce((SELECT size FROM own WHERE journal = ?), 0)))",
+                (journal, size, journal),
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=PATIENCE_S, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
