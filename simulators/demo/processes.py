@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import subprocess
 import sys
@@ -12,13 +11,9 @@ from pathlib import Path
 
 import psutil
 
-PR_SET_PDEATHSIG = 1
 SCRIPTS = Path(sys.executable).parent
-
-
-def _die_with_parent() -> None:
-    """In the child, before exec: a demo that is killed leaves nothing running."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+# Becomes the product process itself; PR_SET_PDEATHSIG (1) makes a demo that is killed leave nothing running.
+LAUNCH = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 @dataclass(slots=True)
@@ -37,12 +32,11 @@ class Child:
         """Raises FileNotFoundError when the console script is not installed."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(SCRIPTS / self.argv[0]), *self.argv[1:]],
+                [sys.executable, "-c", LAUNCH, str(SCRIPTS / self.argv[0]), *self.argv[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is ours to hand on, in order
-                preexec_fn=_die_with_parent,
             )
         self.starts += 1
 

@@ -1,0 +1,272 @@
+"""Where everything of the demo lies, which ports it takes, and the TOML of every process."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from kernel.evidence.certificates import Certificate
+from kernel.evidence.notes import Note, encode_base64
+from simulators.scene.optics import Role
+
+ROOT = "yiyuan-root"
+CENTRE, STATION, WITNESS = "yiyuan-centre", "s01-station", "county-witness"
+CENTRE_STORE, STATION_STORE = "yiyuan-centre-1", "yiyuan-s01-1"
+LANES = {"lane1": "s01-lane1", "lane2": "s01-lane2"}
+SOURCE = "yiyuan/s01"
+JURISDICTION = "370323"  # 沂源县
+HOST = "127.0.0.1"
+CAMERAS: dict[str, tuple[Role, ...]] = {"lane1": ("front", "rear"), "lane2": ("front", "rear")}
+
+Table = dict[str, Any]
+Enrol = Callable[[list[str]], object]  # runs weighpost-central with these arguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    centre: int
+    centre_mqtt: int
+    station: int
+    station_mqtt: int
+    witness: int
+    cameras: int
+
+    @classmethod
+    def free(cls, wanted: Mapping[str, int]) -> Ports:
+        """Ports that nobody has now; `wanted` are kept where they are free."""
+        names = ("centre", "centre_mqtt", "station", "station_mqtt", "witness", "cameras")
+        held = [_hold(wanted.get(name, 0)) for name in names]
+        ports = [one.getsockname()[1] for one in held]
+        for one in held:
+            one.close()
+        return cls(**dict(zip(names, ports, strict=True)))
+
+
+def _hold(port: int) -> socket.socket:
+    found = socket.socket()
+    try:
+        found.bind((HOST, port))
+    except OSError:
+        found.close()
+        return _hold(0)
+    return found
+
+
+class Layout:
+    """The folder of one demo run."""
+
+    def __init__(self, folder: Path, ports: Ports) -> None:
+        self.folder = folder.resolve()
+        self.ports = ports
+        self.keys = self.folder / "keys"
+        self.wires = self.folder / "wires"
+        self.logs = self.folder / "logs"
+        self.trust = self.folder / "trust.toml"
+        self.secrets = {
+            name: secrets.token_urlsafe(12)
+            for name in (CENTRE, STATION, *LANES.values(), "centre-broker", "station-broker")
+        }
+
+    def make(self) -> None:
+        """The folders; keys are made by the product itself."""
+        for folder in (self.folder, self.wires, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def enrol(self, run: Enrol) -> None:
+        """A county's keys, thrown away with the folder."""
+        run(["new-root", str(self.keys), "--name", ROOT])
+        boxes = [part for box in (CENTRE, STATION, *LANES.values()) for part in ("--box", box)]
+        stores = ["--store", CENTRE_STORE, "--store", STATION_STORE]
+        others = ["--cosigner", CENTRE, "--witness", WITNESS, "--command", CENTRE]
+        run(["enrol", str(self.keys), *boxes, *stores, *others])
+
+    def wire(self, device: str) -> Path:
+        return self.wires / device
+
+    def url(self, port: int) -> str:
+        return f"http://{HOST}:{port}"
+
+    @property
+    def centre_url(self) -> str:
+        return self.url(self.ports.centre)
+
+    @property
+    def station_url(self) -> str:
+        return self.url(self.ports.station)
+
+    def write(self, name: str, table: Table) -> Path:
+        path = self.folder / f"{name}.toml"
+        path.write_bytes(tomli_w.dumps(table).encode())
+        path.chmod(0o600)
+        return path
+
+    # --- one table a process ---------------------------------------------------------------------------------
+
+    def witness(self) -> Table:
+        return {
+            "key": str(self.keys / f"{WITNESS}.witness.key"),
+            "state": str(self.folder / "witness"),
+            "listen": {"host": HOST, "port": self.ports.witness},
+            "root": {"name": ROOT, "public": self.public("root")},
+        }
+
+    def centre(self) -> Table:
+        sources = {STATION: f"{SOURCE}/station"} | {box: f"{SOURCE}/{lane}" for lane, box in LANES.items()}
+        return {
+            "box": CENTRE,
+            "store_id": CENTRE_STORE,
+            "data": str(self.folder / "centre"),
+            "keys": {
+                "folder": str(self.keys),
+                "root": {"name": ROOT, "public": self.public("root")},
+                "cosigner": CENTRE,
+            },
+            "broker": {
+                "host": HOST,
+                "port": self.ports.centre_mqtt,
+                "password": self.secrets["centre-broker"],
+            },
+            "web": {"host": HOST, "port": self.ports.centre},
+            "boxes": [
+                {"name": box, "password": self.secrets[box], "source": source}
+                for box, source in sources.items()
+            ],
+            "stations": [{"id": SOURCE, "name_zh": "沂源治超站（演示）", "name_en": "Yiyuan station (demo)"}],
+            "witnesses": [
+                {
+                    "name": WITNESS,
+                    "url": self.url(self.ports.witness),
+                    "public": self.public(f"{WITNESS}.witness"),
+                }
+            ],
+        }
+
+    def station(self) -> Table:
+        return {
+            "data": str(self.folder / "station"),
+            "jurisdiction": JURISDICTION,
+            "station": {"id": SOURCE, "name_zh": "沂源治超站（演示）", "name_en": "Yiyuan station (demo)"},
+            "box": self.identity(STATION),
+            "broker": {
+                "host": HOST,
+                "port": self.ports.station_mqtt,
+                "password": self.secrets["station-broker"],
+            },
+            "store": {"id": STATION_STORE, "key": str(self.keys / f"{STATION_STORE}.store.key")},
+            "web": {"host": HOST, "port": self.ports.station},
+            "boxes": [
+                {
+                    "name": box,
+                    "password": self.secrets[box],
+                    "source": f"{SOURCE}/{lane}",
+                    "name_zh": {"lane1": "预检车道", "lane2": "精检车道"}[lane],
+                    "name_en": {"lane1": "Pre-check lane", "lane2": "Platform lane"}[lane],
+                    "platform": lane == "lane2",
+                }
+                for lane, box in LANES.items()
+            ],
+            "destinations": [self.to_centre(STATION)],
+        }
+
+    def lane(self, lane: str) -> Table:
+        box = LANES[lane]
+        return {
+            "data": str(self.folder / lane),
+            "lane": _LANE[lane] | {"source": f"{SOURCE}/{lane}", "jurisdiction": JURISDICTION},
+            "box": self.identity(box),
+            "scale": _SCALE[lane] | {"url": str(self.wire(f"{lane}.scale"))},
+            "controller": {"url": str(self.wire(f"{lane}.controller"))},
+            "allowance": _ALLOWANCE[lane],
+            "vision": self.vision(lane),
+            "destinations": [self.to_centre(box, custody=True), self.to_station(box)],
+        }
+
+    def vision(self, lane: str) -> Table:
+        return {
+            "cameras": [
+                {"name": role, "role": role, "url": f"{self.url(self.ports.cameras)}/{lane}-{role}.ts"}
+                for role in CAMERAS[lane]
+            ],
+            "recorder": {"folder": str(self.folder / lane / "ring"), "max_mb": 2_000, "min_free_mb": 500},
+            "plates": {},
+        }
+
+    def identity(self, box: str) -> Table:
+        return {
+            "name": box,
+            "key": str(self.keys / f"{box}.key"),
+            "certificates": [str(self.keys / f"{box}.cert"), str(self.keys / "enrolment.cert")],
+            "root_name": ROOT,
+            "root_public": self.public("root"),
+        }
+
+    def to_centre(self, box: str, *, custody: bool = False) -> Table:
+        return {
+            "name": "centre",
+            "mqtt": f"mqtt://{HOST}:{self.ports.centre_mqtt}",
+            "password": self.secrets[box],
+            "store_id": CENTRE_STORE,
+            "store_public": self.public(f"{CENTRE_STORE}.store"),
+            "files": self.centre_url,
+            "command_issuer": CENTRE,
+            "command_public": self.public(f"{CENTRE}.command"),
+            "custody": custody,
+        }
+
+    def to_station(self, box: str) -> Table:
+        return {
+            "name": "station",
+            "mqtt": f"mqtt://{HOST}:{self.ports.station_mqtt}",
+            "password": self.secrets[box],
+            "store_id": STATION_STORE,
+            "store_public": self.public(f"{STATION_STORE}.store"),
+            "files": self.station_url,
+            "live": True,
+        }
+
+    def public(self, stem: str) -> str:
+        """The public key of a certificate in the folder of keys."""
+        note = Note.parse((self.keys / f"{stem}.cert").read_text())
+        return encode_base64(Certificate.parse(note.text).public_key)
+
+
+_LANE: dict[str, Table] = {
+    "lane1": {
+        "road_class": "national",
+        "weighing_grade": "pre_check",
+        "joint_mode": "joint",
+        "attended": False,
+        "direction": "east",
+    },
+    "lane2": {
+        "road_class": "national",
+        "weighing_grade": "certified",
+        "joint_mode": "joint",
+        "attended": True,
+        "result_patience_ms": 20_000,
+    },
+}
+_SCALE: dict[str, Table] = {
+    "lane1": {
+        "driver": "wim-wj",
+        "options": {"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "dms2"},
+        "moving": {"tyres": "high_nibble"},
+        "certificate": "LC-2026-0101",
+        "certificate_until": "2027-06-30",
+    },
+    "lane2": {
+        "driver": "toledo-continuous",
+        "certificate": "LC-2026-0102",
+        "certificate_until": "2027-06-30",
+    },
+}
+_ALLOWANCE: dict[str, Table] = {
+    "lane1": {"mode": "MPE_CLASS", "device_class": "5"},
+    "lane2": {"mode": "NONE"},
+}

@@ -1,0 +1,109 @@
+"""weighpost-sim: the demo, and lists of what it can simulate."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from kernel.errors import ConfigError
+from simulators.demo.clock import RealClock
+from simulators.demo.running import DemoError, Plan, play, write_report
+from simulators.faults import read_faults
+from simulators.traffic import read_traffic
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="weighpost-sim", description="The outside world, simulated.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
+    _add_demo(verbs.add_parser("demo", help="run everything on this machine"))
+    traffic = verbs.add_parser("traffic", help="list the crossings of a script")
+    traffic.add_argument("--script", type=Path)
+    traffic.add_argument("--vehicles", type=int)
+    traffic.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    try:
+        return _traffic(given) if given.verb == "traffic" else _demo(given)
+    except (ConfigError, DemoError, OSError) as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"weighpost-sim: {line}\n")
+        return 2
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--vehicles", type=int, help="how many; without it they come until Ctrl-C")
+    demo.add_argument("--report", type=Path, help="write the comparison with the truth here")
+    demo.add_argument("--exit", action="store_true", help="end when the last vehicle is complete")
+    demo.add_argument("--folder", type=Path, default=Path("build/demo"))
+    demo.add_argument("--seed", type=int)
+    demo.add_argument("--light", choices=("day", "night", "rain"), default="day")
+    demo.add_argument("--script", type=Path, help="traffic script, TOML")
+    demo.add_argument("--faults", type=Path, help="fault script, TOML")
+    demo.add_argument(
+        "--kill-every", type=float, default=0.0, metavar="S", help="kill -9 a process every S s"
+    )
+
+
+def _demo(given: argparse.Namespace) -> int:
+    plan = Plan(
+        folder=given.folder,
+        vehicles=given.vehicles,
+        seed=given.seed,
+        light=given.light,
+        faults=read_faults(given.faults.read_text()) if given.faults else (),
+        kill_every_s=given.kill_every,
+        traffic=given.script.read_text() if given.script else None,
+    )
+    report = asyncio.run(_until_stopped(plan, forever=not given.exit))
+    if report is None:
+        return 0
+    if given.report:
+        write_report(given.report, report)
+    shown = {name: value for name, value in report.items() if name != "truth"}
+    _say(json.dumps(shown, ensure_ascii=False, indent=1))
+    return 0 if report["lost"] == report["doubled"] == 0 else 1
+
+
+async def _until_stopped(plan: Plan, *, forever: bool) -> dict[str, Any] | None:
+    task = asyncio.create_task(play(plan, clock=RealClock(), say=_say, forever=forever))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+
+
+def _traffic(given: argparse.Namespace) -> int:
+    text = given.script.read_text() if given.script else _shipped()
+    crossings = read_traffic(text, vehicles=given.vehicles)
+    if given.json:
+        rows = [
+            {"number": c.number, "lane": c.lane, "start_ms": c.start_ms, "truck": c.truck.name}
+            for c in crossings
+        ]
+        _say(json.dumps(rows, ensure_ascii=False))
+        return 0
+    for c in crossings:
+        _say(f"{c.number:5} {c.start_ms / 1000:8.1f} s  {c.lane:8} {c.truck.gross_kg:7} kg  {c.truck.name}")
+    return 0
+
+
+def _shipped() -> str:
+    return (resources.files("simulators") / "traffic_default.toml").read_text("utf-8")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
