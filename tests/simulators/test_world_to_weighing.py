@@ -135,18 +135,13 @@ async def test_every_special_case_is_weighed_as_the_wire_said() -> None:
             assert [weighed.gross_kg for weighed in box.weighed] == box.expected
         moving, platform = play.boxes["lane1"], play.boxes["lane2"]
         assert None not in moving.expected
-        assert moving.expected.count(None) == 0
         hurried = [t.number for t in platform.lane.truths.values() if t.behaviour == "stop_and_go"]
         assert [n for n, truth in platform.lane.truths.items() if truth.wire_gross_kg is None] == hurried
         for truth, weighed in zip(platform.lane.truths.values(), platform.weighed, strict=True):
             if truth.wire_gross_kg is not None:
                 assert abs(truth.wire_gross_kg - truth.truck.gross_kg) <= 20
             assert abs(weighed.left_ms - truth.left_ms) <= 600
-
-
-async def test_what_speaks_against_a_weighing_is_said() -> None:
-    async with scene(24) as play:
-        await play.to_the_end()
+        # What speaks against a weighing is said.
         for box in play.boxes.values():
             for truth, weighed in zip(box.lane.truths.values(), box.weighed, strict=True):
                 against = {"stop_and_go", "not_settled"} & set(weighed.quality)
@@ -162,7 +157,7 @@ async def test_what_speaks_against_a_weighing_is_said() -> None:
 
 
 async def test_loops_come_in_order_with_the_time_at_which_they_were_crossed() -> None:
-    async with scene(12) as play:
+    async with scene(6) as play:
         await play.to_the_end(and_s=30)
         for box in play.boxes.values():
             assert [(event.loop, event.occupied) for event in box.loops] == [
@@ -213,7 +208,7 @@ async def test_one_percent_noise_costs_no_vehicle_and_no_kilogram(seed: int) -> 
 
 async def test_a_weigher_that_was_unplugged_hands_over_what_it_kept() -> None:
     unplugged = Fault(at_ms=8_000, for_ms=20_000, device="lane1.scale", kind="unplug")
-    async with scene(12, faults=(unplugged,)) as play:
+    async with scene(7, faults=(unplugged,)) as play:
         await play.to_the_end(and_s=40)
         box = play.boxes["lane1"]
         assert sorted(weighed.gross_kg or 0 for weighed in box.weighed) == sorted(
@@ -225,7 +220,7 @@ async def test_a_weigher_that_was_unplugged_hands_over_what_it_kept() -> None:
 
 
 async def test_records_are_deleted_once_they_are_released_and_a_second_copy_is_not_a_second_vehicle() -> None:
-    async with scene(12) as play:
+    async with scene(5) as play:
         box = play.boxes["lane1"]
         box.releases = False
         await play.to_the_end()
