@@ -65,8 +65,8 @@ def load(settings: Settings) -> CentreKeys:
     faults: list[tuple[str, str]] = []
     wanted: tuple[tuple[Kind, str], ...] = (
         ("store", settings.store_id),
-        ("cosigner", settings.keys.cosigner),
-        ("command", settings.keys.command),
+        ("cosigner", settings.cosigner),
+        ("command", settings.command),
     )
     keys = {kind: _load(folder / f"{stem(kind, name)}.key", kind, faults) for kind, name in wanted}
     identity = _load_identity(folder, settings.box, faults)

@@ -77,8 +77,8 @@ class Keys:
 
     folder: str
     root: Root
-    cosigner: str = "yiyuan-centre"
-    command: str = "yiyuan-command"  # whose commands boxes obey
+    cosigner: str | None = None  # its name; the centre's own if not given
+    command: str | None = None  # whose commands boxes obey; the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +171,14 @@ class Settings:
     @property
     def database_url(self) -> str:
         return self.database.url or f"sqlite:///{self.folder / 'centre.db'}"
+
+    @property
+    def cosigner(self) -> str:
+        return self.keys.cosigner or self.box
+
+    @property
+    def command(self) -> str:
+        return self.keys.command or self.box
 
     @property
     def register(self) -> Register:

@@ -92,6 +92,7 @@ data = "{folder}/data"
 source = "yiyuan/centre"
 [keys]
 folder = "{folder}/keys"
+command = "yiyuan-command"
 [keys.root]
 name = "yiyuan-root"
 public = "{root}"

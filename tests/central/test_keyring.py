@@ -22,7 +22,7 @@ PEOPLE: tuple[tuple[Kind, str], ...] = (
     ("box", "yiyuan-centre"),
     ("store", "centre-1"),
     ("cosigner", "yiyuan-centre"),
-    ("command", "yiyuan-command"),
+    ("command", "yiyuan-centre"),
 )
 
 
@@ -82,7 +82,7 @@ def test_the_centre_loads_its_keys_or_names_every_one_that_is_wrong(tmp_path: Pa
     keys = keyring.load(right)
     assert (keys.identity.box, keys.store.name, len(keys.identity.certs)) == ("yiyuan-centre", "centre-1", 2)
     (tmp_path / "centre-1.store.key").unlink()
-    (tmp_path / "yiyuan-command.command.key").chmod(0o644)
+    (tmp_path / "yiyuan-centre.command.key").chmod(0o644)
     wrong = replace(right, keys=replace(right.keys, root=Root(name="yiyuan-root", public="AAAA")))
     with pytest.raises(ConfigError) as caught:
         keyring.load(wrong)
