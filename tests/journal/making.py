@@ -41,7 +41,8 @@ class TestClock:
 class County:
     """A root, its enrolment key, and identities it certifies."""
 
-    def __init__(self, name: str = "yiyuan") -> None:
+    def __init__(self, name: str = "yiyuan", *, now_ms: int = NOW) -> None:
+        self._valid = (now_ms - YEAR, now_ms + YEAR)
         self.root = SigningKey.generate(kind="root", name=f"{name}-root")
         self.enrolment = SigningKey.generate(kind="enrolment", name=f"{name}-enrolment")
         self.enrolment_cert = issue(
@@ -49,8 +50,8 @@ class County:
             name=self.enrolment.name,
             public_key=self.enrolment.public,
             issuer=self.root,
-            not_before_ms=NOW - YEAR,
-            not_after_ms=NOW + YEAR,
+            not_before_ms=self._valid[0],
+            not_after_ms=self._valid[1],
         )
 
     def identity(self, box: str = BOX) -> Identity:
@@ -60,8 +61,8 @@ class County:
             name=box,
             public_key=key.public,
             issuer=self.enrolment,
-            not_before_ms=NOW - YEAR,
-            not_after_ms=NOW + YEAR,
+            not_before_ms=self._valid[0],
+            not_after_ms=self._valid[1],
         )
         return Identity(key=key, certs=(cert, self.enrolment_cert))
 
