@@ -97,7 +97,7 @@ def test_sqlite_keeps_accounts_over_a_restart(tmp_path: Path) -> None:
 )
 def test_an_account_that_cannot_be_is_refused_with_its_path(changes: dict[str, str], path: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        person(**changes)  # type: ignore[arg-type]
+        person(**changes)
     assert caught.value.faults[0][0] == path
 
 

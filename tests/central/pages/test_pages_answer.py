@@ -1,0 +1,237 @@
+"""The pages over a real store: who may see them, what they show without scripts, what is written of every look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from central.app import create_app
+from central.pages.routes import mount, passage_of
+from central.store.engines import Database
+from central.views import EntryView
+from kernel.events import RecordAccessed
+from tests.central.made import NOON_MS, Made, clip, clip_file, health, picture_file, pictured, weighed
+from tests.central.world import PASSWORD, World
+from web import times
+
+BASE = "http://centre.test"
+JOURNAL = "a" * 32
+
+
+class Visit:
+    def __init__(self, world: World, client: httpx.AsyncClient) -> None:
+        self.world = world
+        self.client = client
+
+    async def sign_in(self, name: str = "li") -> None:
+        page = await self.client.get("/login")
+        found = re.search(r'name="csrf" value="([^"]+)"', page.text)
+        assert found
+        form = {"csrf": found[1], "name": name, "password": PASSWORD}
+        answer = await self.client.post("/login", data=form, headers={"origin": BASE})
+        assert answer.status_code == 303
+
+    async def see(self, path: str, status: int = 200) -> str:
+        answer = await self.client.get(path)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    def looked(self) -> list[tuple[str, str, str | None]]:
+        return [(b.by, b.what, b.passage) for b in self.world.entries if isinstance(b, RecordAccessed)]
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> World:
+    world = World(database, tmp_path)
+    world.account("li", role="operator")
+    world.account("look", role="viewer")
+    return world
+
+
+@pytest.fixture
+async def visit(world: World) -> AsyncIterator[Visit]:
+    app = create_app(world.parts, mounts=[mount])
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url=BASE, headers={"accept": "text/html"}
+    ) as client:
+        yield Visit(world, client)
+
+
+@pytest.fixture
+def lane(world: World) -> Made:
+    made = Made()
+    world.take(
+        made.add(weighed(outcome="over_limit", gross_kg=52_000)),
+        made.add(pictured(trailer="鲁CA318挂"), files=picture_file()),
+        made.add(clip(on_demand=True), files=clip_file()),
+        made.add(health(camera="down")),
+        made.add(b'{"passage": 7}'),
+    )
+    return made
+
+
+DATA = re.compile(
+    r'<script type="application/json".*?</script>|<code>.*?</code>|data-trace="[^"]*"', re.DOTALL
+)
+MONEY = re.compile("罚|处罚|[0-9]元|penalt")
+PAGES = ("/wall", "/events", "/sources", "/quarantine", f"/events/{JOURNAL}/0")
+
+
+async def test_strangers_see_nothing(visit: Visit, lane: Made) -> None:
+    for path in PAGES:
+        answer = await visit.client.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/login?next=")
+    assert visit.looked() == []
+
+
+async def test_every_page_is_whole_in_both_languages(visit: Visit, lane: Made) -> None:
+    await visit.sign_in("look")
+    for language in ("zh", "en"):
+        await visit.client.get(f"/language/{language}")
+        for path in PAGES:
+            page = await visit.see(path)
+            assert "{" not in DATA.sub("", page)
+            assert not MONEY.search(page)
+
+
+async def test_the_first_page_is_the_wall_with_its_lines_in_it(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    assert (await visit.client.get("/")).headers["location"] == "/wall"
+    page = await visit.see("/wall")
+    assert "疑似超限 3\u00a0000 千克" in page
+    assert "鲁C12345" in page
+    assert "鲁CA318挂" in page
+    assert 'class="chip device" data-id="yiyuan/s01/lane1/front"' in page
+    assert visit.looked() == [("li", "list", None)]
+
+
+async def test_the_list_filters_and_pages_without_scripts(visit: Visit, world: World) -> None:
+    made = Made()
+    outcomes = ["over_limit" if n % 3 == 0 else "within" for n in range(60)]
+    world.take(
+        *(
+            made.add(weighed(f"p{n}", outcome=outcome, gross_kg=50_000), at_ms=NOON_MS + n * 1000)
+            for n, outcome in enumerate(outcomes)
+        )
+    )
+    await visit.sign_in()
+    page = await visit.see("/events")
+    assert page.count('class="row-link"') == 50
+    older = re.search(r'href="(/events\?cursor=[^"]+)"', page)
+    assert older
+    second = await visit.see(older[1].replace("&amp;", "&"))
+    assert second.count('class="row-link"') == 10
+    assert 'href="/events?"' in second
+    over = await visit.see("/events?outcome=over_limit&since=&until=&station=&lane=&plate=")
+    assert over.count('class="row-link"') == 20
+    assert '<option value="over_limit" selected>' in over
+
+
+async def test_days_are_days_in_shanghai(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    today = times.stamp(NOON_MS)[:10]
+    before = times.stamp(NOON_MS - times.DAY_MS)[:10]
+    assert (await visit.see(f"/events?since={today}&until={today}")).count('class="row-link"') == 1
+    assert (await visit.see(f"/events?until={before}")).count('class="row-link"') == 0
+
+
+async def test_a_filter_that_makes_no_sense_breaks_nothing(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    nonsense = ("since=yesterday", "outcome=drop", "plate=%27%3B--", "plate=" + "x" * 500, "since=%00")
+    for query in (*nonsense, "lane=%3Cscript%3Ex"):
+        assert "<script>x" not in await visit.see(f"/events?{query}")
+
+
+async def test_a_made_up_cursor_is_refused_in_words(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    assert "请求内容缺失或有误" in await visit.see("/events?cursor=made-up", 422)
+
+
+async def test_one_crossing_with_its_evidence(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    page = await visit.see(f"/events/{JOURNAL}/0")
+    assert "疑似超限 3\u00a0000 千克" in page
+    assert lane.leaves[0].hex() in page
+    assert "/api/v1/passages/p1/package?box=lane1-box" in page
+    assert "查看本页已记入访问日志" in page
+    assert visit.looked() == [("li", "event", "p1")]
+    assert "鲁C12345" in await visit.see(f"/events/{JOURNAL}/1")
+
+
+async def test_who_may_only_look_is_offered_nothing_to_do(visit: Visit, lane: Made) -> None:
+    await visit.sign_in("look")
+    page = await visit.see(f"/events/{JOURNAL}/0")
+    assert "/package" not in page
+    assert "调取录像" not in page
+
+
+async def test_a_clip_at_the_lane_is_asked_for_by_a_form(visit: Visit, lane: Made, world: World) -> None:
+    await visit.sign_in()
+    page = await visit.see(f"/events/{JOURNAL}/0")
+    form = re.search(r'action="(/events/[^"]+/clip)"><input type="hidden" name="csrf" value="([^"]+)"', page)
+    assert form
+    sent = {"csrf": form[2], "sha256": "d" * 64}
+    answer = await visit.client.post(form[1], data=sent, headers={"origin": BASE})
+    assert answer.status_code == 303
+    assert world.requested.asked == [("d" * 64, "li")]
+    refused = [
+        await visit.client.post(form[1], data={"sha256": "d" * 64}, headers={"origin": BASE}),
+        await visit.client.post(form[1], data=sent),
+        await visit.client.post(form[1], data=sent | {"sha256": "e" * 64}, headers={"origin": BASE}),
+        await visit.client.post(form[1], data=sent | {"sha256": "../x"}, headers={"origin": BASE}),
+    ]
+    assert [answer.status_code for answer in refused] == [403, 403, 404, 422]
+    assert len(world.requested.asked) == 1
+
+
+async def test_what_is_not_there_is_said_in_words(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    for path, status in (
+        (f"{JOURNAL}/99", 404),
+        ("zzz/0", 422),
+        (f"{JOURNAL}/-1", 422),
+        (f"{JOURNAL}/x", 422),
+    ):
+        assert '<p class="problem-code">' in await visit.see(f"/events/{path}", status)
+
+
+async def test_an_unreadable_entry_has_its_page_and_its_place_in_quarantine(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    assert f"/events/{JOURNAL}/4" in await visit.see("/quarantine")
+    page = await visit.see(f"/events/{JOURNAL}/4")
+    assert "无法解读" in page
+    assert lane.leaves[4].hex() in page
+
+
+async def test_devices_say_how_they_are(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    page = await visit.see("/sources")
+    assert "摄像机（前）" in page
+    assert "故障" in page
+    assert "9.2\u00a0GB" in page
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", '{"passage": 7}', "null"])
+def test_an_entry_that_speaks_of_no_crossing(body: str) -> None:
+    entry = EntryView(
+        journal=JOURNAL,
+        seq=0,
+        box="b",
+        stream="x",
+        source="s",
+        at_ms=0,
+        received_ms=0,
+        leaf="",
+        header="",
+        salt=None,
+        body=body,
+        absent=None,
+        quarantined=None,
+    )
+    assert passage_of(entry) is None

@@ -1,0 +1,146 @@
+"""The words for verdicts and machine words; both languages; never money, never more certain than known."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from central.pages import wording
+from central.pages.routes import HERE
+from central.views import AlarmKind, FileState
+from kernel.events import (
+    DeviceHealth,
+    FileStored,
+    JointMode,
+    Method,
+    PassageDecided,
+    Picture,
+    PlateRead,
+    RoadClass,
+    WeighingGrade,
+)
+from kernel.evidence.header import ClockState
+from web.extraction import used_keys
+from web.i18n import LANGUAGES, LOCALES, Language, load, read_catalogue
+
+TEXTS = load([LOCALES, HERE / "locales"])
+ZH, EN = TEXTS["zh"], TEXTS["en"]
+GAP = "\u00a0"
+MONEY = re.compile("罚|处罚|元|fine|penalt|yuan", re.IGNORECASE)
+PLACES = re.compile(r"\{(\w+)\}")
+
+
+def literals(struct: type, field: str) -> tuple[str, ...]:
+    """The words that this field may have."""
+    found: tuple[str, ...] = get_args(get_type_hints(struct)[field])
+    assert found
+    return found
+
+
+def say(
+    outcome: str | None,
+    *,
+    suspected: bool = False,
+    over: int = 0,
+    low: int | None = 46_000,
+    high: int | None = 49_000,
+) -> str:
+    return wording.verdict(outcome, suspected=suspected, over_kg=over, limits=(low, high), texts=ZH).replace(
+        GAP, " "
+    )
+
+
+def test_an_unattended_lane_only_suspects() -> None:
+    assert say("over_limit", suspected=True, over=3_200) == "疑似超限 3 200 千克"
+    assert say("over_limit", over=3_200) == "超限 3 200 千克"
+
+
+def test_what_is_not_settled_names_both_limits() -> None:
+    assert say("undetermined") == "46 000 或 49 000 千克：待确认"
+    assert say("undetermined", low=49_000) == "49 000 千克：待确认"
+    assert say("undetermined", low=None, high=None) == "限值不明：待确认"
+    english = wording.verdict("undetermined", suspected=True, over_kg=0, limits=(46_000, 49_000), texts=EN)
+    assert english.replace(GAP, " ") == "46 000 or 49 000 kg: confirm"
+
+
+def test_the_rest() -> None:
+    assert say("within") == "未超限"
+    assert say("not_weighed") == "未称重"
+    assert say(None) == "等待称重"
+
+
+def test_every_tone_has_a_shape_of_its_own() -> None:
+    assert len(set(wording.SHAPES.values())) == len(wording.SHAPES)
+    outcomes = [
+        ("over_limit", False),
+        ("over_limit", True),
+        ("undetermined", True),
+        ("within", True),
+        ("x", None),
+    ]
+    assert {wording.tone(*each) for each in outcomes} == set(wording.SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        (wording.ALARMS, get_args(AlarmKind)),
+        (wording.GRADES, get_args(WeighingGrade)),
+        (wording.METHODS, get_args(Method)),
+        (wording.ROADS, get_args(RoadClass)),
+        (wording.JOINT_MODES, get_args(JointMode)),
+        (wording.FILE_STATES, get_args(FileState)),
+        (wording.DEVICE_STATES, literals(DeviceHealth, "state")),
+        (wording.ACTS, literals(PassageDecided, "act")),
+        (wording.PLATE_STATUS, literals(PlateRead, "status")),
+        (wording.TYRES, ("single", "dual")),
+        (wording.FILE_KINDS, literals(FileStored, "kind")),
+        (wording.ROLES, literals(Picture, "role")),
+        (wording.CLOCK_STATES, literals(ClockState, "state")),
+    ],
+)
+def test_every_word_of_the_contract_has_words(table: dict[str, str], names: tuple[str, ...]) -> None:
+    assert set(names) <= set(table)
+
+
+def test_every_word_of_the_law_page_has_words() -> None:
+    page = Path("docs/law.md").read_text()
+    after_missing = page[page.index("Words in `missing`") :]
+    missing, notes = after_missing.split("Words in `notes`")
+    notes = notes[: notes.index("\n## ")]
+    assert set(re.findall(r"^\| `(\w+)`", missing, re.MULTILINE)) <= set(wording.MISSING_FACTS)
+    assert set(re.findall(r"^\| `(\w+)`", notes, re.MULTILINE)) <= set(wording.LAW_NOTES)
+
+
+def test_a_word_nobody_knows_is_shown_as_it_is() -> None:
+    assert wording.word(wording.QUALITY, "device_flags_80", ZH) == "device_flags_80"
+    assert wording.word(wording.QUALITY, None, ZH) == "—"
+
+
+def test_devices_and_lanes_are_called_by_name() -> None:
+    assert wording.device_missing("camera front: down", ZH) == "摄像机（前）：故障"
+    assert wording.device_missing("scale: silent", ZH) == "称重设备：无响应"
+    assert wording.device_missing("something else", ZH) == "something else"
+    assert wording.lane_name("lane12", ZH) == "12 车道"
+    assert [wording.lane_name(name, ZH) for name in ("lane", "12", "north", "")] == [
+        "lane",
+        "12",
+        "north",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_catalogues_have_every_key_used_and_no_other(language: Language) -> None:
+    own = set(read_catalogue(HERE / "locales" / f"{language}.po"))
+    assert own == used_keys(HERE) - used_keys(Path("web"))
+
+
+def test_no_text_of_these_pages_speaks_of_money() -> None:
+    for language in LANGUAGES:
+        for key, text in read_catalogue(HERE / "locales" / f"{language}.po").items():
+            assert not MONEY.search(text), key
+            assert sorted(PLACES.findall(text)) == sorted(PLACES.findall(key)), key
