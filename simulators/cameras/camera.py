@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -41,12 +41,28 @@ class Gop:
     pieces: tuple[Piece, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sighting:
+    """A truck, and from when until when it can be in the picture."""
+
+    seen: Appearance
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """Replaced as a whole, never changed: the loop writes it, the studio's thread reads it."""
 
-    appearances: tuple[Appearance, ...] = ()
-    faults: tuple[Fault, ...] = field(default=())
+    sightings: tuple[_Sighting, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    def around(self, t_ms: int) -> list[Appearance]:
+        """The trucks that may be in the picture, and the crossing nearest in time for its light."""
+        if not self.sightings:
+            return []
+        nearest = min(self.sightings, key=lambda one: abs(one.seen.trigger_ms - t_ms))
+        return [one.seen for one in self.sightings if one.from_ms <= t_ms <= one.until_ms or one is nearest]
 
 
 class Camera:
@@ -62,15 +78,18 @@ class Camera:
         self._encoder: Encoder | None = None
 
     def schedule(self, appearances: Iterable[Appearance], *, now_ms: int) -> None:
-        """Add crossings to come; a truck is in sight some 10 s before its trigger, so tell early."""
-        known = self._plan.appearances + tuple(appearances)
-        kept = tuple(seen for seen in known if seen.reaches_ms(1) + seen.stands_ms > now_ms - FORGET_AFTER_MS)
-        self._plan = _Plan(appearances=kept, faults=self._plan.faults)
+        """Add crossings to come; a truck is in sight up to half a minute before its trigger, so tell early."""
+        kept = [one for one in self._plan.sightings if one.until_ms > now_ms - FORGET_AFTER_MS]
+        added = [
+            _Sighting(seen=seen, from_ms=first, until_ms=last)
+            for seen, first, last in self._sights(appearances)
+        ]
+        self._plan = replace(self._plan, sightings=(*kept, *added))
 
     def fault(self, fault: Fault) -> None:
         """Fail as told; a frozen picture begins once what is already encoded was sent (2 s)."""
         kept = tuple(old for old in self._plan.faults if old.until_ms > fault.from_ms - FORGET_AFTER_MS)
-        self._plan = _Plan(appearances=self._plan.appearances, faults=(*kept, fault))
+        self._plan = replace(self._plan, faults=(*kept, fault))
 
     def is_down(self, now_ms: int) -> bool:
         return self._fault("down", now_ms) is not None
@@ -88,16 +107,17 @@ class Camera:
     def gop(self, second: int, *, began_ms: int) -> Gop:
         """Draw and encode one second; `began_ms` is the wall time of frame 0."""
         encoder = self._encoder = self._encoder or Encoder()
-        frames, seen = frames_of(second), self._plan.appearances
+        frames, plan = frames_of(second), self._plan
         times = [self._shown_ms(began_ms + frame * FRAME_MS) for frame in frames]
-        if self._view.still(times, seen):
-            pieces = encoder.still(frames, self._view.frame(times[0], seen))
+        if self._view.still(times, plan.around(times[0]) + plan.around(times[-1])):
+            pieces = encoder.still(frames, self._view.frame(times[0], plan.around(times[0])))
         else:
-            pieces = encoder.moving(frames, self._pictures(times))
+            pieces = encoder.moving(frames, (self._view.frame(t_ms, plan.around(t_ms)) for t_ms in times))
         return Gop(second=second, starts_ms=began_ms + frames[0] * FRAME_MS, pieces=tuple(pieces))
 
     def picture(self, t_ms: int) -> Image:
-        return self._stills.frame(self._shown_ms(t_ms), self._plan.appearances)
+        shown_ms = self._shown_ms(t_ms)
+        return self._stills.frame(shown_ms, self._plan.around(shown_ms))
 
     def jpeg(self, t_ms: int) -> bytes:
         _, data = cv2.imencode(".jpg", self.picture(t_ms), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
@@ -107,9 +127,9 @@ class Camera:
         if self._encoder:
             self._encoder.close()
 
-    def _pictures(self, times: Iterable[int]) -> Iterator[Image]:
-        for t_ms in times:
-            yield self._view.frame(t_ms, self._plan.appearances)
+    def _sights(self, appearances: Iterable[Appearance]) -> Iterator[tuple[Appearance, int, int]]:
+        for seen in appearances:
+            yield seen, *self._view.sight_ms(seen)
 
     def _shown_ms(self, t_ms: int) -> int:
         frozen = self._fault("frozen", t_ms)

@@ -34,12 +34,21 @@ class LaneView:
         self.role, self.site, self.light = role, site, light
         self._sprites: dict[Appearance, Sprite] = {}
 
+    def sight_ms(self, seen: Appearance) -> tuple[int, int]:
+        """From when until when the truck can be in the picture."""
+        behind = max(seen.truck.length_mm, seen.wheelbase_mm + FRONT_OVERHANG_MM + 700)
+        if isinstance(self.optics, SideOptics):
+            first, last = -self.optics.loop_x / self.optics.px_per_mm, WIDTH / self.optics.px_per_mm + behind
+        elif self.role == "front":
+            first, last = self.optics.at_mm - FAR_MM, self.optics.at_mm + behind
+        else:
+            first, last = self.optics.at_mm, self.optics.at_mm + FAR_MM + behind
+        return seen.reaches_ms(round(first) - FRONT_OVERHANG_MM), seen.reaches_ms(round(last))
+
     def in_sight(self, t_ms: int, appearances: Sequence[Appearance]) -> list[Appearance]:
         """The trucks to draw, farthest first."""
-        near = [seen for seen in appearances if abs(t_ms - seen.trigger_ms) < 600_000]
-        return sorted(
-            (seen for seen in near if self._alpha(seen, t_ms) > 0), key=lambda seen: -self._away(seen, t_ms)
-        )
+        there = [seen for seen in appearances if self._alpha(seen, t_ms) > 0]
+        return sorted(there, key=lambda seen: -self._away(seen, t_ms))
 
     def still(self, times_ms: Sequence[int], appearances: Sequence[Appearance]) -> bool:
         """Whether the picture stays the same at all these times (the clock in its corner aside)."""

@@ -181,3 +181,13 @@ def test_a_truck_without_plates_has_none() -> None:
     )
     truck = Appearance(truck=bare, trigger_ms=TRIGGER_MS, speed_dkmh=200)
     assert plate_box(view("front").frame(TRIGGER_MS, [truck])) is None
+
+
+@pytest.mark.parametrize("role", ["front", "rear", "side"])
+@pytest.mark.parametrize("stands_ms", [0, 4_000])
+def test_nothing_is_in_sight_outside_the_time_announced(role: Role, stands_ms: int) -> None:
+    camera, truck = view(role, static=stands_ms > 0), seen(stands_ms=stands_ms)
+    first, last = camera.sight_ms(truck)
+    assert camera.in_sight(first - 40, [truck]) == camera.in_sight(last + 40, [truck]) == []
+    assert camera.in_sight(TRIGGER_MS, [truck]) == [truck]
+    assert first < TRIGGER_MS < last
