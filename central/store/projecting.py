@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from central.live import Change
@@ -47,7 +47,8 @@ _UNREADABLE = "the database refused what it says"
 
 def project(connection: Connection, entries: Sequence[Accepted], *, register: Register) -> list[Change]:
     """Rows of every kind for entries of one journal; what cannot be read goes to quarantine."""
-    reads = _without_second_weighings(connection, [read(entry, register=register) for entry in entries])
+    reads = _without_what_is_held(connection, [read(entry, register=register) for entry in entries])
+    reads = _without_second_weighings(connection, reads)
     try:
         with connection.begin_nested():
             return _project(connection, reads)
@@ -91,6 +92,20 @@ def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
     upsert(connection, schema.access, accesses, update=())
     add(connection, rollup_rows(reads))
     return _changes(reads)
+
+
+def _without_what_is_held(connection: Connection, reads: Sequence[Read]) -> list[Read]:
+    """A recovered entry whose first identity is here already was counted under that."""
+    old = [(item.old.journal, item.old.seq) for item in reads if item.old is not None]
+    if not old:
+        return list(reads)
+    entry = schema.entry
+    query = select(entry.c.journal, entry.c.seq).where(tuple_(entry.c.journal, entry.c.seq).in_(old))
+    held = {(row.journal, row.seq) for row in connection.execute(query)}
+    return [
+        Read(entry=item.entry) if item.old and (item.old.journal, item.old.seq) in held else item
+        for item in reads
+    ]
 
 
 def _without_second_weighings(connection: Connection, reads: Sequence[Read]) -> list[Read]:

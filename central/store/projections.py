@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -15,18 +15,32 @@ from kernel.errors import ProtocolError
 from kernel.events import (
     STREAMS,
     Body,
+    EntryRef,
     FileRequested,
     FileStored,
     LaneHealth,
     PassageDecided,
     PlateRead,
     RecordAccessed,
+    Stream,
     VehiclePictured,
     VehicleWeighed,
 )
-from kernel.evidence import canonical
+from kernel.evidence import canonical, header
+from kernel.evidence.header import Header
+from kernel.evidence.recovery import JournalDoubted, JournalRecovered
 
 Row = dict[str, Any]
+
+_SAID_OF_JOURNALS = {
+    JournalDoubted.stream: Stream(
+        body=JournalDoubted,
+        per_hour=0,
+        silent_s=None,
+        keep_days=36_500,
+        says="a journal goes on after a doubt",
+    )
+}
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -55,6 +69,7 @@ class Read:
     entry: Accepted
     body: Body | None = None
     fault: str | None = None
+    old: EntryRef | None = None  # its first identity, when a doubted journal's successor says it again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +86,9 @@ class NamedFile:
 
 def read(entry: Accepted, *, register: Register) -> Read:
     """Never raises: what a body says wrong is a fault of that entry alone."""
-    stream = STREAMS.get(entry.header.stream)
+    if entry.header.stream == JournalRecovered.stream and entry.body is not None:
+        return _read_recovered(entry, entry.body, register)
+    stream = _SAID_OF_JOURNALS.get(entry.header.stream) or STREAMS.get(entry.header.stream)
     if stream is None:
         return Read(entry=entry, fault="unknown stream")
     if entry.body is None:
@@ -91,6 +108,34 @@ def read(entry: Accepted, *, register: Register) -> Read:
     if isinstance(body, FileRequested) and entry.box != register.centre:
         return Read(entry=entry, fault="only the centre asks for files")
     return Read(entry=entry, body=body)
+
+
+def unwrap(body: bytes) -> tuple[EntryRef, Header, bytes | None, bytes | None]:
+    """What a recovered entry was: its first identity, header, salt and body.  ProtocolError: it is not that."""
+    try:
+        said = msgspec.convert(canonical.decode(body), type=JournalRecovered)
+        first = header.decode(said.header.encode())
+        salt = bytes.fromhex(said.salt) if said.salt is not None else None
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ProtocolError(f"not a recovered entry: {error}") from error
+    inner = said.body.encode() if said.body is not None else None
+    same = (said.old.journal, said.old.seq) == (first.journal, first.seq)
+    bound = salt is None or inner is None or header.body_matches(first, salt=salt, body=inner)
+    if not same or not bound or header.leaf(said.header.encode()).hex() != said.old.leaf:
+        raise ProtocolError("not the entry that it names")
+    return said.old, first, salt, inner
+
+
+def _read_recovered(entry: Accepted, body: bytes, register: Register) -> Read:
+    """The entry as it was, in the place where it is now."""
+    try:
+        old, first, salt, inner = unwrap(body)
+    except ProtocolError as error:
+        return Read(entry=entry, fault=f"invalid body: {error}"[:400])
+    if first.stream == JournalRecovered.stream:
+        return Read(entry=entry, fault="recovered twice over")
+    here = msgspec.structs.replace(first, journal=entry.header.journal, seq=entry.seq)
+    return replace(read(replace(entry, header=here, salt=salt, body=inner), register=register), old=old)
 
 
 def stands_at(source: str, prefix: str | None) -> bool:

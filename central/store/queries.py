@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select, 
 from central.store import schema
 from central.store.custody import custody_view
 from central.store.engines import Database
-from central.store.projections import Register, place
+from central.store.projections import Register, place, unwrap
 from central.views import (
     AccessRow,
     Custody,
@@ -40,6 +40,7 @@ from kernel.events import (
     VehiclePictured,
     VehicleWeighed,
 )
+from kernel.evidence.recovery import JournalRecovered
 
 MOST_ROWS = 500
 _ROW_FIELDS = tuple(field.name for field in fields(PassageRow))
@@ -324,9 +325,15 @@ def _detail(
 
 
 def _body(entry: EntryView) -> Body | None:
-    if entry.body is None or entry.quarantined is not None or entry.stream not in STREAMS:
+    if entry.body is None or entry.quarantined is not None:
         return None
-    return msgspec.json.decode(entry.body, type=STREAMS[entry.stream].body)
+    stream, body = entry.stream, entry.body.encode()
+    if stream == JournalRecovered.stream:
+        _old, first, _salt, inner = unwrap(body)
+        stream, body = first.stream, inner or b""
+    if stream not in STREAMS or not body:
+        return None
+    return msgspec.json.decode(body, type=STREAMS[stream].body)
 
 
 def _edges(connection: Connection) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 from sqlalchemy.exc import IntegrityError
 
@@ -16,8 +17,9 @@ from central.store.receiving import CentreStore
 from central.store.rollups import recount
 from journal.store import Accepted
 from kernel.errors import ConfigError
-from kernel.events import FileRequested
+from kernel.events import EntryRef, FileRequested
 from kernel.evidence import header, tree
+from kernel.evidence.recovery import JournalRecovered
 from tests.central.made import (
     NOON_MS,
     REGISTER,
@@ -302,3 +304,43 @@ def test_proofs_over_stored_leaves_are_those_of_the_tree(centre: Centre) -> None
     for old, new in ((1, 600), (256, 600), (300, 599)):
         assert custody.consistency(made.journal, old, new) == tree.consistency_proof(made.leaves[:new], old)
     assert header.leaf(b"") not in made.leaves
+
+
+def recovered(entry: Accepted) -> JournalRecovered:
+    assert entry.salt is not None
+    assert entry.body is not None
+    return JournalRecovered(
+        old=EntryRef(journal=entry.header.journal, seq=entry.seq, leaf=entry.leaf.hex()),
+        header=entry.header_bytes.decode(),
+        salt=entry.salt.hex(),
+        body=entry.body.decode(),
+    )
+
+
+def test_what_a_successor_saved_counts_once_under_its_first_identity(centre: Centre) -> None:
+    old, new = Made(), Made(journal="b" * 32)
+    kept, lost = old.add(weighed("kept")), old.add(weighed("lost", outcome="over_limit"))
+    seen = old.add(pictured("lost"), files=picture_file())
+    centre.take(kept)
+    centre.take(*[new.add(recovered(entry), source="lane1-box") for entry in (kept, lost, seen)])
+    assert sorted(rows(centre)) == ["kept", "lost"]
+    assert centre.counts() == {"passages": 2, "within": 1, "over_limit": 1}
+    detail = centre.queries.passage("lane1-box", "lost")
+    assert detail is not None
+    assert detail.weighed is not None
+    assert (detail.row.journal, detail.row.seq, detail.weighed.passage) == (new.journal, 1, "lost")
+    assert [entry.stream for entry in detail.entries] == ["journal.recovered"] * 2
+    assert centre.recounted()
+    assert centre.queries.quarantined() == 0
+
+
+def test_a_recovered_entry_that_is_not_what_it_names_is_quarantined(centre: Centre) -> None:
+    old, new = Made(), Made(journal="b" * 32)
+    entry = old.add(weighed())
+    forged = msgspec.structs.replace(recovered(entry), body='{"passage":"p9"}')
+    other = msgspec.structs.replace(
+        recovered(entry), old=EntryRef(journal="c" * 32, seq=0, leaf=entry.leaf.hex())
+    )
+    centre.take(new.add(forged), new.add(other), new.add(recovered(new.add(recovered(entry)))))
+    assert len(centre.queries.quarantine()) == 3
+    assert rows(centre) == []
