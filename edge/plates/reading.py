@@ -28,6 +28,7 @@ MOST_WIDTH = 640
 MOST_LINES = 6
 LEAST_HEIGHT_PX = 9
 SINGLE_ROW = 2.5  # a line less elongated than this may be two rows in one
+TIGHT_LEFT = -0.03  # of the line's width: inside the plate's border
 PLATE_LIKE = 0.25  # score from which something is at least worth mentioning
 WRONG_COLOUR = 4.0  # log P
 FOREIGN_CERTAIN = 0.6  # the weakest character of a text that is no Chinese plate
@@ -58,6 +59,11 @@ class _Try:
     @property
     def score(self) -> float:
         return self.decoded.score if self.decoded else 0.0
+
+    @property
+    def province_lost(self) -> bool:
+        """All is clear but the first character: 川 beside the plate's border reads as another stroke of it."""
+        return self.decoded is not None and self.decoded.chars[0] < 0.5 <= min(self.decoded.chars[1:])
 
 
 class PictureReader:
@@ -97,6 +103,8 @@ class PictureReader:
                 return
         single = self._try(rectify.row(part, line), ground)
         yield single
+        if single.province_lost:
+            yield self._try(rectify.row(part, line, left=TIGHT_LEFT), ground)
         if single.score < 0.9 and _LOWER_ROW.fullmatch(single.free):
             yield self._try(rectify.from_lower_row(part, line), ground, two_rows=True)
 
