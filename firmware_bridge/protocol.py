@@ -1,4 +1,4 @@
-r"""The lane controller's wire, pure: loops in, sign out; every frame is COBS(message + CRC-32) and a zero byte.
+r"""The lane controller's wire, pure: loops in, sign out; every frame is COBS(message + CRC-32) between two zero bytes.
 
     message = version 01 | type | sequence, 2 bytes | body          all numbers big-endian
 
@@ -112,13 +112,13 @@ _TYPES: tuple[type[Message], ...] = (Hello, Loop, Sign, SignShown, Status, Ack)
 
 
 def encode(message: Message) -> bytes:
-    """The whole frame with its delimiter; raises ValueError when a value does not fit."""
+    """The whole frame between its delimiters, so that a damaged one before it cannot take it along; raises ValueError when a value does not fit."""
     try:
         head = _HEAD.pack(VERSION, _TYPES.index(type(message)) + 1, message.seq)
         content = head + message.body()
     except struct.error as error:
         raise ValueError(str(error)) from error
-    return stuff(content + zlib.crc32(content).to_bytes(4, "big")) + b"\x00"
+    return b"\x00" + stuff(content + zlib.crc32(content).to_bytes(4, "big")) + b"\x00"
 
 
 class Parser:
@@ -128,7 +128,7 @@ class Parser:
         self._frames = DelimitedBuffer(delimiter=0, limit=FRAME_LIMIT)
 
     def feed(self, data: bytes) -> list[Message | ProtocolError]:
-        # Two zeros in a row are an empty frame: a peer may send one to clear the line.
+        # Between two frames are two zeros, which is one empty frame.
         return [_checked(frame) for frame in self._frames.feed(data) if frame != b""]
 
 

@@ -40,18 +40,18 @@ messages: st.SearchStrategy[Message] = st.one_of(
 )
 
 GOLDEN = [
-    (Hello(seq=1, boot=0xDEADBEEF, loops=2, firmware="1.0"), "0301010f01deadbeef0203312e30bc5207a300"),
-    (Loop(seq=2, loop=1, occupied=True, mono_ms=123_456), "03010204020101010101010801e240976b518f00"),
+    (Hello(seq=1, boot=0xDEADBEEF, loops=2, firmware="1.0"), "000301010f01deadbeef0203312e30bc5207a300"),
+    (Loop(seq=2, loop=1, occupied=True, mono_ms=123_456), "0003010204020101010101010801e240976b518f00"),
     (
         Sign(seq=3, lines=("疑似超限", "44120 kg"), colour="red"),
-        "03010302031c020ce79691e4bcbce8b685e99990083434313230206b674f6b532b00",
+        "0003010302031c020ce79691e4bcbce8b685e99990083434313230206b674f6b532b00",
     ),
-    (SignShown(seq=4, of=3), "03010402040603111e2da000"),
+    (SignShown(seq=4, of=3), "0003010402040603111e2da000"),
     (
         Status(seq=5, mono_ms=200_000, occupied=1, broken=2, dropped=7),
-        "03010502050101010106030d40010206079ca2a0fe00",
+        "0003010502050101010106030d40010206079ca2a0fe00",
     ),
-    (Ack(seq=6, of=2), "030106020606021f5d9a3800"),
+    (Ack(seq=6, of=2), "00030106020606021f5d9a3800"),
 ]
 
 
@@ -79,14 +79,14 @@ def test_any_split_gives_the_same_items(parts: list[bytes], data: st.DataObject)
 @given(st.binary(max_size=700), messages)
 def test_noise_never_raises_and_never_eats_the_next_frame(noise: bytes, message: Message) -> None:
     parser = Parser()
-    parser.feed(noise + b"\x00")
-    assert parser.feed(encode(message)) == [message]
+    parser.feed(noise)
+    assert parser.feed(encode(message))[-1:] == [message]
 
 
 @given(messages, st.data())
 def test_a_flipped_bit_is_dropped_not_believed(message: Message, data: st.DataObject) -> None:
     frame = bytearray(encode(message))
-    frame[data.draw(st.integers(0, len(frame) - 2))] ^= 1 << data.draw(st.integers(0, 7))
+    frame[data.draw(st.integers(1, len(frame) - 2))] ^= 1 << data.draw(st.integers(0, 7))
     assert not [item for item in Parser().feed(bytes(frame)) if not isinstance(item, ProtocolError)]
 
 

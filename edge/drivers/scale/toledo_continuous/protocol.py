@@ -133,9 +133,10 @@ class Parser:
         out: list[Reading | ProtocolError] = []
         buffer, at = self._buffer, 0
         while True:
-            start = _next_stx(buffer, at)
-            out += self._skip(start - at)
-            at = start
+            if at >= len(buffer) or buffer[at] & 0x7F != STX:
+                start = _next_stx(buffer, at)
+                out += self._skip(start - at)
+                at = start
             if len(buffer) - at < size:
                 break
             item = self._frame(bytes(buffer[at : at + size]))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from binascii import crc_hqx
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kernel.errors import ProtocolError
 
@@ -156,8 +156,7 @@ class CommandParser:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     """A head in the buffer that may begin a frame; `ready` is how far the buffer must reach to judge it."""
 
     start: int
