@@ -3,7 +3,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 CODE := kernel journal verify web edge station central firmware_bridge simulators tests
 
-.PHONY: setup demo test test-full quick check bench bench-full faults faults-full format lock clean
+.PHONY: setup demo test test-full quick check bench bench-full faults faults-full format docs lock clean
 
 setup: $(STAMP)
 
@@ -45,6 +45,9 @@ faults-full: $(STAMP)
 format: $(STAMP)
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+docs: $(STAMP)
+	$(PY) scripts/docs.py
 
 lock: $(STAMP)
 	scripts/lock
