@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +45,20 @@ def upsert(
     connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, update: Sequence[str]
 ) -> None:
     """Insert rows; where the primary key is taken replace the columns of `update`, or leave it if there are none."""
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    if rows:
+        connection.execute(_upsert(connection.dialect.name, table, tuple(update)), list(rows))
+
+
+@cache
+def _upsert(dialect: str, table: Table, update: tuple[str, ...]) -> Any:
+    """Made once: building such a statement costs more than running it."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement: Any = insert(table)
     keys = [column.name for column in table.primary_key]
-    if update:
-        fresh = {name: statement.excluded[name] for name in update}
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=fresh)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=keys)
-    connection.execute(statement, list(rows))
+    if not update:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    fresh = {name: statement.excluded[name] for name in update}
+    return statement.on_conflict_do_update(index_elements=keys, set_=fresh)
 
 
 def _sqlite(url: URL) -> Database:

@@ -21,6 +21,7 @@ from central.store.projections import (
     file_rows,
     files_state,
     health_row,
+    passage_entry_row,
     passage_of,
     passage_row,
     pictured_row,
@@ -131,35 +132,25 @@ def _without_second_weighings(connection: Connection, reads: Sequence[Read]) -> 
 
 def _passages(connection: Connection, reads: Sequence[Read]) -> None:
     """Weighings, pictures and clips of a crossing meet in its row, in whatever order they come."""
-    for item in sorted(
+    ordered = sorted(
         reads, key=lambda item: passage_of(item.body) or ""
-    ):  # one order of locks for all writers
-        entry, body = item.entry, item.body
-        if isinstance(body, VehicleWeighed):
-            row = weighed_row(entry, body)
-            upsert(
-                connection,
-                schema.passage,
-                [row],
-                update=[name for name in row if name not in ("box", "passage")],
-            )
-        elif isinstance(body, VehiclePictured):
-            row = pictured_row(entry, body)
-            upsert(connection, schema.passage, [row], update=_PICTURED)
-        elif isinstance(body, FileStored) and body.passage is not None:
-            upsert(connection, schema.passage, [passage_row(entry, body.passage)], update=())
-    of_passages = [
-        {
-            "box": item.entry.box,
-            "passage": passage_of(item.body),
-            "journal": item.entry.header.journal,
-            "seq": item.entry.seq,
-            "stream": item.entry.header.stream,
-        }
-        for item in reads
-        if passage_of(item.body) is not None
+    )  # one order of locks for all writers
+    weighings = [weighed_row(r.entry, r.body) for r in ordered if isinstance(r.body, VehicleWeighed)]
+    pictures = [pictured_row(r.entry, r.body) for r in ordered if isinstance(r.body, VehiclePictured)]
+    stubs = [
+        passage_row(r.entry, r.body.passage)
+        for r in ordered
+        if isinstance(r.body, FileStored) and r.body.passage is not None
     ]
-    upsert(connection, schema.passage_entry, of_passages, update=())
+    upsert(connection, schema.passage, weighings, update=_columns(weighings))
+    upsert(connection, schema.passage, pictures, update=_PICTURED)
+    upsert(connection, schema.passage, stubs, update=())
+    speaking = [passage_entry_row(r.entry, r.body) for r in reads if passage_of(r.body) is not None]
+    upsert(connection, schema.passage_entry, speaking, update=())
+
+
+def _columns(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(name for name in rows[0] if name not in ("box", "passage")) if rows else ()
 
 
 def _files(connection: Connection, reads: Sequence[Read]) -> None:

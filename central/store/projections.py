@@ -202,6 +202,17 @@ def passage_row(entry: Accepted, passage: str) -> Row:
     }
 
 
+def passage_entry_row(entry: Accepted, body: Body | None) -> Row:
+    """That this entry speaks of a crossing."""
+    return {
+        "box": entry.box,
+        "passage": passage_of(body),
+        "journal": entry.header.journal,
+        "seq": entry.seq,
+        "stream": entry.header.stream,
+    }
+
+
 def weighed_row(entry: Accepted, body: VehicleWeighed) -> Row:
     """The line of a crossing once its weighing is here."""
     verdict = body.verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -43,16 +44,19 @@ class Recount:
 
 def add(connection: Connection, rows: Sequence[Row]) -> None:
     """Add to the counts; rows come sorted by key."""
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    if rows:
+        connection.execute(_add(connection.dialect.name), list(rows))
+
+
+@cache
+def _add(dialect: str) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement: Any = insert(schema.rollup_hour)
     table, fresh = schema.rollup_hour.c, statement.excluded
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=_KEY,
         set_={"passages": table.passages + fresh.passages, "suspected": table.suspected + fresh.suspected},
     )
-    connection.execute(statement, list(rows))
 
 
 def recount(connection: Connection, *, register: Register) -> Recount:
