@@ -12,6 +12,7 @@ from __future__ import annotations
 from binascii import crc_hqx
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from struct import unpack
 from typing import Literal, NamedTuple
 
 from kernel.errors import ProtocolError
@@ -285,7 +286,7 @@ def _vehicle(whole: bytes) -> Vehicle:
         flags=whole[13],
         speed_dkmh=int.from_bytes(whole[14:16], "big"),
         accel_raw=int.from_bytes(whole[16:17], "big", signed=True),
-        weights_kg=tuple(10 * value for value in _words(whole[19:codes])),
+        weights_kg=tuple([10 * value for value in _words(whole[19:codes])]),
         group_codes=tuple(whole[codes:spacings]),
         spacing_raw=_words(whole[spacings:speeds]),
         axle_speed_raw=tuple(whole[speeds:-2]),
@@ -294,7 +295,7 @@ def _vehicle(whole: bytes) -> Vehicle:
 
 
 def _words(data: bytes) -> tuple[int, ...]:
-    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+    return unpack(f">{len(data) // 2}H", data)
 
 
 def _static(whole: bytes) -> Static:

@@ -1,0 +1,58 @@
+"""Every driver, option, setting and quality word of the scales stands in docs/scales.md."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.controller import ControllerOptions
+from edge.drivers import DRIVERS, load_driver
+from edge.links import SerialSettings
+from edge.weighing.moving import MovingSettings
+from edge.weighing.static import StaticSettings
+
+ROOT = Path(__file__).parents[2]
+SCALES = (ROOT / "docs/scales.md").read_text(encoding="utf-8")
+CONTROLLER = (ROOT / "docs/lane-controller.md").read_text(encoding="utf-8")
+SOURCES = ("edge/weighing/static.py", "edge/weighing/moving.py", "edge/weighing/values.py")
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_every_driver_and_its_options_are_documented(name: str) -> None:
+    assert f"`{name}`" in SCALES
+    undocumented(load_driver(name).Options, SCALES)
+
+
+def undocumented(settings: Any, text: str) -> None:
+    assert not [field.name for field in fields(settings) if f"`{field.name}`" not in text]
+
+
+@pytest.mark.parametrize("settings", [SerialSettings, StaticSettings, MovingSettings])
+def test_every_setting_is_documented(settings: Any) -> None:
+    undocumented(settings, SCALES)
+
+
+def test_every_controller_setting_is_documented() -> None:
+    undocumented(ControllerOptions, CONTROLLER)
+
+
+def test_every_quality_word_is_documented() -> None:
+    words = set()
+    for source in SOURCES:
+        text = (ROOT / source).read_text(encoding="utf-8")
+        words |= set(re.findall(r'_words\["([a-z_]+)"\] = None', text))
+        words |= set(re.findall(r'^        "([a-z_]+)": ', text, re.MULTILINE))
+        words |= set(re.findall(r'\("([a-z_]+)",\) if', text))
+    assert {"not_settled", "late_record", "fraction_cut"} <= words
+    assert not [word for word in words if f"`{word}`" not in SCALES]
+
+
+def test_golden_frames_are_those_of_the_tests() -> None:
+    tests = (ROOT / "tests/firmware_bridge/test_lane_controller_protocol.py").read_text(encoding="utf-8")
+    golden = re.findall(r"`(00[0-9a-f]+00)`", CONTROLLER)
+    assert len(golden) == 6
+    assert all(frame in tests for frame in golden)
