@@ -1,0 +1,250 @@
+"""Requests, commands, cosignatures and the bus, each without a wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from central.access import AccessLog
+from central.ingest.cosigning import Cosigning
+from central.ingest.downlink import Downlink, relay_glimpses
+from central.ingest.requests import FileRequests
+from central.live import Bus, Change
+from central.store.custody import CustodyStore
+from central.store.engines import Database
+from central.store.queries import Queries
+from central.store.receiving import CentreStore
+from central.store.requests import Requested
+from journal.checking import Trust, inspect
+from journal.custody import Custody
+from journal.keys import SigningKey
+from journal.store import Accepted
+from journal.witnessing import Cosigner
+from kernel.events import Body, FileRequested, RecordAccessed
+from kernel.evidence import frames, notes, tree
+from kernel.evidence.commands import Command
+from tests.central.made import NOON_MS, REGISTER, Made, clip, clip_file, weighed
+from tests.central.world import StillClock
+from tests.journal.brokers import MemoryBroker
+from tests.journal.making import NOW, County, PaperJournal, TestClock
+
+COMMAND_KEY = SigningKey.generate(kind="command", name="yiyuan-command")
+COSIGNER_KEY = SigningKey.generate(kind="cosigner", name="yiyuan-centre")
+NONCE = bytes(range(16))
+
+
+@dataclass
+class Asking:
+    """File requests over a real store, with what they appended and sent."""
+
+    database: Database
+    appended: list[Body] = field(default_factory=list)
+    sent: list[Command] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = CentreStore(self.database, store_id="centre-1", register=REGISTER)
+        self.own = Made(journal="e" * 32, box="yiyuan-centre", source="yiyuan/centre")
+        self.requests = FileRequests(
+            Queries(self.database, register=REGISTER),
+            Requested(self.database),
+            append=self.append,
+            send=self.send,
+            key=COMMAND_KEY,
+            clock=StillClock(),
+        )
+
+    def take(self, *entries: Accepted) -> None:
+        with self.store.begin() as transaction:
+            transaction.insert(entries[0].header.journal, entries)
+
+    async def append(self, body: Body) -> None:
+        self.appended.append(body)
+        self.take(self.own.add(body))
+
+    def send(self, box: str, note: str, *, counter: int) -> None:
+        opened = Command.open(
+            note, box=box, issuer="yiyuan-command", public_key=COMMAND_KEY.public, nonce=NONCE
+        )
+        assert opened.counter == counter
+        self.sent.append(opened)
+
+    async def hello(self, box: str = "lane1-box") -> None:
+        self.requests.greeted(box, NONCE)
+        while self.requests._greetings:
+            await asyncio.gather(*self.requests._greetings)
+
+
+@pytest.fixture
+def asking(database: Database) -> Asking:
+    asking, lane = Asking(database), Made()
+    asking.take(lane.add(weighed()), lane.add(clip(on_demand=True), files=clip_file()))
+    return asking
+
+
+async def test_a_request_is_an_entry_before_it_is_a_command(asking: Asking) -> None:
+    await asking.hello()
+    assert await asking.requests.request("d" * 64, by="li")
+    [entry] = asking.appended
+    assert isinstance(entry, FileRequested)
+    assert (entry.box, entry.by, entry.stored.seq) == ("lane1-box", "li", 1)
+    assert [(each.kind, each.args) for each in asking.sent] == [("fetch-file", {"sha256": "d" * 64})]
+
+
+async def test_a_box_that_is_away_is_asked_at_each_hello_until_the_file_is_here(asking: Asking) -> None:
+    assert await asking.requests.request("d" * 64, by="li")
+    assert asking.sent == []
+    for _ in range(3):
+        await asking.hello()
+    assert len(asking.sent) == 3
+    counters = [each.counter for each in asking.sent]
+    assert counters == sorted(set(counters))
+    asking.store.file_stored("lane1-box", "d" * 64, at_ms=NOON_MS)
+    await asking.hello()
+    assert len(asking.sent) == 3
+    assert not await asking.requests.request("d" * 64, by="li")
+
+
+async def test_asking_twice_is_one_entry_and_what_nobody_named_is_not_asked_for(asking: Asking) -> None:
+    await asking.hello()
+    for _ in range(2):
+        assert await asking.requests.request("d" * 64, by="li")
+    assert len(asking.appended) == 1
+    assert len(asking.sent) == 2
+    assert not await asking.requests.request("0" * 64, by="li")
+    await asking.hello("s01-box")
+    assert len(asking.sent) == 2
+
+
+async def test_commands_wait_for_the_broker_and_keep_their_order() -> None:
+    broker = MemoryBroker()
+    downlink = Downlink(broker.transport(), clock=TestClock())
+    broker.cut()
+    for counter in (5, 6, 7):
+        downlink.send("lane1-box", f"note {counter}", counter=counter)
+    running = asyncio.create_task(downlink.run())
+    await asyncio.sleep(0)
+    assert broker.seen == []
+    broker.mend()
+    while len(broker.seen) < 3:
+        await asyncio.sleep(0)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    topic = "weighpost/v1/down/lane1-box/command"
+    assert broker.seen == [(topic, b"note 5"), (topic, b"note 6"), (topic, b"note 7")]
+
+
+async def test_glimpses_reach_who_looks_and_giants_do_not() -> None:
+    broker, bus = MemoryBroker(), Bus()
+    relay_glimpses(broker.transport(), bus, clock=StillClock())
+    with bus.listen() as listener:
+        broker.inject("weighpost/v1/up/lane1-box/live/weight", bytes(20_000))
+        broker.inject("weighpost/v1/up/lane1-box/live/weight", b'{"kg":1}')
+        change = await listener.get()
+    assert (change.kind, change.key, change.data) == ("live", ("lane1-box", "weight"), b'{"kg":1}')
+
+
+async def test_a_slow_listener_loses_the_oldest_and_knows_it() -> None:
+    bus = Bus()
+    with bus.listen(2) as listener:
+        for number in range(5):
+            bus.publish(Change(kind="journal", key=(str(number),), at_ms=0))
+        assert listener.dropped == 3
+        assert [(await listener.get()).key for _ in range(2)] == [("3",), ("4",)]
+    bus.publish(Change(kind="journal", key=("6",), at_ms=0))
+    assert bus.listeners == []
+
+
+async def test_a_look_that_could_not_be_written_is_not_remembered_as_written() -> None:
+    written: list[Body] = []
+    working = [False, True]
+
+    async def append(body: Body) -> None:
+        if not working.pop(0):
+            raise OSError("disk full")
+        written.append(body)
+
+    log = AccessLog(append, clock=StillClock())
+    with pytest.raises(OSError, match="disk full"):
+        await log.looked(by="li", what="list")
+    await log.looked(by="li", what="list")
+    assert [(body.by, body.what) for body in written if isinstance(body, RecordAccessed)] == [("li", "list")]
+
+
+# --- cosigning -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Vouching:
+    """A journal that grows at the centre, and the centre's cosigner."""
+
+    custody: CustodyStore
+    receiving: Custody
+    cosigner: Cosigner
+    journal: PaperJournal
+    clock: TestClock
+
+    def grow(self, count: int) -> None:
+        start = self.journal.size if self.custody.newest(self.journal.id) else 0
+        self.journal.talk(count)
+        frame = inspect(self.journal.box, self.journal.id, self.journal.wire(start), received_ms=NOW)
+        assert self.receiving.take([frame]).answers[0].refused is None
+
+    async def round(self) -> None:
+        """One turn of the task."""
+        cosigning = Cosigning(self.custody, self.cosigner, (), clock=_OneRound())
+        with suppress(asyncio.CancelledError):
+            await cosigning.run()
+
+
+class _OneRound(TestClock):
+    async def sleep(self, seconds: float) -> None:
+        raise asyncio.CancelledError
+
+
+@pytest.fixture
+async def vouching(database: Database, tmp_path: Path) -> AsyncIterator[Vouching]:
+    county, key = County(), SigningKey.generate(kind="store", name="centre-1")
+    store = CentreStore(database, store_id="centre-1", register=REGISTER)
+    trust = Trust(root_name=county.root.name, root_public=county.root.public)
+    clock = TestClock()
+    receiving = Custody(store, key=key, trust=trust, clock=clock)
+    journal = PaperJournal(county.identity())
+    receiving.greet(journal.box, frames.decode_hello(journal.hello()))
+    cosigner = Cosigner(tmp_path / "heads.db", key=COSIGNER_KEY, clock=clock)
+    yield Vouching(CustodyStore(database), receiving, cosigner, journal, clock)
+    cosigner.close()
+
+
+async def test_what_has_grown_is_cosigned_and_the_note_speaks_of_its_entries(vouching: Vouching) -> None:
+    await vouching.round()
+    assert vouching.custody.vouched(vouching.journal.id) is None
+    vouching.grow(100)
+    await vouching.round()
+    held = vouching.custody.vouched(vouching.journal.id)
+    assert held is not None
+    assert (held.size, held.witnessed_size) == (101, 0)
+    note = notes.Note.parse(held.note)
+    assert notes.cosigned_at(note, name="yiyuan-centre", public_key=COSIGNER_KEY.public) == NOW // 1000
+    assert held.speaking_of(10, 100) == held.note
+    assert held.speaking_of(101, 101) is None
+    vouching.grow(5)
+    await vouching.round()
+    again = vouching.custody.vouched(vouching.journal.id)
+    assert again is not None
+    assert again.size == 106
+
+
+async def test_a_cosigner_that_remembers_another_history_signs_nothing(vouching: Vouching) -> None:
+    vouching.grow(10)
+    other = vouching.journal.forked(5)
+    other.talk(1)
+    other.say_bytes(b"{}", stream="weather.seen")
+    vouching.cosigner.cosign(other.checkpoint(), root_at=lambda size: tree.root(other.leaves[:size]))
+    await vouching.round()
+    assert vouching.custody.vouched(vouching.journal.id) is None
