@@ -68,6 +68,29 @@ def may(user: str, topic: str, *, publishes: bool, service: bool) -> bool:
     return topic.startswith(root)
 
 
+class _ClosingBroker(Broker):  # type: ignore[misc]
+    """amqtt forgets connections that are not yet, or no longer, sessions; at the end we close what is left."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        self._writers.add(writer)
+        try:
+            await super().stream_connected(reader, writer, listener_name)
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def shutdown(self) -> None:
+        await super().shutdown()
+        for writer in self._writers:
+            writer.close()
+
+
 class EmbeddedBroker:
     """amqtt on host:port.  `users` are names and passwords; `services` those of them that serve all boxes."""
 
@@ -88,7 +111,7 @@ class EmbeddedBroker:
         # amqtt writes a line for every packet; what matters of it we say ourselves.
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        broker = Broker(self._config)
+        broker = _ClosingBroker(self._config)
         try:
             await broker.start()
         except Exception as error:

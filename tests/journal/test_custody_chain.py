@@ -31,12 +31,7 @@ from journal.writer import Journal
 from kernel.evidence.notes import encode_base64
 from tests.journal.making import County, open_journal, said
 
-pytestmark = [
-    pytest.mark.wire,
-    pytest.mark.timeout(120),
-    # amqtt drops the socket of a client that was killed without closing it; Python says so at the next collection.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 BOX = "s01-lane1"
 USERS = {BOX: "lane-secret", "ingest": "ingest-secret"}
