@@ -3,7 +3,7 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.protocol import (
@@ -61,11 +61,13 @@ def test_golden_frames(message: Message, expected: str) -> None:
     assert Parser().feed(bytes.fromhex(expected)) == [message]
 
 
+@settings(max_examples=50)
 @given(messages)
 def test_round_trip(message: Message) -> None:
     assert Parser().feed(encode(message)) == [message]
 
 
+@settings(max_examples=50)
 @given(st.lists(st.one_of(messages.map(encode), st.binary(max_size=20)), max_size=6), st.data())
 def test_any_split_gives_the_same_items(parts: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(parts)
@@ -76,6 +78,7 @@ def test_any_split_gives_the_same_items(parts: list[bytes], data: st.DataObject)
     )
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=700), messages)
 def test_noise_never_raises_and_never_eats_the_next_frame(noise: bytes, message: Message) -> None:
     parser = Parser()
@@ -83,6 +86,7 @@ def test_noise_never_raises_and_never_eats_the_next_frame(noise: bytes, message:
     assert parser.feed(encode(message))[-1:] == [message]
 
 
+@settings(max_examples=50)
 @given(messages, st.data())
 def test_a_flipped_bit_is_dropped_not_believed(message: Message, data: st.DataObject) -> None:
     frame = bytearray(encode(message))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.drivers.scale.toledo_continuous.protocol import Format, Parser, Reading
@@ -184,11 +184,13 @@ def test_a_blank_display_is_read_only_when_out_of_range() -> None:
     assert isinstance(empty, ProtocolError)
 
 
+@settings(max_examples=50)
 @given(readings, st.sampled_from([b" ", b"0"]))
 def test_round_trip(reading: Reading, padding: bytes) -> None:
     assert Parser(CHECKED).feed(reading.to_bytes(checksum=True, padding=padding)) == [reading]
 
 
+@settings(max_examples=50)
 @given(
     st.lists(st.one_of(readings.map(lambda r: r.to_bytes(checksum=True)), st.binary(max_size=25))), st.data()
 )
@@ -200,6 +202,7 @@ def test_any_split_gives_the_same_items(parts: list[bytes], data: st.DataObject)
     assert [type(item) for item in split] == [type(item) for item in whole]
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=300), readings, st.sampled_from(["yes", "no"]))
 def test_noise_never_raises_and_never_eats_the_next_frame(
     noise: bytes, reading: Reading, checksum: str
@@ -217,6 +220,7 @@ def test_a_flipped_bit_is_dropped_not_believed(reading: Reading, at: int, bit: i
     assert not only_readings(Parser(CHECKED).feed(bytes(frame)))
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=4_000))
 def test_no_bytes_make_the_undecided_parser_raise_or_grow(noise: bytes) -> None:
     parser = Parser(Format())

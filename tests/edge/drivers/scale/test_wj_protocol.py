@@ -163,6 +163,7 @@ def test_round_trip(message: Message) -> None:
     assert Parser().feed(message.to_bytes()) == [message]
 
 
+@settings(max_examples=50)
 @given(
     st.lists(st.one_of(messages.map(lambda m: m.to_bytes()), st.binary(max_size=30)), max_size=6), st.data()
 )
