@@ -23,14 +23,20 @@ class AccessLog:
         self._last: OrderedDict[tuple[str, ...], int] = OrderedDict()
 
     async def looked(
-        self, *, by: str, what: str, passage: str | None = None, about: EntryRef | None = None
+        self,
+        *,
+        by: str,
+        what: str,
+        passage: str | None = None,
+        about: EntryRef | None = None,
+        sha256: str | None = None,
     ) -> None:
         """Returns once it is durable.  `what`: list, event, file."""
-        key = (by, what, passage or "", about.leaf if about else "")
+        key = (by, what, passage or "", about.leaf if about else "", sha256 or "")
         now_ms = self._clock.mono_ms()
         if now_ms - self._last.get(key, -QUIET_MS) < QUIET_MS:
             return
-        await self._append(RecordAccessed(by=by, what=what, passage=passage, about=about))
+        await self._append(RecordAccessed(by=by, what=what, passage=passage, about=about, sha256=sha256))
         self._last[key] = now_ms
         self._last.move_to_end(key)
         while len(self._last) > REMEMBERED:

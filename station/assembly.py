@@ -1,0 +1,313 @@
+"""Puts the real parts of the station together; nothing here decides anything."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastapi import FastAPI
+
+from journal.checking import Trust
+from journal.clock import boot_id
+from journal.cursors import Cursors
+from journal.files import FileStore
+from journal.intake import UP, Intake
+from journal.keys import Identity, SigningKey
+from journal.receiver import Receiver
+from journal.receiving.blobs import BlobFolder
+from journal.receiving.http import FileIntake
+from journal.transport import Transport
+from journal.uplink import Uplink
+from journal.writer import Journal
+from kernel.clock import Clock
+from kernel.errors import ConfigError, ProtocolError
+from kernel.evidence.notes import decode_base64
+from kernel.law.law import Law
+from kernel.law.shipped import national, with_site
+from station.access import AccessLog
+from station.acts import Officers
+from station.feed import Feed
+from station.pages.routes import Pages
+from station.pages.state import Centre
+from station.parts import Parts
+from station.queries import Queries
+from station.settings import Settings
+from station.store import StationStore
+from web.live import Hub
+from web.sessions import Lifetimes, Sessions
+from web.shell import HERE as WEB
+from web.shell import Shell, Site, build_id
+from web.sqlite_accounts import SqliteAccounts
+
+Run = Callable[[], Coroutine[Any, Any, None]]
+T = TypeVar("T")
+
+PAGES = Path(__file__).parent / "pages"
+LONGEST_LIVE = 4 * 1024
+HOUR_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Who the station is, what it signs receipts with, and whom it trusts to vouch for boxes."""
+
+    identity: Identity
+    store: SigningKey
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """A station that is put together; every one of `tasks` runs for its life, `close` lets go of threads and files."""
+
+    app: FastAPI
+    parts: Parts
+    tasks: dict[str, Run]
+    close: Callable[[], None]
+
+
+def load_keys(settings: Settings) -> Keys:
+    """ConfigError with every key that is missing or wrong."""
+    faults: list[tuple[str, str]] = []
+    identity = _tried(partial(_identity, settings), faults)
+    store = _tried(partial(_store_key, settings), faults)
+    trust = _tried(partial(_trust, settings), faults)
+    if identity is None or store is None or trust is None:
+        raise ConfigError(faults)
+    return Keys(identity=identity, store=store, trust=trust)
+
+
+def load_law(settings: Settings) -> Law:
+    """The shipped law, under this site's own rows."""
+    if settings.law is None:
+        return national()
+    path = Path(settings.law)
+    try:
+        return with_site({path.name: path.read_text(encoding="utf-8")})
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError.one("law", f"cannot be read: {error}") from error
+
+
+class Assembly:
+    """Made on the running loop: receiver and journal speak to it."""
+
+    def __init__(
+        self, settings: Settings, *, keys: Keys, law: Law, transport: Transport, clock: Clock
+    ) -> None:
+        folder = settings.folder
+        self._settings = settings
+        self._keys = keys
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
+        self._journal = Journal.open(
+            folder / "journal",
+            box=settings.box.name,
+            process="station",
+            software=software(),
+            identity=keys.identity.key,
+            clock=clock,
+            boot=boot_id(),
+        )
+        self._store = StationStore(
+            folder / "station.db", store_id=settings.store.id, on_file=self._file_stored
+        )
+        self._queries = Queries(folder / "station.db")
+        self._receiver = Receiver(
+            self._store,
+            key=keys.store,
+            trust=keys.trust,
+            clock=clock,
+            kept_after_ms=settings.store.kept_after_ms,
+        )
+        self._accounts = SqliteAccounts(folder / "accounts.db")
+        self._cursors = Cursors(folder)
+        self._blobs = BlobFolder(folder / "files")
+        self._intake = Intake(transport, self._receiver)
+        self._uplinks = self._destinations(folder)
+        self._sessions = Sessions(
+            self._accounts, clock=clock, lifetimes=Lifetimes(person_s=settings.web.session_hours * 3_600)
+        )
+        self._shell = self._make_shell()
+        self._feed = Feed(
+            settings,
+            self._queries,
+            hub=self._shell.hub,
+            catalogues=self._shell.catalogues,
+            centres=self.centres,
+            clock=clock,
+        )
+        self._officers = Officers(
+            self._journal,
+            self._store,
+            self._queries,
+            law=law,
+            source=settings.station.id,
+            joint_mode=settings.joint_mode,
+            told=self._feed.changed,
+        )
+        self._receiver.on_committed(self._feed.committed)
+        transport.subscribe(f"{UP}/+/live/+", self._live)
+
+    def assemble(self) -> Assembled:
+        settings = self._settings
+        append = partial(self._journal.append, source=settings.station.id)
+        parts = Parts(
+            settings=settings,
+            clock=self._clock,
+            shell=self._shell,
+            feed=self._feed,
+            queries=self._queries,
+            officers=self._officers,
+            access=AccessLog(append, clock=self._clock),
+            files=self._blobs,
+            healthy=self.healthy,
+        )
+        app = FastAPI(title="Weighpost station", docs_url=None, redoc_url=None, openapi_url=None)
+        Pages(parts).install(app)
+        app.router.routes.extend(self._file_intake().routes())
+        return Assembled(app=app, parts=parts, tasks=self._tasks(), close=self.close)
+
+    async def catch_up(self) -> None:
+        await self._officers.catch_up()
+
+    def centres(self) -> Sequence[Centre]:
+        return [
+            Centre(
+                name=uplink.destination.name,
+                connected=uplink.state.connected and uplink.state.stopped is None,
+                waiting=uplink.state.lag,
+            )
+            for uplink in self._uplinks
+        ]
+
+    def healthy(self) -> dict[str, object]:
+        """Counters for whoever watches the process; nothing personal."""
+        return {
+            "station": self._settings.station.id,
+            "software": software(),
+            "broker": self._transport.connected,
+            "entries": self._receiver.committed,
+            "refused": dict(self._receiver.refused),
+            "dropped": self._intake.dropped,
+            "browsers": self._shell.hub.clients,
+            "own": self._journal.size,
+            "destinations": [
+                {"name": centre.name, "connected": centre.connected, "waiting": centre.waiting}
+                for centre in self.centres()
+            ],
+        }
+
+    def close(self) -> None:
+        self._receiver.close()
+        self._journal.close()
+        self._store.close()
+        self._accounts.close()
+        self._cursors.close()
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _tasks(self) -> dict[str, Run]:
+        uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
+        return {"tablets": self._feed.run, "sessions": self._forget_sessions, **uplinks}
+
+    async def _forget_sessions(self) -> None:
+        while True:
+            await self._sessions.forget_expired()
+            await self._clock.sleep(HOUR_S)
+
+    def _destinations(self, folder: Path) -> list[Uplink]:
+        files = FileStore(folder / "own-files", clock=self._clock)
+        return [
+            Uplink(
+                self._journal,
+                files,
+                self._cursors,
+                identity=self._keys.identity,
+                destination=destination,
+                software=software(),
+                clock=self._clock,
+            )
+            for destination in self._settings.destinations
+        ]
+
+    def _make_shell(self) -> Shell:
+        settings = self._settings
+        folders = [PAGES / "templates", PAGES / "static", PAGES / "locales"]
+        build = build_id([*folders, WEB / "templates", WEB / "static", WEB / "locales"], software())
+        site = Site(
+            name="station",
+            title_zh=settings.station.name_zh,
+            title_en=settings.station.name_en,
+            home="/tablet",
+            templates=(PAGES / "templates",),
+            locales=(PAGES / "locales",),
+            static=(("station", PAGES / "static"),),
+            tls=settings.web.tls,
+            software=software(),
+        )
+        hub = Hub(build=build, clock=self._clock)
+        return Shell(site, sessions=self._sessions, hub=hub, clock=self._clock)
+
+    def _file_intake(self) -> FileIntake:
+        return FileIntake(
+            store=self._store,
+            blobs=self._blobs,
+            key=self._keys.store,
+            secrets=self._settings.passwords,
+            clock=self._clock,
+            largest=self._settings.store.file_limit_mb << 20,
+        )
+
+    def _live(self, topic: str, payload: bytes) -> None:
+        _, _, _, box, _, name = topic.split("/")
+        if len(payload) <= LONGEST_LIVE:
+            self._feed.live(box, name, payload)
+
+    def _file_stored(self, box: str, sha256: str) -> None:
+        """In the thread that stored it."""
+        passages = self._queries.passages_of_file(box, sha256)
+        for passage in passages:
+            self._loop.call_soon_threadsafe(self._feed.changed, box, passage)
+
+
+def software() -> str:
+    return f"weighpost {importlib.metadata.version('weighpost')}"
+
+
+def _identity(settings: Settings) -> Identity:
+    box = settings.box
+    identity = Identity.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
+    if identity.box != box.name:
+        raise ConfigError.one("box.key", f"is the key of {identity.box}, this is {box.name}")
+    return identity
+
+
+def _store_key(settings: Settings) -> SigningKey:
+    key = SigningKey.load(Path(settings.store.key), kind="store")
+    if key.name != settings.store.id:
+        raise ConfigError.one("store.key", f"is the key of {key.name}, this is {settings.store.id}")
+    return key
+
+
+def _trust(settings: Settings) -> Trust:
+    try:
+        public = decode_base64(settings.box.root_public)
+    except ProtocolError:
+        public = b""
+    if len(public) != 32:
+        raise ConfigError.one("box.root_public", "is not an Ed25519 public key in base64")
+    return Trust(root_name=settings.box.root_name, root_public=public)
+
+
+def _tried(load: Callable[[], T], faults: list[tuple[str, str]]) -> T | None:
+    try:
+        return load()
+    except ConfigError as error:
+        faults += error.faults
+        return None

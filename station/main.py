@@ -1,0 +1,32 @@
+"""Composition root of the station, and the verbs of weighpost-station."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from journal.clock import SystemClock
+from kernel.errors import ConfigError, RefusedError
+from station.commands import listings, people, running
+from station.commands.shared import Console
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="weighpost-station", description="A staffed weigh station and its tablets."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for part in (running, people, listings):
+        part.add(verbs)
+    given = parser.parse_args(arguments)
+    try:
+        return int(given.run(given, Console(clock=SystemClock())))
+    except (ConfigError, RefusedError) as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"weighpost-station: {line}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,37 @@
+"""What the pages are given of the station: its parts, put together by station.assembly and by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kernel.clock import Clock
+from station.access import AccessLog
+from station.acts import Officers
+from station.feed import Feed
+from station.queries import Queries
+from station.settings import Settings
+from web.shell import Shell
+
+
+class PlacesFiles(Protocol):
+    """Where the bytes of a file are, None when they are not here.  Blocking."""
+
+    def path(self, sha256: str) -> Path | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`queries` and `files` block: call them from a thread."""
+
+    settings: Settings
+    clock: Clock
+    shell: Shell
+    feed: Feed
+    queries: Queries
+    officers: Officers
+    access: AccessLog
+    files: PlacesFiles
+    healthy: Callable[[], dict[str, object]]
