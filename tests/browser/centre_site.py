@@ -178,7 +178,7 @@ def _note(journal: str, size: int, now_ms: int) -> str:
 
 
 def main() -> None:
-    site, app = build(Path(sys.argv[1]))
+    _site, app = build(Path(sys.argv[1]))
     listening = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     sys.stdout.write(json.dumps({"url": address, "pid": os.getpid()}) + "\n")

@@ -116,10 +116,9 @@ class County:
         return self._add(box, _health(at_ms, camera), at_ms, ())
 
     def unreadable(self, box: str, at_ms: int) -> Accepted:
-        entry = self.journals[box].add(
+        return self.journals[box].add(
             b'{"passage":"x"}', at_ms=at_ms, received_ms=at_ms, stream="vehicle.weighed"
         )
-        return entry
 
     def _add(self, box: str, body: Body, at_ms: int, files: tuple[FileRef, ...]) -> Accepted:
         return self.journals[box].add(body, at_ms=at_ms, received_ms=at_ms + 420, files=files)
