@@ -6,7 +6,7 @@ Each line of text is tried as a single row, and, where its shape or its text say
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -29,9 +29,11 @@ MOST_LINES = 6
 LEAST_HEIGHT_PX = 9
 SINGLE_ROW = 2.5  # a line less elongated than this may be two rows in one
 TIGHT_LEFT = -0.03  # of the line's width: inside the plate's border
+CLEAR = 0.9  # a score that needs no second look
 PLATE_LIKE = 0.25  # score from which something is at least worth mentioning
 WRONG_COLOUR = 4.0  # log P
 FOREIGN_CERTAIN = 0.6  # the weakest character of a text that is no Chinese plate
+Unstack = Callable[..., Image]
 RED_CLASSES = (PlateClass.WJ, PlateClass.MILITARY)
 _LOWER_ROW = re.compile(r"[^A-Z0-9]?[A-Z0-9]{4}[A-Z0-9挂学警]")
 _FOREIGN = re.compile(r"(?=.*[A-Z])(?=(?:.*[0-9]){2})[A-Z0-9]{5,9}")
@@ -54,7 +56,6 @@ class _Try:
     free: str
     free_least: float
     ground: str | None
-    two_rows: bool = False
 
     @property
     def score(self) -> float:
@@ -98,25 +99,32 @@ class PictureReader:
     def _tries(self, part: Image, line: Line) -> Iterator[_Try]:
         ground = colour(rectify.straight(part, line.corners))
         if line.aspect < SINGLE_ROW:
-            yield self._try(rectify.from_both_rows(part, line), ground, two_rows=True)
+            yield from self._two_rows(rectify.from_both_rows, part, line, ground)
             if line.aspect < SINGLE_ROW * 0.6:
                 return
         single = self._try(rectify.row(part, line), ground)
         yield single
         if single.province_lost:
             yield self._try(rectify.row(part, line, left=TIGHT_LEFT), ground)
-        if single.score < 0.9 and _LOWER_ROW.fullmatch(single.free):
-            yield self._try(rectify.from_lower_row(part, line), ground, two_rows=True)
+        if single.score < CLEAR and _LOWER_ROW.fullmatch(single.free):
+            yield from self._two_rows(rectify.from_lower_row, part, line, ground)
 
-    def _try(self, crop: Image, ground: str | None, *, two_rows: bool = False) -> _Try:
+    def _two_rows(self, unstack: Unstack, part: Image, line: Line, ground: str | None) -> Iterator[_Try]:
+        """Slim upper characters first; some letters read better broad."""
+        slim = self._try(unstack(part, line, squeeze=rectify.SLIM), ground)
+        yield slim
+        if slim.score < CLEAR:
+            yield self._try(unstack(part, line, squeeze=rectify.BROAD), ground)
+
+    def _try(self, crop: Image, ground: str | None) -> _Try:
         output = self._recogniser.run(_batch(crop))[0]
         free, least, log_p = self._alphabet.free(output)
         penalties = _penalties(ground, red=has_red(crop))
         decoded = self._lattice.decode(self._alphabet.probabilities(output), log_p, penalties)
-        return _Try(decoded=decoded, free=free.upper(), free_least=least, ground=ground, two_rows=two_rows)
+        return _Try(decoded=decoded, free=free.upper(), free_least=least, ground=ground)
 
     def _judge(self, part: Image, line: Line, best: _Try) -> Reading | None:
-        if _OVERLAY.search(best.free) and best.score < 0.9:
+        if _OVERLAY.search(best.free) and best.score < CLEAR:
             return None
         box = _box(line)
         if best.decoded and best.score * 1000 >= self._settings.min_score_permille:

@@ -12,7 +12,7 @@ ROW_PX = 48  # what the recogniser takes
 # GA 36: the upper row of a two-row plate is 60 mm of 80 mm wide characters over 110 mm of 65 mm wide ones.
 UPPER_OVER_LOWER = 0.75
 UPPER_INSET = 0.17  # the upper row is shorter on both sides
-UPPER_SQUEEZE = 0.5  # its characters are made as slim as the lower ones
+SLIM, BROAD = 0.45, 0.72  # its characters made as slim as the lower ones, or left broader
 SPLIT_FROM, SPLIT_TO = 0.28, 0.52  # where the gap between two rows lies
 
 
@@ -50,21 +50,20 @@ def row(picture: Image, line: Line, *, left: float = 0.25) -> Image:
     return straight(picture, stretched(line.corners, left=left, right=0.04))
 
 
-def from_lower_row(picture: Image, line: Line) -> Image:
+def from_lower_row(picture: Image, line: Line, *, squeeze: float = SLIM) -> Image:
     """Two rows of which the finder saw the lower one."""
     above = stretched(line.corners, up=UPPER_OVER_LOWER, down=-0.96, left=-UPPER_INSET, right=-UPPER_INSET)
-    return _side_by_side(
-        straight(picture, above), straight(picture, stretched(line.corners, right=0.03, left=0.03))
-    )
+    below = stretched(line.corners, left=0.03, right=0.03)
+    return _side_by_side(straight(picture, above), straight(picture, below), squeeze)
 
 
-def from_both_rows(picture: Image, line: Line) -> Image:
+def from_both_rows(picture: Image, line: Line, *, squeeze: float = SLIM) -> Image:
     """Two rows that the finder saw as one line."""
     plate = straight(picture, stretched(line.corners, left=0.03, right=0.03))
     share = _gap(plate)
     above = stretched(line.corners, down=share - 1, left=-UPPER_INSET / 2, right=-UPPER_INSET / 2)
     below = stretched(line.corners, up=-share, left=0.03, right=0.03)
-    return _side_by_side(straight(picture, above), straight(picture, below))
+    return _side_by_side(straight(picture, above), straight(picture, below), squeeze)
 
 
 def _gap(plate: Image) -> float:
@@ -75,7 +74,7 @@ def _gap(plate: Image) -> float:
     return (first + int(np.argmin(edges[first:last])) + 0.5) / ROW_PX
 
 
-def _side_by_side(upper: Image, lower: Image) -> Image:
-    width = max(8, round(upper.shape[1] * UPPER_SQUEEZE))
+def _side_by_side(upper: Image, lower: Image, squeeze: float) -> Image:
+    width = max(8, round(upper.shape[1] * squeeze))
     slim = cv2.resize(upper, (width, ROW_PX), interpolation=cv2.INTER_AREA)
     return np.hstack([slim, lower])
