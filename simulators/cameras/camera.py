@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
+import numpy as np
 
 from simulators.cameras.encoder import FRAME_MS, Encoder, Piece, frames_of
 from simulators.scene.optics import Role
@@ -87,7 +88,7 @@ class Camera:
         self._plan = replace(self._plan, sightings=(*kept, *added))
 
     def fault(self, fault: Fault) -> None:
-        """Fail as told; a frozen picture begins once what is already encoded was sent (2 s)."""
+        """Fail as told; a frozen picture begins once what is already encoded was sent (4 s)."""
         kept = tuple(old for old in self._plan.faults if old.until_ms > fault.from_ms - FORGET_AFTER_MS)
         self._plan = replace(self._plan, faults=(*kept, fault))
 
@@ -116,8 +117,10 @@ class Camera:
         return Gop(second=second, starts_ms=began_ms + frames[0] * FRAME_MS, pieces=tuple(pieces))
 
     def picture(self, t_ms: int) -> Image:
+        """What the camera shows at that moment, as BGR."""
         shown_ms = self._shown_ms(t_ms)
-        return self._stills.frame(shown_ms, self._plan.around(shown_ms))
+        drawn = self._stills.frame(shown_ms, self._plan.around(shown_ms))
+        return np.asarray(cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), np.uint8)
 
     def jpeg(self, t_ms: int) -> bytes:
         _, data = cv2.imencode(".jpg", self.picture(t_ms), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])

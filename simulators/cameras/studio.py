@@ -1,4 +1,4 @@
-"""One niced thread draws and encodes for all cameras, two seconds ahead of the moment when a frame is due."""
+"""One niced thread draws and encodes for all cameras, some seconds ahead of the moment when a frame is due."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from simulators.cameras.camera import Camera, Gop
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-AHEAD_MS = 2_000
-NICE = 5
+AHEAD_MS = 4_000
+NICE = 2  # a little: a stream that stutters is no camera
+TOLERATED_MS = 200
 REEL_SECONDS = 8
 
 
@@ -106,7 +107,7 @@ class Studio:
     def _complain_if_late(self, reel: Reel, gop: Gop) -> None:
         """Once when a stream falls behind its time, once when it has caught up."""
         late_ms = self.wall_ms() - gop.starts_ms
-        behind = late_ms > 0 and reel.last_second == gop.second - 1
+        behind = late_ms > TOLERATED_MS and reel.last_second == gop.second - 1
         if behind != reel.behind:
             reel.behind = behind
             words = "camera stream is behind" if behind else "camera stream is on time again"
@@ -114,6 +115,6 @@ class Studio:
 
 
 def _step_back() -> None:
-    """The product's processes come first; pictures are made ahead of time."""
+    """The product's processes come first; pictures are made ahead of time, so a short wait does not show."""
     cv2.setNumThreads(1)
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

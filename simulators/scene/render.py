@@ -18,8 +18,8 @@ from simulators.scene.sprites import Sprite, Texture, sprite
 from simulators.scene.station import empty_lane
 from simulators.scene.view import FRONT_OVERHANG_MM, Appearance, Light
 
-FAR_MM = 64_000  # beyond it a truck is lost in the haze
-HAZE_MM = 14_000
+FAR_MM = 54_000  # beyond it a truck is lost in the haze
+HAZE_MM = 6_000
 SHADOW = 0.55
 LOCAL = timedelta(hours=8)  # Asia/Shanghai, as on the cameras of the site
 BANNER_PX = 30

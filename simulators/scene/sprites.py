@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -51,20 +52,27 @@ class Sprite:
 
 
 def sprite(truck: Truck, *, role: Role, light: Light) -> Sprite:
-    flank = side(truck)
-    light_up(flank, light)
+    flank = _flank(truck, light)
     if role == "side":
-        return Sprite(end=None, flank=_texture(flank), lamps=(), half_width_mm=0, length_mm=flank.width_mm)
+        return Sprite(end=None, flank=flank, lamps=(), half_width_mm=0, length_mm=flank.width_mm)
     face = front_face(truck) if role == "front" else rear_face(truck)
     light_up(face.sheet, light)
     _hang_plate(face, light)
     return Sprite(
         end=_texture(face.sheet),
-        flank=_texture(flank),
+        flank=flank,
         lamps=face.lamps if light != "day" else (),
         half_width_mm=face.half_width_mm,
         length_mm=flank.width_mm,
     )
+
+
+@lru_cache(maxsize=8)
+def _flank(truck: Truck, light: Light) -> Texture:
+    """The side, which all cameras of the lane share."""
+    drawn = side(truck)
+    light_up(drawn, light)
+    return _texture(drawn)
 
 
 def light_up(sheet: Sheet, light: Light) -> None:

@@ -175,3 +175,13 @@ async def test_a_request_without_end_is_cut_off() -> None:
     async with CameraServer(cameras(), clock=CLOCK) as server:
         assert await get(server, b"GET /front.ts HTTP/1.1\r\nX: " + b"x" * 200_000) == b""
         assert b"200 OK" in await get(server, b"GET /front.jpg HTTP/1.1\r\n\r\n")
+
+
+async def test_a_slow_camera_delivers_late_and_loses_nothing() -> None:
+    front, side = cameras()
+    async with CameraServer((front, side), clock=CLOCK) as server:
+        now_ms = CLOCK.now_ms()
+        front.fault(Fault(kind="slow", from_ms=now_ms + 4_000, until_ms=now_ms + 5_000, late_ms=1_200))
+        seen = await asyncio.to_thread(watch, server.url("front"), 75)
+    assert {late[0] - early[0] for early, late in pairwise(seen)} == {7_200}
+    assert max(late[1] - early[1] for early, late in pairwise(seen)) > 800

@@ -166,6 +166,14 @@ def test_a_truck_at_the_loop_fits_between_the_edges_of_the_picture(optics: Optic
     assert 0 <= min(left, right) < max(left, right) <= 1_280
 
 
+def test_a_truck_darkens_the_road_under_it() -> None:
+    camera, truck = view("front"), seen()
+    empty, full = (camera.frame(TRIGGER_MS, trucks) for trucks in ([], [truck]))
+    x, y = (round(part) for part in MOVING_FRONT.point(MOVING_FRONT.lane_mm, 0, MOVING_FRONT.away(1_000)))
+    under = (slice(min(y, 719) - 6, min(y, 719)), slice(x - 20, x + 20), slice(3))
+    assert full[under].mean() < 0.7 * empty[under].mean()
+
+
 def test_a_truck_without_plates_has_none() -> None:
     bare = Truck(
         name="bare",
