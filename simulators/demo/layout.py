@@ -256,7 +256,7 @@ _SCALE: dict[str, Table] = {
     "lane1": {
         "driver": "wim-wj",
         "options": {"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "dms2"},
-        "moving": {"tyres": "high_nibble"},
+        "moving": {"tyres": "type_code"},
         "certificate": "LC-2026-0101",
         "certificate_until": "2027-06-30",
     },
