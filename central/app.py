@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, Response
 
 from central.api.answers import PREFIX, describe
 from central.api.files import FilesApi
@@ -12,6 +15,9 @@ from central.api.passages import PassagesApi
 from central.api.state import StateApi
 from central.api.tariff import TariffApi
 from central.parts import Parts
+from kernel.errors import FullError, RefusedError
+
+log = logging.getLogger(__name__)
 
 Mount = Callable[[FastAPI, Parts], None]
 
@@ -29,6 +35,8 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     for api in (PassagesApi(parts), FilesApi(parts), StateApi(parts), TariffApi(parts)):
         app.include_router(api.router(), prefix=PREFIX)
+    for error in (FullError, RefusedError, SQLAlchemyError):
+        app.add_exception_handler(error, _unavailable)
     for mount in mounts:
         mount(app, parts)
     describe(app)
@@ -37,3 +45,9 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
 
 async def _alive() -> dict[str, str]:
     return {"state": "up"}
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    """What cannot be written is not shown either: a look that is no entry is no look."""
+    log.error("an answer failed", extra={"reason": str(error)})
+    return JSONResponse({"detail": "the centre cannot write or read now; try again in a moment"}, 503)

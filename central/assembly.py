@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import logging
 import shutil
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from central import alarms
 from central.access import AccessLog
@@ -49,10 +52,11 @@ from kernel.evidence.notes import decode_base64
 from kernel.law.shipped import national
 from web.sessions import Lifetimes, Sessions
 
+log = logging.getLogger(__name__)
+
 Run = Callable[[], Coroutine[Any, Any, None]]
 
 _HOUR_S = 3600.0
-_WITNESS_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +309,10 @@ async def _own(ingest: _Ingest) -> None:
 
 async def _keep_house(parts: Parts) -> None:
     while True:
-        await parts.sessions.forget_expired()
+        try:
+            await parts.sessions.forget_expired()
+        except SQLAlchemyError as error:
+            log.warning("sessions not tidied", extra={"reason": str(error)})
         await parts.clock.sleep(_HOUR_S)
 
 
@@ -315,7 +322,7 @@ def _close(ingest: _Ingest) -> None:
     ingest.cosigner.close()
 
 
-def _folder(settings: Settings, name: str) -> Any:
+def _folder(settings: Settings, name: str) -> Path:
     folder = settings.folder / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder

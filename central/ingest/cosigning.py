@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import count
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from central.store.custody import CustodyStore, Newest
 from journal.store import Accepted
@@ -17,6 +20,7 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 _RETRY_ROUNDS = 5
+_DATABASE = "database"
 
 
 class Cosigning:
@@ -36,16 +40,21 @@ class Cosigning:
         self._grown.update(entry.header.journal for entry in entries)
 
     async def run(self) -> None:
-        rounds = 0
-        while True:
-            if rounds % _RETRY_ROUNDS == 0:
-                late = await asyncio.to_thread(self._custody.unvouched, witnesses=bool(self._witnesses))
-                self._grown.update(late)
-            journals, self._grown = self._grown, set()
-            for journal in sorted(journals):
-                await self._vouch(journal)
-            rounds += 1
+        for number in count():
+            try:
+                await self._round(look_back=number % _RETRY_ROUNDS == 0)
+                self.failing.pop(_DATABASE, None)
+            except SQLAlchemyError as error:  # the receiver meets the same; both go on when it is back
+                self._failed(_DATABASE, str(error))
             await self._clock.sleep(EVERY_S)
+
+    async def _round(self, *, look_back: bool) -> None:
+        if look_back:
+            late = await asyncio.to_thread(self._custody.unvouched, witnesses=bool(self._witnesses))
+            self._grown.update(late)
+        journals, self._grown = self._grown, set()
+        for journal in sorted(journals):
+            await self._vouch(journal)
 
     async def _vouch(self, journal: str) -> None:
         newest = await asyncio.to_thread(self._custody.newest, journal)

@@ -41,6 +41,7 @@ from kernel.events import (
     VehicleWeighed,
 )
 from kernel.evidence.recovery import JournalRecovered
+from kernel.plates import normalise
 
 MOST_ROWS = 500
 _ROW_FIELDS = tuple(field.name for field in fields(PassageRow))
@@ -193,11 +194,10 @@ def _narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
     for name, value in exact.items():
         if value is not None:
             query = query.where(table[name] == value)
-    if wanted.plate:
-        after = wanted.plate + "\U0010ffff"  # a range uses the index in both engines; LIKE does not
-        query = query.where(
-            or_(*(column.between(wanted.plate, after) for column in (table.tractor, table.trailer)))
-        )
+    plate = normalise(wanted.plate) if wanted.plate else ""
+    if plate:
+        after = plate + "\U0010ffff"  # a range uses the index in both engines; LIKE does not
+        query = query.where(or_(*(column.between(plate, after) for column in (table.tractor, table.trailer))))
     if wanted.from_ms is not None:
         query = query.where(table.shown_ms >= wanted.from_ms)
     if wanted.to_ms is not None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from central.store.engines import Database
+from kernel.errors import FullError
 from kernel.events import RecordAccessed
 from tests.central.made import (
     NOON_MS,
@@ -273,3 +274,15 @@ async def test_the_openapi_page_describes_every_route_and_view(client: httpx.Asy
         for route in methods.values():
             assert route["summary"], path
     assert "/api/v1/passages/{passage}/clip" in document["paths"]
+
+
+async def test_a_look_that_cannot_be_written_is_no_look(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    world.refuse = FullError("no room for the journal")
+    for path in ("events", "passages/p1", f"events/{lane.journal}/0"):
+        answer = await client.get(path, headers=world.token())
+        assert answer.status_code == 503
+        assert "鲁C12345" not in answer.text
+    world.refuse = None
+    assert (await client.get("events", headers=world.token())).status_code == 200

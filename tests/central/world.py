@@ -83,6 +83,7 @@ class World:
         self.clock = StillClock()
         self.store = CentreStore(database, store_id="centre-1", register=REGISTER)
         self.entries: list[Body] = []
+        self.refuse: Exception | None = None
         self.requested = Requested()
         self.folder = folder
         accounts = CentreAccounts(database)
@@ -104,6 +105,8 @@ class World:
         self.app: FastAPI = create_app(self.parts)
 
     async def _append(self, body: Body) -> None:
+        if self.refuse is not None:
+            raise self.refuse
         self.entries.append(body)
 
     def take(self, *entries: Accepted) -> None:
