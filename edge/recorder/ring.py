@@ -6,8 +6,10 @@ One worker thread owns the index, finishes segments, cuts clips and tidies up; c
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +24,7 @@ from edge.recorder.cutting import Clip, cut
 from edge.recorder.index import Index, Lock
 from edge.recorder.segment import PART, Segment, SegmentWriter, finish, recover
 from kernel.clock import Clock
+from kernel.errors import ConfigError, LinkError, RefusedError
 from kernel.events import DeviceHealth
 
 log = logging.getLogger(__name__)
@@ -48,12 +51,19 @@ class Ring:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._lanes: dict[str, RingLane] = {}
         self._index: Index | None = None
+        self._held: int | None = None
         self._state: State = "starting"
         self._since_ms, self._detail = clock.now_ms(), ""
 
     async def start(self) -> None:
-        """Open the index and take up what an earlier process left."""
-        await self._ask(self._open)
+        """Open the index and take up what an earlier process left.
+
+        ConfigError when the folder cannot be used, RefusedError when another process records into it.
+        """
+        try:
+            await self._ask(self._open)
+        except LinkError as error:
+            raise ConfigError.one("recorder.folder", f"cannot be used: {error}") from error
 
     async def stop(self) -> None:
         """After the cameras have stopped."""
@@ -86,7 +96,7 @@ class Ring:
     async def lock(
         self, passage: str, *, camera: str, at_ms: int, from_ms: int, to_ms: int, hold: bool = False
     ) -> Lock:
-        """Durable when it returns.  Comes before anything else that wants the footage."""
+        """Durable when it returns.  Comes before anything else that wants the footage.  LinkError: no lock."""
         lock = Lock(passage=passage, camera=camera, at_ms=at_ms, from_ms=from_ms, to_ms=to_ms, hold=hold)
         await self._ask(self._open_index().lock, lock)
         return lock
@@ -129,6 +139,8 @@ class Ring:
 
     def _open(self) -> None:
         self._clips.mkdir(parents=True, exist_ok=True)
+        # Recovery cuts the tails of growing segments: they must not be another process's.
+        self._held = hold(self.folder / "ring.lock")
         self._index = Index(self.folder / "ring.db")
         for stray in self._clips.iterdir():
             stray.unlink()  # locks are still there: it will be cut again
@@ -138,6 +150,8 @@ class Ring:
 
     def _close(self) -> None:
         self._open_index().close()
+        if self._held is not None:
+            os.close(self._held)
 
     def _recover(self) -> None:
         known = {segment.path: segment for segment in self._open_index().all()}
@@ -244,7 +258,10 @@ class Ring:
         return self._index
 
     async def _ask(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.wrap_future(self._worker.submit(work, *args, **kwargs))
+        try:
+            return await asyncio.wrap_future(self._worker.submit(work, *args, **kwargs))
+        except (sqlite3.Error, FFmpegError, OSError) as error:
+            raise LinkError(str(error) or type(error).__name__) from error
 
     def _tell(self, work: Callable[[], None]) -> None:
         self._worker.submit(work).add_done_callback(_say_broken)
@@ -331,6 +348,20 @@ class RingLane:
             writer.abandon()
             self._ring.broken(writer.facts(self._camera))
         self._wait_until_ms = self._clock.mono_ms() + TRY_AGAIN_MS
+
+
+def hold(path: Path) -> int:
+    """Take the folder for this process; the open file descriptor is the hold."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+        os.close(handle)
+        raise RefusedError(f"process {owner} records into {path.parent}") from error
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle
 
 
 def free_bytes(folder: Path) -> int:

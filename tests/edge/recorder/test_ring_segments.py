@@ -1,4 +1,5 @@
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from edge.recorder.boxes import whole_size
 from edge.recorder.index import Index, Lock
 from edge.recorder.ring import MB, Ring
 from edge.recorder.segment import Segment, open_segment, written
-from kernel.errors import LinkError
+from kernel.errors import ConfigError, LinkError, RefusedError
 from tests.support.videos import StillClock, make_video, replayed
 
 START = 1_700_000_000_000
@@ -264,6 +265,23 @@ async def test_a_disk_that_refuses_stops_the_footage_and_not_the_camera(tmp_path
         assert ring.health().state == "down"
     assert ring.health().dropped > 0
     await ring.stop()
+
+
+async def test_a_folder_that_cannot_be_used_is_the_operator_s_business(tmp_path: Path) -> None:
+    (tmp_path / "ring").write_bytes(b"a file")
+    with pytest.raises(ConfigError, match=r"recorder\.folder: cannot be used"):
+        await ring_in(tmp_path).start()
+
+
+async def test_two_recorders_never_share_a_folder(tmp_path: Path) -> None:
+    first = ring_in(tmp_path)
+    await first.start()
+    with pytest.raises(RefusedError, match=f"process {os.getpid()} records into"):
+        await ring_in(tmp_path).start()
+    await first.stop()
+    again = ring_in(tmp_path)
+    await again.start()
+    await again.stop()
 
 
 @given(st.binary(max_size=200))
