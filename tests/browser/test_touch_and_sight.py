@@ -33,7 +33,7 @@ CONTRASTS = """
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     const text = walker.currentNode.textContent.trim();
-    if (!text || element.closest("svg, .plate, video, script, .skip, noscript") || !element.checkVisibility()) continue;
+    if (!text || element.closest("svg, .plate, video, script, .skip, noscript, [aria-hidden=true]") || !element.checkVisibility()) continue;
     const behind = ground(element);
     if (!behind) continue;
     const [one, two] = [light(rgb(getComputedStyle(element).color)), light(behind)].sort((a, b) => b - a);

@@ -50,6 +50,15 @@ class Watch:
             self.problems.append(f"external request: {request.url}")
 
 
+def until(page: Page, condition: str, *, seconds: float = 10) -> None:
+    """Wait for a condition on `document` (the browser's own wait would need eval, which the policy refuses)."""
+    for _ in range(int(seconds * 20)):
+        if page.evaluate(f"() => Boolean({condition})"):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not so within {seconds} s: {condition}")
+
+
 def shot(page: Page, name: str, *, whole: bool = False) -> None:
     """Keep a picture for people to look at."""
     SCREENS.mkdir(parents=True, exist_ok=True)
