@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cameras.bitstream import GopDigests, Normaliser
@@ -16,12 +16,14 @@ def by_length(units: list[bytes]) -> bytes:
     return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
 
 
+@settings(max_examples=40, deadline=None)
 @given(UNITS, st.integers(0, 3))
 def test_both_ways_of_cutting_have_one_normal_form(units: list[bytes], zeros: int) -> None:
     behind_codes = Normaliser("h264", b"\0\0\0\1g").normal(annex_b(units, zeros))
     assert behind_codes == Normaliser("h264", AVCC).normal(by_length(units)) == by_length(units)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=60))
 def test_hostile_packets_have_a_normal_form_too(packet: bytes) -> None:
     for head in (b"", AVCC):

@@ -1,4 +1,6 @@
-from hypothesis import given
+from itertools import pairwise
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cameras.multipart import MAX_HEAD, Parts, is_jpeg, jpeg_size
@@ -12,17 +14,22 @@ def part(body: bytes, *, length: bool = True, mark: str = "frame") -> bytes:
     return f"--{mark}\r\nContent-Type: image/jpeg\r\n{said}\r\n".encode() + body + b"\r\n"
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=4), st.data())
-def test_any_split_gives_the_same_stills(lengths: list[bool], data: st.DataObject) -> None:
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=4), st.lists(st.integers(0, 400), max_size=12))
+def test_any_split_gives_the_same_stills(lengths: list[bool], cuts: list[int]) -> None:
     stream = b"".join(part(STILL, length=length) for length in lengths) + b"--frame--"
-    parts, found, at = Parts("frame"), [], 0
-    while at < len(stream):
-        step = data.draw(st.integers(1, len(stream) - at))
-        found += parts.feed(stream[at : at + step])
-        at += step
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    parts = Parts("frame")
+    found = [item for begin, end in pairwise(places) for item in parts.feed(stream[begin:end])]
     assert found == [STILL] * len(lengths)
 
 
+def test_byte_by_byte_gives_the_same_stills() -> None:
+    stream, parts = part(STILL, length=False) + part(STILL) + b"--frame--", Parts("frame")
+    assert [item for byte in stream for item in parts.feed(bytes([byte]))] == [STILL] * 2
+
+
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_noise_never_raises_nor_eats_the_next_still(noise: bytes) -> None:
     noise = noise.replace(b"--", b"__")
@@ -56,6 +63,7 @@ def test_size_is_read_from_the_frame_header() -> None:
     assert jpeg_size(b"\xff\xd8\xff\xe0\x00\x04ab" + STILL[2:]) == (1280, 720)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=64))
 def test_hostile_bytes_have_no_size_or_some_but_never_raise(data: bytes) -> None:
     width, height = jpeg_size(data)

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cameras.walltime import BUCKET_MS, WINDOW_MS, WallTime
@@ -6,6 +6,7 @@ from edge.cameras.walltime import BUCKET_MS, WINDOW_MS, WallTime
 TRUE = 1_700_000_000_000
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 900), min_size=5, max_size=60))
 def test_lateness_never_moves_wall_time_once_one_packet_was_on_time(late: list[int]) -> None:
     wall = WallTime()

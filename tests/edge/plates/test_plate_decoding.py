@@ -2,7 +2,7 @@ import itertools
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.plates.decode import Alphabet, Lattice
@@ -36,6 +36,7 @@ def best_by_hand(probabilities: Floats, penalties: dict[str, float]) -> float:
     return best
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(*[st.integers(1, 99)] * 3), min_size=1, max_size=STEPS),
     st.sampled_from([FREE_OF_CHARGE, {"ordinary": 0.0, "trailer": 3.0}, {"trailer": 0.0}]),

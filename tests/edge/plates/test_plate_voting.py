@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.plates.voting import decided, edits, vote
@@ -96,6 +96,7 @@ def test_reading_ends_when_two_certain_readings_agree() -> None:
     assert not decided(frames(plate("鲁C12345", score=700), plate("鲁C12345", score=700)))
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.text("AB12", max_size=6), st.text("AB12", max_size=6))
 def test_edit_distance_is_a_distance(a: str, b: str) -> None:
     assert edits(a, b) == edits(b, a)
@@ -103,6 +104,7 @@ def test_edit_distance_is_a_distance(a: str, b: str) -> None:
     assert abs(len(a) - len(b)) <= edits(a, b) <= max(len(a), len(b))
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from([None, "鲁C12345", "鲁C12346", "皖C12345", "豫N88888"]), max_size=6))
 def test_a_text_is_only_given_when_enough_frames_agree_on_it(texts: list[str | None]) -> None:
     read = vote("front", frames(*(plate(text) if text else None for text in texts))).read

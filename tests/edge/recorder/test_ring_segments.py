@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cameras.settings import RecorderSettings
@@ -284,6 +284,7 @@ async def test_two_recorders_never_share_a_folder(tmp_path: Path) -> None:
     await again.stop()
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_hostile_bytes_have_a_whole_size_within_them(data: bytes) -> None:
     assert 0 <= whole_size(io.BytesIO(data)) <= len(data)
