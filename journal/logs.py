@@ -30,3 +30,8 @@ def log_as_json(level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("httpx", "httpcore", "uvicorn.access", "alembic", "amqtt", "transitions"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def is_worth_a_line(count: int) -> bool:
+    """The first, second, fourth ...: whoever floods us does not flood the log."""
+    return count & (count - 1) == 0

@@ -18,6 +18,7 @@ from journal import checking
 from journal.checking import Inspected, Trust
 from journal.custody import Answer, Custody, Welcome
 from journal.keys import SigningKey
+from journal.logs import is_worth_a_line
 from journal.store import Accepted, Head, ReceiverStore
 from kernel.clock import Clock
 from kernel.errors import LinkError, ProtocolError
@@ -102,15 +103,14 @@ class Receiver:
         try:
             hello = frames.decode_hello(payload)
         except ProtocolError as error:
-            self.refused[box] += 1
+            self._count(box, str(error))
             return Welcome(receipts=(), registered=(), refused=(str(error),))
         async with self._room:
             answer: asyncio.Future[Welcome] = self._loop.create_future()
             self._put(_Greeting(box=box, hello=hello, answer=answer))
             welcome = await answer
-        self.refused[box] += len(welcome.refused)
         for problem in welcome.refused:
-            log.warning("journal refused", extra={"box": box, "reason": problem})
+            self._count(box, problem)
         for head in welcome.registered:
             for registered in self._on_registered:
                 registered(head)
@@ -133,10 +133,13 @@ class Receiver:
 
     def _refuse(self, box: str, answer: Answer) -> Answer:
         if answer.refused:
-            if not self.refused[box]:
-                log.warning("frame refused", extra={"box": box, "reason": answer.refused})
-            self.refused[box] += 1
+            self._count(box, answer.refused)
         return answer
+
+    def _count(self, box: str, reason: str) -> None:
+        self.refused[box] += 1
+        if is_worth_a_line(self.refused[box]):
+            log.warning("refused", extra={"box": box, "reason": reason, "count": self.refused[box]})
 
     def _told(
         self, answers: Sequence[tuple[asyncio.Future[Answer], Answer]], entries: Sequence[Accepted]

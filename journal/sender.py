@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from journal.cursors import Cursor, Cursors
 from journal.keys import Identity
+from journal.logs import is_worth_a_line
 from journal.settings import Destination
 from journal.transport import Transport
 from journal.writer import Journal
@@ -220,7 +221,10 @@ class Sender:
             self._refused_commands += 1
         else:
             self._refused_receipts += 1
-        log.warning("message refused", extra={"from": self._destination.name, "reason": str(error)})
+        count = self._refused_commands + self._refused_receipts
+        if is_worth_a_line(count):
+            extra = {"from": self._destination.name, "reason": str(error), "count": count}
+            log.warning("message refused", extra=extra)
 
     async def _stop(self, reason: str) -> None:
         """Ours and theirs are two stories: nothing more is sent, and the next start opens a successor."""

@@ -45,7 +45,8 @@ class Cosigner:
         self._db.execute(SCHEMA)
 
     def close(self) -> None:
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     def cosign(self, checkpoint: str, *, root_at: RootAt) -> Signature:
         """Sign a checkpoint whose journal signature the caller has checked; RefusedError when it contradicts."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from journal.database import StoredEntry
 from journal.keys import SigningKey
 from journal.writer import Journal
 from kernel.errors import ProtocolError, RefusedError
@@ -379,6 +382,46 @@ async def test_database_of_noise_and_a_lost_key_are_doubts_too(journal: Journal,
         assert entries[-1][1]["recovered"] == 1
     finally:
         third.close()
+
+
+async def test_flipped_bits_are_never_silent(journal: Journal, folder: Path, quick_path: Path) -> None:
+    await _fill(journal, 40)
+    before = {entry.seq: entry for entry in await journal.read(0, 100)}
+    journal.close()
+    whole = _database(folder).read_bytes()
+    chance = random.Random(18)
+    doubted = 0
+    for number in range(40):
+        copy = quick_path / f"copy-{number}"
+        shutil.copytree(folder, copy)
+        broken = bytearray(whole)
+        for _ in range(3):
+            broken[chance.randrange(len(broken))] ^= 1 << chance.randrange(8)
+        _database(copy).write_bytes(broken)
+        again, entries = await _doubted(copy)
+        again.close()
+        if again.doubted is None:
+            assert {entry.seq: entry for entry in await _all(copy)} == before
+            continue
+        doubted += 1
+        recovered = {body["old"]["seq"]: body for stream, body in entries if stream == "journal.recovered"}
+        lost = entries[-1][1]["lost"]
+        assert sorted([*recovered, *lost]) == list(range(1, 41))
+        for seq, body in recovered.items():
+            assert (body["header"], body["old"]["leaf"]) == (
+                before[seq].header.decode(),
+                before[seq].leaf.hex(),
+            )
+            assert body["body"] in ((before[seq].body or b"").decode(), None)
+    assert doubted > 20
+
+
+async def _all(folder: Path) -> list[StoredEntry]:
+    journal = open_journal(folder, identity=IDENTITY)
+    try:
+        return await journal.read(0, 1000)
+    finally:
+        journal.close()
 
 
 async def test_missing_head_file_is_no_doubt(journal: Journal, folder: Path) -> None:

@@ -1,0 +1,96 @@
+"""cursor.db is a saving, never a duty: losing it or not being able to write it stops nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from journal.cursors import Cursor, Cursors, Upload, kept_everywhere
+from journal.logs import is_worth_a_line
+
+JOURNAL = "0f" * 16
+
+
+def _upload(digest: str, *, seq: int = 1, priority: int = 2) -> Upload:
+    return Upload(sha256=digest * 32, size=5, journal=JOURNAL, seq=seq, priority=priority)
+
+
+def test_each_destination_has_its_own_cursor_also_after_a_restart(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        assert cursors.cursor(journal=JOURNAL, destination="centre") == Cursor()
+        cursors.save(Cursor(store="a", sent=9, size=8, kept=7), journal=JOURNAL, destination="centre")
+        cursors.save(Cursor(store="b", sent=3, size=3, kept=2), journal=JOURNAL, destination="station")
+    with closing(Cursors(quick_path)) as cursors:
+        assert cursors.cursor(journal=JOURNAL, destination="centre").size == 8
+        assert cursors.cursor(journal=JOURNAL, destination="station").size == 3
+    assert kept_everywhere(quick_path, journal=JOURNAL) == 2
+    assert kept_everywhere(quick_path, journal="ff" * 16) == 0
+
+
+@pytest.mark.parametrize("noise", [b"noise" * 2000, b"", b"SQLite format 3\x00" + bytes(5000)])
+def test_unreadable_file_is_begun_anew(quick_path: Path, noise: bytes) -> None:
+    (quick_path / "cursor.db").write_bytes(noise)
+    with closing(Cursors(quick_path)) as cursors:
+        cursors.save(Cursor(store="a", size=8), journal=JOURNAL, destination="centre")
+        assert cursors.cursor(journal=JOURNAL, destination="centre").size == 8
+
+
+def test_no_cursor_file_means_nothing_is_known_to_be_kept(quick_path: Path) -> None:
+    assert kept_everywhere(quick_path, journal=JOURNAL) == 0
+    assert not (quick_path / "cursor.db").exists()
+
+
+def test_file_that_cannot_be_written_stops_nothing(
+    quick_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        closing(Cursors(quick_path)) as cursors,
+        closing(sqlite3.connect(quick_path / "cursor.db", isolation_level=None)) as other,
+    ):
+        cursors._db.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+        for size in range(3):
+            cursors.save(Cursor(store="a", size=size), journal=JOURNAL, destination="centre")
+        other.execute("ROLLBACK")
+        assert [record.message for record in caplog.records] == ["cursor not saved"]
+        cursors.save(Cursor(store="a", size=9), journal=JOURNAL, destination="centre")
+        assert cursors.cursor(journal=JOURNAL, destination="centre").size == 9
+
+
+def test_uploads_go_by_priority_and_age_and_on_demand_ones_wait_for_a_demand(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        listed = [
+            (_upload("cc", seq=1, priority=2), "waiting"),
+            (_upload("aa", seq=3, priority=0), "waiting"),
+            (_upload("bb", seq=2, priority=0), "waiting"),
+            (_upload("dd", seq=0, priority=0), "on_demand"),
+        ]
+        cursors.list_uploads(listed, journal=JOURNAL, destination="centre", scanned=4)
+        cursors.list_uploads(listed, journal=JOURNAL, destination="centre", scanned=4)
+        assert cursors.scanned(journal=JOURNAL, destination="centre") == 4
+        assert cursors.waiting(destination="centre") == 3
+        order: list[str] = []
+        while upload := cursors.next_upload(destination="centre"):
+            order.append(upload.sha256[:2])
+            cursors.uploaded(upload.sha256, destination="centre", kept=False)
+        assert order == ["bb", "aa", "cc"]
+        assert not cursors.demand("ee" * 32, destination="centre")
+        assert cursors.demand("dd" * 32, destination="centre")
+        demanded = cursors.next_upload(destination="centre")
+        assert demanded is not None
+        assert demanded.sha256 == "dd" * 32
+
+
+def test_counters_of_commands_are_remembered(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        assert cursors.counter(issuer="centre") == 0
+        cursors.count_command(7, issuer="centre")
+    with closing(Cursors(quick_path)) as cursors:
+        assert (cursors.counter(issuer="centre"), cursors.counter(issuer="other")) == (7, 0)
+
+
+def test_a_flood_writes_few_lines() -> None:
+    assert [count for count in range(1, 100) if is_worth_a_line(count)] == [1, 2, 4, 8, 16, 32, 64]
