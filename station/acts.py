@@ -158,7 +158,9 @@ class Officers:
             if isinstance(body, Refused):
                 return body
             done = await self._write(body, key)
-        self._told(tap.box, tap.passage)
+            stay = await asyncio.to_thread(self._queries.stay, detail.row)
+        for row in (detail.row, *stay):  # a release closes what was weighed of the vehicle before
+            self._told(row.box, row.passage)
         return done
 
     async def _write(self, body: PassageDecided, key: str) -> Done:

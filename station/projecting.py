@@ -25,8 +25,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS passage (
   place INTEGER PRIMARY KEY AUTOINCREMENT, box TEXT NOT NULL, passage TEXT NOT NULL, shown INTEGER NOT NULL,
   source TEXT NOT NULL, journal TEXT, seq INTEGER, leaf TEXT, gross_kg INTEGER, axle_count INTEGER, outcome TEXT,
-  suspected INTEGER NOT NULL DEFAULT 0, over_kg INTEGER NOT NULL DEFAULT 0, limit_lowest_kg INTEGER,
-  limit_highest_kg INTEGER, grade TEXT, attended INTEGER NOT NULL DEFAULT 0, tractor TEXT, tractor_colour TEXT,
+  suspected INTEGER NOT NULL DEFAULT 0, over_kg INTEGER NOT NULL DEFAULT 0, limits TEXT NOT NULL DEFAULT '[]',
+  grade TEXT, attended INTEGER NOT NULL DEFAULT 0, tractor TEXT, tractor_colour TEXT,
   trailer TEXT, trailer_colour TEXT, pictured INTEGER NOT NULL DEFAULT 0, missing TEXT NOT NULL DEFAULT '[]',
   unseen TEXT NOT NULL DEFAULT '[]', quality TEXT NOT NULL DEFAULT '[]', confirmed INTEGER NOT NULL DEFAULT 0,
   act TEXT, act_by TEXT NOT NULL DEFAULT '', act_ms INTEGER, UNIQUE (box, passage)
@@ -149,14 +149,12 @@ def _weighed(db: sqlite3.Connection, entry: Accepted, body: VehicleWeighed) -> N
 
 def _judge(db: sqlite3.Connection, verdict: Verdict, journal: str, seq: int) -> None:
     db.execute(
-        "UPDATE passage SET outcome = ?, suspected = ?, over_kg = ?, limit_lowest_kg = ?, limit_highest_kg = ?"
-        " WHERE journal = ? AND seq = ?",
+        "UPDATE passage SET outcome = ?, suspected = ?, over_kg = ?, limits = ? WHERE journal = ? AND seq = ?",
         (
             verdict.outcome,
             verdict.suspected,
             verdict.over_kg,
-            verdict.limit_lowest_kg,
-            verdict.limit_highest_kg,
+            _list(sorted({candidate.limit_kg for candidate in verdict.candidates})),
             journal,
             seq,
         ),
@@ -243,5 +241,5 @@ def _close_stay(db: sqlite3.Connection, body: PassageDecided, at_ms: int) -> Non
     )
 
 
-def _list(words: Sequence[str]) -> str:
+def _list(words: Sequence[object]) -> str:
     return msgspec.json.encode(words).decode()

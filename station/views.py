@@ -34,8 +34,7 @@ class Passage:
     outcome: Outcome | None
     suspected: bool
     over_kg: int
-    limit_lowest_kg: int | None
-    limit_highest_kg: int | None
+    limits: tuple[int, ...]  # every one that fits, lowest first
     grade: str | None
     attended: bool
     tractor: str | None

@@ -143,12 +143,10 @@ def verdict_view(verdict: Verdict, gross_kg: int | None, texts: Texts) -> Verdic
 
 
 def _verdict_words(verdict: Verdict, texts: Texts) -> str:
-    """Every candidate named while it is open."""
-    if verdict.outcome == "undetermined" and verdict.candidates:
-        named = texts(_(" or ")).join(
-            dict.fromkeys(grouped(candidate.limit_kg) for candidate in verdict.candidates)
-        )
-        return texts(_("{limit} kg: confirm"), limit=named)
+    """The limits named while it is open."""
+    if verdict.outcome == "undetermined":
+        fitting = sorted({candidate.limit_kg for candidate in verdict.candidates})
+        return wording.limits(fitting, outcome=verdict.outcome, texts=texts)
     return wording.verdict(verdict.outcome, suspected=verdict.suspected, over_kg=verdict.over_kg, texts=texts)
 
 

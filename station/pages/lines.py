@@ -64,7 +64,7 @@ def line(row: Passage, texts: Texts, lane_name: LaneName) -> Line:
         trailer_colour=row.trailer_colour if row.trailer else None,
         axles=texts(_("{count} axles"), count=row.axle_count) if row.axle_count else texts(_("axles ?")),
         gross=gross,
-        limits=wording.limits(row, texts),
+        limits=wording.limits(row.limits, outcome=row.outcome, texts=texts),
         tone=tone,
         shape=wording.SHAPES[tone],
         verdict=verdict,

@@ -5,10 +5,9 @@ A machine word that is in no table is shown as it is: a new kind of fault must n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from station.views import Passage
 from web.i18n import Texts
 from web.i18n import mark as _
 from web.numbers import grouped
@@ -16,6 +15,8 @@ from web.numbers import grouped
 Tone = Literal["over", "suspected", "undetermined", "within", "none"]
 # Never by colour alone: every tone has its shape.
 SHAPES: Mapping[Tone, str] = {"over": "▲", "suspected": "△", "undetermined": "◇", "within": "○", "none": "×"}
+
+NAMED = 3  # limits that are all named in one line; more are a range, and a list beside it
 
 DEVICE_STATES = {
     "up": _("normal"),
@@ -149,7 +150,8 @@ def device_missing(said: str, texts: Texts) -> str:
         return said
     kind, _space, name = who.partition(" ")
     state = rest.partition(": ")[0]  # what follows is for a technician
-    return f"{device(kind, name, texts)}{texts(': ')}{word(DEVICE_STATES, state, texts)}"
+    between = texts(_(": "))
+    return f"{device(kind, name, texts)}{between}{word(DEVICE_STATES, state, texts)}"
 
 
 def missing(said: Iterable[str], texts: Texts) -> list[str]:
@@ -180,17 +182,18 @@ def verdict(outcome: str | None, *, suspected: bool, over_kg: int, texts: Texts)
             return texts(_("not weighed")) if outcome == "not_weighed" else texts(_("waiting for the weight"))
 
 
-def limits(row: Passage, texts: Texts) -> str:
-    """The limit, or the range of those that fit: 46 000 或 49 000 千克：待确认."""
-    lowest, highest = row.limit_lowest_kg, row.limit_highest_kg
-    if lowest is None or highest is None:
-        return texts(_("limit not known: confirm")) if row.outcome == "undetermined" else "—"
-    if row.outcome != "undetermined":
-        one = grouped(highest) if lowest == highest else f"{grouped(lowest)}–{grouped(highest)}"
+def limits(fitting: Sequence[int], *, outcome: str | None, texts: Texts) -> str:
+    """The limit, or those that fit: 46 000 或 49 000 千克：待确认.  `fitting` is sorted, each once."""
+    if not fitting:
+        return texts(_("limit not known: confirm")) if outcome == "undetermined" else "—"
+    lowest, highest = grouped(fitting[0]), grouped(fitting[-1])
+    if outcome != "undetermined":
+        one = lowest if lowest == highest else f"{lowest}–{highest}"
         return texts(_("limit {limit} kg"), limit=one)
-    if lowest == highest:
-        return texts(_("{limit} kg: confirm"), limit=grouped(lowest))
-    return texts(_("{lowest} or {highest} kg: confirm"), lowest=grouped(lowest), highest=grouped(highest))
+    if len(fitting) > NAMED:
+        return texts(_("{lowest} to {highest} kg: confirm"), lowest=lowest, highest=highest)
+    named = texts(_(" or ")).join(grouped(kg) for kg in fitting)
+    return texts(_("{limit} kg: confirm"), limit=named)
 
 
 def refusal(why: str, texts: Texts, *, time: str = "") -> str:

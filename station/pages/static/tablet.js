@@ -140,12 +140,15 @@ for (const segment of all("[data-filter]")) {
 const right = one("[data-right]");
 let detail = null;
 let shownPicture = null;
+let reweigh = null; // the crossing at which it was weighed again
 
 const path = (id, act) => (act ? `/tablet/${id}/${act}` : `/tablet/${id}`);
 
 function choose(id) {
   if (id !== chosen) {
     chosen = id;
+    reweigh = null;
+    one("[data-release]").reset();
     detail = null;
     shownPicture = null;
     say("");
@@ -235,7 +238,7 @@ function lock() {
   button("hold").disabled = !(free && detail.holds);
   button("confirm").disabled = !(told.can_act && detail && !busy && !stale.queue && detail.confirms);
   button("submit").disabled = !(told.can_act && detail && !busy && !stale.queue && Object.keys(seen).length > 0);
-  button("release-with").disabled = !free;
+  button("release-with").disabled = !(free && grounded());
   button("release").dataset.state = detail && !detail.release.free ? "asks" : "";
   one('[data-why="release"]').textContent = whyRelease(box);
   one('[data-why="confirm"]').textContent = detail?.verdict?.missing || "";
@@ -280,7 +283,10 @@ function newKey() {
 
 button("release").addEventListener("click", () => {
   if (detail.release.free) act("release", {}, _("Released and written down."));
-  else view("release");
+  else {
+    say("");
+    view("release");
+  }
 });
 
 new Holding(button("hold"), () => act("hold", {}, _("Held and written down.")));
@@ -293,6 +299,7 @@ let seen = {};
 const draft = () => `seen ${chosen}`;
 
 button("confirm").addEventListener("click", () => {
+  say("");
   seen = JSON.parse(localStorage.getItem(draft()) || "{}");
   view("confirm");
   showChoices();
@@ -337,13 +344,11 @@ button("submit").addEventListener("click", async () => {
 
 // --- releasing with grounds --------------------------------------------------------------------------------------
 
-let reweigh = null;
-
 function showRelease(release) {
   one("[data-release-why]").textContent = release.why;
   one("[data-reweigh-part]").hidden = !release.over;
   one("[data-no-reweigh]").hidden = release.reweighs.length > 0;
-  one("[data-police-part]").hidden = !release.needs_police;
+  one("[data-police-part]").hidden = !release.needs_police || Boolean(release.finding);
   one("[data-go-finding]").hidden = !release.finding;
   fillWith("reweighs", release.reweighs);
   if (!release.reweighs.some((offer) => offer.id === reweigh)) reweigh = null;
@@ -359,15 +364,26 @@ one('[data-fill="reweighs"]').addEventListener("click", (event) => {
   if (!id) return;
   reweigh = reweigh === id ? null : id;
   showOffers();
+  lock();
 });
 one("[data-release]").addEventListener("submit", (event) => event.preventDefault());
 one("[data-form]").addEventListener("submit", (event) => event.preventDefault());
 one("[data-go-finding]").addEventListener("click", () => choose(detail.release.finding));
 
+const written = (name) => one(`[data-${name}]`)?.value.trim() || "";
+
+// Whether everything is put forward that a release needs; the station decides.
+function grounded() {
+  const { finding, over, needs_police: police } = detail.release;
+  if (written("override")) return true;
+  return !finding && (!over || reweigh !== null) && (!police || written("police") !== "");
+}
+
+one("[data-release]").addEventListener("input", lock);
 button("release-with").addEventListener("click", () => {
-  const body = { police_result: one("[data-police]").value };
+  const body = { police_result: written("police") };
   if (reweigh) body.reweigh = { box: reweigh.split("/")[0], passage: reweigh.split("/")[1] };
-  const reason = one("[data-override]")?.value.trim();
+  const reason = written("override");
   if (reason) body.override_reason = reason;
   act("release", body, _("Released and written down."));
 });
