@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
+from starlette.websockets import WebSocketDisconnect
 
 from kernel.clock import Clock
 from web.accounts import Role
@@ -31,6 +32,7 @@ Snapshot = Callable[[], Awaitable[object]]
 BEAT = ""  # the topic name of heartbeats; no topic of ours is empty
 SIGNED_OUT = 4401
 BAD_MESSAGE = 1008
+FAILED = 1011
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,14 +177,12 @@ class Hub:
             asyncio.create_task(self._watch(still), name="live session"),
         ]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
-        if not done:
-            return None
-        return next((code for code in ended if isinstance(code, int)), None)
+        return _closing_code(ended)
 
     async def _read(self, client: _Client, socket: Socket, may: Callable[[Role], bool]) -> int:
         while True:
@@ -224,6 +224,17 @@ class Hub:
                 topic.cached = _encode_snapshot(topic, n, value, now_ms)
                 topic.cached_n, topic.cached_ms = n, now_ms
             return topic.cached
+
+
+def _closing_code(ended: Sequence[int | BaseException | None]) -> int | None:
+    """A browser that went needs none; a fault of ours is told, and the browser comes again by itself."""
+    for end in ended:
+        if isinstance(end, int):
+            return end
+        if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
+            log.error("a live socket failed", exc_info=end)
+            return FAILED
+    return None
 
 
 def _encode_snapshot(topic: _Topic, n: int, value: object, now_ms: int) -> bytes:

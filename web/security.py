@@ -23,6 +23,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
 HSTS = "max-age=31536000"
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -72,3 +74,8 @@ def local_path(text: str | None, default: str = "/") -> str:
     if not text or len(text) > 2_000 or not text.startswith("/") or text.startswith(("//", "/\\")):
         return default
     return default if any(ch < " " or ch in "\\\x7f" for ch in text) else text
+
+
+def form_text(value: object) -> str:
+    """A form field as text; a file or nothing is an empty one."""
+    return value if isinstance(value, str) else ""

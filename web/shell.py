@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,21 @@ from kernel.clock import Clock
 from web import i18n, numbers, times
 from web.accounts import Role
 from web.live import Hub
-from web.security import HEADERS, SAFE_METHODS, SecurityHeaders, local_path, origin_allowed
-from web.sessions import Sessions, SignedIn, Visitor, csrf_token, csrf_valid
+from web.security import (
+    CSRF_FIELD,
+    CSRF_HEADER,
+    HEADERS,
+    SAFE_METHODS,
+    SecurityHeaders,
+    form_text,
+    local_path,
+    origin_allowed,
+)
+from web.sessions import Sessions, Visitor, csrf_valid
+from web.signing import SignIn
 
 log = logging.getLogger(__name__)
 HERE = Path(__file__).parent
-CSRF_HEADER = "x-csrf-token"
-CSRF_FIELD = "csrf"
 _ = i18n.mark
 
 PROBLEMS = {
@@ -102,7 +110,6 @@ class Shell:
         self._templates = self._environment()
         secure = "__Host-" if site.tls else ""
         self.cookie = f"{secure}weighpost_{site.name}"
-        self.login_cookie = f"{secure}weighpost_{site.name}_login"
 
     # --- installing -------------------------------------------------------------------------------------------
 
@@ -110,9 +117,7 @@ class Shell:
         """Static files, sign-in and -out, language, the live socket, error pages and headers."""
         for name, folder in self._folders.items():
             app.mount(f"/static/{self.build}/{name}", StaticFiles(directory=folder), name=f"static {name}")
-        app.add_api_route("/login", self._login_page, methods=["GET"], include_in_schema=False)
-        app.add_api_route("/login", self._login, methods=["POST"], include_in_schema=False)
-        app.add_api_route("/logout", self._logout, methods=["POST"], include_in_schema=False)
+        SignIn(self).install(app)
         app.add_api_route("/language/{code}", self._language, methods=["GET"], include_in_schema=False)
         app.add_api_route("/session", self._session, methods=["GET"], include_in_schema=False)
         app.add_api_websocket_route("/live", self._live)
@@ -179,71 +184,32 @@ class Shell:
             html, status_code=status, headers={"Content-Language": texts.html_lang, "Vary": "Cookie"}
         )
 
+    def problem(
+        self,
+        request: Request,
+        status: int,
+        *,
+        visitor: Visitor | None = None,
+        detail: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """A page in words for people, JSON with the detail for programs.  Touches no store."""
+        if not _wants_html(request):
+            return JSONResponse({"detail": detail}, status, headers=dict(headers or {}))
+        words = PROBLEMS.get(status, PROBLEMS[500])
+        page = self.page(request, "problem.html", visitor=visitor, status=status, code=status, problem=words)
+        # A fault is answered outside of the layer that sets these.
+        page.headers.update(HEADERS | dict(headers or {}))
+        return page
+
     def static(self, path: str) -> str:
         """Address of a static file, such as web/styles.css; it changes with the build."""
         return f"/static/{self.build}/{path}"
 
     # --- routes -----------------------------------------------------------------------------------------------
 
-    async def _login_page(self, request: Request) -> Response:
-        if await self.sessions.visitor(request.cookies.get(self.cookie)):
-            return RedirectResponse(self._next(request), 303)
-        return self._login_form(request)
-
-    async def _login(self, request: Request) -> Response:
-        token = request.cookies.get(self.login_cookie)
-        form = await request.form()
-        if not origin_allowed(request.headers, self.site.origins):
-            raise HTTPException(403)
-        if not token or not csrf_valid(token, _text(form.get(CSRF_FIELD))):
-            return self._login_form(
-                request, problem=_("The form was too old; please sign in again."), status=403
-            )
-        answer = await self.sessions.sign_in(
-            _text(form.get("name")).strip().lower(),
-            _text(form.get("password")),
-            address=request.client.host if request.client else "",
-            agent=request.headers.get("user-agent", ""),
-        )
-        if isinstance(answer, SignedIn):
-            return self._welcome(request, answer)
-        if answer.wait_s:
-            return self._login_form(request, wait_s=answer.wait_s, status=429)
-        return self._login_form(request, problem=_("The name or the password is not right."), status=401)
-
-    def _welcome(self, request: Request, signed_in: SignedIn) -> Response:
-        response = RedirectResponse(self._next(request), 303)
-        life_s = (signed_in.session.expires_ms - signed_in.session.made_ms) // 1000
-        self._set_cookie(response, self.cookie, signed_in.token, life_s)
-        response.delete_cookie(self.login_cookie, path="/", secure=self.site.tls, httponly=True)
-        return response
-
-    def _login_form(
-        self, request: Request, *, problem: str = "", wait_s: int = 0, status: int = 200
-    ) -> Response:
-        token = request.cookies.get(self.login_cookie) or self.sessions.new_token()
-        csrf = csrf_token(token)
-        response = self.page(
-            request,
-            "login.html",
-            status=status,
-            problem=problem,
-            wait_s=wait_s,
-            login_csrf=csrf,
-            next_path=self._next(request),
-        )
-        self._set_cookie(response, self.login_cookie, token, 3_600)
-        return response
-
-    async def _logout(self, request: Request) -> Response:
-        await self.visitor(request)
-        await self.sessions.sign_out(request.cookies[self.cookie])
-        response = RedirectResponse("/login", 303)
-        response.delete_cookie(self.cookie, path="/", secure=self.site.tls, httponly=True)
-        return response
-
     async def _language(self, request: Request, code: str) -> Response:
-        response = RedirectResponse(self._next(request), 303)
+        response = RedirectResponse(self.next_path(request), 303)
         response.set_cookie(
             i18n.COOKIE,
             i18n.choose(code),
@@ -286,22 +252,14 @@ class Shell:
         return await self._problem(request, HTTPException(422))
 
     async def _problem(self, request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        detail = error.detail if isinstance(error, HTTPException) else ""
-        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-        if not _wants_html(request):
-            return JSONResponse({"detail": detail}, status, headers=headers)
-        visitor = await self.sessions.visitor(request.cookies.get(self.cookie))
-        page = self.page(
-            request,
-            "problem.html",
-            visitor=visitor,
-            status=status,
-            code=status,
-            problem=PROBLEMS.get(status, PROBLEMS[500]),
+        if not isinstance(error, HTTPException):
+            return self.problem(request, 500)
+        visitor = None
+        if error.status_code < 500 and _wants_html(request):
+            visitor = await self.sessions.visitor(request.cookies.get(self.cookie))
+        return self.problem(
+            request, error.status_code, visitor=visitor, detail=error.detail, headers=error.headers
         )
-        page.headers.update(HEADERS | headers)  # a fault is answered outside of the layer that sets them
-        return page
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -310,16 +268,16 @@ class Shell:
             raise HTTPException(403, "origin")
         given = request.headers.get(CSRF_HEADER)
         if given is None:
-            given = _text((await request.form()).get(CSRF_FIELD))
+            given = form_text((await request.form()).get(CSRF_FIELD))
         if not csrf_valid(token, given):
             raise HTTPException(403, "form token")
 
-    def _set_cookie(self, response: Response, name: str, value: str, life_s: int) -> None:
+    def set_cookie(self, response: Response, name: str, value: str, life_s: int) -> None:
         response.set_cookie(
             name, value, max_age=life_s, path="/", httponly=True, samesite="lax", secure=self.site.tls
         )
 
-    def _next(self, request: Request) -> str:
+    def next_path(self, request: Request) -> str:
         return local_path(request.query_params.get("next"), self.site.home)
 
     def _environment(self) -> Environment:
@@ -361,7 +319,3 @@ def _wants_html(request: Request) -> bool:
 
 def _path_and_query(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 from fastapi import Depends, FastAPI, Form, Request
 from fastapi import Path as InPath
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -24,7 +26,7 @@ from central.pages.wall import HOURS, SLOT, chips
 from central.parts import SITE, Parts
 from central.store.queries import Filter
 from central.views import EntryView, PassageDetail
-from kernel.errors import ConfigError
+from kernel.errors import ConfigError, FullError, RefusedError
 from kernel.events import EntryRef
 from web import times
 from web.i18n import mark as _
@@ -34,6 +36,7 @@ from web.sessions import Visitor
 from web.shell import HERE as WEB
 from web.shell import Link, Shell, Site, build_id
 
+log = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 PER_PAGE = 50
 JournalId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$")]
@@ -143,6 +146,8 @@ class Pages:
         async def quarantine(request: Request, visitor: Visitor = looks) -> Response:
             return await self._quarantine(request, visitor)
 
+        for error in (FullError, RefusedError, SQLAlchemyError):
+            app.add_exception_handler(error, self._unavailable)
         run_with(app, self._feed.run, name="wall feed")
 
     # --- pages ------------------------------------------------------------------------------------------------
@@ -225,6 +230,13 @@ class Pages:
         rows = await asyncio.to_thread(self._parts.queries.quarantine)
         count = await asyncio.to_thread(self._parts.queries.quarantined)
         return self._shell.page(request, "quarantine.html", visitor=visitor, rows=rows, count=count)
+
+    async def _unavailable(self, request: Request, error: Exception) -> Response:
+        """What cannot be written is not shown either: a look that is no entry is no look."""
+        log.error("a page or an answer failed", extra={"reason": str(error)})
+        return self._shell.problem(
+            request, 503, detail="the centre cannot write or read now; try again in a moment"
+        )
 
     # --- inside -----------------------------------------------------------------------------------------------
 

@@ -227,6 +227,21 @@ async def test_too_many_browsers_are_turned_away() -> None:
     assert browser.closed == 1013
 
 
+async def test_a_fault_of_ours_is_told_and_closes_the_socket(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> object:
+        raise RuntimeError("the store is away")
+
+    room.hub.topic("broken", snapshot=broken)
+    browser = Browser()
+    await room.enter(browser)
+    browser.want("broken")
+    await asyncio.gather(*room.tasks)
+    assert browser.closed == 1011
+    assert [record.message for record in caplog.records] == ["a live socket failed"]
+
+
 def test_publishing_on_an_undeclared_topic_is_a_bug(room: Room) -> None:
     with pytest.raises(NoSuchTopicError):
         room.hub.publish("typo", 1)

@@ -13,6 +13,7 @@ from central.app import create_app
 from central.pages.routes import mount, passage_of
 from central.store.engines import Database
 from central.views import EntryView
+from kernel.errors import RefusedError
 from kernel.events import RecordAccessed
 from tests.central.made import NOON_MS, Made, clip, clip_file, health, picture_file, pictured, weighed
 from tests.central.world import PASSWORD, World
@@ -199,6 +200,14 @@ async def test_what_is_not_there_is_said_in_words(visit: Visit, lane: Made) -> N
         (f"{JOURNAL}/x", 422),
     ):
         assert '<p class="problem-code">' in await visit.see(f"/events/{path}", status)
+
+
+async def test_a_look_that_cannot_be_written_down_is_refused(visit: Visit, lane: Made, world: World) -> None:
+    await visit.sign_in()
+    world.refuse = RefusedError("the journal is closed")
+    assert "此功能暂时不可用" in await visit.see(f"/events/{JOURNAL}/0", 503)
+    page = await visit.see("/wall", 503)
+    assert "鲁C12345" not in page
 
 
 async def test_an_unreadable_entry_has_its_page_and_its_place_in_quarantine(visit: Visit, lane: Made) -> None:
