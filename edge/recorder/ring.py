@@ -145,7 +145,6 @@ class Ring:
         for stray in self._clips.iterdir():
             stray.unlink()  # locks are still there: it will be cut again
         self._recover()
-        self._state, self._since_ms = "up", self._clock.now_ms()
         self._tidy()
 
     def _close(self) -> None:
@@ -159,11 +158,15 @@ class Ring:
             self._lost_row(known[path])
         for path in sorted(self.folder.glob(f"*/*{PART}")):
             self._recover_one(path, known.get(path) or _unknown(path))
-        strangers = [
-            p.name for p in self.folder.glob("*/*.mp4") if p not in known and p.parent != self._clips
-        ]
-        if strangers:
-            log.warning("files in the ring that its index does not know", extra={"count": len(strangers)})
+        self._say_strangers()
+
+    def _say_strangers(self) -> None:
+        """Never removed by us: a person put them there."""
+        known = {segment.path for segment in self._open_index().all()}
+        found = [p for p in self.folder.glob("*/*.mp4") if p not in known and p.parent != self._clips]
+        if found:
+            extra = {"count": len(found), "first": found[0].name}
+            log.warning("files in the ring that its index does not know", extra=extra)
 
     def _lost_row(self, segment: Segment) -> None:
         """Killed between rename and row, or removed by hand."""
@@ -232,9 +235,12 @@ class Ring:
         state: State = "full" if full else "up"
         if state == self._state:
             return
-        self._state, self._since_ms = state, self._clock.now_ms()
+        before, self._state, self._since_ms = self._state, state, self._clock.now_ms()
         self._detail = "only locked footage is left" if full else ""
-        log.warning("recorder stopped: disk full" if full else "recorder records again")
+        if full:
+            log.warning("recorder stopped: disk full")
+        elif before == "full":
+            log.info("recorder records again")
 
     # --- plumbing ---
 

@@ -203,8 +203,9 @@ async def test_what_a_killed_process_left_is_taken_up_to_its_last_whole_fragment
 
 
 async def test_a_part_the_index_never_heard_of_is_taken_up_and_rubbish_is_removed(
-    tmp_path: Path, video: Path
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, video: Path
 ) -> None:
+    caplog.set_level("INFO", "edge.recorder")
     ring = ring_in(tmp_path)
     await ring.start()
     with recording(ring, video):
@@ -217,6 +218,7 @@ async def test_a_part_the_index_never_heard_of_is_taken_up_and_rubbish_is_remove
     (orphan.parent / "1-y.part").write_bytes(b"nothing whole")
     again = ring_in(tmp_path)
     await again.start()
+    assert [record.message for record in caplog.records] == ["segment recovered"]
     (row,) = await again.segments("rear", from_ms=0, to_ms=START * 2)
     assert (row.start_ms, row.gops) == (START, first.gops)
     assert [p.name for p in orphan.parent.iterdir()] == [f"{START}-x.mp4"]
