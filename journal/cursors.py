@@ -56,10 +56,14 @@ class Cursors:
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
         self._full = False
+        self._closed = False
         self._db = _open(folder / "cursor.db")
 
     def close(self) -> None:
-        self._db.close()
+        """What is still on its way here from other threads is not saved, which is allowed."""
+        with self._lock:
+            self._closed = True
+            self._db.close()
 
     def cursor(self, *, journal: str, destination: str) -> Cursor:
         row = self._one(
@@ -144,6 +148,8 @@ class Cursors:
     def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         try:
             with self._lock:
+                if self._closed:
+                    return
                 self._db.executemany(sql, rows)
                 self._full = False
         except sqlite3.OperationalError as error:

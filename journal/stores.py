@@ -71,7 +71,8 @@ class SqliteStore:
         return self._store_id
 
     def close(self) -> None:
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     @contextmanager
     def begin(self) -> Iterator[SqliteTransaction]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -94,3 +95,21 @@ def test_counters_of_commands_are_remembered(quick_path: Path) -> None:
 
 def test_a_flood_writes_few_lines() -> None:
     assert [count for count in range(1, 100) if is_worth_a_line(count)] == [1, 2, 4, 8, 16, 32, 64]
+
+
+def test_closing_under_a_writer_in_another_thread_is_harmless(quick_path: Path) -> None:
+    for number in range(20):
+        (quick_path / str(number)).mkdir()
+        cursors = Cursors(quick_path / str(number))
+        started = threading.Event()
+
+        def keep_saving(cursors: Cursors = cursors, started: threading.Event = started) -> None:
+            for size in range(200):
+                cursors.save(Cursor(store="a", size=size), journal=JOURNAL, destination="centre")
+                started.set()
+
+        thread = threading.Thread(target=keep_saving)
+        thread.start()
+        started.wait(2)
+        cursors.close()
+        thread.join()
