@@ -22,12 +22,15 @@ from kernel.events import DeviceHealth, FileStored, Picture, PlateRead
 log = logging.getLogger(__name__)
 
 
+Looked = tuple[tuple[Shots, ...], tuple[PlateOf, ...]]
+
+
 @dataclass(slots=True, kw_only=True)
 class _Watch:
     """What is under way for one passage."""
 
     locks: asyncio.Task[tuple[Lock, ...]]
-    bursts: list[asyncio.Task[tuple[Shots, ...]]] = field(default_factory=list)
+    bursts: list[asyncio.Task[Looked]] = field(default_factory=list)
 
 
 class CameraEyes:
@@ -55,9 +58,9 @@ class CameraEyes:
         watch = self._watches.get(passage)
         if watch is None:
             return Seen(missing=("cameras: not triggered",))
-        shots = [one for burst in await asyncio.gather(*watch.bursts) for one in burst]
-        plates = await self._vision.read(shots)
-        return _seen(shots, plates)
+        looked = await asyncio.gather(*watch.bursts)
+        shots = [one for burst, _ in looked for one in burst]
+        return _seen(shots, [plate for _, plates in looked for plate in plates])
 
     async def cuts(self, passage: str) -> tuple[Cut, ...]:
         """The clips of every recorded camera, after their post-roll."""
@@ -109,8 +112,13 @@ class CameraEyes:
     def _burst(
         self, watch: _Watch, passage: str, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]
     ) -> None:
-        burst = self._vision.burst(at_ms, roles=roles)
-        watch.bursts.append(asyncio.create_task(burst, name=f"burst {passage}"))
+        look = self._look(at_ms, roles)
+        watch.bursts.append(asyncio.create_task(look, name=f"burst {passage}"))
+
+    async def _look(self, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]) -> Looked:
+        """Pictures, and their plates at once: the front is read while the rest still drives by."""
+        shots = await self._vision.burst(at_ms, roles=roles)
+        return shots, await self._vision.read(shots)
 
 
 def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf]) -> Seen:

@@ -158,13 +158,13 @@ class Demo:
         raise DemoError(f"{child.name} does not answer at {url}:\n{child.last_words()}")
 
     async def lanes_heard(self) -> None:
-        """Until the centre has heard every lane."""
-        self._say("waiting for the lanes")
+        """Until the centre has heard every lane, and every camera is up."""
+        self._say("waiting for the lanes and their cameras")
         api = CentreApi(self.layout.centre_url, self.token)
         try:
             for _ in range(300):
                 sources = await api.sources()
-                if sum(one["state"] == "up" for one in sources if one["box"] in LANES.values()) == len(LANES):
+                if sum(_sees(one) for one in sources if one["box"] in LANES.values()) == len(LANES):
                     return
                 dead = [child for child in self.lanes.values() if child.exit_code is not None]
                 if dead:
@@ -248,6 +248,11 @@ class Demo:
             "",
         ]
         self._say("\n".join(lines))
+
+
+def _sees(source: Answer) -> bool:
+    cameras = [device["state"] for device in source["devices"] if device["kind"] == "camera"]
+    return source["state"] == "up" and bool(cameras) and set(cameras) == {"up"}
 
 
 @asynccontextmanager
