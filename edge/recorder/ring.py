@@ -66,7 +66,7 @@ class Ring:
             raise ConfigError.one("recorder.folder", f"cannot be used: {error}") from error
 
     async def stop(self) -> None:
-        """After the cameras have stopped."""
+        """After the cameras have stopped, or when the start failed."""
         await self._ask(self._close)
         await asyncio.to_thread(self._worker.shutdown)
 
@@ -148,7 +148,8 @@ class Ring:
         self._tidy()
 
     def _close(self) -> None:
-        self._open_index().close()
+        if self._index is not None:
+            self._index.close()
         if self._held is not None:
             os.close(self._held)
 

@@ -271,8 +271,10 @@ async def test_a_disk_that_refuses_stops_the_footage_and_not_the_camera(tmp_path
 
 async def test_a_folder_that_cannot_be_used_is_the_operator_s_business(tmp_path: Path) -> None:
     (tmp_path / "ring").write_bytes(b"a file")
+    ring = ring_in(tmp_path)
     with pytest.raises(ConfigError, match=r"recorder\.folder: cannot be used"):
-        await ring_in(tmp_path).start()
+        await ring.start()
+    await ring.stop()
 
 
 async def test_two_recorders_never_share_a_folder(tmp_path: Path) -> None:
