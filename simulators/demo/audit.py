@@ -18,6 +18,7 @@ from simulators.world import Truth
 
 Answer = dict[str, Any]
 NEAR_MS = 6_000
+CLIP_MS = 12_000  # pre-roll and post-roll of the demo's recorders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +192,7 @@ def _clips_after(pairs: Sequence[tuple[Truth, Answer]]) -> list[int]:
     for _, detail in pairs:
         if detail["weighed"]["verdict"]["outcome"] != "over_limit":
             continue
-        ends = [clip["actual_start_ms"] + clip["duration_ms"] for clip in detail["clips"]]
+        ends = [clip["requested_start_ms"] + CLIP_MS for clip in detail["clips"]]
         stored = [
             file["stored_ms"] for file in detail["files"] if file["kind"] == "clip" and file["stored_ms"]
         ]
