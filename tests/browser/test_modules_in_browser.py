@@ -22,6 +22,7 @@ LIVE = """
     <button data-needs="w" disabled>x</button><button data-needs="w" data-off disabled>y</button>`;
   const value = document.querySelector("b"), buttons = [...document.querySelectorAll("button")];
   const live = new Live({ now: () => clock.now, open });
+  live.build = "b";
   const log = [];
   live.on("w", { snapshot: (d) => { value.textContent = d ?? "-"; log.push(["snap", d]); }, stale: () => log.push(["stale"]), fresh: () => log.push(["fresh"]) });
   live.connect();

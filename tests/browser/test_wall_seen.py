@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewPage, Served, sign_in
-from tests.browser.watching import Watch, shot, until
+from tests.browser.watching import Watch, shot
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 BROKEN_LINE = r"WebSocket connection to|ERR_|status of 40"
@@ -123,9 +123,10 @@ def test_a_page_of_an_older_build_reloads_itself_once(new_page: NewPage, centre:
     loads: list[str] = []
     page.on("framenavigated", lambda frame: loads.append(frame.url))
     sign_in(page, to="/wall")
-    until(page, "sessionStorage.getItem('older') && document.readyState === 'complete'")
+    expect(page.locator("html")).to_have_attribute("data-connection", "live")
     expect(page.locator('meta[name="build"]')).not_to_have_attribute("content", "older")
     expect(page.locator("html")).to_have_attribute("data-connection", "live")
+    assert page.evaluate("sessionStorage.getItem('older')") == "yes"
     assert loads.count(f"{centre.url}/wall") == 2
 
 
