@@ -14,7 +14,7 @@ demo: $(STAMP)
 	.venv/bin/weighpost-sim demo $(DEMO)
 
 quick: $(STAMP)
-	$(PY) -m pytest -q
+	$(PY) -m pytest -q -n 2
 
 test: $(STAMP)
 	scripts/system test

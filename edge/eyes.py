@@ -67,7 +67,7 @@ class CameraEyes:
         watch = self._watches.get(passage)
         if watch is None:
             return ()
-        cuts = await asyncio.gather(*(self.cut(lock) for lock in await watch.locks))
+        cuts = await asyncio.gather(*(self.cut(lock) for lock in await _locked(watch)))
         return tuple(cut for cut in cuts if cut is not None)
 
     async def cut(self, lock: Lock) -> Cut | None:
@@ -106,7 +106,7 @@ class CameraEyes:
         await self._vision.stop()
 
     async def _settle(self, watch: _Watch) -> None:
-        for lock in await watch.locks:
+        for lock in await _locked(watch):
             await self._vision.settle(lock)
 
     def _burst(
@@ -119,6 +119,15 @@ class CameraEyes:
         """Pictures, and their plates at once: the front is read while the rest still drives by."""
         shots = await self._vision.burst(at_ms, roles=roles)
         return shots, await self._vision.read(shots)
+
+
+async def _locked(watch: _Watch) -> tuple[Lock, ...]:
+    """The locks, or none when the ring's index could not be written: then there is no clip, and the lane goes on."""
+    try:
+        return await watch.locks
+    except LinkError as error:
+        log.warning("footage not locked", extra={"reason": str(error)})
+        return ()
 
 
 def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf]) -> Seen:

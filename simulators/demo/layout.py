@@ -191,9 +191,10 @@ class Layout:
         return {
             "cameras": [
                 {"name": role, "role": role, "url": f"{self.url(self.ports.cameras)}/{lane}-{role}.ts"}
+                | _REGION[lane]
                 for role in CAMERAS[lane]
             ],
-            "recorder": {"folder": str(self.folder / lane / "ring"), "max_mb": 2_000, "min_free_mb": 500},
+            "recorder": {"folder": str(self.folder / lane / "ring"), "max_mb": 2_000, "min_free_mb": 300},
             "plates": {},
         }
 
@@ -236,6 +237,8 @@ class Layout:
         return encode_base64(Certificate.parse(note.text).public_key)
 
 
+# Where plates appear in the pictures of each lane, in permille.
+_REGION: dict[str, Table] = {"lane1": {"region": [100, 450, 800, 500]}, "lane2": {}}
 _LANE: dict[str, Table] = {
     "lane1": {
         "road_class": "national",
