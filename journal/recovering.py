@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
 from journal.cursors import kept_everywhere
 from journal.database import DoubtError, JournalFile, Reader, StoredEntry, doubting
 from journal.shelf import Doubted
-from journal.stamping import Stamper
+from journal.stamping import Stamped, Stamper
 from kernel.errors import ProtocolError
-from kernel.events import Body, EntryRef
+from kernel.events import EntryRef
 from kernel.evidence import header
 from kernel.evidence.recovery import JournalDoubted, JournalRecovered
 
@@ -33,10 +36,10 @@ def recover(file: JournalFile, doubted: Doubted, *, cursors: Path, stamper: Stam
             end = max(end, _size(reader))
             for start in range(first, end, CHUNK):
                 wanted = range(start, min(start + CHUNK, end))
-                found = [entry for entry in _readable(reader, wanted) if _whole(entry)]
-                _commit(file, stamper, [_recovered(old.id, entry) for entry in found])
+                found = dict(_recoverable(reader, wanted, old.id, stamper))
+                _commit(file, list(found.values()))
                 saved += len(found)
-                lost += sorted(set(wanted) - {entry.seq for entry in found})
+                lost += sorted(set(wanted) - found.keys())
     except (DoubtError, sqlite3.Error):
         lost = list(range(first, end))
     declared = JournalDoubted(
@@ -47,8 +50,18 @@ def recover(file: JournalFile, doubted: Doubted, *, cursors: Path, stamper: Stam
         lost=tuple(lost[:NAMED]),
         lost_count=len(lost),
     )
-    _commit(file, stamper, [declared])
+    _commit(file, [stamper.stamp(declared, source=stamper.box)])
     log.warning("journal continued", extra={"old": old.id, "recovered": saved, "lost": len(lost)})
+
+
+def _recoverable(
+    reader: Reader, wanted: range, journal: str, stamper: Stamper
+) -> Iterator[tuple[int, Stamped]]:
+    for entry in _readable(reader, wanted):
+        if _whole(entry):
+            # What has grown beyond a body by being wrapped is named as lost; the old file still has it.
+            with contextlib.suppress(ProtocolError):
+                yield entry.seq, _recovered(journal, entry, stamper)
 
 
 def _size(reader: Reader) -> int:
@@ -82,19 +95,23 @@ def _whole(entry: StoredEntry) -> bool:
         return False
 
 
-def _recovered(journal: str, entry: StoredEntry) -> JournalRecovered:
-    return JournalRecovered(
-        old=EntryRef(journal=journal, seq=entry.seq, leaf=entry.leaf.hex()),
-        header=entry.header.decode(),
-        salt=entry.salt.hex() if entry.salt else None,
-        body=entry.body.decode() if entry.body is not None else None,
-    )
+def _recovered(journal: str, entry: StoredEntry, stamper: Stamper) -> Stamped:
+    """From the same source and naming the same files, so that those are still taken by whoever receives this."""
+    old = header.decode(entry.header)
+    if old.stream == JournalRecovered.stream and entry.body is not None:
+        # It was saved once before and says already who it first was.
+        body = msgspec.json.decode(entry.body, type=JournalRecovered)
+    else:
+        body = JournalRecovered(
+            old=EntryRef(journal=journal, seq=entry.seq, leaf=entry.leaf.hex()),
+            header=entry.header.decode(),
+            salt=entry.salt.hex() if entry.salt else None,
+            body=entry.body.decode() if entry.body is not None else None,
+        )
+    return stamper.stamp(body, source=old.source, files=old.files)
 
 
-def _commit(file: JournalFile, stamper: Stamper, bodies: Sequence[Body]) -> None:
-    placed = [
-        stamper.stamp(body, source=stamper.box).placed(journal=file.journal, seq=seq)
-        for seq, body in enumerate(bodies, file.size)
-    ]
+def _commit(file: JournalFile, stamped: Sequence[Stamped]) -> None:
+    placed = [each.placed(journal=file.journal, seq=seq) for seq, each in enumerate(stamped, file.size)]
     if placed:
         file.commit(placed)

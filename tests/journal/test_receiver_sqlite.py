@@ -81,7 +81,7 @@ async def test_views_are_in_the_same_transaction_and_a_failing_one_costs_only_it
         assert store.quarantined(journal.id) == [3]
 
 
-async def test_kept_follows_the_time_since_the_commit(quick_path: Path) -> None:
+async def test_i7_kept_follows_the_time_since_the_commit(quick_path: Path) -> None:
     clock, journal = TestClock(), lane()
     journal.talk(3)
     with closing(SeenStore(quick_path / "kept.db", store_id=STORE_KEY.name)) as store:

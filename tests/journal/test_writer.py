@@ -321,7 +321,9 @@ async def test_rolled_back_database_is_kept_and_continued_by_a_successor(
 
 
 async def test_recovered_entries_are_the_old_ones_byte_for_byte(journal: Journal, folder: Path) -> None:
-    await _fill(journal, 3)
+    await _fill(journal, 2)
+    files = (FileRef(name="front.jpg", sha256="ab" * 32, size=5),)
+    await journal.append(said(3), source=SOURCE, files=files)
     old = await journal.read(0, 10)
     journal.close()
     (folder / "0001" / "head").write_bytes(b"torn")
@@ -335,6 +337,9 @@ async def test_recovered_entries_are_the_old_ones_byte_for_byte(journal: Journal
             assert (body["header"], body["body"]) == (entry.header.decode(), (entry.body or b"").decode())
             assert bytes.fromhex(body["salt"]) == entry.salt
         assert (entries[4][0], entries[4][1]["lost_count"]) == (JournalDoubted.stream, 0)
+        (again,) = await successor.read(3, 1)
+        assert header.decode(again.header).files == files
+        assert header.decode(again.header).source == SOURCE
     finally:
         successor.close()
 
@@ -382,6 +387,28 @@ async def test_database_of_noise_and_a_lost_key_are_doubts_too(journal: Journal,
         assert entries[-1][1]["recovered"] == 1
     finally:
         third.close()
+
+
+async def test_what_was_saved_twice_keeps_its_first_identity(journal: Journal, folder: Path) -> None:
+    await journal.append(said(1), source=SOURCE)
+    await journal.append(said(2, size=25_000), source=SOURCE)
+    await journal.append(msgspec.structs.replace(said(3), reference='"' * 13_000), source=SOURCE)
+    for _ in range(2):
+        journal.doubt("on trial")
+        journal.close()
+        journal, entries = await _doubted(folder)
+    try:
+        streams = [stream for stream, _ in entries]
+        assert streams == ["journal.opened", *["journal.recovered"] * 3, "journal.doubted"]
+        assert [body["old"]["seq"] for _, body in entries[1:4]] == [1, 2, 3]
+        # The third was too full of quotation marks to be wrapped: the first successor has named it as lost.
+        assert json.loads(entries[3][1]["body"])["lost"] == [3]
+        assert len({body["old"]["journal"] for stream, body in entries[1:3]}) == 1
+        assert journal.doubted is not None
+        assert entries[1][1]["old"]["journal"] != journal.doubted.predecessor.id
+        assert entries[-1][1]["reason"] == "on trial"
+    finally:
+        journal.close()
 
 
 async def test_flipped_bits_are_never_silent(journal: Journal, folder: Path, quick_path: Path) -> None:
