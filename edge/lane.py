@@ -169,6 +169,8 @@ class Lane:
         match fact:
             case Arrived():
                 return self._assembler.presence(mono_ms)
+            case Weighed() if _late(fact):
+                return self._assembler.late(fact, mono_ms=mono_ms)
             case Weighed():
                 return self._assembler.result(fact, mono_ms=mono_ms)
             case Settled() as settled:
@@ -205,13 +207,18 @@ class Lane:
             if appended.at < started_ms:  # the device kept what was journalled before a restart
                 log.info("record is known already", extra={"passage": body.passage, "seq": appended.seq})
                 return
+        if done.result is None or not _late(done.result):  # the driver it would speak to has gone
+            self._tell(body, appended)
+        if self._eyes:
+            tasks.create_task(self._picture(body, appended, self._eyes), name=f"pictures {body.passage}")
+
+    def _tell(self, body: VehicleWeighed, appended: Appended) -> None:
+        """Sign and tablets, now that the entry is durable."""
         self._show(sign_lines(body), sign_colour(body))
         self._announce(
             "passage",
             Glimpse(passage=body.passage, state="weighed", gross_kg=body.gross_kg, at_ms=appended.durable_ms),
         )
-        if self._eyes:
-            tasks.create_task(self._picture(body, appended, self._eyes), name=f"pictures {body.passage}")
 
     async def _picture(self, body: VehicleWeighed, weighed: Appended, eyes: Eyes) -> None:
         async with self._pictures:
@@ -297,6 +304,11 @@ class Lane:
 
     def _utc(self, mono_ms: int) -> int:
         return self._clock.now_ms() - (self._clock.mono_ms() - mono_ms)
+
+
+def _late(weighed: Weighed) -> bool:
+    """It came out of the device's memory, at a time that says nothing about its vehicle."""
+    return "late_record" in weighed.quality
 
 
 def _text(plates: tuple[PlateRead, ...], role: str) -> str | None:

@@ -103,6 +103,15 @@ class PassageAssembler(Generic[R]):
         steps.append(self._complete(crossing, result))
         return steps
 
+    def late(self, result: R, *, mono_ms: int) -> list[Step[R]]:
+        """A weight from the device's memory: nobody knows when its vehicle was there, so no picture is its picture.
+
+        It is never given to a crossing that waits, which may be another vehicle's.
+        """
+        crossing = self._new(mono_ms, arrived_ms=None)
+        crossing.quality.append("loop_missing")
+        return [self._complete(crossing, result)]
+
     def tick(self, mono_ms: int) -> list[Step[R]]:
         """Time goes by: crossings whose weight never came are completed without one."""
         overdue = [crossing for crossing in self._waiting if self._overdue(crossing, mono_ms)]
@@ -125,10 +134,14 @@ class PassageAssembler(Generic[R]):
         return now_ms - crossing.opened_ms > self._longest_ms
 
     def _open(self, mono_ms: int, *, arrived_ms: int | None) -> Opened:
+        crossing = self._new(mono_ms, arrived_ms=arrived_ms)
+        self._waiting.append(crossing)
+        return Opened(passage=crossing.passage, mono_ms=mono_ms)
+
+    def _new(self, mono_ms: int, *, arrived_ms: int | None) -> _Crossing:
         self._last_id = max(mono_ms, self._last_id + 1)  # two in one millisecond stay two
         passage = f"{self._prefix}-{self._last_id:010d}"
-        self._waiting.append(_Crossing(passage=passage, opened_ms=mono_ms, arrived_ms=arrived_ms))
-        return Opened(passage=passage, mono_ms=mono_ms)
+        return _Crossing(passage=passage, opened_ms=mono_ms, arrived_ms=arrived_ms)
 
     def _complete(self, crossing: _Crossing, result: R | None) -> Complete[R]:
         return Complete(

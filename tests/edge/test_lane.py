@@ -278,3 +278,11 @@ async def test_a_record_that_was_journalled_before_a_restart_is_only_confirmed()
     )
     await cross(lane, weighed(52_000, axles=6), confirmed)
     assert book.story == ["vehicle.weighed", "confirmed r1"]
+
+
+async def test_a_record_from_the_devices_memory_speaks_to_nobody_and_borrows_no_loop() -> None:
+    book = Book([])
+    body = first_weighed(await run_lane(replace(weighed(52_000), quality=("late_record",)), book=book))
+    assert not [told for told in book.story if told.startswith("sign")]
+    assert (body.gross_kg, body.arrived_ms, body.left_ms) == (52_000, None, None)
+    assert set(body.quality) == {"late_record", "loop_missing"}

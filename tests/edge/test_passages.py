@@ -101,3 +101,17 @@ def test_a_silent_scale_never_gives_one_trucks_weight_to_the_truck_before() -> N
     [unweighed] = lane.tick(5_000)
     assert isinstance(unweighed, Complete)
     assert (unweighed.arrived_mono_ms, unweighed.result) == (0, None)
+
+
+def test_a_late_weight_is_never_given_to_the_vehicle_that_is_on_the_lane_now() -> None:
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=1_000)
+    lane.loop(occupied=False, mono_ms=3_000)
+    [late] = lane.late("of a vehicle long gone", mono_ms=3_050)
+    [now] = lane.result("its own", mono_ms=3_200)
+    assert isinstance(late, Complete)
+    assert isinstance(now, Complete)
+    assert (late.result, late.arrived_mono_ms, late.left_mono_ms) == ("of a vehicle long gone", None, None)
+    assert late.quality == ("loop_missing",)
+    assert (now.result, now.arrived_mono_ms) == ("its own", 1_000)
+    assert late.passage != now.passage
