@@ -34,7 +34,6 @@ class Line:
     axles: str
     gross: str
     limits: str
-    over: str
     tone: str
     shape: str
     verdict: str
@@ -63,7 +62,6 @@ def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
         axles=str(row.axle_count) if row.axle_count is not None else "—",
         gross=grouped(row.gross_kg),
         limits=wording.limit_range(*limits),
-        over=grouped(row.over_kg) if tone in ("over", "suspected") else "",
         tone=tone,
         shape=wording.SHAPES[tone],
         verdict=wording.verdict(

@@ -47,7 +47,8 @@ def clip(path: Path, plate: str, *, seed: int, seconds: int = 4, rate: int = 10)
         stream.width, stream.height, stream.pix_fmt = WIDTH // 2, HEIGHT // 2, "yuv420p"
         stream.options = {"preset": "ultrafast", "crf": "30"}
         for number in range(seconds * rate):
-            image = cv2.resize(truck(plate, seed=seed, shift=number * 4 - 80), (WIDTH // 2, HEIGHT // 2))
+            drawn = truck(plate, seed=seed, shift=number * 4 - 80)
+            image = np.asarray(cv2.resize(drawn, (WIDTH // 2, HEIGHT // 2)), np.uint8)
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

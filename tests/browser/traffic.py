@@ -215,7 +215,7 @@ class County:
     def _clip(self, box: str, plate: str, number: int, *, stays: bool) -> FileRef:
         if stays:
             return FileRef(name="front.mp4", sha256=_hex(f"clip {number}"), size=6_120_400)
-        path = self.files / f"clip-{number % 4}.mp4"
+        path = self.files / f"clip-{plate}-{number % 4}.mp4"
         if not path.exists():
             pictures.clip(path, plate, seed=number % 4)
         return self._keep(box, path.read_bytes(), "front.mp4")
@@ -282,8 +282,8 @@ def _health(at_ms: int, camera: str) -> LaneHealth:
             DeviceHealth(
                 name=name,
                 kind=kind,
-                state=state,
-                since_ms=at_ms - 5_400_000,  # type: ignore[arg-type]
+                state=state,  # type: ignore[arg-type]
+                since_ms=at_ms - 5_400_000,
                 detail="" if state == "up" else "no answer for 30 s",
                 good=48_211,
                 dropped=3,
