@@ -39,6 +39,7 @@ from station.queries import Queries
 from station.settings import Settings
 from station.store import StationStore
 from web.live import Hub
+from web.passwords import Passwords
 from web.sessions import Lifetimes, Sessions
 from web.shell import HERE as WEB
 from web.shell import Shell, Site, build_id
@@ -97,7 +98,14 @@ class Assembly:
     """Made on the running loop: receiver and journal speak to it."""
 
     def __init__(
-        self, settings: Settings, *, keys: Keys, law: Law, transport: Transport, clock: Clock
+        self,
+        settings: Settings,
+        *,
+        keys: Keys,
+        law: Law,
+        transport: Transport,
+        clock: Clock,
+        passwords: Passwords | None = None,
     ) -> None:
         folder = settings.folder
         self._settings = settings
@@ -131,7 +139,10 @@ class Assembly:
         self._intake = Intake(transport, self._receiver)
         self._uplinks = self._destinations(folder)
         self._sessions = Sessions(
-            self._accounts, clock=clock, lifetimes=Lifetimes(person_s=settings.web.session_hours * 3_600)
+            self._accounts,
+            clock=clock,
+            passwords=passwords,
+            lifetimes=Lifetimes(person_s=settings.web.session_hours * 3_600),
         )
         self._shell = self._make_shell()
         self._feed = Feed(

@@ -28,7 +28,7 @@ UNKNOWN = VehicleFacts()
 SIX = VehicleFacts(axle_count=6, single_tyre_axles=0, sources=(("axle_count", "wire"),))
 FOUR = VehicleFacts(axle_count=4, combination=False, single_tyre_axles=0)
 TWO = VehicleFacts(axle_count=2, combination=False, single_tyre_axles=0)
-# (lane, plate, trailer, facts, gross, missing, quality)
+# Each is: its lane, plate, trailer, what the wire knows, the mass, devices that are missing, words on quality.
 TRUCKS: tuple[
     tuple[str, str | None, str | None, VehicleFacts, int | None, tuple[str, ...], tuple[str, ...]], ...
 ] = (

@@ -1,0 +1,131 @@
+"""The queue is a fold over entries: whatever order they come in, one card a crossing, and what is missing is said."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+
+import pytest
+
+from kernel.events import DeviceHealth, LaneHealth, VehicleFacts
+from kernel.evidence import canonical
+from kernel.evidence.header import FileRef
+from tests.journal.making import NOW
+from tests.station.county import PLATFORM, WIM
+from tests.station.desk import SIX, UNKNOWN, Desk
+
+SHOT = FileRef(name="front-1.jpg", sha256=hashlib.sha256(b"shot").hexdigest(), size=4)
+
+
+async def test_a_weighing_and_its_pictures_meet_in_one_row(desk: Desk) -> None:
+    body = desk.moving.weigh(
+        47_300, VehicleFacts(axle_count=6, single_tyre_axles=0), missing=("camera rear: down",)
+    )
+    desk.moving.picture(body.passage, "鲁C8K215", "鲁CA318挂", missing=("camera rear: down: no answer",))
+    desk.moving.put()
+    row = desk.row(body.passage, box=WIM)
+    assert (row.gross_kg, row.axle_count, row.outcome, row.suspected) == (47_300, 6, "undetermined", True)
+    assert row.limits == (46_000, 49_000)
+    assert (row.tractor, row.trailer, row.tractor_colour) == ("鲁C8K215", "鲁CA318挂", "yellow")
+    assert row.missing == ("camera rear: down", "camera rear: down: no answer")
+    assert row.waits
+
+
+async def test_pictures_may_come_before_the_weighing(desk: Desk) -> None:
+    desk.moving.picture("s01-lane1-1", None)
+    desk.moving.put()
+    early = desk.row("s01-lane1-1", box=WIM)
+    assert (early.weighed, early.outcome, early.tractor) == (None, None, None)
+    desk.moving.weigh(20_000)
+    desk.moving.put()
+    late = desk.row("s01-lane1-1", box=WIM)
+    assert (late.order, late.gross_kg, late.pictured) == (early.order, 20_000, True)
+
+
+async def test_a_second_weighing_of_a_crossing_is_kept_and_not_shown(desk: Desk) -> None:
+    desk.platform.weigh(48_000)
+    desk.platform.put()
+    desk.platform.passed -= 1
+    desk.platform.weigh(30_000)
+    desk.platform.put()
+    assert desk.row("s01-lane2-1").gross_kg == 48_000
+    with sqlite3.connect(desk.folder / "station.db") as db:
+        assert db.execute("SELECT reason FROM quarantine").fetchone()[0].count("second weighing") == 1
+        assert db.execute("SELECT count(*) FROM entry").fetchone() == (3,)
+    db.close()
+
+
+async def test_a_body_that_cannot_be_read_is_held_and_its_neighbours_are_shown(desk: Desk) -> None:
+    desk.platform.weigh(48_000)
+    desk.platform.say_bytes(b'{"passage":"x"}', stream="vehicle.weighed")
+    desk.platform.say_bytes(b'{"news":1}', stream="from.the.future")
+    desk.platform.weigh(20_000)
+    desk.platform.put()
+    rows = desk.queries.queue(since_ms=0)
+    assert [row.gross_kg for row in rows] == [48_000, 20_000]
+
+
+async def test_the_queue_is_in_order_of_arrival_and_keeps_what_waits(desk: Desk) -> None:
+    desk.platform.weigh(58_000)
+    for _ in range(6):
+        desk.moving.weigh(20_000)
+    desk.platform.put()
+    desk.moving.put()
+    rows = desk.queries.queue(since_ms=0, most=3)
+    assert [row.gross_kg for row in rows] == [58_000, 20_000, 20_000, 20_000]
+    assert [row.order for row in rows] == sorted(row.order for row in rows)
+    assert desk.queries.queue(since_ms=NOW + 1) == []
+
+
+async def test_a_vehicle_that_is_legal_on_an_unattended_lane_waits_for_nobody(desk: Desk) -> None:
+    for lane in (desk.moving, desk.platform):
+        lane.weigh(20_000)
+        lane.put()
+    assert not desk.row("s01-lane1-1", box=WIM).waits
+    assert desk.row("s01-lane2-1").waits
+
+
+async def test_the_last_heartbeat_is_how_a_lane_is(desk: Desk) -> None:
+    for state in ("down", "up", "frozen"):
+        device = DeviceHealth(name="front", kind="camera", state=state, since_ms=NOW)  # type: ignore[arg-type]
+        body = LaneHealth(devices=(device,), disk_free_kb=1, waiting=7)
+        desk.platform.say_bytes(canonical.encode(body), stream="lane.health")
+    desk.platform.put()
+    [lane] = desk.queries.lanes()
+    assert (lane.box, lane.source, lane.waiting) == (PLATFORM, "yiyuan/s01/lane1", 7)
+    assert [device.state for device in lane.devices] == ["frozen"]
+
+
+async def test_a_file_is_named_only_once_an_entry_declared_it_and_shown_once_it_is_here(desk: Desk) -> None:
+    stored: list[tuple[str, str]] = []
+    body = desk.platform.weigh(48_000)
+    assert desk.queries.names_file(SHOT.sha256) is None
+    desk.platform.picture(body.passage, "鲁C12345", files=(SHOT,))
+    desk.platform.put()
+    assert desk.queries.names_file(SHOT.sha256) == SHOT.name
+    detail = desk.queries.detail(PLATFORM, body.passage)
+    assert detail is not None
+    assert not detail.files[SHOT.name].stored
+    desk.store.file_stored(PLATFORM, SHOT.sha256, at_ms=NOW)
+    stored += [(PLATFORM, passage) for passage in desk.queries.passages_of_file(PLATFORM, SHOT.sha256)]
+    detail = desk.queries.detail(PLATFORM, body.passage)
+    assert detail is not None
+    assert detail.files[SHOT.name].stored
+    assert stored == [(PLATFORM, body.passage)]
+
+
+async def test_today_counts_each_crossing_once(desk: Desk) -> None:
+    desk.platform.weigh(58_000, SIX)
+    desk.platform.weigh(41_000, UNKNOWN)
+    desk.platform.weigh(20_000, SIX)
+    desk.platform.put()
+    today = desk.queries.today(0)
+    assert (today.passages, today.over, today.undetermined, today.released) == (3, 1, 1, 0)
+    assert desk.queries.today(NOW + 1).passages == 0
+
+
+@pytest.mark.parametrize("passage", ["", "x' OR '1'='1", "s01-lane2-2"])
+async def test_a_crossing_that_is_not_here_is_not_found(desk: Desk, passage: str) -> None:
+    desk.weighed(20_000)
+    assert desk.queries.passage(PLATFORM, passage) is None
+    assert desk.queries.detail(PLATFORM, passage) is None
