@@ -83,8 +83,16 @@ def load_keys(settings: Settings) -> Keys:
     return Keys(identity=identity, store=store, trust=trust)
 
 
-def load_law(settings: Settings) -> Law:
-    """The shipped law, under this site's own rows."""
+def load_law(settings: Settings, *, on: str) -> Law:
+    """The shipped law, under this site's own rows; ConfigError when no limit is in force here that day."""
+    law = _site_law(settings)
+    place = settings.station.jurisdiction
+    if not law.in_force(lambda layer: layer.limit, on=on, jurisdiction=place):
+        raise ConfigError.one("law", f"has no limit in force in {place} on {on}")
+    return law
+
+
+def _site_law(settings: Settings) -> Law:
     if settings.law is None:
         return national()
     path = Path(settings.law)
@@ -159,7 +167,7 @@ class Assembly:
             self._queries,
             law=law,
             source=settings.station.id,
-            joint_mode=settings.joint_mode,
+            joint_mode=settings.station.joint_mode,
             told=self._feed.changed,
         )
         self._receiver.on_committed(self._feed.committed)

@@ -16,6 +16,7 @@ from journal.broker import EmbeddedBroker
 from journal.mqtt import PahoTransport
 from kernel.clock import Clock
 from kernel.errors import ConfigError
+from kernel.law.rows import china_day
 from station.assembly import Assembled, Assembly, load_keys, load_law
 from station.settings import Settings
 from web.ports import holder
@@ -25,7 +26,7 @@ FAREWELL_S = 3
 
 async def run(settings: Settings, *, clock: Clock, ready: Callable[[str], None]) -> None:
     """Until SIGINT or SIGTERM; `ready` is told the address.  ConfigError, RefusedError: why it cannot start."""
-    keys, law = load_keys(settings), load_law(settings)
+    keys, law = load_keys(settings), load_law(settings, on=china_day(clock.now_ms()))
     settings.folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         listening = listen(settings.web.host, settings.web.port, path="web.port")

@@ -87,7 +87,7 @@ async def test_a_vehicle_that_is_legal_on_an_unattended_lane_waits_for_nobody(de
 
 async def test_the_last_heartbeat_is_how_a_lane_is(desk: Desk) -> None:
     for state in ("down", "up", "frozen"):
-        device = DeviceHealth(name="front", kind="camera", state=state, since_ms=NOW)  # type: ignore[arg-type]
+        device = DeviceHealth(name="front", kind="camera", state=state, since_ms=NOW)
         body = LaneHealth(devices=(device,), disk_free_kb=1, waiting=7)
         desk.platform.say_bytes(canonical.encode(body), stream="lane.health")
     desk.platform.put()
