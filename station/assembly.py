@@ -86,7 +86,7 @@ def load_keys(settings: Settings) -> Keys:
 def load_law(settings: Settings, *, on: str) -> Law:
     """The shipped law, under this site's own rows; ConfigError when no limit is in force here that day."""
     law = _site_law(settings)
-    place = settings.station.jurisdiction
+    place = settings.jurisdiction
     if not law.in_force(lambda layer: layer.limit, on=on, jurisdiction=place):
         raise ConfigError.one("law", f"has no limit in force in {place} on {on}")
     return law
@@ -167,7 +167,7 @@ class Assembly:
             self._queries,
             law=law,
             source=settings.station.id,
-            joint_mode=settings.station.joint_mode,
+            joint_mode=settings.joint_mode,
             told=self._feed.changed,
         )
         self._receiver.on_committed(self._feed.committed)

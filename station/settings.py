@@ -22,18 +22,10 @@ class Station:
     id: str  # such as yiyuan/s01
     name_zh: str
     name_en: str = ""
-    jurisdiction: str  # GB/T 2260, six digits: whose law must be in force here
-    joint_mode: JointMode = "joint"  # who decides on what was found over the limit
 
     def __post_init__(self) -> None:
-        _refuse(
-            None
-            if _SOURCE.fullmatch(self.id)
-            else ("id", f"must be a device path such as yiyuan/s01, is {self.id!r}"),
-            None
-            if re.fullmatch(r"\d{6}", self.jurisdiction, re.ASCII)
-            else ("jurisdiction", f"must be six digits (GB/T 2260), is {self.jurisdiction!r}"),
-        )
+        if not _SOURCE.fullmatch(self.id):
+            raise ConfigError.one("id", f"must be a device path such as yiyuan/s01, is {self.id!r}")
 
     def name(self, language: str) -> str:
         return self.name_zh if language == "zh" else self.name_en or self.name_zh
@@ -140,7 +132,9 @@ class Settings:
     box: Identity
     broker: Broker
     store: Store
+    jurisdiction: str  # GB/T 2260, six digits: whose law must be in force here
     web: Web = field(default_factory=Web)
+    joint_mode: JointMode = "joint"  # who decides on what was found over the limit
     boxes: tuple[Box, ...] = ()
     destinations: tuple[Destination, ...] = ()
     law: str | None = None  # path of a TOML with this site's own rows
@@ -150,6 +144,9 @@ class Settings:
         names = [box.name for box in self.boxes]
         where = [destination.name for destination in self.destinations]
         _refuse(
+            None
+            if re.fullmatch(r"\d{6}", self.jurisdiction, re.ASCII)
+            else ("jurisdiction", f"must be six digits (GB/T 2260), is {self.jurisdiction!r}"),
             _doubled("boxes", names),
             _doubled("destinations", where),
             ("boxes", f"{self.box.name} is the station itself") if self.box.name in names else None,

@@ -219,7 +219,7 @@ class Pages:
             stay,
             texts,
             partial(self._parts.feed.lane_name, texts.language),
-            joint_mode=self._parts.settings.station.joint_mode,
+            joint_mode=self._parts.settings.joint_mode,
         )
         return view, detail.row.weighed
 

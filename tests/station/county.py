@@ -120,13 +120,13 @@ class County:
     def toml(self, *, data: Path | None = None, joint_mode: str = "joint") -> str:
         return f"""
 data = "{data or self.folder / "data"}"
+jurisdiction = "370323"
+joint_mode = "{joint_mode}"
 
 [station]
 id = "yiyuan/s01"
 name_zh = "南麻超限检测站"
 name_en = "Nanma weigh station"
-jurisdiction = "370323"
-joint_mode = "{joint_mode}"
 
 [box]
 name = "{STATION}"

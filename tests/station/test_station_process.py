@@ -263,10 +263,10 @@ async def test_a_taken_port_names_its_holder(county: County) -> None:
 
 def test_wrong_settings_end_with_2_and_every_fault(county: County) -> None:
     path = county.write()
-    path.write_text(path.read_text().replace("370323", "沂源").replace('"s01-store-1"', '"S"', 1))
+    path.write_text(path.read_text().replace("station secret", "").replace('"s01-store-1"', '"S"', 1))
     ended = command(county, "run", str(path))
     assert ended.returncode == 2
-    assert "station.jurisdiction: must be six digits" in ended.stderr
+    assert "broker.password: must not be empty" in ended.stderr
     assert "store.id: must be 3 to 40" in ended.stderr
     assert "Traceback" not in ended.stderr
 

@@ -38,12 +38,12 @@ def test_the_settings_of_a_station(table: dict[str, Any]) -> None:
     assert [box.shown("zh") for box in settings.boxes] == ["1 号预检车道", "2 号精检车道"]
     assert settings.broker.address.startswith("mqtt://127.0.0.1:")
     assert settings.store.kept_after_ms == 14 * 86_400_000
-    assert settings.station.joint_mode == "joint"
+    assert settings.joint_mode == "joint"
 
 
 def test_every_fault_is_told_with_its_path_at_once(table: dict[str, Any]) -> None:
     del table["data"]
-    table["station"]["joint_mode"] = "alone"
+    table["joint_mode"] = "alone"
     table["box"]["name"] = "S01"
     table["broker"]["password"] = ""
     table["broker"]["port"] = 70_000
@@ -53,21 +53,17 @@ def test_every_fault_is_told_with_its_path_at_once(table: dict[str, Any]) -> Non
     table["boxes"][1]["colour"] = "red"
     table["destinations"][0]["mqtt"] = "http://x"
     assert faults(table).keys() == {
-        "data", "station.joint_mode",  "box.name", "broker.password", "broker.port", "store.kept_after_days",
+        "data", "joint_mode",  "box.name", "broker.password", "broker.port", "store.kept_after_days",
         "web.port", "boxes[0].source", "boxes[1].colour", "destinations[0].mqtt",
     }  # fmt: skip
 
 
-def test_a_station_says_where_it_is(table: dict[str, Any]) -> None:
-    table["station"] |= {"id": "Yiyuan", "jurisdiction": "沂源"}
-    assert faults(table).keys() == {"station.id", "station.jurisdiction"}
-
-
 def test_what_only_the_whole_can_see(table: dict[str, Any]) -> None:
+    table["jurisdiction"] = "3703"
     table["boxes"][1]["name"] = table["boxes"][0]["name"]
     table["destinations"] *= 2
     found = faults(table)
-    assert found.keys() == {"boxes", "destinations"}
+    assert found.keys() == {"jurisdiction", "boxes", "destinations"}
     assert "named twice: s01-lane1" in found["boxes"]
 
 
