@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from edge.lane import Cut, Lane
-from edge.recorder.index import Lock
 from journal.database import StoredEntry
 from kernel.errors import ProtocolError
 from kernel.events import EntryRef, VehiclePictured, VehicleWeighed
 from kernel.evidence import header
+
+if TYPE_CHECKING:  # a lane without cameras loads nothing of them
+    from edge.recorder.index import Lock
 
 log = logging.getLogger(__name__)
 
