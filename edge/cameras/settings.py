@@ -17,6 +17,19 @@ WHOLE = (0, 0, 1000, 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BurstSettings:
+    """Which moments around a trigger become pictures."""
+
+    frames: int = 5
+    before_ms: int = 800
+    after_ms: int = 800
+    patience_s: float = 4.0  # after the last moment, how long to wait for a camera that is late
+
+    def __post_init__(self) -> None:
+        _raise(_positive(self, "frames", "patience_s"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraSettings:
     """One camera of the lane.  `region` is where plates appear: x, y, width, height in permille of the picture."""
 
@@ -33,6 +46,7 @@ class CameraSettings:
     poll_ms: int = 500  # for a URL that answers with one still
     retry_s: float = 1.0
     retry_max_s: float = 15.0
+    burst: BurstSettings | None = None  # its own moments; a plate is largest elsewhere in front than behind
 
     def __post_init__(self) -> None:
         faults: Faults = []
@@ -74,19 +88,6 @@ class PlateSettings:
 
     def __post_init__(self) -> None:
         _raise(_positive(self, "min_score_permille", "long_side_px", "waiting", "patience_s"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BurstSettings:
-    """Which moments around a trigger become pictures."""
-
-    frames: int = 5
-    before_ms: int = 800
-    after_ms: int = 800
-    patience_s: float = 4.0  # after the last moment, how long to wait for a camera that is late
-
-    def __post_init__(self) -> None:
-        _raise(_positive(self, "frames", "patience_s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

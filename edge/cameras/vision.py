@@ -154,7 +154,8 @@ class Vision:
         return open_source(settings, clock=self._clock, stop=stop, name=name)
 
     async def _shots(self, camera: Camera, at_ms: int) -> Shots:
-        how, settings = self.settings.burst, camera.settings
+        settings = camera.settings
+        how = settings.burst or self.settings.burst
         burst = await camera.frames(
             at_ms,
             before_ms=how.before_ms,

@@ -107,6 +107,8 @@ class PlateCount:
     total: int = 0
     exact: int = 0
     false: int = 0  # a text that is not on the vehicle: the dangerous kind
+    hidden: int = 0  # fronts of trucks that follow close behind: the truck ahead may hide them
+    hidden_exact: int = 0
     silent_right: int = 0  # no plate, or a foreign one, and no Chinese text was made up
     wrong: list[str] = field(default_factory=list)
 
@@ -116,20 +118,28 @@ def count_plates(pairs: Sequence[tuple[Truth, Answer]]) -> PlateCount:
     for truth, detail in pairs:
         reads = {plate["role"]: plate for body in detail["pictured"] for plate in body["plates"]}
         for role, real in (("front", truth.truck.plate_front), ("rear", truth.truck.plate_rear)):
-            _count_side(count, role, real, (reads.get(role) or {}).get("text"), truth.number)
+            text = (reads.get(role) or {}).get("text")
+            hidden = role == "front" and truth.behaviour == "close_behind"
+            _count_side(count, role, real, text, truth.number, hidden=hidden)
     return count
 
 
-def _count_side(count: PlateCount, role: str, real: str | None, text: str | None, number: int) -> None:
+def _count_side(
+    count: PlateCount, role: str, real: str | None, text: str | None, number: int, *, hidden: bool
+) -> None:
     if real is None or classify(real) is None:
         count.silent_right += text is None
         count.false += text is not None
         if text is not None:
             count.wrong.append(f"{number} {role}: {real} read as {text}")
         return
+    count.false += text is not None and text != real
+    if hidden:
+        count.hidden += 1
+        count.hidden_exact += text == real
+        return
     count.total += 1
     count.exact += text == real
-    count.false += text is not None and text != real
     if text != real:
         count.wrong.append(f"{number} {role}: {real} read as {text}")
 

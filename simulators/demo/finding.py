@@ -116,6 +116,8 @@ async def find(
         "plates_exact": plates.exact,
         "plates_total": plates.total,
         "plates_false": plates.false,
+        "plates_hidden": plates.hidden,
+        "plates_hidden_exact": plates.hidden_exact,
         "plates_wrong": plates.wrong,
         "evidence_complete": sum(audit.complete(d, len(CAMERAS[t.lane])) for t, d in matched.pairs),
         "clips_playable": clips,

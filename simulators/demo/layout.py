@@ -191,7 +191,7 @@ class Layout:
         return {
             "cameras": [
                 {"name": role, "role": role, "url": f"{self.url(self.ports.cameras)}/{lane}-{role}.ts"}
-                | _REGION[lane]
+                | {"region": REGION, "burst": _BURST[role]}
                 for role in CAMERAS[lane]
             ],
             "recorder": {"folder": str(self.folder / lane / "ring"), "max_mb": 2_000, "min_free_mb": 300},
@@ -237,8 +237,13 @@ class Layout:
         return encode_base64(Certificate.parse(note.text).public_key)
 
 
-# Where plates appear in the pictures of each lane, in permille.
-_REGION: dict[str, Table] = {"lane1": {"region": [100, 450, 800, 500]}, "lane2": {}}
+# Where plates appear in the pictures, in permille.
+REGION = [100, 450, 800, 500]
+# In front a plate is readable from the trigger until it leaves the picture below; behind, until the tail has gone.
+_BURST: dict[str, Table] = {
+    "front": {"frames": 5, "before_ms": 400, "after_ms": 700},
+    "rear": {"frames": 5, "before_ms": 700, "after_ms": 700},
+}
 _LANE: dict[str, Table] = {
     "lane1": {
         "road_class": "national",
