@@ -99,13 +99,11 @@ class PahoTransport:
     # --- paho's thread ---
 
     def _paho_connect(
-        self, client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _props: Properties | None
+        self, _client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _props: Properties | None
     ) -> None:
         if code.is_failure:
             self._post(self._refusal, str(code))
             return
-        if self._subscriptions:
-            client.subscribe([(pattern, 1) for pattern, _ in self._subscriptions])
         self._post(self._up)
 
     def _paho_disconnect(
@@ -131,6 +129,9 @@ class PahoTransport:
     def _up(self) -> None:
         self._connected, self._refused = True, ""
         self._under_way.clear()
+        # Here and not in paho's thread: what is subscribed to while the connection comes up would be missed.
+        if self._subscriptions:
+            self._client.subscribe([(pattern, 1) for pattern, _ in self._subscriptions])
         log.info("broker connected", extra={"broker": self._name})
         for callback in self._callbacks:
             callback()
