@@ -30,6 +30,7 @@ from kernel.events import (
     VehicleWeighed,
 )
 from kernel.evidence.header import FileRef
+from kernel.plates import is_trailer
 
 log = logging.getLogger(__name__)
 
@@ -253,7 +254,7 @@ class Lane:
                 weighed_durable_ms=weighed.durable_ms,
                 plates=seen.plates,
                 tractor=_text(seen.plates, "front"),
-                trailer=_text(seen.plates, "rear"),
+                trailer=_trailer(seen.plates),
                 pictures=pictures,
                 missing=(*seen.missing, *missing),
                 priority=0 if body.verdict.outcome != "within" else 2,
@@ -313,6 +314,12 @@ def _late(weighed: Weighed) -> bool:
 
 def _text(plates: tuple[PlateRead, ...], role: str) -> str | None:
     return next((plate.text for plate in plates if plate.role == role and plate.text), None)
+
+
+def _trailer(plates: tuple[PlateRead, ...]) -> str | None:
+    """The rear plate when it is a trailer's 挂; a rigid truck carries its own plate behind too."""
+    text = _text(plates, "rear")
+    return text if text is not None and is_trailer(text) else None
 
 
 def _belonging(body: FileStored, passage: str, weighed: EntryRef, *, on_demand: bool) -> FileStored:

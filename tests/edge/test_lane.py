@@ -286,3 +286,16 @@ async def test_a_record_from_the_devices_memory_speaks_to_nobody_and_borrows_no_
     assert not [told for told in book.story if told.startswith("sign")]
     assert (body.gross_kg, body.arrived_ms, body.left_ms) == (52_000, None, None)
     assert set(body.quality) == {"late_record", "loop_missing"}
+
+
+async def test_a_rigid_trucks_rear_plate_is_no_trailer() -> None:
+    same = Seen(
+        plates=(
+            PlateRead(role="front", status="read", text="鲁C8K336"),
+            PlateRead(role="rear", status="read", text="鲁C8K336"),
+        )
+    )
+    bodies = await run_lane(weighed(12_000, axles=2), book=Book([]), seen=same)
+    pictured = bodies[1]
+    assert isinstance(pictured, VehiclePictured)
+    assert (pictured.tractor, pictured.trailer) == ("鲁C8K336", None)
