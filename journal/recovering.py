@@ -16,9 +16,8 @@ from journal.database import DoubtError, JournalFile, Reader, StoredEntry, doubt
 from journal.shelf import Doubted
 from journal.stamping import Stamped, Stamper
 from kernel.errors import ProtocolError
-from kernel.events import EntryRef
+from kernel.events import EntryRef, JournalDoubted, JournalRecovered
 from kernel.evidence import header
-from kernel.evidence.recovery import JournalDoubted, JournalRecovered
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from journal.retold import Said, first_said
 from journal.store import Accepted, Declared, Head
+from kernel.errors import ProtocolError
 from kernel.events import STREAMS
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,9 @@ CREATE TABLE IF NOT EXISTS declared (
 CREATE TABLE IF NOT EXISTS quarantine (
   journal TEXT, seq INTEGER, reason TEXT NOT NULL, PRIMARY KEY (journal, seq)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS retold (
+  box TEXT, journal TEXT, seq INTEGER, PRIMARY KEY (box, journal, seq)
+) WITHOUT ROWID;
 """
 
 Project = Callable[[sqlite3.Connection, Sequence[Accepted]], None]
@@ -53,7 +58,8 @@ def no_views(_db: sqlite3.Connection, _entries: Sequence[Accepted]) -> None:
 class SqliteStore:
     """`project` is called inside each transaction with the entries that are new and whose bodies hold their schema.
 
-    A body that does not, or that `project` cannot take, goes to quarantine; it is in custody all the same.
+    An entry that a successor says again comes as it was first said, unless its first identity was here before.  A body
+    that does not hold, or that `project` cannot take, goes to quarantine; it is in custody all the same.
     """
 
     def __init__(self, path: Path, *, store_id: str, project: Project = no_views) -> None:
@@ -156,26 +162,35 @@ class SqliteTransaction:
             "INSERT OR IGNORE INTO declared VALUES (?, ?, ?, ?, ?, ?, NULL)",
             [(e.box, f.sha256, f.size, journal, e.seq, f.name) for e in entries for f in e.header.files],
         )
-        self._view(journal, [entry for entry in entries if self._makes_sense(journal, entry)])
+        self._view(journal, [said for entry in entries if (said := self._readable(journal, entry))])
 
     def record_fork(self, journal: str, ours: str, theirs: str) -> None:
         self._db.execute("INSERT INTO fork VALUES (?, ?, ?)", (journal, ours, theirs))
 
-    def _makes_sense(self, journal: str, entry: Accepted) -> bool:
-        if entry.body is None:
-            return False
-        stream = STREAMS.get(entry.header.stream)
-        if stream is None:
-            return self._quarantine(journal, entry, f"unknown stream {entry.header.stream}")
+    def _readable(self, journal: str, entry: Accepted) -> Accepted | None:
+        """What the views may see of it: the entry as it was first said, once."""
         try:
-            msgspec.json.decode(entry.body, type=stream.body)
-        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-            return self._quarantine(journal, entry, str(error))
-        return True
+            said = first_said(entry)
+            if not _makes_sense(said.entry) or self._seen_before(said):
+                return None
+        except (ProtocolError, msgspec.MsgspecError, RecursionError, ValueError) as error:
+            self._quarantine(journal, entry, str(error))
+            return None
+        return said.entry
 
-    def _quarantine(self, journal: str, entry: Accepted, reason: str) -> bool:
+    def _seen_before(self, said: Said) -> bool:
+        if said.old is None:
+            return False
+        first = (said.old.journal, said.old.seq)
+        # By box: nobody takes the place of what another box has to say again.
+        new = self._db.execute(
+            "INSERT OR IGNORE INTO retold VALUES (?, ?, ?)", (said.entry.box, *first)
+        ).rowcount
+        held = self._db.execute("SELECT 1 FROM entry WHERE journal = ? AND seq = ?", first).fetchone()
+        return not new or held is not None
+
+    def _quarantine(self, journal: str, entry: Accepted, reason: str) -> None:
         self._db.execute("INSERT INTO quarantine VALUES (?, ?, ?)", (journal, entry.seq, reason[:200]))
-        return False
 
     def _view(self, journal: str, entries: Sequence[Accepted]) -> None:
         """All at once; when that fails one by one, so that a single entry never holds up the others."""
@@ -197,6 +212,17 @@ class SqliteTransaction:
             return repr(error)
         self._db.execute("RELEASE views")
         return None
+
+
+def _makes_sense(entry: Accepted) -> bool:
+    """Whether it says something; MsgspecError or ProtocolError when it is not what its stream says."""
+    if entry.body is None:
+        return False
+    stream = STREAMS.get(entry.header.stream)
+    if stream is None:
+        raise ProtocolError(f"unknown stream {entry.header.stream}")
+    msgspec.json.decode(entry.body, type=stream.body)
+    return True
 
 
 def _entry_row(journal: str, entry: Accepted) -> tuple[object, ...]:

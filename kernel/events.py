@@ -75,6 +75,28 @@ class JournalRegistered(Body, frozen=True, kw_only=True):
     predecessor: str | None = None
 
 
+class JournalDoubted(Body, frozen=True, kw_only=True):
+    """The predecessor was closed, why, and what of it follows here.  `lost` are entries named here that do not."""
+
+    stream: ClassVar[str] = "journal.doubted"
+    predecessor: Predecessor
+    reason: str
+    first: int  # entries from here on were not known to be kept elsewhere
+    recovered: int
+    lost: tuple[int, ...] = ()  # seqs that were signed and cannot be read any more, at most 1000 of them
+    lost_count: int = 0
+
+
+class JournalRecovered(Body, frozen=True, kw_only=True):
+    """An entry of the predecessor, byte for byte; readers count it under its old identity, once."""
+
+    stream: ClassVar[str] = "journal.recovered"
+    old: EntryRef
+    header: str
+    salt: str | None  # hex
+    body: str | None
+
+
 # --- weighing --------------------------------------------------------------------------------------------------
 
 
@@ -164,7 +186,9 @@ class VehicleWeighed(Body, frozen=True, kw_only=True):
     speed_dkmh: int | None = None
     accel_mms2: int | None = None
     direction: str | None = None
-    quality: tuple[str, ...] = ()  # machine words: stop_and_go, not_settled, spacing_unit_unknown, loop_missing ...
+    quality: tuple[
+        str, ...
+    ] = ()  # machine words: stop_and_go, not_settled, spacing_unit_unknown, loop_missing ...
     missing: tuple[str, ...] = ()  # devices that should have spoken and did not: "camera front: down"
     trace: tuple[tuple[int, int], ...] = ()  # (ms since arrival, kg), thinned to at most 400 points
     record_hex: str = ""  # the device's own record, as it came over the wire
@@ -338,14 +362,52 @@ STREAMS: dict[str, Stream] = {
     row.body.stream: row
     for row in (
         Stream(body=JournalOpened, per_hour=0, silent_s=None, keep_days=36_500, says="a journal begins"),
-        Stream(body=JournalRegistered, per_hour=0, silent_s=None, keep_days=36_500, says="the centre met a journal"),
-        Stream(body=VehicleWeighed, per_hour=60, silent_s=None, keep_days=3_650, says="a vehicle was weighed"),
-        Stream(body=VehiclePictured, per_hour=60, silent_s=None, keep_days=3_650, says="pictures and plates of it"),
-        Stream(body=FileStored, per_hour=120, silent_s=None, keep_days=3_650, says="a file made later, such as a clip"),
+        Stream(
+            body=JournalRegistered,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="the centre met a journal",
+        ),
+        Stream(
+            body=JournalDoubted,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="a journal continues another",
+        ),
+        Stream(
+            body=JournalRecovered, per_hour=0, silent_s=None, keep_days=36_500, says="an entry it could save"
+        ),
+        Stream(
+            body=VehicleWeighed, per_hour=60, silent_s=None, keep_days=3_650, says="a vehicle was weighed"
+        ),
+        Stream(
+            body=VehiclePictured,
+            per_hour=60,
+            silent_s=None,
+            keep_days=3_650,
+            says="pictures and plates of it",
+        ),
+        Stream(
+            body=FileStored,
+            per_hour=120,
+            silent_s=None,
+            keep_days=3_650,
+            says="a file made later, such as a clip",
+        ),
         Stream(body=LaneHealth, per_hour=60, silent_s=180, keep_days=180, says="heartbeat and device states"),
         Stream(body=ClockChecked, per_hour=1, silent_s=None, keep_days=3_650, says="the clock and its error"),
         Stream(body=PassageDecided, per_hour=20, silent_s=None, keep_days=3_650, says="an officer acted"),
-        Stream(body=FileRequested, per_hour=10, silent_s=None, keep_days=3_650, says="the centre asks for a file"),
-        Stream(body=RecordAccessed, per_hour=60, silent_s=None, keep_days=3_650, says="personal data was looked at"),
+        Stream(
+            body=FileRequested, per_hour=10, silent_s=None, keep_days=3_650, says="the centre asks for a file"
+        ),
+        Stream(
+            body=RecordAccessed,
+            per_hour=60,
+            silent_s=None,
+            keep_days=3_650,
+            says="personal data was looked at",
+        ),
     )
 }

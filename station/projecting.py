@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from journal.retold import first_said
 from journal.store import Accepted
 from kernel.errors import ProtocolError
 from kernel.events import (
@@ -69,11 +70,12 @@ def project(db: sqlite3.Connection, entries: Sequence[Accepted]) -> None:
 
 def passage_of(entry: Accepted) -> str | None:
     """The crossing that an entry speaks of."""
-    if entry.body is None or entry.header.stream not in _BODIES:
-        return None
     try:
-        return msgspec.json.decode(entry.body, type=_SpeaksOfPassage).passage
-    except msgspec.MsgspecError:
+        said = first_said(entry).entry
+        if said.body is None or said.header.stream not in _BODIES:
+            return None
+        return msgspec.json.decode(said.body, type=_SpeaksOfPassage).passage
+    except (ProtocolError, msgspec.MsgspecError):
         return None
 
 

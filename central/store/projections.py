@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from central.views import ClipState
+from journal.retold import first_said
 from journal.store import Accepted
 from kernel.errors import ProtocolError
 from kernel.events import (
@@ -18,29 +19,17 @@ from kernel.events import (
     EntryRef,
     FileRequested,
     FileStored,
+    JournalRecovered,
     LaneHealth,
     PassageDecided,
     PlateRead,
     RecordAccessed,
-    Stream,
     VehiclePictured,
     VehicleWeighed,
 )
-from kernel.evidence import canonical, header
-from kernel.evidence.header import Header
-from kernel.evidence.recovery import JournalDoubted, JournalRecovered
+from kernel.evidence import canonical
 
 Row = dict[str, Any]
-
-_SAID_OF_JOURNALS = {
-    JournalDoubted.stream: Stream(
-        body=JournalDoubted,
-        per_hour=0,
-        silent_s=None,
-        keep_days=36_500,
-        says="a journal goes on after a doubt",
-    )
-}
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -87,8 +76,8 @@ class NamedFile:
 def read(entry: Accepted, *, register: Register) -> Read:
     """Never raises: what a body says wrong is a fault of that entry alone."""
     if entry.header.stream == JournalRecovered.stream and entry.body is not None:
-        return _read_recovered(entry, entry.body, register)
-    stream = _SAID_OF_JOURNALS.get(entry.header.stream) or STREAMS.get(entry.header.stream)
+        return _read_retold(entry, register)
+    stream = STREAMS.get(entry.header.stream)
     if stream is None:
         return Read(entry=entry, fault="unknown stream")
     if entry.body is None:
@@ -110,32 +99,13 @@ def read(entry: Accepted, *, register: Register) -> Read:
     return Read(entry=entry, body=body)
 
 
-def unwrap(body: bytes) -> tuple[EntryRef, Header, bytes | None, bytes | None]:
-    """What a recovered entry was: its first identity, header, salt and body.  ProtocolError: it is not that."""
-    try:
-        said = msgspec.convert(canonical.decode(body), type=JournalRecovered)
-        first = header.decode(said.header.encode())
-        salt = bytes.fromhex(said.salt) if said.salt is not None else None
-    except (msgspec.ValidationError, ValueError) as error:
-        raise ProtocolError(f"not a recovered entry: {error}") from error
-    inner = said.body.encode() if said.body is not None else None
-    same = (said.old.journal, said.old.seq) == (first.journal, first.seq)
-    bound = salt is None or inner is None or header.body_matches(first, salt=salt, body=inner)
-    if not same or not bound or header.leaf(said.header.encode()).hex() != said.old.leaf:
-        raise ProtocolError("not the entry that it names")
-    return said.old, first, salt, inner
-
-
-def _read_recovered(entry: Accepted, body: bytes, register: Register) -> Read:
+def _read_retold(entry: Accepted, register: Register) -> Read:
     """The entry as it was, in the place where it is now."""
     try:
-        old, first, salt, inner = unwrap(body)
+        said = first_said(entry)
     except ProtocolError as error:
         return Read(entry=entry, fault=f"invalid body: {error}"[:400])
-    if first.stream == JournalRecovered.stream:
-        return Read(entry=entry, fault="recovered twice over")
-    here = msgspec.structs.replace(first, journal=entry.header.journal, seq=entry.seq)
-    return replace(read(replace(entry, header=here, salt=salt, body=inner), register=register), old=old)
+    return replace(read(said.entry, register=register), old=said.old)
 
 
 def stands_at(source: str, prefix: str | None) -> bool:

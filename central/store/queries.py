@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select, 
 from central.store import schema
 from central.store.custody import custody_view
 from central.store.engines import Database
-from central.store.projections import Register, place, unwrap
+from central.store.projections import Register, place
 from central.views import (
     AccessRow,
     Custody,
@@ -35,12 +35,13 @@ from kernel.events import (
     Body,
     DeviceHealth,
     FileStored,
+    JournalRecovered,
     LaneHealth,
     PassageDecided,
     VehiclePictured,
     VehicleWeighed,
 )
-from kernel.evidence.recovery import JournalRecovered
+from kernel.evidence.recovery import unwrap
 from kernel.plates import normalise
 
 MOST_ROWS = 500
@@ -329,8 +330,8 @@ def _body(entry: EntryView) -> Body | None:
         return None
     stream, body = entry.stream, entry.body.encode()
     if stream == JournalRecovered.stream:
-        _old, first, _salt, inner = unwrap(body)
-        stream, body = first.stream, inner or b""
+        first = unwrap(body)
+        stream, body = first.header.stream, first.body or b""
     if stream not in STREAMS or not body:
         return None
     return msgspec.json.decode(body, type=STREAMS[stream].body)

@@ -13,9 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from central.store import schema
 from central.store.projections import Read, Register, Row, read, rollup_rows
 from journal.store import Accepted
-from kernel.events import VehicleWeighed
+from kernel.events import JournalRecovered, VehicleWeighed
 from kernel.evidence import header
-from kernel.evidence.recovery import JournalRecovered
 
 _KEY = ("station", "lane", "hour_ms", "outcome")
 _CHUNK = 500

@@ -1,29 +1,40 @@
-"""What a journal says when it continues another whose disk was in doubt: the doubt, and each entry it could save."""
+"""A recovered entry as it first was: read out of what the successor of a doubted journal says, and checked."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
 
-from kernel.events import Body, EntryRef, Predecessor
+import msgspec
 
-
-class JournalDoubted(Body, frozen=True, kw_only=True):
-    """The predecessor was closed, why, and what of it follows here.  `lost` are entries named here that do not."""
-
-    stream: ClassVar[str] = "journal.doubted"
-    predecessor: Predecessor
-    reason: str
-    first: int  # entries from here on were not known to be kept elsewhere
-    recovered: int
-    lost: tuple[int, ...] = ()  # seqs that were signed and cannot be read any more, at most 1000 of them
-    lost_count: int = 0
+from kernel.errors import ProtocolError
+from kernel.events import EntryRef, JournalRecovered
+from kernel.evidence import canonical, header
+from kernel.evidence.header import Header
 
 
-class JournalRecovered(Body, frozen=True, kw_only=True):
-    """An entry of the predecessor, byte for byte; readers count it under its old identity, once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """Who the entry first was and what it said."""
 
-    stream: ClassVar[str] = "journal.recovered"
     old: EntryRef
-    header: str
-    salt: str | None  # hex
-    body: str | None
+    header: Header
+    salt: bytes | None
+    body: bytes | None
+
+
+def unwrap(body: bytes) -> First:
+    """What the body of a `journal.recovered` holds.  ProtocolError: it is not the entry that it names."""
+    try:
+        said = msgspec.convert(canonical.decode(body), type=JournalRecovered)
+        first = header.decode(said.header.encode())
+        salt = bytes.fromhex(said.salt) if said.salt is not None else None
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ProtocolError(f"not a recovered entry: {error}") from error
+    inner = said.body.encode() if said.body is not None else None
+    same = (said.old.journal, said.old.seq) == (first.journal, first.seq)
+    bound = inner is None or (salt is not None and header.body_matches(first, salt=salt, body=inner))
+    if not same or not bound or header.leaf(said.header.encode()).hex() != said.old.leaf:
+        raise ProtocolError("not the entry that it names")
+    if first.stream == JournalRecovered.stream:
+        raise ProtocolError("recovered twice over")
+    return First(old=said.old, header=first, salt=salt, body=inner)

@@ -17,9 +17,8 @@ from central.store.receiving import CentreStore
 from central.store.rollups import recount
 from journal.store import Accepted
 from kernel.errors import ConfigError
-from kernel.events import EntryRef, FileRequested
+from kernel.events import EntryRef, FileRequested, JournalRecovered
 from kernel.evidence import header, tree
-from kernel.evidence.recovery import JournalRecovered
 from tests.central.made import (
     NOON_MS,
     REGISTER,

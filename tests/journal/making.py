@@ -8,7 +8,7 @@ from pathlib import Path
 
 from journal.keys import Identity, SigningKey, issue
 from journal.writer import Journal
-from kernel.events import Body, ClockChecked, Predecessor
+from kernel.events import Body, ClockChecked, EntryRef, JournalRecovered, Predecessor
 from kernel.evidence import canonical, frames, genesis, header, tree
 from kernel.evidence.frames import Frame, Hello, HelloJournal, WireEntry
 from kernel.evidence.header import ClockState, FileRef, Header
@@ -143,6 +143,18 @@ class PaperJournal:
     def talk(self, count: int) -> None:
         for _ in range(count):
             self.say(said(self.size))
+
+    def retell(self, seq: int, *, body: str | None = None) -> JournalRecovered:
+        """Entry `seq`, as the successor of this journal says it again."""
+        head, salt, said = self.entries[seq]
+        assert salt is not None
+        assert said is not None
+        return JournalRecovered(
+            old=EntryRef(journal=self.id, seq=seq, leaf=self.leaves[seq].hex()),
+            header=head.decode(),
+            salt=salt.hex(),
+            body=body or said.decode(),
+        )
 
     def predecessor(self) -> Predecessor:
         return Predecessor(id=self.id, size=self.size, root=tree.root(self.leaves).hex())

@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from journal.receiver import Receiver
 from journal.store import Accepted
 from journal.stores import SqliteStore
 from kernel.errors import ConfigError, LinkError
-from tests.journal.making import NOW, TestClock
+from kernel.events import ClockChecked
+from tests.journal.making import NOW, PaperJournal, TestClock
 from tests.journal.receiver_contract import *  # noqa: F403
 from tests.journal.receiver_contract import (
+    COUNTY,
     DAY,
     STORE_KEY,
     TRUST,
@@ -135,3 +138,80 @@ async def test_closed_receiver_takes_nothing(quick_path: Path) -> None:
             await welcomed(receiver, journal)
         with pytest.raises(LinkError):
             await receiver.accept(journal.box, journal.id, journal.wire())
+
+
+class Views:
+    """What the views were shown, in order."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, int]] = []
+
+    def __call__(self, _db: sqlite3.Connection, entries: Sequence[Accepted]) -> None:
+        for entry in entries:
+            if entry.header.stream == ClockChecked.stream and entry.body is not None:
+                body = msgspec.json.decode(entry.body, type=ClockChecked)
+                self.shown.append((entry.header.journal, body.offset_ms or 0))
+
+
+async def taken(receiver: Receiver, journal: PaperJournal) -> None:
+    await welcomed(receiver, journal)
+    assert (await receiver.accept(journal.box, journal.id, journal.wire())).refused is None
+
+
+async def test_what_successors_say_again_is_shown_once_as_it_was_first_said(quick_path: Path) -> None:
+    first, views = lane(), Views()
+    first.talk(3)
+    second = PaperJournal(first.identity, predecessor=first.predecessor())
+    second.say(first.retell(1))
+    third = PaperJournal(first.identity, predecessor=second.predecessor())
+    for seq in (1, 2, 2):
+        third.say(first.retell(seq))
+    with closing(SeenStore(quick_path / "store.db", store_id=STORE_KEY.name, project=views)) as store:
+        async with receiving(store) as receiver:
+            for journal in (second, third):
+                await taken(receiver, journal)
+            same(store, third)
+        assert views.shown == [(second.id, 1), (third.id, 2)]
+        assert store.quarantined(third.id) == []
+
+
+async def test_what_is_here_under_its_first_identity_is_not_shown_again(quick_path: Path) -> None:
+    first, views = lane(), Views()
+    first.talk(2)
+    second = PaperJournal(first.identity, predecessor=first.predecessor())
+    second.say(first.retell(1))
+    with closing(SeenStore(quick_path / "store.db", store_id=STORE_KEY.name, project=views)) as store:
+        async with receiving(store) as receiver:
+            await taken(receiver, first)
+            await taken(receiver, second)
+        assert views.shown == [(first.id, 1), (first.id, 2)]
+
+
+async def test_no_box_takes_the_place_of_what_another_says_again(quick_path: Path) -> None:
+    first, views = lane(), Views()
+    first.talk(1)
+    other = PaperJournal(COUNTY.identity("s01-lane2"))
+    other.say(first.retell(1))
+    second = PaperJournal(first.identity, predecessor=first.predecessor())
+    second.say(first.retell(1))
+    with closing(SeenStore(quick_path / "store.db", store_id=STORE_KEY.name, project=views)) as store:
+        async with receiving(store) as receiver:
+            await taken(receiver, other)
+            await taken(receiver, second)
+        assert views.shown == [(other.id, 1), (second.id, 1)]
+
+
+async def test_what_is_not_the_entry_that_it_names_is_in_quarantine(quick_path: Path) -> None:
+    first, views = lane(), Views()
+    first.talk(2)
+    second = PaperJournal(first.identity, predecessor=first.predecessor())
+    second.say(first.retell(1, body='{"reference":"forged"}'))
+    second.say(msgspec.structs.replace(first.retell(1), salt=None))
+    second.say(msgspec.structs.replace(first.retell(1), header="{}"))
+    second.say(second.retell(1))
+    with closing(SeenStore(quick_path / "store.db", store_id=STORE_KEY.name, project=views)) as store:
+        async with receiving(store) as receiver:
+            await taken(receiver, second)
+            same(store, second)
+        assert views.shown == []
+        assert store.quarantined(second.id) == [1, 2, 3, 4]

@@ -20,9 +20,9 @@ from journal.database import StoredEntry
 from journal.keys import SigningKey
 from journal.writer import Journal
 from kernel.errors import ProtocolError, RefusedError
+from kernel.events import JournalDoubted, JournalRecovered
 from kernel.evidence import frames, genesis, header, tree
 from kernel.evidence.header import FileRef
-from kernel.evidence.recovery import JournalDoubted, JournalRecovered
 from kernel.evidence.texts import Absent, Checkpoint
 from tests.journal.making import NOW, TestClock, open_journal, said
 

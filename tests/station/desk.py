@@ -68,6 +68,13 @@ class Paper:
         self._put = self._journal.size
         return entries
 
+    def fail_over(self) -> None:
+        """The journal was in doubt: another continues it and says all of it again."""
+        old = self._journal
+        self._journal, self._put = PaperJournal(old.identity, predecessor=old.predecessor()), 0
+        for seq in range(1, old.size):
+            self._journal.say(old.retell(seq))
+
     def put_again(self, store: StationStore) -> None:
         """All of it, into a store that has nothing."""
         self._store, self._put = store, 0

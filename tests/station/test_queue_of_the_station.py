@@ -10,6 +10,7 @@ import pytest
 from kernel.events import DeviceHealth, LaneHealth, VehicleFacts
 from kernel.evidence import canonical
 from kernel.evidence.header import FileRef
+from station.projecting import passage_of
 from tests.journal.making import NOW
 from tests.station.county import PLATFORM, WIM
 from tests.station.desk import SIX, UNKNOWN, Desk
@@ -52,6 +53,21 @@ async def test_a_second_weighing_of_a_crossing_is_kept_and_not_shown(desk: Desk)
     with sqlite3.connect(desk.folder / "station.db") as db:
         assert db.execute("SELECT reason FROM quarantine").fetchone()[0].count("second weighing") == 1
         assert db.execute("SELECT count(*) FROM entry").fetchone() == (3,)
+    db.close()
+
+
+async def test_what_a_successor_says_again_is_one_card(desk: Desk) -> None:
+    desk.platform.weigh(48_000)
+    desk.platform.put()
+    desk.platform.weigh(30_000)
+    desk.platform.picture("s01-lane2-2", "鲁C12345")
+    desk.platform.fail_over()
+    told = [passage_of(entry) for entry in desk.platform.put()]
+    assert told == [None, "s01-lane2-1", "s01-lane2-2", "s01-lane2-2"]
+    first, second = desk.row("s01-lane2-1"), desk.row("s01-lane2-2")
+    assert (first.gross_kg, second.gross_kg, second.tractor) == (48_000, 30_000, "鲁C12345")
+    with sqlite3.connect(desk.folder / "station.db") as db:
+        assert db.execute("SELECT count(*) FROM quarantine").fetchone() == (0,)
     db.close()
 
 
