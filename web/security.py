@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # No unsafe-*, no inline script or style: what a page says in a data block is text, never code.
@@ -26,6 +27,8 @@ HSTS = "max-age=31536000"
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LARGEST_BODY = 64 * 1024  # of a form; only uploads are larger, and they know who they are before they read
+UPLOADS = "/v1/files/"
 
 
 class SecurityHeaders:
@@ -55,6 +58,18 @@ class SecurityHeaders:
         if self._tls:
             headers["Strict-Transport-Security"] = HSTS
         headers.setdefault("Cache-Control", "public, max-age=31536000, immutable" if static else "no-store")
+
+
+class SmallBodies:
+    """ASGI layer: a form is read before it is known who sends it, and must fill neither memory nor disk."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._limited = RequestBodyLimitMiddleware(app, max_body_size=LARGEST_BODY)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        upload = str(scope.get("path", "")).startswith(UPLOADS)
+        await (self._app if upload else self._limited)(scope, receive, send)
 
 
 def origin_allowed(headers: Mapping[str, str], allowed: Sequence[str] = ()) -> bool:

@@ -33,6 +33,7 @@ from web.security import (
     HEADERS,
     SAFE_METHODS,
     SecurityHeaders,
+    SmallBodies,
     form_text,
     local_path,
     origin_allowed,
@@ -125,6 +126,7 @@ class Shell:
         app.add_exception_handler(HTTPException, self._problem)
         app.add_exception_handler(RequestValidationError, self._unreadable)
         app.add_exception_handler(Exception, self._problem)
+        app.add_middleware(SmallBodies)
         app.add_middleware(SecurityHeaders, static_path="/static/", tls=self.site.tls)
 
     # --- for routes -------------------------------------------------------------------------------------------
