@@ -166,7 +166,7 @@ class Assembly:
             self._store,
             self._queries,
             law=law,
-            source=settings.station.id,
+            source=settings.source,
             joint_mode=settings.joint_mode,
             told=self._feed.changed,
         )
@@ -175,7 +175,7 @@ class Assembly:
 
     def assemble(self) -> Assembled:
         settings = self._settings
-        append = partial(self._journal.append, source=settings.station.id)
+        append = partial(self._journal.append, source=settings.source)
         parts = Parts(
             settings=settings,
             clock=self._clock,

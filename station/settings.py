@@ -157,6 +157,11 @@ class Settings:
         return Path(self.data)
 
     @property
+    def source(self) -> str:
+        """Device path of the station itself, beside its lanes."""
+        return f"{self.station.id}/station"
+
+    @property
     def passwords(self) -> dict[str, str]:
         """Who may speak at the broker and upload files."""
         return {box.name: box.password for box in self.boxes}

@@ -40,7 +40,7 @@ TRUCKS: tuple[
         None,
         None,
         VehicleFacts(axle_count=3, single_tyre_axles=0),
-        21_420,
+        26_420,
         ("camera front: down",),
         ("stop_and_go",),
     ),

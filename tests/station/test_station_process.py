@@ -200,10 +200,13 @@ async def test_acts_reach_the_centre_when_it_comes_back_once_each(county: County
         assert first.json()["entry"] == second.json()["entry"]
         async with centre(county, tmp_path / "centre.db") as receiver:
             streams: list[str] = []
+            sources: set[str] = set()
             receiver.on_committed(lambda entries: streams.extend(entry.header.stream for entry in entries))
+            receiver.on_committed(lambda entries: sources.update(entry.header.source for entry in entries))
             await until(lambda: health(county), lambda told: told["destinations"][0]["waiting"] == 0)
             assert streams.count(PassageDecided.stream) == 1
             assert streams[0] == "journal.opened"
+            assert sources == {STATION, "yiyuan/s01/station"}
         assert process.returncode is None
 
 
