@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,12 +21,12 @@ from simulators.demo.centre import Answer, CentreApi
 from simulators.demo.clock import RealClock
 from simulators.demo.layout import LANES, Layout, Ports, Table
 from simulators.demo.processes import SCRIPTS, Child
-from simulators.demo.stage import KINDS
-from simulators.world import Truth
+from simulators.world import LaneKind, Truth
 from tests.support.rig import Rig
 
 T = TypeVar("T")
 CLOCK = RealClock()
+KINDS: dict[str, LaneKind] = {"lane1": "wim", "lane2": "static"}
 SCRIPT = {"central": "weighpost-central", "station": "weighpost-station"}
 
 
@@ -69,7 +71,7 @@ class Chain:
             for name in names:
                 child = self.start(name)
                 url = f"{urls.get(name) or self.layout.url(self.layout.ports.witness)}/healthz"
-                await self.until(lambda child=child, url=url: _answers(http, child, url), f"{name} answers")
+                await self.until(partial(_answers, http, child, url), f"{name} answers")
 
     def log(self, name: str) -> str:
         return self.children[name].log.read_text(errors="replace")
@@ -81,6 +83,15 @@ class Chain:
         script = "weighpost-verify" if name == "witness" else SCRIPT.get(name, "weighpost-edge")
         return script_run(script, verb, str(settings))
 
+    async def recount(self) -> Answer:
+        """What the centre's own verb says of its counts."""
+        settings = str(self.layout.folder / "central.toml")
+        done = await asyncio.to_thread(
+            script_run, "weighpost-central", "recount", "--json", "--settings", settings
+        )
+        answer: Answer = json.loads(done.stdout)
+        return answer | {"exit_code": done.returncode}
+
     async def end(self) -> None:
         for child in self.children.values():
             child.signal(signal.SIGKILL)
@@ -88,6 +99,14 @@ class Chain:
             await asyncio.to_thread(child.wait, 10)
         if self._api is not None:
             await self._api.close()
+
+    async def says(self, name: str, words: str, *, seconds: float = 30) -> None:
+        """Until its log has these words."""
+
+        async def said() -> bool:
+            return words in self.log(name)
+
+        await self.until(said, f"{name} says {words!r}", seconds=seconds)
 
     # --- what the centre says ----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from kernel.clock import Clock
@@ -76,10 +77,9 @@ class Rig:
         seen = Appearance.of(crossing, started_ms=self._clock.now_ms() + 100)
         passing = Passing(crossing=crossing, seen=seen, kind=self.kind)
         self._now = lane = LaneWorld(self.name, self.kind, [passing], seed=self._number)
-        await play(
-            [(loop.at_ms, lambda loop=loop: self._loop(loop.loop, loop.occupied)) for loop in lane.loops],
-            clock=self._clock,
-        )
+        loop = self.controller.loop
+        timeline = [(one.at_ms, partial(loop, one.loop, occupied=one.occupied)) for one in lane.loops]
+        await play(timeline, clock=self._clock)
         await self._clock.sleep(max(0, passing.record_ms - self._clock.now_ms()) / 1000)
         if isinstance(self.scale, WimSim):
             record = lane.record(passing, serial=self.scale.next_serial())
@@ -87,9 +87,6 @@ class Rig:
         truth = lane.truths[self._number]
         self.truths.append(truth)
         return truth
-
-    def _loop(self, loop: int, occupied: bool) -> None:
-        self.controller.loop(loop, occupied=occupied)
 
     def _load_kg(self, at_ms: int) -> float:
         return self._now.platform.load_kg(at_ms) if self._now else 0.0
