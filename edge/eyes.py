@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -98,6 +99,25 @@ class CameraEyes:
             if lock.passage not in self._watches:
                 found.setdefault(lock.passage, []).append(lock)
         return found
+
+    async def look_back(self, cuts: Sequence[tuple[Lock, Cut]], *, left_ms: int | None) -> Seen:
+        """Pictures and plates out of the clips of a passage that a restart interrupted."""
+        shots = [
+            await self._vision.look_back(
+                lock.camera,
+                cut.data,
+                start_ms=cut.body.actual_start_ms or lock.from_ms,
+                at_ms=left_ms if left_ms and self._looks_back(lock.camera) else lock.at_ms,
+            )
+            for lock, cut in cuts
+            if isinstance(cut.data, Path) and self._vision.knows(lock.camera)
+        ]
+        if not shots:
+            return Seen(missing=("pictures: restart",))
+        return _seen(shots, await self._vision.read(shots))
+
+    def _looks_back(self, camera: str) -> bool:
+        return any(one.name == camera and one.role == "rear" for one in self._settings.cameras)
 
     def health(self) -> Iterable[DeviceHealth]:
         return self._vision.health()

@@ -224,25 +224,23 @@ class Lane:
     async def _picture(self, body: VehicleWeighed, weighed: Appended, eyes: Eyes) -> None:
         async with self._pictures:
             seen = await eyes.seen(body.passage)
-            await self._pictured(body, weighed, seen)
+            await self._pictured(body, weighed.ref, weighed.durable_ms, seen)
             for cut in await eyes.cuts(body.passage):
                 await self._clip(body, weighed.ref, cut)
             eyes.done(body.passage)
 
-    async def pictures_lost(self, body: VehicleWeighed, weighed: EntryRef) -> None:
-        """The process ended before the pictures of this passage were durable."""
-        await self._append(
-            VehiclePictured(
-                passage=body.passage, weighed=weighed, weighed_durable_ms=None, missing=("pictures: restart",)
-            ),
-            key=f"pictured:{body.passage}",
-        )
+    async def after_restart(
+        self, body: VehicleWeighed, weighed: EntryRef, *, seen: Seen | None, cuts: Sequence[Cut]
+    ) -> None:
+        """What the process had not finished of this passage when it ended; `seen` None: the pictures were done."""
+        if seen is not None:
+            await self._pictured(body, weighed, None, seen)
+        for cut in cuts:
+            await self._clip(body, weighed, cut)
 
-    async def clip_after_restart(self, body: VehicleWeighed, weighed: EntryRef, cut: Cut) -> None:
-        """A clip that was promised before the process ended."""
-        await self._clip(body, weighed, cut)
-
-    async def _pictured(self, body: VehicleWeighed, weighed: Appended, seen: Seen) -> None:
+    async def _pictured(
+        self, body: VehicleWeighed, weighed: EntryRef, durable_ms: int | None, seen: Seen
+    ) -> None:
         named: list[tuple[str, bytes | Path]] = [(picture.name, data) for picture, data in seen.pictures]
         named += seen.crops
         refs, missing = await self._put(named)
@@ -250,8 +248,8 @@ class Lane:
         await self._append(
             VehiclePictured(
                 passage=body.passage,
-                weighed=weighed.ref,
-                weighed_durable_ms=weighed.durable_ms,
+                weighed=weighed,
+                weighed_durable_ms=durable_ms,
                 plates=seen.plates,
                 tractor=_text(seen.plates, "front"),
                 trailer=_trailer(seen.plates),

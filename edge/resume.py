@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from edge.lane import Cut, Lane
+from edge.lane import Cut, Lane, Seen
 from journal.database import StoredEntry
 from kernel.errors import ProtocolError
 from kernel.events import EntryRef, VehiclePictured, VehicleWeighed
@@ -36,30 +37,37 @@ class Unfinished(Protocol):
 
     async def cut(self, lock: Lock) -> Cut | None: ...
 
+    async def look_back(self, cuts: Sequence[tuple[Lock, Cut]], *, left_ms: int | None) -> Seen: ...
+
     async def settle(self, lock: Lock) -> None: ...
 
 
-async def resume(journal: Entries, lane: Lane, eyes: Unfinished | None) -> None:
-    """Called once, beside the lane's own work."""
-    start = max(0, journal.size - LOOK_BACK)
-    weighed, pictured = _passages(journal.id, await journal.read(start, LOOK_BACK))
-    for passage, (body, ref) in weighed.items():
-        if passage not in pictured and eyes is not None:
-            await lane.pictures_lost(body, ref)
+async def resume(journal: Entries, lane: Lane, eyes: Unfinished | None, *, until: int) -> None:
+    """Called once, beside the lane's own work; `until` is the journal's size before that work began."""
     if eyes is None:
         return
-    for passage, locks in (await eyes.unfinished()).items():
+    start = max(0, until - LOOK_BACK)
+    weighed, pictured = _passages(journal.id, await journal.read(start, until - start))
+    unfinished = await eyes.unfinished()
+    for passage, (body, ref) in weighed.items():
+        locks = unfinished.pop(passage, [])
+        if locks or passage not in pictured:
+            await _finish(lane, eyes, locks, body, ref, pictured=passage in pictured)
+    for locks in unfinished.values():  # their vehicle was never weighed
         for lock in locks:
-            await _finish(lane, eyes, lock, weighed.get(passage))
+            await eyes.settle(lock)
 
 
 async def _finish(
-    lane: Lane, eyes: Unfinished, lock: Lock, known: tuple[VehicleWeighed, EntryRef] | None
+    lane: Lane, eyes: Unfinished, locks: list[Lock], body: VehicleWeighed, ref: EntryRef, *, pictured: bool
 ) -> None:
-    cut = await eyes.cut(lock)
-    if cut is not None and known is not None:
-        await lane.clip_after_restart(known[0], known[1], cut)
-    await eyes.settle(lock)
+    tried = [(lock, await eyes.cut(lock)) for lock in locks]
+    cuts = [(lock, cut) for lock, cut in tried if cut is not None]
+    seen = None if pictured else await eyes.look_back(cuts, left_ms=body.left_ms)
+    await lane.after_restart(body, ref, seen=seen, cuts=[cut for _, cut in cuts])
+    for lock in locks:
+        await eyes.settle(lock)
+    log.info("passage finished after a restart", extra={"passage": body.passage})
 
 
 def _passages(

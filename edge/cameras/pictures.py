@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -16,6 +17,7 @@ from av.video.frame import VideoFrame
 from edge.cameras.memory import Held
 from edge.cameras.multipart import jpeg_size
 from edge.cameras.stream import STILLS
+from kernel.errors import LinkError
 
 MIN_WIDTH, MIN_HEIGHT = 1280, 720  # GA/T 832: evidence pictures
 OFF_MOMENT_MS = 500
@@ -51,6 +53,26 @@ def pick(held: Sequence[Held], wanted: Sequence[int]) -> list[Frame]:
     return [_from_video(at_ms, frame, wanted) for at_ms, frame in _decode(held, wanted)]
 
 
+def from_clip(path: Path, *, start_ms: int, wanted: Sequence[int]) -> list[Frame]:
+    """The frames nearest to the wanted moments out of a clip whose first frame is of `start_ms`.
+
+    What a restart left undone; LinkError when the clip cannot be read.  CPU work: call it in a thread.
+    """
+    best: dict[int, tuple[int, int, VideoFrame]] = {}
+    try:
+        with av.open(str(path), "r") as container:
+            stream = container.streams.video[0]
+            base = stream.time_base or Fraction(1, 1000)
+            for frame in container.decode(stream):
+                at_ms = start_ms + int((frame.pts or 0) * base * 1000)
+                _keep_nearest(best, wanted, at_ms, frame)
+    except (FFmpegError, IndexError) as error:
+        raise LinkError(f"{path.name}: {error}") from error
+    found = sorted({at_ms: frame for _, at_ms, frame in best.values()}.items(), key=lambda pair: pair[0])
+    shown = [_from_video(at_ms, frame, wanted) for at_ms, frame in found]
+    return [replace(frame, flags=("from_clip", *frame.flags)) for frame in shown]
+
+
 def _nearest(held: Sequence[Held], wanted: Sequence[int]) -> list[Held]:
     best = {id(one): one for moment in wanted for one in [min(held, key=lambda h: abs(h.at_ms - moment))]}
     return sorted(best.values(), key=lambda one: one.at_ms)
@@ -79,12 +101,17 @@ def _decode(held: Sequence[Held], wanted: Sequence[int]) -> list[tuple[int, Vide
     best: dict[int, tuple[int, int, VideoFrame]] = {}
     for packet in (*(_packet(one) for one in held), None):
         for frame in _frames(decoder, packet):
-            at_ms = session.wall.at_ms(session.stamp_ms(frame.pts or 0))
-            for moment in wanted:
-                far = abs(at_ms - moment)
-                if moment not in best or far < best[moment][0]:
-                    best[moment] = (far, at_ms, frame)
+            _keep_nearest(best, wanted, session.wall.at_ms(session.stamp_ms(frame.pts or 0)), frame)
     return sorted({at_ms: frame for _, at_ms, frame in best.values()}.items(), key=lambda pair: pair[0])
+
+
+def _keep_nearest(
+    best: dict[int, tuple[int, int, VideoFrame]], wanted: Sequence[int], at_ms: int, frame: VideoFrame
+) -> None:
+    for moment in wanted:
+        far = abs(at_ms - moment)
+        if moment not in best or far < best[moment][0]:
+            best[moment] = (far, at_ms, frame)
 
 
 def _decoder(codec: str, head: bytes) -> VideoCodecContext:

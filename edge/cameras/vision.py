@@ -11,9 +11,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from edge.cameras.camera import Camera
-from edge.cameras.pictures import Frame
+from edge.cameras.pictures import Frame, from_clip, moments
 from edge.cameras.settings import CameraSettings, Role, VisionSettings
 from edge.cameras.sources import open_source
 from edge.cameras.stream import Opened
@@ -102,6 +104,30 @@ class Vision:
         """Pictures of every camera (of these roles) around a moment, each with its reason when something is wrong."""
         wanted = [c for c in self._cameras.values() if roles is None or c.settings.role in roles]
         return tuple(await asyncio.gather(*(self._shots(camera, at_ms) for camera in wanted)))
+
+    async def look_back(self, camera: str, path: Path, *, start_ms: int, at_ms: int) -> Shots:
+        """Pictures of a camera around a moment out of its clip: what a restart left undone."""
+        settings = self._cameras[camera].settings
+        how = settings.burst or self.settings.burst
+        wanted = moments(at_ms, before_ms=how.before_ms, after_ms=how.after_ms, count=how.frames)
+        try:
+            frames = await asyncio.get_running_loop().run_in_executor(
+                self._decoder, partial(from_clip, path, start_ms=start_ms, wanted=wanted)
+            )
+            reason = ""
+        except LinkError as error:
+            frames, reason = [], str(error)
+        return Shots(
+            camera=camera,
+            role=settings.role,
+            frames=tuple(frames),
+            reason=reason,
+            plate=settings.plate,
+            region=settings.region,
+        )
+
+    def knows(self, camera: str) -> bool:
+        return camera in self._cameras
 
     async def read(self, shots: Sequence[Shots]) -> tuple[PlateOf, ...]:
         """Plates of the shots that may show one, in their order; nothing when no reader is set."""
