@@ -178,7 +178,11 @@ class Reader:
         return int(self._db.execute("SELECT max(seq) FROM entry").fetchone()[0] or -1) + 1
 
     def entries(self, start: int, count: int) -> list[StoredEntry]:
-        return list(_entries(self._db, start, count))
+        """DoubtError when one of them is not what was written."""
+        found = list(_entries(self._db, start, count))
+        for entry in found:
+            verify_entry(entry)
+        return found
 
     def frontier(self, size: int) -> Frontier:
         return frontier_at(self._db, size)
@@ -244,15 +248,21 @@ def _verify_tail(db: sqlite3.Connection, size: int) -> None:
     """Every entry after the last full block, and that block: its leaf, its place, its body."""
     start = max(size // BLOCK - 1, 0) * BLOCK
     for entry in _entries(db, start, size - start):
-        if header.leaf(entry.header) != entry.leaf:
-            raise DoubtError(f"header {entry.seq} is not what was hashed")
+        verify_entry(entry)
+
+
+def verify_entry(entry: StoredEntry) -> None:
+    """DoubtError unless header, place and body are those that were hashed."""
+    if header.leaf(entry.header) != entry.leaf:
+        raise DoubtError(f"header {entry.seq} is not what was hashed")
+    try:
         decoded = header.decode(entry.header)
-        if decoded.seq != entry.seq:
-            raise DoubtError(f"header {entry.seq} says {decoded.seq}")
-        if entry.salt is not None and not header.body_matches(
-            decoded, salt=entry.salt, body=entry.body or b""
-        ):
-            raise DoubtError(f"body {entry.seq} is not what was hashed")
+    except ProtocolError as error:
+        raise DoubtError(f"header {entry.seq} cannot be read: {error.problem}") from error
+    if decoded.seq != entry.seq:
+        raise DoubtError(f"header {entry.seq} says {decoded.seq}")
+    if entry.salt is not None and not header.body_matches(decoded, salt=entry.salt, body=entry.body or b""):
+        raise DoubtError(f"body {entry.seq} is not what was hashed")
 
 
 def _connect(path: Path, *, create: bool) -> sqlite3.Connection:

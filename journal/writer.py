@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from journal.cutting import Cutter
-from journal.database import NewEntry, Reader, StoredEntry
+from journal.database import DoubtError, NewEntry, Reader, StoredEntry, doubting
 from journal.keys import SigningKey
 from journal.lock import FolderLock
 from journal.recovering import recover
@@ -159,6 +159,7 @@ class Journal:
             return await answer
 
     async def read(self, start: int, count: int) -> list[StoredEntry]:
+        """DoubtError, here and wherever the journal is read: the disk has changed it; the next `open` goes on anew."""
         return await self._in_thread(partial(self._reader.entries, start, count))
 
     async def checkpoint(self, size: int | None = None) -> str:
@@ -185,7 +186,16 @@ class Journal:
         return await self._in_thread(partial(self._cutter.consistency_proof, old, new))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reading, work)
+        return await asyncio.get_running_loop().run_in_executor(self._reading, partial(self._undoubted, work))
+
+    def _undoubted(self, work: Callable[[], T]) -> T:
+        try:
+            with doubting("cannot be read"):
+                return work()
+        except DoubtError as error:
+            log.critical("journal in doubt", extra={"folder": str(self.folder), "reason": error.problem})
+            self.doubt(error.problem)
+            raise
 
     def on_append(self, callback: Callable[[int], None]) -> None:
         """Call back in this event loop with the new size after each commit."""
