@@ -22,7 +22,7 @@ from journal.recovering import recover
 from journal.shelf import HeadFile, Opened, mark_doubted, open_current
 from journal.stamping import Stamped, Stamper, unknown_clock
 from kernel.clock import Clock
-from kernel.errors import RefusedError, WeighpostError
+from kernel.errors import RefusedError, RestartError, WeighpostError
 from kernel.events import Body, EntryRef
 from kernel.evidence import header
 from kernel.evidence.frames import Frame
@@ -159,7 +159,7 @@ class Journal:
             return await answer
 
     async def read(self, start: int, count: int) -> list[StoredEntry]:
-        """DoubtError, here and wherever the journal is read: the disk has changed it; the next `open` goes on anew."""
+        """RestartError, here and wherever it is read: the disk has changed it; the next `open` goes on with a new one."""
         return await self._in_thread(partial(self._reader.entries, start, count))
 
     async def checkpoint(self, size: int | None = None) -> str:
@@ -195,7 +195,7 @@ class Journal:
         except DoubtError as error:
             log.critical("journal in doubt", extra={"folder": str(self.folder), "reason": error.problem})
             self.doubt(error.problem)
-            raise
+            raise RestartError(f"the journal is in doubt and goes on as a new one: {error.problem}") from error
 
     def on_append(self, callback: Callable[[int], None]) -> None:
         """Call back in this event loop with the new size after each commit."""

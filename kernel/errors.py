@@ -41,5 +41,9 @@ class RefusedError(WeighpostError):
     """The caller has no right to this, or it does not fit what is already known; ask a person, do not retry."""
 
 
+class RestartError(WeighpostError):
+    """This process cannot go on with what it holds; end it, its next start can."""
+
+
 class FullError(WeighpostError):
     """No room left for what must be kept; nothing was written."""
