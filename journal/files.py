@@ -41,9 +41,10 @@ class FileStore:
 
         FullError: no room; none of them is stored and the given paths are still there.
         """
-        day = await asyncio.to_thread(self._day)
-        parts = [day / f"{os.getpid()}-{next(self._numbers)}.part" for _ in named]
+        parts: list[Path] = []
         try:
+            day = await asyncio.to_thread(self._day)
+            parts = [day / f"{os.getpid()}-{next(self._numbers)}.part" for _ in named]
             jobs = (
                 asyncio.to_thread(_write_part, part, content)
                 for part, (_, content) in zip(parts, named, strict=True)
