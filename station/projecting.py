@@ -229,17 +229,17 @@ def _close_stay(db: sqlite3.Connection, body: PassageDecided, at_ms: int) -> Non
     """The vehicle goes: its re-weighing and what was weighed of it before wait for nobody any more."""
     last = body.grounds.reweigh if body.grounds and body.grounds.reweigh else body.weighed
     row = db.execute(
-        "SELECT place, shown, coalesce(tractor, (SELECT tractor FROM passage WHERE journal = ? AND seq = ?))"
+        "SELECT place, box, shown, coalesce(tractor, (SELECT tractor FROM passage WHERE journal = ? AND seq = ?))"
         " FROM passage WHERE journal = ? AND seq = ?",
         (body.weighed.journal, body.weighed.seq, last.journal, last.seq),
     ).fetchone()
     if row is None:
         return
-    place, shown, tractor = row
+    place, box, shown, tractor = row
     db.execute(
         "UPDATE passage SET act = 'released', act_by = ?, act_ms = ? WHERE act IS NOT 'released' AND (place = ?"
-        " OR (tractor = ? AND place < ? AND abs(shown - ?) <= ?))",
-        (body.by, at_ms, place, tractor, place, shown, SAME_STAY_MS),
+        " OR (tractor = ? AND abs(shown - ?) <= ? AND CASE box WHEN ? THEN place < ? ELSE shown <= ? END))",
+        (body.by, at_ms, place, tractor, shown, SAME_STAY_MS, box, place, shown),
     )
 
 

@@ -61,8 +61,7 @@ def refusal(
         return None if len(grounds.override.reason.strip()) >= SHORTEST_REASON else "override_without_reason"
     if (why := _mass(passage, grounds.reweigh)) is not None:
         return why
-    last = (grounds.reweigh or passage).order
-    if any(finding.order > last or grounds.reweigh is None for finding in findings):
+    if any(grounds.reweigh is None or later(finding, grounds.reweigh) for finding in findings):
         return "open_finding"
     over = passage.found_over or bool(findings)
     if joint_mode == "joint" and over and not grounds.police_result.strip():
@@ -86,7 +85,7 @@ def _mass(passage: Passage, reweigh: Passage | None) -> Refusal | None:
 
 def _reweigh(passage: Passage, reweigh: Passage) -> Refusal | None:
     """Only a new measurement counts, of the same vehicle, by a scale that is certified for it."""
-    if reweigh.order <= passage.order:
+    if not later(reweigh, passage):
         return "reweigh_earlier"
     if reweigh.act == "released":
         return "reweigh_used"
@@ -95,6 +94,11 @@ def _reweigh(passage: Passage, reweigh: Passage) -> Refusal | None:
     if not reweigh.certified:
         return "reweigh_not_certified"
     return None if reweigh.outcome == "within" else "reweigh_not_legal"
+
+
+def later(one: Passage, other: Passage) -> bool:
+    """In one journal the place decides; between lanes the clocks do: one of them may have sent its backlog late."""
+    return one.order > other.order if one.box == other.box else one.shown_ms > other.shown_ms
 
 
 def could_be_reweigh(passage: Passage, later: Passage) -> bool:

@@ -175,6 +175,7 @@ def test_a_station_that_stalls_blanks_and_locks_everything(
     with station.stopped():
         expect(tablet.locator("html")).to_have_attribute("data-connection", "stale", timeout=6_000)
         expect(weight(tablet)).to_have_text(BLANK)
+        expect(tablet.locator("[data-weight-note]")).to_have_text("与本站连接中断，没有当前重量")
         for name in ("release", "hold", "confirm"):
             expect(act(tablet, name)).to_be_disabled()
         expect(tablet.locator("[data-strip-text]")).to_contain_text("起连接中断")
@@ -214,6 +215,20 @@ def test_a_card_says_what_is_known_and_what_is_missing(tablet: Page, station: St
     expect(card(tablet, 1, "s01-lane1")).to_have_count(0)  # legal on an unattended lane: nobody is waited for
     tablet.locator("[data-filter=all]").tap()
     expect(card(tablet, 1, "s01-lane1")).to_contain_text("未超限")
+
+
+def test_nothing_of_the_vehicle_before_is_shown_while_another_is_fetched(
+    tablet: Page, station: Station
+) -> None:
+    station.weigh(OVER, AGAIN)
+    choose(tablet, 1)
+    for view in ("loading", "none"):
+        tablet.locator("[data-right]").evaluate("(element, view) => { element.dataset.view = view; }", view)
+        for part in (".detail-head", ".facts-view", ".confirm-view", ".release-view"):
+            expect(tablet.locator(part)).to_be_hidden()
+        expect(tablet.locator(".act:visible")).to_have_count(3)
+    choose(tablet, 2)
+    expect(tablet.locator("[data-line] [data-text=gross]")).to_have_text("48\u00a0660")
 
 
 # --- deciding --------------------------------------------------------------------------------------------------
@@ -411,4 +426,5 @@ def test_a_picture_for_people_to_look_at(tablet: Page, station: Station) -> None
     shot(tablet, "tablet")
     choose(tablet, 1, "s01-lane1")
     expect(tablet.locator('[data-fill="axles"] tr')).to_have_count(6)
+    until(tablet, "document.querySelector('[data-picture]').naturalWidth === 1280")
     shot(tablet, "tablet-moving-lane")

@@ -12,6 +12,7 @@ from kernel.evidence import header
 from station.acts import Done, Refused
 from station.confirming import Seen
 from station.releasing import Grounds, Override
+from tests.journal.making import NOW
 from tests.journal.making import County as Keys
 from tests.station.county import PLATFORM, WIM
 from tests.station.desk import UNKNOWN, Desk
@@ -130,15 +131,18 @@ async def test_unloaded_weighed_again_and_released_with_the_police_result(desk: 
 
 
 async def test_a_release_closes_what_the_pre_check_saw_of_the_same_vehicle(desk: Desk) -> None:
-    early = desk.moving.weigh(58_000)
+    early = desk.moving.weigh(58_000, at=NOW - 60_000)
     desk.moving.picture(early.passage, "鲁C12345")
-    other = desk.moving.weigh(58_000)
+    other = desk.moving.weigh(58_000, at=NOW - 60_000)
     desk.moving.picture(other.passage, "豫G99999")
+    after = desk.moving.weigh(58_000, at=NOW + 60_000)
+    desk.moving.picture(after.passage, "鲁C12345")
     desk.moving.put()
     passage = desk.weighed(48_000)
-    await desk.officers.release(desk.tap(passage), Grounds())
+    assert isinstance(await desk.officers.release(desk.tap(passage), Grounds()), Done)
     assert desk.row(early.passage, box=WIM).act == "released"
     assert desk.row(other.passage, box=WIM).act is None
+    assert desk.row(after.passage, box=WIM).act is None
 
 
 async def test_a_supervisors_decision_is_written_with_role_and_reason(desk: Desk) -> None:

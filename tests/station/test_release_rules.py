@@ -131,6 +131,14 @@ def test_a_re_weighing_closes_every_finding_before_it_and_none_after() -> None:
     assert refusal(OVER, given, joint_mode="joint", findings=(later,)) == "open_finding"
 
 
+def test_a_lane_that_sends_its_backlog_late_does_not_turn_the_order_around() -> None:
+    """The pre-check was seen before the certified weighing, and its entry came after it."""
+    late = replace(SUSPECTED, box="s01-lane1", order=99, shown_ms=AGAIN.shown_ms - 60_000)
+    assert refusal(late, Grounds(reweigh=AGAIN), joint_mode="joint") is None
+    ahead = replace(late, order=1, shown_ms=AGAIN.shown_ms + 60_000)
+    assert refusal(ahead, Grounds(reweigh=AGAIN), joint_mode="joint") == "reweigh_earlier"
+
+
 @pytest.mark.parametrize(
     "other",
     [

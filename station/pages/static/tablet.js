@@ -152,7 +152,7 @@ function choose(id) {
     detail = null;
     shownPicture = null;
     say("");
-    view("none");
+    view("loading");
   }
   for (const card of cards.children) card.setAttribute("aria-pressed", String(card.dataset.id === id));
   lock();
@@ -188,7 +188,7 @@ function show(newer) {
   one("[data-axle-note]").textContent = detail.axle_note;
   one("[data-acts-head]").hidden = detail.acts.length === 0;
   showRelease(detail.release);
-  if (right.dataset.view === "none") view("facts");
+  if (["none", "loading"].includes(right.dataset.view)) view("facts");
   lock();
 }
 
@@ -414,6 +414,7 @@ const live = new Live()
     delta: (now) => takeLines(now.lines),
     stale: () => {
       stale.queue = true;
+      if (weight) blankWeight(_("No connection to the station: no current weight"));
       lock();
     },
     fresh: () => {
@@ -430,7 +431,7 @@ for (const box of told.platforms) {
     snapshot: (now) => here && showWeight(now),
     stale: () => {
       stale.weight.set(box, true);
-      if (here) blankWeight(_("The scale has gone silent: no current weight"));
+      if (here && !stale.queue) blankWeight(_("The scale has gone silent: no current weight"));
       lock();
     },
     fresh: () => {
