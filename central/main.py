@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from central.commands import evidence, keys, listings, people, running
 from central.commands.shared import Console
 from journal.clock import SystemClock
-from kernel.errors import ConfigError, RefusedError
+from journal.console import end
+from kernel.errors import WeighpostError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,10 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return int(given.run(given, Console(clock=SystemClock())))
-    except (ConfigError, RefusedError) as error:
-        for line in str(error).splitlines():
-            sys.stderr.write(f"weighpost-central: {line}\n")
-        return 2
+    except (WeighpostError, ExceptionGroup) as error:
+        return end(error, program="weighpost-central")
 
 
 if __name__ == "__main__":

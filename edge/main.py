@@ -29,6 +29,7 @@ from edge.supervise import supervise
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
 from journal.clock import SystemClock, boot_id
+from journal.console import end
 from journal.cursors import Cursors
 from journal.files import FileStore
 from journal.keys import Identity
@@ -37,7 +38,7 @@ from journal.timekeeping import check_clock, clock_state
 from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.clock import Clock
-from kernel.errors import ConfigError, FullError, RefusedError
+from kernel.errors import ConfigError, FullError, WeighpostError
 from kernel.events import DeviceHealth, LaneHealth
 from kernel.law.law import Law
 from kernel.law.shipped import national, with_site
@@ -71,7 +72,7 @@ class LaneProcess:
         self._uplinks: list[Uplink] = []
 
     async def run(self) -> None:
-        """ConfigError and RefusedError say why it cannot start."""
+        """ConfigError and RefusedError: why it cannot start; RestartError, in a group: why it must start anew."""
         settings = self._settings
         identity = _identity(settings)
         journal = await asyncio.to_thread(
@@ -301,8 +302,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         return _run(given.settings, check=given.verb == "check")
-    except ConfigError as error:
-        return _refuse(error)
+    except (WeighpostError, ExceptionGroup) as error:
+        return end(error, program="weighpost-edge")
 
 
 def _run(path: Path, *, check: bool) -> int:
@@ -312,17 +313,8 @@ def _run(path: Path, *, check: bool) -> int:
         return 0
     log_as_json(settings.log_level)
     process = LaneProcess(settings, law=law, clock=SystemClock(), boot=boot_id())
-    try:
-        asyncio.run(serve(process))
-    except (ConfigError, RefusedError) as error:
-        return _refuse(error)
+    asyncio.run(serve(process))
     return 0
-
-
-def _refuse(error: Exception) -> int:
-    for line in str(error).splitlines():
-        sys.stderr.write(f"weighpost-edge: {line}\n")
-    return 2
 
 
 if __name__ == "__main__":

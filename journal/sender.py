@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from journal.agreeing import agree
 from journal.cursors import Cursor, Cursors
 from journal.keys import Identity
 from journal.logs import is_worth_a_line
@@ -20,7 +21,7 @@ from journal.settings import Destination
 from journal.transport import Transport
 from journal.writer import Journal
 from kernel.clock import Clock
-from kernel.errors import ProtocolError, RefusedError
+from kernel.errors import ProtocolError, RefusedError, RestartError
 from kernel.evidence import frames
 from kernel.evidence.commands import Command
 from kernel.evidence.frames import NONCE_BYTES, Hello, HelloJournal
@@ -51,11 +52,11 @@ class UplinkState:
     kept: int
     refused_receipts: int
     refused_commands: int
-    stopped: str | None  # why nothing is sent any more, until a person or a restart acts
+    stopped: str | None  # why nothing is sent any more: the process ends, its next start opens a successor
 
 
 class Sender:
-    """One journal, one destination, one connection.  `run()` until cancelled; `obey` is given verified commands."""
+    """One journal, one destination, one connection; `obey` is given verified commands."""
 
     def __init__(
         self,
@@ -119,6 +120,7 @@ class Sender:
         self._listeners.append(callback)
 
     async def run(self) -> None:
+        """Until cancelled; RestartError when the destination tells another story of this journal."""
         self._cursor = await asyncio.to_thread(
             self._cursors.cursor, journal=self._journal.id, destination=self._destination.name
         )
@@ -171,13 +173,11 @@ class Sender:
         receipt = Receipt.open(_text(payload), store=self._destination.store_id, public_key=self._store_key)
         if receipt.journal != self._journal.id:
             raise ProtocolError("a receipt of another journal")
-        if receipt.size > self._journal.size:
-            await self._stop(f"{receipt.store} has {receipt.size} entries, we have {self._journal.size}")
-            return
-        root = self._roots.get(receipt.size) or await self._journal.root(receipt.size)
-        if receipt.root != root:
-            await self._stop(f"{receipt.store} has another root at {receipt.size}")
-            return
+        try:
+            await agree(self._journal, receipt, root=self._roots.get(receipt.size))
+        except RestartError as error:
+            self._stopped = str(error)
+            raise
         if receipt.size < self._cursor.size and receipt.store == self._cursor.store:
             raise ProtocolError("a receipt older than one we had")
         self._accept(receipt)
@@ -226,17 +226,11 @@ class Sender:
             extra = {"from": self._destination.name, "reason": str(error), "count": count}
             log.warning("message refused", extra=extra)
 
-    async def _stop(self, reason: str) -> None:
-        """Ours and theirs are two stories: nothing more is sent, and the next start opens a successor."""
-        log.error("uplink stopped", extra={"to": self._destination.name, "reason": reason})
-        await asyncio.to_thread(self._journal.doubt, reason)
-        self._stopped = reason
-
     # --- what goes out -----------------------------------------------------------------------------------------
 
     async def _advance(self) -> int | None:
         """Do what is due; how long to rest at most, None: until something happens."""
-        if self._stopped or not self._transport.connected:
+        if not self._transport.connected:
             return None
         now_ms = self._clock.mono_ms()
         if self._greeting_is_due(now_ms):

@@ -75,7 +75,7 @@ class Uplink:
         )
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; RestartError, in a group, when the destination contradicts the journal."""
         await self._transport.start()
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from central.commands.shared import Console, Verbs, load_settings, write
 from journal.logs import log_as_json
-from kernel.errors import ConfigError, RefusedError
 
 
 def add(verbs: Verbs) -> None:
@@ -24,19 +23,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     from central.running import run
 
     log_as_json(settings.log_level)
-    try:
-        asyncio.run(run(settings, clock=console.clock, mounts=[mount], ready=_ready))
-    except ExceptionGroup as group:
-        raise _refusal(group) from group
+    asyncio.run(run(settings, clock=console.clock, mounts=[mount], ready=_ready))
     return 0
-
-
-def _refusal(group: ExceptionGroup[Exception]) -> Exception:
-    """What the operator can act upon, said plainly; anything else stays the bug that it is."""
-    known, other = group.split((ConfigError, RefusedError))
-    return (
-        group if known is None or other is not None else RefusedError("; ".join(map(str, known.exceptions)))
-    )
 
 
 def _ready(address: str) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Sequence
 
+from journal.agreeing import agree
 from journal.keys import Identity
 from journal.receiver import Receiver
 from journal.store import Head
@@ -59,6 +60,7 @@ class OwnJournal:
                 await self.append(_registration(head), key=f"registered/{head.journal}")
 
     async def run(self) -> None:
+        """Until cancelled; RestartError when the store tells another story, as after a backup was put back."""
         taken = await self._patiently_greet()
         while True:
             self._grown.clear()
@@ -74,7 +76,7 @@ class OwnJournal:
             except LinkError:
                 await self._clock.sleep(_RETRY_S)
                 continue
-            size = _size(answer.receipt) if answer.receipt else 0
+            size = await self._agreed(answer.receipt) if answer.receipt else 0
             if size <= taken:
                 log.error("own journal refused", extra={"reason": answer.refused or "no progress"})
                 await self._clock.sleep(_RETRY_S)
@@ -105,7 +107,13 @@ class OwnJournal:
         welcome = await self._receiver.hello(self._identity.box, frames.encode_hello(hello))
         if welcome.refused:
             raise RefusedError(f"the centre's own journal: {'; '.join(welcome.refused)}")
-        return _size(dict(welcome.receipts)[self.journal.id])
+        return await self._agreed(dict(welcome.receipts)[self.journal.id])
+
+    async def _agreed(self, note: str) -> int:
+        """How much the store has; RestartError when it has something else."""
+        receipt = Receipt.parse(Note.parse(note).text)
+        await agree(self.journal, receipt)
+        return receipt.size
 
     def _registered(self, head: Head) -> None:
         if head.journal == self.journal.id:
@@ -123,7 +131,3 @@ def _registration(head: Head) -> JournalRegistered:
         public_key=encode_base64(head.public_key),
         predecessor=head.predecessor,
     )
-
-
-def _size(receipt: str) -> int:
-    return Receipt.parse(Note.parse(receipt).text).size

@@ -19,6 +19,7 @@ from journal.sender import Sender
 from journal.settings import Destination
 from journal.stores import SqliteStore
 from journal.writer import Journal
+from kernel.errors import RestartError
 from kernel.evidence.commands import Command
 from kernel.evidence.frames import decode_hello
 from kernel.evidence.notes import encode_base64
@@ -199,17 +200,25 @@ async def test_i6_forged_replayed_and_foreign_receipts_move_nothing(site: Site) 
         assert (sender.accepted, sender.state.kept, sender.state.stopped) == (0, 0, None)
 
 
+async def contradicted(site: Site, note: str, reason: str) -> None:
+    """Its owner's process ends for this reason, and nothing more is sent."""
+    sender = site.sender()
+    running = asyncio.create_task(sender.run())
+    await introduced(site)
+    site.broker.inject(f"weighpost/v1/down/{BOX}/receipt/{site.journal.id}", note.encode())
+    async with asyncio.timeout(10):
+        with pytest.raises(RestartError, match=reason):
+            await running
+    assert reason in str(sender.state.stopped)
+
+
 async def test_receipt_with_another_root_stops_and_the_next_start_opens_a_successor(
     site: Site, quick_path: Path
 ) -> None:
     await site.append(10)
     said = Receipt(journal=site.journal.id, store=STORE_KEY.name, size=5, root=bytes(32), kept=0, time_ms=1)
     note = said.signed(public_key=STORE_KEY.public, sign=STORE_KEY.sign).format()
-    async with running(site.sender()) as sender:
-        await introduced(site)
-        site.broker.inject(f"weighpost/v1/down/{BOX}/receipt/{site.journal.id}", note.encode())
-        await until(lambda: sender.state.stopped is not None)
-        assert "another root" in str(sender.state.stopped)
+    await contradicted(site, note, "another root at 5")
     site.journal.close()
     successor = open_journal(quick_path / "journal", identity=site.identity.key)
     successor.close()
@@ -220,11 +229,7 @@ async def test_receipt_with_another_root_stops_and_the_next_start_opens_a_succes
 async def test_receipt_beyond_our_size_is_our_own_roll_back(site: Site) -> None:
     said = Receipt(journal=site.journal.id, store=STORE_KEY.name, size=99, root=bytes(32), kept=0, time_ms=1)
     note = said.signed(public_key=STORE_KEY.public, sign=STORE_KEY.sign).format()
-    async with running(site.sender()) as sender:
-        await introduced(site)
-        site.broker.inject(f"weighpost/v1/down/{BOX}/receipt/{site.journal.id}", note.encode())
-        await until(lambda: sender.state.stopped is not None)
-        assert "99 entries" in str(sender.state.stopped)
+    await contradicted(site, note, "99 entries")
 
 
 async def introduced(site: Site) -> None:
