@@ -14,12 +14,13 @@ import httpx
 
 from journal.cursors import Cursors, Upload
 from journal.database import StoredEntry
+from journal.files import digest_of
 from journal.settings import Destination
 from kernel.clock import Clock
 from kernel.errors import LinkError, ProtocolError
 from kernel.evidence import canonical, header
 from kernel.evidence.notes import decode_base64
-from kernel.evidence.texts import FileReceipt
+from kernel.evidence.texts import FileReceipt, number
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ SHARE = 0.8  # of the link; the rest is for facts
 LATER = 2  # priority of what no body speaks for
 POSTPONED = 10  # from this priority on a file has failed before
 BACK_OFF_S = (0.5, 30.0)
+STUCK = 5  # answers in a row that bring a file no further
 
 
 class Entries(Protocol):
@@ -148,11 +150,9 @@ class Uploader:
 
     async def _push(self, upload: Upload) -> FileReceipt:
         """Every byte from the receiver's offset on; the signed receipt at the end."""
-        path = self._files.path(upload.sha256)
-        if path is None:
-            raise ProtocolError(f"the file {upload.sha256} is not here")
-        offset = await self._offset(upload)
-        while True:
+        path = await asyncio.to_thread(self._whole, upload)
+        offset, stuck = await self._offset(upload), 0
+        while stuck < STUCK:
             piece = await asyncio.to_thread(_read, path, offset)
             before_ms = self._clock.mono_ms()
             response = await self._send(
@@ -162,8 +162,23 @@ class Uploader:
                 return self._receipt(response.text, upload)
             if response.status_code not in (204, 409):
                 raise ProtocolError(f"{response.status_code}: {response.text.strip()[:200]}")
-            offset = _offset_of(response, upload)
+            before, offset = offset, _offset_of(response, upload)
+            stuck = 0 if offset > before else stuck + 1
             await self._pace(len(piece), self._clock.mono_ms() - before_ms)
+        raise LinkError(f"{self._url} always wants another offset")
+
+    def _whole(self, upload: Upload) -> Path:
+        """Where it lies; one that the disk has changed would be sent again and again, and never taken."""
+        path = self._files.path(upload.sha256)
+        if path is None:
+            raise ProtocolError(f"the file {upload.sha256} is not here")
+        try:
+            found = digest_of(path)
+        except OSError as error:
+            raise ProtocolError(f"the file {upload.sha256} cannot be read: {error.strerror}") from error
+        if found != (upload.sha256, upload.size):
+            raise ProtocolError(f"the file {upload.sha256} is not what was written")
+        return path
 
     async def _offset(self, upload: Upload) -> int:
         response = await self._send("HEAD", upload)
@@ -235,16 +250,20 @@ def _wishes(body: bytes | None) -> tuple[int, str]:
 
 
 def _read(path: Path, offset: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(PIECE)
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(PIECE)
+    except OSError as error:
+        raise ProtocolError(f"the file {path.name} cannot be read: {error.strerror}") from error
 
 
 def _offset_of(response: httpx.Response, upload: Upload) -> int:
     text = response.headers.get("Upload-Offset", "")
-    if not text.isascii() or not text.isdigit() or int(text) > upload.size:
-        raise ProtocolError(f"no offset in the answer: {text[:40]!r}")
-    return int(text)
+    offset = number(text)
+    if offset > upload.size:
+        raise ProtocolError(f"an offset beyond the file: {offset}")
+    return offset
 
 
 def _basic(user: str, secret: str) -> str:

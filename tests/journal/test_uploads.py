@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 
 from journal.cursors import Cursors
@@ -105,6 +106,26 @@ class Wire(httpx.AsyncBaseTransport):
         return response
 
 
+def uploader_of(shelf: Shelf, cursors: Cursors, http: httpx.AsyncClient, clock: TestClock) -> Uploader:
+    return Uploader(
+        shelf,
+        shelf,
+        cursors,
+        box=BOX,
+        destination=Destination(
+            name="centre",
+            mqtt="mqtt://x",
+            password="s",
+            store_id="yiyuan-centre-1",
+            store_public=encode_base64(KEY.public),
+            files="http://centre",
+        ),
+        http=http,
+        clock=clock,
+        accepted=lambda: len(shelf.entries),
+    )
+
+
 @asynccontextmanager
 async def uploading(
     tmp_path: Path, shelf: Shelf, *, breaks: Callable[[httpx.Request, int], str] = lambda request, number: ""
@@ -115,23 +136,7 @@ async def uploading(
     wire = Wire(httpx.ASGITransport(app=Starlette(routes=intake.routes())), breaks)
     cursors = Cursors(tmp_path)
     async with httpx.AsyncClient(transport=wire) as http:
-        uploader = Uploader(
-            shelf,
-            shelf,
-            cursors,
-            box=BOX,
-            destination=Destination(
-                name="centre",
-                mqtt="mqtt://x",
-                password="s",
-                store_id="yiyuan-centre-1",
-                store_public=encode_base64(KEY.public),
-                files="http://centre",
-            ),
-            http=http,
-            clock=TestClock(),
-            accepted=lambda: len(shelf.entries),
-        )
+        uploader = uploader_of(shelf, cursors, http, TestClock())
         task = asyncio.create_task(uploader.run())
         try:
             yield uploader, wire
@@ -205,3 +210,58 @@ async def test_one_file_that_is_refused_does_not_hold_up_the_others(tmp_path: Pa
     async with uploading(tmp_path, shelf) as (uploader, _):
         await until(lambda: shelf.stored == [good])
         assert uploader.refused >= 2
+
+
+@pytest.mark.parametrize("kind", ["cut short", "rotten", "unreadable"])
+async def test_a_file_that_is_no_longer_what_was_written_costs_no_byte_of_the_link(
+    tmp_path: Path, kind: str
+) -> None:
+    shelf = shelf_of(tmp_path)
+    bad = shelf.add(b"x" * 1000, priority=0)
+    good = shelf.add(b"good")
+    place = shelf.folder / bad
+    if kind == "cut short":
+        place.write_bytes(b"x" * 500)
+    elif kind == "rotten":
+        place.write_bytes(b"x" * 999 + b"y")
+    else:
+        place.unlink()
+        place.mkdir()
+    async with uploading(tmp_path, shelf) as (uploader, wire):
+        await until(lambda: shelf.stored == [good])
+        await until(lambda: uploader.refused >= 2)  # it is looked at again, later
+    assert [r for r in wire.requests if r.method == "PATCH" and bad in str(r.url)] == []
+
+
+@dataclass
+class Stubborn(httpx.AsyncBaseTransport):
+    """A receiver that always wants another offset."""
+
+    offset: str
+    status: int
+    asked: int = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        status = 200 if request.method == "HEAD" else self.status
+        return httpx.Response(status, headers={"Upload-Offset": self.offset})
+
+
+@pytest.mark.parametrize(("offset", "status"), [("0", 409), ("0", 204), ("9" * 5000, 204), ("x", 409)])
+async def test_a_receiver_that_gets_nowhere_is_left_alone_for_a_while(
+    tmp_path: Path, offset: str, status: int
+) -> None:
+    shelf = shelf_of(tmp_path)
+    shelf.add(b"x" * 1000)
+    stubborn, clock = Stubborn(offset, status), TestClock()
+    cursors = Cursors(tmp_path)
+    async with httpx.AsyncClient(transport=stubborn) as http:
+        uploader = uploader_of(shelf, cursors, http, clock)
+        task = asyncio.create_task(uploader.run())
+        started = clock.ms
+        await until(lambda: clock.ms - started > 60_000 or task.done())
+        assert not task.done()
+        assert stubborn.asked < 60
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    cursors.close()
