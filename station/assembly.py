@@ -121,15 +121,7 @@ class Assembly:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._journal = Journal.open(
-            folder / "journal",
-            box=settings.box.name,
-            process="station",
-            software=software(),
-            identity=keys.identity.key,
-            clock=clock,
-            boot=boot_id(),
-        )
+        self._journal = self._open_journal(folder / "journal")
         self._store = StationStore(
             folder / "station.db", store_id=settings.store.id, on_file=self._file_stored
         )
@@ -144,7 +136,6 @@ class Assembly:
         self._accounts = SqliteAccounts(folder / "accounts.db")
         self._cursors = Cursors(folder)
         self._blobs = BlobFolder(folder / "files")
-        self._intake = Intake(transport, self._receiver)
         self._uplinks = self._destinations(folder)
         self._sessions = Sessions(
             self._accounts,
@@ -153,23 +144,9 @@ class Assembly:
             lifetimes=Lifetimes(person_s=settings.web.session_hours * 3_600),
         )
         self._shell = self._make_shell()
-        self._feed = Feed(
-            settings,
-            self._queries,
-            hub=self._shell.hub,
-            catalogues=self._shell.catalogues,
-            centres=self.centres,
-            clock=clock,
-        )
-        self._officers = Officers(
-            self._journal,
-            self._store,
-            self._queries,
-            law=law,
-            source=settings.source,
-            joint_mode=settings.joint_mode,
-            told=self._feed.changed,
-        )
+        self._feed = self._make_feed()
+        self._officers = self._make_officers(law)
+        self._intake = Intake(transport, self._receiver)
         self._receiver.on_committed(self._feed.committed)
         transport.subscribe(f"{UP}/+/live/+", self._live)
 
@@ -239,6 +216,38 @@ class Assembly:
         while True:
             await self._sessions.forget_expired()
             await self._clock.sleep(HOUR_S)
+
+    def _open_journal(self, folder: Path) -> Journal:
+        return Journal.open(
+            folder,
+            box=self._settings.box.name,
+            process="station",
+            software=software(),
+            identity=self._keys.identity.key,
+            clock=self._clock,
+            boot=boot_id(),
+        )
+
+    def _make_feed(self) -> Feed:
+        return Feed(
+            self._settings,
+            self._queries,
+            hub=self._shell.hub,
+            catalogues=self._shell.catalogues,
+            centres=self.centres,
+            clock=self._clock,
+        )
+
+    def _make_officers(self, law: Law) -> Officers:
+        return Officers(
+            self._journal,
+            self._store,
+            self._queries,
+            law=law,
+            source=self._settings.source,
+            joint_mode=self._settings.joint_mode,
+            told=self._feed.changed,
+        )
 
     def _destinations(self, folder: Path) -> list[Uplink]:
         files = FileStore(folder / "own-files", clock=self._clock)

@@ -70,7 +70,11 @@ class Pages:
 
     def install(self, app: FastAPI) -> None:
         self._shell.install(app)
-        looks, acts = Depends(self._shell.at_least("viewer")), Depends(self._shell.at_least("operator"))
+        self._install_looks(app)
+        self._install_acts(app)
+
+    def _install_looks(self, app: FastAPI) -> None:
+        looks = Depends(self._shell.at_least("viewer"))
 
         @app.get("/")
         async def first() -> Response:
@@ -89,6 +93,13 @@ class Pages:
             request: Request, box: BoxName, passage: PassageId, visitor: Visitor = looks
         ) -> Response:
             return await self._detail(request, visitor, box, passage)
+
+        @app.get("/files/{sha256}")
+        async def file(sha256: Digest, visitor: Visitor = looks) -> Response:
+            return await self._file(sha256, visitor)
+
+    def _install_acts(self, app: FastAPI) -> None:
+        acts = Depends(self._shell.at_least("operator"))
 
         @app.post("/tablet/{box}/{passage}/judge")
         async def judge(
@@ -121,10 +132,6 @@ class Pages:
             said = await body(request, Release)
             tap = Tap(box=box, passage=passage, by=visitor.account.name, key=key, note=said.note)
             return await self._release(request, tap, said, visitor)
-
-        @app.get("/files/{sha256}")
-        async def file(sha256: Digest, visitor: Visitor = looks) -> Response:
-            return await self._file(sha256, visitor)
 
     # --- pages ------------------------------------------------------------------------------------------------
 
