@@ -12,8 +12,10 @@ import pytest
 from journal.files import FileStore
 from kernel.errors import FullError
 from simulators.world import Truth
+from tests.support.camera_server import serving
 from tests.support.chain import CLOCK, Chain, rigs_of
 from tests.support.stills import still_camera
+from tests.support.videos import make_video
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
 
@@ -92,6 +94,52 @@ async def test_a_day_that_begins_on_a_full_disk_is_no_bug(tmp_path: Path) -> Non
         with pytest.raises(FullError):
             await files.put([("front.jpg", b"x")])
         (disk / "last").unlink()
+
+
+async def test_a_recorder_without_room_goes_on_when_there_is_some(chain: Chain, small_disk: Path) -> None:
+    video = make_video(small_disk.parent / "lane.mp4", seconds=70, fps=12, gop=12, size=(320, 192))
+    with serving(video, []) as camera:
+        lane = chain.tables["lane1"]
+        lane["data"] = str(small_disk / "lane1")
+        lane["health"] = {"disk_low_mb": 4, "every_s": 2}
+        lane["vision"] = {
+            "cameras": [{"name": "front", "role": "front", "url": camera.url("ts")}],
+            "recorder": {
+                "folder": str(small_disk / "lane1" / "ring"),
+                "pre_ms": 1_000,
+                "post_ms": 1_000,
+                "segment_ms": 2_000,
+                "max_mb": 4,
+                "min_free_mb": 0,
+            },
+            "burst": {"frames": 1, "patience_s": 1.0},
+        }
+        async with rigs_of(chain, "lane1") as rigs:
+            rig = rigs["lane1"]
+            await chain.up("central")
+            chain.start("lane1")
+            await chain.heard("lane1")
+            await chain.becomes("lane1", "front", "up")
+            first = await rig.drive()
+            await chain.until(lambda: clip(chain, first), "a clip while there is room")
+            fill(small_disk, leave_kb=0)
+            blind = [await rig.drive(), await rig.drive()]
+            await CLOCK.sleep(3.0)
+            assert chain.children["lane1"].exit_code is None, chain.children["lane1"].last_words(40)
+            (small_disk / "filler").unlink()
+            for truth in blind:
+                assert (await chain.weighed(truth))["weighed"]["gross_kg"] == truth.wire_gross_kg
+            await chain.becomes("lane1", "disk", "up")
+            await CLOCK.sleep(3.0)
+            last = await rig.drive()
+            await chain.until(lambda: clip(chain, last), "a clip again")
+            assert chain.children["lane1"].exit_code is None
+            assert chain.children["lane1"].starts == 1
+
+
+async def clip(chain: Chain, truth: Truth) -> bool:
+    detail = await chain._weighed(truth)
+    return bool(detail and detail["clips"])
 
 
 async def pictures(chain: Chain, truth: Truth) -> bool:

@@ -136,7 +136,7 @@ def _report(
         "lost": _by_case(story.told, [e.at_ms for e in lost] + [t.left_ms for t in unexcused]),
         "doubled": _by_case(story.told, [entry.at_ms for entry in twice]),
         "torn": _by_case(story.told, [entry.at_ms for entry in torn]),
-        "declared": _by_case(story.told, [truth.left_ms for truth in excused]),
+        "declared": _by_case(story.told, [truth.arrived_ms for truth in excused]),
     }
     rows = [
         {
