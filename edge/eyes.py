@@ -90,12 +90,21 @@ class CameraEyes:
             task.add_done_callback(self._settling.discard)
 
     async def settle(self, lock: Lock) -> None:
-        await self._vision.settle(lock)
+        """Let its footage go; what cannot be let go of now is after the next start."""
+        try:
+            await self._vision.settle(lock)
+        except LinkError as error:
+            log.warning("footage not let go", extra={"passage": lock.passage, "reason": str(error)})
 
     async def unfinished(self) -> dict[str, list[Lock]]:
         """Locks from before a restart, by passage."""
         found: dict[str, list[Lock]] = {}
-        for lock in await self._vision.pending():
+        try:
+            pending = await self._vision.pending()
+        except LinkError as error:
+            log.warning("unfinished clips not known", extra={"reason": str(error)})
+            return found
+        for lock in pending:
             if lock.passage not in self._watches:
                 found.setdefault(lock.passage, []).append(lock)
         return found
@@ -127,7 +136,7 @@ class CameraEyes:
 
     async def _settle(self, watch: _Watch) -> None:
         for lock in await _locked(watch):
-            await self._vision.settle(lock)
+            await self.settle(lock)
 
     def _burst(
         self, watch: _Watch, passage: str, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]

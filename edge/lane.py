@@ -201,12 +201,13 @@ class Lane:
             missing=self._missing(),
         )
         record = done.result.key if done.result else ""
-        started_ms = self._clock.now_ms()
         appended = await self._append(body, key=f"weighed:{record or body.passage}")
         if record:
             self._confirm(record)
-            if appended.at < started_ms:  # the device kept what was journalled before a restart
+            if appended.known:  # the device kept what was journalled before a restart
                 log.info("record is known already", extra={"passage": body.passage, "seq": appended.seq})
+                if self._eyes:
+                    self._eyes.done(body.passage)
                 return
         if done.result is None or not _late(done.result):  # the driver it would speak to has gone
             self._tell(body, appended)

@@ -196,7 +196,10 @@ class LaneProcess:
     async def _check_clock(self, journal: Journal) -> None:
         """At the start and once an hour: what the kernel says of this clock and its error."""
         while True:
-            await journal.append(check_clock(), source=self._settings.lane.source)
+            try:
+                await journal.append(check_clock(), source=self._settings.lane.source)
+            except FullError as error:  # vehicles wait for room, this does not
+                log.error("no room for the clock's state", extra={"reason": str(error)})  # noqa: TRY400
             await self._clock.sleep(3600)
 
     def _controller(self) -> LaneController | None:

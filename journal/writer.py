@@ -9,7 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -38,13 +38,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
-    """Where an entry went.  `durable_ms` is when it was known to survive a power cut."""
+    """Where an entry went.  `durable_ms` is when it was known to survive a power cut; `known`: it was there before."""
 
     journal: str
     seq: int
     leaf_hex: str
     at: int
     durable_ms: int
+    known: bool = False
 
     @property
     def ref(self) -> EntryRef:
@@ -64,6 +65,7 @@ class _Place:
     seq: int
     leaf: bytes
     at: int
+    known: bool = False
 
 
 class Journal:
@@ -195,7 +197,9 @@ class Journal:
         except DoubtError as error:
             log.critical("journal in doubt", extra={"folder": str(self.folder), "reason": error.problem})
             self.doubt(error.problem)
-            raise RestartError(f"the journal is in doubt and goes on as a new one: {error.problem}") from error
+            raise RestartError(
+                f"the journal is in doubt and goes on as a new one: {error.problem}"
+            ) from error
 
     def on_append(self, callback: Callable[[int], None]) -> None:
         """Call back in this event loop with the new size after each commit."""
@@ -295,16 +299,21 @@ class Journal:
         if key is None:
             return None
         if key in batch:
-            return batch[key]
+            return replace(batch[key], known=True)
         seq = self._file.known(key)
         if seq is None:
             return None
         stored = self._file.entry(seq)
-        return _Place(seq=seq, leaf=stored.leaf, at=header.decode(stored.header).at)
+        return _Place(seq=seq, leaf=stored.leaf, at=header.decode(stored.header).at, known=True)
 
     def _appended(self, place: _Place, durable_ms: int) -> Appended:
         return Appended(
-            journal=self.id, seq=place.seq, leaf_hex=place.leaf.hex(), at=place.at, durable_ms=durable_ms
+            journal=self.id,
+            seq=place.seq,
+            leaf_hex=place.leaf.hex(),
+            at=place.at,
+            durable_ms=durable_ms,
+            known=place.known,
         )
 
 

@@ -12,6 +12,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from av.error import FFmpegError
+
 from edge.cameras.memory import Memory
 from edge.cameras.pictures import Frame, moments, pick
 from edge.cameras.settings import CameraSettings
@@ -96,12 +98,20 @@ class Camera:
     ) -> Burst:
         """Pictures around a moment.  Waits for the camera, but never longer than `patience_s` past the window."""
         last_ms = at_ms + after_ms
-        wait_s = max(0, last_ms - self._clock.now_ms()) / 1000 + patience_s
+        # Never longer than the window: the clock may have been set back since.
+        wait_s = max(0, min(last_ms - self._clock.now_ms(), before_ms + after_ms)) / 1000 + patience_s
         down = self.health().state in ("starting", "down")
         complete = await self._memory.reached(last_ms, patience_s=0.001 if down else wait_s)
         wanted = moments(at_ms, before_ms=before_ms, after_ms=after_ms, count=count)
         held = self._memory.around(wanted[0], last_ms)
-        found = await asyncio.get_running_loop().run_in_executor(decode_in, pick, held, wanted)
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(decode_in, pick, held, wanted)
+        except (
+            FFmpegError,
+            ValueError,
+            TypeError,
+        ) as error:  # whatever the camera sent, it costs pictures only
+            return Burst(reason=f"cannot be decoded: {error}")
         return self._burst(_near(found, wanted, self.settings.memory_s), complete=complete)
 
     def _burst(self, frames: Sequence[Frame], *, complete: bool) -> Burst:
@@ -121,12 +131,15 @@ class Camera:
                     self._listen(source)
             except LinkError as error:
                 self._down(str(error))
-                wait_s = (
-                    self.settings.retry_s
-                    if self._packets > before
-                    else min(2 * wait_s, self.settings.retry_max_s)
-                )
-                self._stop.wait(wait_s)
+            except Exception as error:
+                # Nobody would start this thread again: a fault that one connection met costs that connection.
+                log.exception("camera's thread failed", extra={"camera": self.settings.name})
+                self._down(repr(error))
+            else:
+                continue
+            again_s = min(2 * wait_s, self.settings.retry_max_s)
+            wait_s = self.settings.retry_s if self._packets > before else again_s
+            self._stop.wait(wait_s)
 
     def _session_name(self) -> str:
         return f"{self.settings.name}-{self._clock.now_ms():x}"

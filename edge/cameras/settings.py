@@ -14,6 +14,8 @@ Faults = list[tuple[str, str]]
 SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")  # it names a folder of the ring
 WHOLE = (0, 0, 1000, 1000)
+NAMED_BYTES = 3_600  # of a header's 4 kB
+FILE_BYTES = 116  # of one file in it, besides its camera's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +101,20 @@ class VisionSettings:
 
     def __post_init__(self) -> None:
         names = [camera.name for camera in self.cameras]
-        _raise(
-            [
-                ("cameras", f"two are called {name!r}")
-                for name in sorted({n for n in names if names.count(n) > 1})
-            ]
-        )
+        faults = [
+            ("cameras", f"two are called {name!r}")
+            for name in sorted({n for n in names if names.count(n) > 1})
+        ]
+        if sum(self._named(camera) for camera in self.cameras) > NAMED_BYTES:
+            faults.append(
+                ("cameras", "take more pictures of a vehicle than one entry can name: fewer frames")
+            )
+        _raise(faults)
+
+    def _named(self, camera: CameraSettings) -> int:
+        """Bytes that its pictures take in the header of an entry."""
+        frames = (camera.burst or self.burst).frames
+        return (frames + camera.plate) * (FILE_BYTES + len(camera.name))
 
 
 def _inside(region: tuple[int, ...]) -> bool:

@@ -22,6 +22,8 @@ class WallTime:
 
     def seen(self, stamp_ms: int, arrived_ms: int) -> None:
         offset, bucket = arrived_ms - stamp_ms, arrived_ms // BUCKET_MS
+        if self._buckets and bucket < self._buckets[-1][0]:
+            self._buckets.clear()  # our clock was set back: what it said before is of another time
         if self._buckets and self._buckets[-1][0] == bucket:
             if offset < self._buckets[-1][1]:
                 self._buckets[-1] = (bucket, offset)

@@ -75,8 +75,12 @@ class PlateReader:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._child.close()
+        self._give_up()
+
+    def _give_up(self) -> None:
         while self._waiting:
             request = self._waiting.popleft()
+            self._given_up += 1
             _settle(request, _unread(request.role, "reader_down"))
 
     async def read(
@@ -119,6 +123,7 @@ class PlateReader:
                 await self._serve()
             except LinkError as error:
                 self._say("down", str(error))
+                self._give_up()  # whoever waits for a reader that does not start would wait for ever
                 await self._child.close()
                 await self._clock.sleep(RETRY_S)
 

@@ -254,7 +254,9 @@ class Ring:
 
     async def _until(self, lock: Lock) -> None:
         lane = self._lanes.get(lock.camera)
-        await self._clock.sleep(max(0, lock.to_ms - self._clock.now_ms()) / 1000)
+        # Never longer than the footage: the clock may have been set back since.
+        post_ms = min(lock.to_ms - self._clock.now_ms(), lock.to_ms - lock.from_ms)
+        await self._clock.sleep(max(0, post_ms) / 1000)
         give_up = self._clock.mono_ms() + CUT_PATIENCE_MS
         while lane and lane.recording and lane.newest_ms < lock.to_ms and self._clock.mono_ms() < give_up:
             await self._clock.sleep(0.05)

@@ -40,3 +40,12 @@ def test_a_wrong_value_is_named_by_its_path(change: dict[str, object], path: str
 def test_two_cameras_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="two are called 'front'"):
         read(VisionSettings, {"cameras": [CAMERA, CAMERA]})
+
+
+def test_more_pictures_than_one_entry_can_name_are_refused() -> None:
+    cameras = [{**CAMERA, "name": f"front-{number}"} for number in range(4)]
+    assert len(read(VisionSettings, {"cameras": cameras}).cameras) == 4
+    with pytest.raises(ConfigError, match="fewer frames"):
+        read(VisionSettings, {"cameras": cameras, "burst": {"frames": 8}})
+    with pytest.raises(ConfigError, match="fewer frames"):
+        read(VisionSettings, {"cameras": [{**CAMERA, "burst": {"frames": 40}}]})

@@ -37,3 +37,13 @@ def test_minima_are_kept_for_the_window_only() -> None:
     for at in range(BUCKET_MS, WINDOW_MS + 3 * BUCKET_MS, BUCKET_MS):
         wall.seen(at, TRUE + at + 50)
     assert wall.at_ms(0) == TRUE + 50
+
+
+def test_a_clock_that_is_set_back_is_followed_at_once_and_leaves_nothing_behind() -> None:
+    wall, back = WallTime(), 70 * 365 * 86_400_000
+    for at in range(0, 10_000, 40):
+        wall.seen(at, TRUE + at)
+    for at in range(10_000, 200_000, 40):
+        wall.seen(at, TRUE + at - back)
+        assert wall.at_ms(at) == TRUE + at - back
+    assert len(wall._buckets) <= WINDOW_MS // BUCKET_MS + 2

@@ -148,3 +148,11 @@ async def test_the_process_ends_when_the_lane_does() -> None:
         process = reader._child._process
     assert process is not None
     assert process.returncode is not None
+
+
+async def test_a_reader_that_never_starts_keeps_nobody_waiting() -> None:
+    async with reading(command=[sys.executable, "-c", "raise SystemExit(1)"]) as reader, asyncio.timeout(20):
+        for _ in range(2):
+            result = await reader.read([frame("鲁C12345")], "front")
+            assert (result.read.status, result.flags) == ("unread", ("reader_down",))
+        assert reader.health().state == "down"

@@ -1,0 +1,119 @@
+"""A camera that misbehaves, and a clock that jumps, cost pictures: never a thread, never a wait without end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from edge.cameras.camera import Burst, Camera
+from edge.cameras.settings import CameraSettings, RecorderSettings
+from edge.cameras.stream import Coded, Session, Source
+from edge.recorder.ring import Ring
+from journal.clock import SystemClock
+from kernel.errors import LinkError
+from tests.support.videos import StillClock
+
+DAY_MS = 86_400_000
+START = 1_700_000_000_000
+
+
+class OnePacket:
+    """Sends one packet and then stays silent until it is told to end."""
+
+    def __init__(self, codec: str, clock: StillClock | SystemClock, ended: threading.Event) -> None:
+        self.session = Session(
+            name="front-1", codec=codec, head=b"", width=0, height=0, time_base=Fraction(1, 1000)
+        )
+        self._now_ms = clock.now_ms
+        self._ended = ended
+
+    def packets(self) -> Iterator[Coded]:
+        yield Coded(data=b"\0\0\1\x65 nonsense", pts=1, dts=1, key=True, arrived_ms=self._now_ms())
+        self._ended.wait(10)
+
+
+def camera(
+    clock: StillClock | SystemClock, open_: Callable[[threading.Event], Source]
+) -> tuple[Camera, threading.Event]:
+    ended = threading.Event()
+
+    @contextmanager
+    def session(_settings: CameraSettings, _stop: threading.Event, _name: str) -> Iterator[Source]:
+        yield open_(ended)
+
+    settings = CameraSettings(name="front", url="rtsp://x", role="front", retry_s=0.01, retry_max_s=0.02)
+    return Camera(settings, clock=clock, open_session=session), ended
+
+
+async def up(watched: Camera) -> None:
+    async with asyncio.timeout(3):
+        while watched.health().state != "up":
+            await asyncio.sleep(0.005)
+
+
+async def burst(watched: Camera, at_ms: int) -> Burst:
+    with ThreadPoolExecutor(1) as pool:
+        async with asyncio.timeout(3):
+            return await watched.frames(
+                at_ms, before_ms=100, after_ms=100, count=3, patience_s=0.05, decode_in=pool
+            )
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("a bug"), KeyError("x"), LinkError("gone")])
+async def test_a_fault_of_one_connection_is_not_the_end_of_the_camera(fault: Exception) -> None:
+    clock, opened = SystemClock(), list[int]()
+
+    def open_(ended: threading.Event) -> Source:
+        opened.append(1)
+        if len(opened) < 4:
+            raise fault
+        return OnePacket("h264", clock, ended)
+
+    watched, ended = camera(clock, open_)
+    watched.start()
+    await up(watched)
+    assert len(opened) == 4
+    ended.set()
+    await watched.stop()
+
+
+@pytest.mark.parametrize("codec", ["h264", "no such codec", "aac"])
+async def test_what_cannot_be_decoded_is_said_and_harms_nothing(codec: str) -> None:
+    clock = SystemClock()
+    watched, ended = camera(clock, lambda ended: OnePacket(codec, clock, ended))
+    watched.start()
+    await up(watched)
+    taken = await burst(watched, clock.now_ms())
+    assert taken.frames == ()
+    assert taken.reason
+    ended.set()
+    await watched.stop()
+
+
+async def test_a_clock_that_was_set_back_makes_no_picture_wait_for_it() -> None:
+    clock = SystemClock()
+    watched, ended = camera(clock, lambda ended: OnePacket("h264", clock, ended))
+    watched.start()
+    await up(watched)
+    await burst(watched, clock.now_ms() + 365 * DAY_MS)  # it was triggered a year ahead, by the clock of then
+    ended.set()
+    await watched.stop()
+
+
+async def test_a_clock_that_was_set_back_makes_no_clip_wait_for_it(tmp_path: Path) -> None:
+    clock = StillClock(START)
+    ring = Ring(RecorderSettings(folder=str(tmp_path / "ring"), min_free_mb=1), clock=clock)
+    await ring.start()
+    at_ms = START + 365 * DAY_MS
+    lock = await ring.lock("p1", camera="front", at_ms=at_ms, from_ms=at_ms - 5_000, to_ms=at_ms + 7_000)
+    with pytest.raises(LinkError):
+        await ring.clip(lock, tags={})
+    assert clock.now_ms() - START <= 12_000
+    await ring.stop()
