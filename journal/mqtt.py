@@ -62,11 +62,9 @@ class PahoTransport:
         if not self._connected or (qos and len(self._under_way) >= UNDER_WAY):
             return False
         sent = self._client.publish(topic, payload, qos=qos)
-        if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            return False
         if qos:
-            self._under_way.add(sent.mid)
-        return True
+            self._under_way.add(sent.mid)  # also when it was not sent: paho keeps it for the next connection
+        return sent.rc is MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def subscribe(self, pattern: str, handler: Handler) -> None:
         self._subscriptions.append((pattern, handler))
@@ -128,7 +126,6 @@ class PahoTransport:
 
     def _up(self) -> None:
         self._connected, self._refused = True, ""
-        self._under_way.clear()
         # Here and not in paho's thread: what is subscribed to while the connection comes up would be missed.
         if self._subscriptions:
             self._client.subscribe([(pattern, 1) for pattern, _ in self._subscriptions])
