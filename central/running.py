@@ -71,6 +71,8 @@ async def _serve(
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_FAREWELL_S,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
             lifespan="on",
         ),
         ready=ready,

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from central.pages.county import County
 from central.store.projections import Register
 from kernel.errors import ConfigError
 
@@ -149,6 +150,7 @@ class Settings:
     custody: Custody = field(default_factory=Custody)
     boxes: tuple[Box, ...] = ()
     stations: tuple[Station, ...] = ()
+    county: County = field(default_factory=County)
     witnesses: tuple[Witness, ...] = ()
     source: str = "centre"
     disk_low_mb: int = 1024

@@ -43,6 +43,7 @@ class PassageRow:
     gross_kg: int | None
     limit_lowest_kg: int | None
     limit_highest_kg: int | None
+    limits_kg: tuple[int, ...]  # every limit that fits, lowest first
     over_kg: int | None
     outcome: str | None
     suspected: bool | None
@@ -171,7 +172,7 @@ class HourRow:
     over_limit: int
     undetermined: int
     not_weighed: int
-    suspected: int
+    suspected: int  # over limit until somebody has reviewed it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

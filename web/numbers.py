@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+FEW = 3
 GAP = "\N{NO-BREAK SPACE}"
 
 
 def grouped(value: int | None) -> str:
     """46 000, or a dash when it is not known."""
     return "—" if value is None else f"{value:,}".replace(",", GAP)
+
+
+def masses(kg: Sequence[int]) -> str:
+    """46 000 / 49 000; so many that no line holds them are 18/25/27/31 t.  None is left out."""
+    if len(kg) > FEW and not any(each % 1_000 for each in kg):
+        return f"{'/'.join(str(each // 1_000) for each in kg)}{GAP}t"
+    return " / ".join(map(grouped, kg))
 
 
 def size(bytes_: int) -> str:

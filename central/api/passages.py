@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
@@ -16,6 +13,7 @@ from central.api.answers import answer, answers
 from central.api.callers import Caller, at_least
 from central.parts import Parts
 from central.store.queries import MOST_ROWS, Filter
+from central.taking import take_package
 from central.views import EntryView, Page, PassageDetail
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import EntryRef, Outcome
@@ -118,17 +116,7 @@ class PassagesApi:
 
     async def _package(self, caller: Caller, passage: str, box: str | None) -> Response:
         found = await self._find(passage, box)
-        await self._parts.access.took(by=caller.name, what="package", passage=passage)
-        folder = tempfile.TemporaryDirectory(prefix="weighpost-package-")
-        path = Path(folder.name) / "package.zip"
         try:
-            await asyncio.to_thread(self._parts.packages.write, found.row.box, passage, path)
+            return await take_package(self._parts, box=found.row.box, passage=passage, by=caller.name)
         except RefusedError as error:
-            await asyncio.to_thread(folder.cleanup)
             raise HTTPException(409, str(error)) from error
-        return FileResponse(
-            path,
-            media_type="application/zip",
-            filename=f"{passage}.zip",
-            background=BackgroundTask(folder.cleanup),
-        )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kernel.errors import ConfigError
+from kernel.events import RoadClass
 
 WIDTH, HEIGHT = 1000, 620
 
@@ -15,7 +16,7 @@ class Road:
     """One road: its name as people say it (G22 青兰高速) and its bends, x and y in thousandths of the width."""
 
     name: str
-    grade: str = "county"  # RoadClass; draws it wider or narrower
+    grade: RoadClass = "county"  # draws it wider or narrower
     bends: tuple[str, ...]  # "x,y"
 
     def __post_init__(self) -> None:

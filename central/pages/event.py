@@ -238,13 +238,20 @@ def _verdict(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> Verdict
 def _verdict_words(verdict: Verdict, texts: Texts) -> str:
     """As on the wall, but with every candidate named."""
     if verdict.outcome == "undetermined" and len(verdict.candidates) > 1:
-        named = texts(_(" or ")).join(grouped(candidate.limit_kg) for candidate in verdict.candidates)
+        named = texts(_(" or ")).join(map(grouped, limits_of(verdict)))
         return texts(_("{limit} kg: confirm"), limit=named)
-    limits = [candidate.limit_kg for candidate in verdict.candidates]
-    ends = (min(limits, default=None), max(limits, default=None))
     return wording.verdict(
-        verdict.outcome, suspected=verdict.suspected, over_kg=verdict.over_kg, limits=ends, texts=texts
+        verdict.outcome,
+        suspected=verdict.suspected,
+        over_kg=verdict.over_kg,
+        limits=limits_of(verdict),
+        texts=texts,
     )
+
+
+def limits_of(verdict: Verdict) -> list[int]:
+    """Each limit that fits, once, lowest first."""
+    return sorted({candidate.limit_kg for candidate in verdict.candidates})
 
 
 def _candidate(candidate: Candidate, texts: Texts) -> CandidateLine:

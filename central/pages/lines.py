@@ -43,7 +43,6 @@ class Line:
 
 
 def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
-    limits = (row.limit_lowest_kg, row.limit_highest_kg)
     tone = wording.tone(row.outcome, row.suspected)
     read = row.tractor is not None
     return Line(
@@ -61,11 +60,11 @@ def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
         trailer_colour=row.trailer_colour if row.trailer else None,
         axles=str(row.axle_count) if row.axle_count is not None else "—",
         gross=grouped(row.gross_kg),
-        limits=wording.limit_range(*limits),
+        limits=wording.limits(row.limits_kg),
         tone=tone,
         shape=wording.SHAPES[tone],
         verdict=wording.verdict(
-            row.outcome, suspected=row.suspected, over_kg=row.over_kg, limits=limits, texts=texts
+            row.outcome, suspected=row.suspected, over_kg=row.over_kg, limits=row.limits_kg, texts=texts
         ),
         decided=texts(wording.ACTS[row.decided]) if row.decided in wording.ACTS else "",
         files=_files(row, texts),

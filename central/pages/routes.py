@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from central.pages import wording
-from central.pages.county import County, trunk
+from central.pages.county import trunk
 from central.pages.event import event_view
 from central.pages.feed import Feed
 from central.pages.lines import line
@@ -25,6 +25,7 @@ from central.pages.naming import Names
 from central.pages.wall import HOURS, SLOT, chips
 from central.parts import SITE, Parts
 from central.store.queries import Filter
+from central.taking import take_package
 from central.views import EntryView, PassageDetail
 from kernel.errors import ConfigError, FullError, RefusedError
 from kernel.events import EntryRef
@@ -83,15 +84,15 @@ class Search:
         return urlencode({name: getattr(self, name) for name in names if getattr(self, name)} | more)
 
 
-def mount(app: FastAPI, parts: Parts, *, county: County | None = None) -> None:
+def mount(app: FastAPI, parts: Parts) -> None:
     """Add the pages to the centre's application, with the task that keeps the walls live."""
-    Pages(parts, county=county or County()).install(app)
+    Pages(parts).install(app)
 
 
 class Pages:
-    def __init__(self, parts: Parts, *, county: County) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._names = Names(parts.settings.stations, county)
+        self._names = Names(parts.settings.stations, parts.settings.county)
         folders = [HERE / "templates", HERE / "static", HERE / "locales"]
         build = build_id([*folders, WEB / "templates", WEB / "static", WEB / "locales"])
         self._shell = Shell(
@@ -133,6 +134,12 @@ class Pages:
         @app.get("/events/{journal}/{seq}", include_in_schema=False)
         async def event(request: Request, journal: JournalId, seq: Seq, visitor: Visitor = looks) -> Response:
             return await self._event(request, visitor, journal, seq)
+
+        @app.get("/events/{journal}/{seq}/package", include_in_schema=False)
+        async def package(
+            request: Request, journal: JournalId, seq: Seq, visitor: Visitor = acts
+        ) -> Response:
+            return await self._package(request, visitor, journal, seq)
 
         @app.post("/events/{journal}/{seq}/clip", include_in_schema=False)
         async def clip(journal: JournalId, seq: Seq, sha256: Digest, visitor: Visitor = acts) -> Response:
@@ -206,9 +213,23 @@ class Pages:
             visitor=visitor,
             event=view,
             row=detail.row,
-            package=f"/api/v1/passages/{passage}/package?{urlencode({'box': detail.row.box})}",
             can_act=visitor.may("operator"),
         )
+
+    async def _package(self, request: Request, visitor: Visitor, journal: str, seq: int) -> Response:
+        """The zip; or, while there is none, a page that says why and leads here again."""
+        _entry, detail = await self._find(journal, seq)
+        if detail is None:
+            raise HTTPException(404)
+        row, by = detail.row, visitor.account.name
+        try:
+            return await take_package(self._parts, box=row.box, passage=row.passage, by=by)
+        except RefusedError as error:
+            why = wording.word(wording.NO_PACKAGE, str(error), self._shell.texts(request))
+            event = f"/events/{journal}/{seq}"
+            return self._shell.page(
+                request, "package.html", visitor=visitor, status=409, why=why, event=event
+            )
 
     async def _clip(self, visitor: Visitor, journal: str, seq: int, sha256: str) -> Response:
         _entry, detail = await self._find(journal, seq)

@@ -5,12 +5,12 @@ A machine word that is in no table is shown as it is: a new kind of fault must n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from web.i18n import Texts
 from web.i18n import mark as _
-from web.numbers import grouped
+from web.numbers import FEW, grouped, masses
 
 Tone = Literal["over", "suspected", "undetermined", "within", "none"]
 # Never by colour alone: every tone has its shape.
@@ -26,16 +26,22 @@ DEVICE_STATES = {
     "low": _("nearly full"),
     "full": _("full"),
     "off": _("switched off"),
+    "late": _("too late"),
+    "disk full": _("disk full"),
+    "restart": _("restarted meanwhile"),
+    "not triggered": _("not triggered"),
 }
 SOURCE_STATES = {"up": _("normal"), "silent": _("no contact"), "unheard": _("never heard")}
 DEVICE_KINDS = {
     "scale": _("Scale"),
     "camera": _("Camera"),
+    "cameras": _("Cameras"),
     "controller": _("Lane controller"),
     "recorder": _("Recorder"),
     "plates": _("Plate reading"),
     "disk": _("Disk"),
     "uplink": _("Uplink"),
+    "pictures": _("Pictures"),
 }
 ALARMS = {
     "source_silent": _("Lane without contact"),
@@ -131,6 +137,13 @@ FILE_STATES = {
     "requested": _("asked for"),
 }
 FILE_KINDS = {"picture": _("Picture"), "clip": _("Clip"), "other": _("Other file")}
+# central.packaging: why there is no package of a crossing.
+NO_PACKAGE = {
+    "not weighed yet": _("The weighing has not arrived yet. Try again when it is on this page."),
+    "not cosigned yet; try again in a moment": _(
+        "Its entries have not been signed by the centre and its witness yet. That takes some seconds: try again in a moment."
+    ),
+}
 CLOCK_STATES = {"ok": _("checked"), "holdover": _("running free"), "unset": _("not set")}
 TYRES = {"single": _("single"), "dual": _("dual")}
 COLOURS = {
@@ -188,10 +201,10 @@ def verdict(
     *,
     suspected: bool | None,
     over_kg: int | None,
-    limits: tuple[int | None, int | None],
+    limits: Sequence[int],
     texts: Texts,
 ) -> str:
-    """The verdict in one line.  Never an amount of money, never more certain than what is known."""
+    """The verdict in one line; `limits` are those that fit, lowest first.  Never an amount of money, never more certain than what is known."""
     match tone(outcome, suspected):
         case "over":
             return texts(_("over limit by {over} kg"), over=grouped(over_kg))
@@ -205,16 +218,14 @@ def verdict(
             return texts(_("not weighed")) if outcome == "not_weighed" else texts(_("waiting for the weight"))
 
 
-def _undetermined(limits: tuple[int | None, int | None], texts: Texts) -> str:
-    lowest, highest = limits
-    if lowest is None or highest is None:
+def _undetermined(limits: Sequence[int], texts: Texts) -> str:
+    if not limits:
         return texts(_("limit not known: confirm"))
-    if lowest == highest:
-        return texts(_("{limit} kg: confirm"), limit=grouped(lowest))
-    return texts(_("{lowest} or {highest} kg: confirm"), lowest=grouped(lowest), highest=grouped(highest))
+    if len(limits) > FEW:  # all of them stand beside this
+        return texts(_("limit not certain: confirm"))
+    return texts(_("{limit} kg: confirm"), limit=texts(_(" or ")).join(map(grouped, limits)))
 
 
-def limit_range(lowest: int | None, highest: int | None) -> str:
-    if lowest is None or highest is None:
-        return "—"
-    return grouped(lowest) if lowest == highest else f"{grouped(lowest)}–{grouped(highest)}"
+def limits(fitting: Sequence[int]) -> str:
+    """Every limit that fits, a dash when none is known."""
+    return masses(fitting) or "—"

@@ -195,14 +195,15 @@ def weighed_row(entry: Accepted, body: VehicleWeighed) -> Row:
         "gross_kg": body.gross_kg,
         "limit_lowest_kg": verdict.limit_lowest_kg,
         "limit_highest_kg": verdict.limit_highest_kg,
+        "limits_kg": _json(sorted({candidate.limit_kg for candidate in verdict.candidates})),
         "over_kg": verdict.over_kg,
         "outcome": verdict.outcome,
         "suspected": verdict.suspected,
         "grade": body.weighing_grade,
         "attended": body.attended,
         "axle_count": body.facts.axle_count or len(body.axles) or None,
-        "missing": words(body.missing),
-        "quality": words(body.quality),
+        "missing": _json(body.missing),
+        "quality": _json(body.quality),
     }
 
 
@@ -285,7 +286,8 @@ def rollup_rows(reads: Iterable[Read]) -> list[Row]:
         if isinstance(item.body, VehicleWeighed):
             count = sums.setdefault(_rollup_key(item.entry, item.body), [0, 0])
             count[0] += 1
-            count[1] += item.body.verdict.suspected
+            verdict = item.body.verdict
+            count[1] += verdict.suspected and verdict.outcome == "over_limit"
     return [
         dict(zip(("station", "lane", "hour_ms", "outcome"), key, strict=True))
         | {"passages": passages, "suspected": suspected}
@@ -305,7 +307,7 @@ def files_state(files: Sequence[NamedFile]) -> Row:
     }
 
 
-def words(values: Sequence[str]) -> str:
+def _json(values: Sequence[str] | Sequence[int]) -> str:
     return msgspec.json.encode(values).decode()
 
 

@@ -217,6 +217,7 @@ def _passage_row(row: RowMapping) -> PassageRow:
     values = {name: row[name] for name in _ROW_FIELDS}
     for name in ("missing", "quality"):
         values[name] = msgspec.json.decode(values[name], type=tuple[str, ...])
+    values["limits_kg"] = msgspec.json.decode(values["limits_kg"], type=tuple[int, ...])
     return PassageRow(**values)
 
 
@@ -301,7 +302,11 @@ def _detail(
     row: PassageRow, entries: Sequence[EntryView], files: tuple[FileView, ...], custody: tuple[Custody, ...]
 ) -> PassageDetail:
     said = [(entry, _body(entry)) for entry in entries]
-    weighed = [body for entry, body in said if isinstance(body, VehicleWeighed) and entry.seq == row.seq]
+    weighed = [
+        body
+        for entry, body in said
+        if isinstance(body, VehicleWeighed) and (entry.journal, entry.seq) == (row.journal, row.seq)
+    ]
     leaf = next((e.leaf for e in entries if (e.journal, e.seq) == (row.journal, row.seq)), None)
     return PassageDetail(
         row=row,

@@ -197,6 +197,7 @@ passage = Table(
     Column("gross_kg", BigInteger),
     Column("limit_lowest_kg", BigInteger),
     Column("limit_highest_kg", BigInteger),
+    Column("limits_kg", Text, nullable=False, server_default="[]"),  # JSON list, lowest first
     Column("over_kg", BigInteger),
     Column("outcome", Text),
     Column("suspected", Boolean),

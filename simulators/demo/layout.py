@@ -138,6 +138,10 @@ class Layout:
                 for box, source in sources.items()
             ],
             "stations": [{"id": SOURCE, "name_zh": "沂源治超站（演示）", "name_en": "Yiyuan station (demo)"}],
+            "county": {
+                "roads": [{"name": "S229", "grade": "provincial", "bends": ["60,430", "380,300", "940,220"]}],
+                "places": [{"station": SOURCE, "at": "380,300"}],
+            },
             "witnesses": [
                 {
                     "name": WITNESS,

@@ -10,13 +10,11 @@ from typing import Literal
 
 from web.i18n import Texts
 from web.i18n import mark as _
-from web.numbers import grouped
+from web.numbers import FEW, grouped, masses
 
 Tone = Literal["over", "suspected", "undetermined", "within", "none"]
 # Never by colour alone: every tone has its shape.
 SHAPES: Mapping[Tone, str] = {"over": "▲", "suspected": "△", "undetermined": "◇", "within": "○", "none": "×"}
-
-NAMED = 3  # limits that are all named in one line; more are a range, and a list beside it
 
 DEVICE_STATES = {
     "up": _("normal"),
@@ -186,12 +184,11 @@ def limits(fitting: Sequence[int], *, outcome: str | None, texts: Texts) -> str:
     """The limit, or those that fit: 46 000 或 49 000 千克：待确认.  `fitting` is sorted, each once."""
     if not fitting:
         return texts(_("limit not known: confirm")) if outcome == "undetermined" else "—"
-    lowest, highest = grouped(fitting[0]), grouped(fitting[-1])
+    if len(fitting) > FEW:
+        key = _("{limits}: confirm") if outcome == "undetermined" else _("limits {limits}")
+        return texts(key, limits=masses(fitting))
     if outcome != "undetermined":
-        one = lowest if lowest == highest else f"{lowest}–{highest}"
-        return texts(_("limit {limit} kg"), limit=one)
-    if len(fitting) > NAMED:
-        return texts(_("{lowest} to {highest} kg: confirm"), lowest=lowest, highest=highest)
+        return texts(_("limit {limit} kg"), limit=masses(fitting))
     named = texts(_(" or ")).join(grouped(kg) for kg in fitting)
     return texts(_("{limit} kg: confirm"), limit=named)
 

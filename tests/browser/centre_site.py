@@ -34,7 +34,7 @@ from journal.store import Accepted
 from kernel.evidence.notes import Note, cosign
 from tests.browser.traffic import LANES, REGISTER, STATIC, STATIONS, County
 from tests.central.made import open_database
-from tests.central.world import World
+from tests.central.world import OnePackage, World
 from web.accounts import Account
 from web.passwords import Cost, Passwords
 from web.sessions import Sessions
@@ -116,15 +116,16 @@ def build(folder: Path) -> tuple[Site, FastAPI]:
     site.parts = replace(
         world.parts,
         clock=clock,
-        settings=replace(world.parts.settings, stations=STATIONS),
+        settings=replace(world.parts.settings, stations=STATIONS, county=MAP),
         queries=Queries(database, register=REGISTER),
         sessions=Sessions(world.parts.accounts, clock=clock, passwords=passwords),
         access=AccessLog(world._append, clock=clock),
         alarms=site.alarms,
+        packages=OnePackage(None),
     )
     _accounts(site, passwords)
     _yesterday(site, CustodyStore(database))
-    app = create_app(site.parts, mounts=[lambda app, parts: mount(app, parts, county=MAP)])
+    app = create_app(site.parts, mounts=[mount])
 
     @app.post("/test/weigh")
     async def weigh(pictured: bool = True, truck: int | None = None) -> dict[str, int]:

@@ -11,6 +11,7 @@ from central.store.projections import Register
 from journal.store import Accepted, Head
 from kernel.events import (
     Body,
+    Candidate,
     DeviceHealth,
     EntryRef,
     FileStored,
@@ -110,7 +111,9 @@ def weighed(
         suspected=outcome == "over_limit",
         decision_kg=gross_kg,
         allowance_kg=0,
-        candidates=(),
+        candidates=tuple(
+            Candidate(limit_kg=kg, rules=(), explain_zh="", explain_en="") for kg in (49_000, 46_000, 46_000)
+        ),
         over_kg=max(0, gross_kg - 49_000),
         limit_lowest_kg=46_000,
         limit_highest_kg=49_000,

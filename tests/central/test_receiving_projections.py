@@ -343,3 +343,13 @@ def test_a_recovered_entry_that_is_not_what_it_names_is_quarantined(centre: Cent
     centre.take(new.add(forged), new.add(other), new.add(recovered(new.add(recovered(entry)))))
     assert len(centre.queries.quarantine()) == 3
     assert rows(centre) == []
+
+
+def test_a_row_names_every_limit_and_only_what_is_over_counts_as_suspected(centre: Centre) -> None:
+    made = Made()
+    unsure = weighed("p1", outcome="undetermined")
+    unsure = msgspec.structs.replace(unsure, verdict=msgspec.structs.replace(unsure.verdict, suspected=True))
+    centre.take(made.add(unsure), made.add(weighed("p2", outcome="over_limit")))
+    assert [row.limits_kg for row in centre.queries.passages(Filter()).rows] == [(46_000, 49_000)] * 2
+    [hour] = centre.queries.hours(NOON_MS - 3_600_000, NOON_MS + 3_600_000)
+    assert (hour.undetermined, hour.over_limit, hour.suspected) == (1, 1, 1)

@@ -65,14 +65,15 @@ class Requested:
 
 @dataclass
 class OnePackage:
-    """Packages of one passage only."""
+    """Packages of one passage only, or of every one, unless there is a reason against it."""
 
-    passage: str
+    passage: str | None
     zip_: bytes = b"PK"
+    refusal: str | None = None
 
     def write(self, box: str, passage: str, path: Path) -> None:
-        if passage != self.passage:
-            raise RefusedError("not weighed yet")
+        if self.refusal or self.passage not in (None, passage):
+            raise RefusedError(self.refusal or "not weighed yet")
         path.write_bytes(self.zip_)
 
 
@@ -85,6 +86,7 @@ class World:
         self.entries: list[Body] = []
         self.refuse: Exception | None = None
         self.requested = Requested()
+        self.packages = OnePackage("p1")
         self.folder = folder
         accounts = CentreAccounts(database)
         self.parts = Parts(
@@ -98,7 +100,7 @@ class World:
             law=national(),
             files=FolderOfFiles(folder),
             requests=self.requested,
-            packages=OnePackage("p1"),
+            packages=self.packages,
             alarms=lambda: (),
             healthy=lambda: {"frames": 0},
         )

@@ -114,7 +114,7 @@ async def test_one_vehicle_in_words(visited: Visited) -> None:
     await visited.sign_in()
     told = (await visited.client.get(path)).json()
     assert told["line"]["plate"] == "鲁C12345"
-    assert told["verdict"]["words"].replace("\u00a0", " ") == "18 000 至 49 000 千克：待确认"
+    assert told["verdict"]["words"].replace("\u00a0", " ") == "18/25/27/31/36/43/46/49 t：待确认"
     assert [item["value"] for item in told["missing"]] == ["后相机：断开"]
     assert told["release"]["why"] == "限值未定：请先确认车型。"
     assert all("《" in item["value"] for item in told["verdict"]["candidates"])

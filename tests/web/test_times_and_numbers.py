@@ -33,6 +33,20 @@ def test_what_is_no_day_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kg", "text"),
+    [
+        ((), ""),
+        ((49_000,), "49 000"),
+        ((34_000, 46_000, 49_000), "34 000 / 46 000 / 49 000"),
+        ((18_000, 25_000, 27_000, 49_000), "18/25/27/49 t"),
+        ((18_000, 25_000, 27_500, 49_000), "18 000 / 25 000 / 27 500 / 49 000"),
+    ],
+)
+def test_no_mass_of_several_is_left_out(kg: tuple[int, ...], text: str) -> None:
+    assert numbers.masses(kg).replace(numbers.GAP, " ") == text
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (999, "999"), (46_000, "46\u00a0000"), (1_234_567, "1\u00a0234\u00a0567"), (None, "—")],
 )

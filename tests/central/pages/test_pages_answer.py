@@ -159,7 +159,7 @@ async def test_one_crossing_with_its_evidence(visit: Visit, lane: Made) -> None:
     page = await visit.see(f"/events/{JOURNAL}/0")
     assert "疑似超限 3\u00a0000 千克" in page
     assert lane.leaves[0].hex() in page
-    assert "/api/v1/passages/p1/package?box=lane1-box" in page
+    assert f'href="/events/{JOURNAL}/0/package"' in page
     assert "查看本页已记入访问日志" in page
     assert visit.looked() == [("li", "event", "p1")]
     assert "鲁C12345" in await visit.see(f"/events/{JOURNAL}/1")
@@ -170,6 +170,29 @@ async def test_who_may_only_look_is_offered_nothing_to_do(visit: Visit, lane: Ma
     page = await visit.see(f"/events/{JOURNAL}/0")
     assert "/package" not in page
     assert "调取录像" not in page
+    await visit.see(f"/events/{JOURNAL}/0/package", 403)
+
+
+async def test_the_package_is_taken_out_and_noted(visit: Visit, lane: Made) -> None:
+    await visit.sign_in()
+    answer = await visit.client.get(f"/events/{JOURNAL}/0/package")
+    assert (answer.content, answer.headers["content-type"]) == (b"PK", "application/zip")
+    assert answer.headers["content-disposition"] == 'attachment; filename="p1.zip"'
+    assert visit.looked() == [("li", "package", "p1")]
+    await visit.see(f"/events/{'9' * 32}/0/package", 404)
+
+
+async def test_a_package_that_is_not_ready_is_explained_with_a_way_to_try_again(
+    visit: Visit, lane: Made, world: World
+) -> None:
+    await visit.sign_in()
+    world.packages.refusal = "not cosigned yet; try again in a moment"
+    page = await visit.see(f"/events/{JOURNAL}/0/package", 409)
+    assert "证据包尚未就绪" in page
+    assert "尚未对其记录签名" in page
+    assert f'href="/events/{JOURNAL}/0/package"' in page
+    world.packages.refusal = "the disk is <full>"
+    assert "the disk is &lt;full&gt;" in await visit.see(f"/events/{JOURNAL}/0/package", 409)
 
 
 async def test_a_clip_at_the_lane_is_asked_for_by_a_form(visit: Visit, lane: Made, world: World) -> None:

@@ -45,12 +45,10 @@ def say(
     *,
     suspected: bool = False,
     over: int = 0,
-    low: int | None = 46_000,
-    high: int | None = 49_000,
+    limits: tuple[int, ...] = (46_000, 49_000),
 ) -> str:
-    return wording.verdict(outcome, suspected=suspected, over_kg=over, limits=(low, high), texts=ZH).replace(
-        GAP, " "
-    )
+    said = wording.verdict(outcome, suspected=suspected, over_kg=over, limits=limits, texts=ZH)
+    return said.replace(GAP, " ")
 
 
 def test_an_unattended_lane_only_suspects() -> None:
@@ -58,10 +56,15 @@ def test_an_unattended_lane_only_suspects() -> None:
     assert say("over_limit", over=3_200) == "超限 3 200 千克"
 
 
-def test_what_is_not_settled_names_both_limits() -> None:
+def test_what_is_not_settled_names_every_limit_that_fits() -> None:
     assert say("undetermined") == "46 000 或 49 000 千克：待确认"
-    assert say("undetermined", low=49_000) == "49 000 千克：待确认"
-    assert say("undetermined", low=None, high=None) == "限值不明：待确认"
+    assert say("undetermined", limits=(34_000, 46_000, 49_000)) == "34 000 或 46 000 或 49 000 千克：待确认"
+    assert say("undetermined", limits=(49_000,)) == "49 000 千克：待确认"
+    assert say("undetermined", limits=()) == "限值不明：待确认"
+    assert say("undetermined", limits=(18_000, 25_000, 27_000, 31_000)) == "限值未定：待确认"
+    assert wording.limits((18_000, 25_000, 27_000, 31_000)).replace(GAP, " ") == "18/25/27/31 t"
+    assert wording.limits((46_000, 49_000)).replace(GAP, " ") == "46 000 / 49 000"
+    assert wording.limits(()) == "—"
     english = wording.verdict("undetermined", suspected=True, over_kg=0, limits=(46_000, 49_000), texts=EN)
     assert english.replace(GAP, " ") == "46 000 or 49 000 kg: confirm"
 
