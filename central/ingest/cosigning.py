@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Sequence
 from itertools import count
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 1.0
 _RETRY_ROUNDS = 5
 _DATABASE = "database"
+_COSIGNER = "cosigner"
 
 
 class Cosigning:
@@ -54,7 +56,11 @@ class Cosigning:
             self._grown.update(late)
         journals, self._grown = self._grown, set()
         for journal in sorted(journals):
-            await self._vouch(journal)
+            try:
+                await self._vouch(journal)
+                self.failing.pop(_COSIGNER, None)
+            except (sqlite3.Error, ProtocolError) as error:  # its own file is full, or leaves are unreadable
+                self._failed(_COSIGNER, str(error))
 
     async def _vouch(self, journal: str) -> None:
         newest = await asyncio.to_thread(self._custody.newest, journal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from journal.checking import Trust, inspect
 from journal.custody import Custody
 from journal.keys import SigningKey
 from journal.store import Accepted
-from journal.witnessing import Cosigner
+from journal.witnessing import Cosigner, RootAt
 from kernel.events import Body, FileRequested, RecordAccessed
 from kernel.evidence import frames, notes, tree
 from kernel.evidence.commands import Command
@@ -248,3 +249,22 @@ async def test_a_cosigner_that_remembers_another_history_signs_nothing(vouching:
     vouching.cosigner.cosign(other.checkpoint(), root_at=lambda size: tree.root(other.leaves[:size]))
     await vouching.round()
     assert vouching.custody.vouched(vouching.journal.id) is None
+
+
+async def test_a_cosigner_without_room_is_said_and_asked_again(vouching: Vouching) -> None:
+    class Full(Cosigner):
+        def cosign(self, checkpoint: str, *, root_at: RootAt) -> notes.Signature:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    good = vouching.cosigner
+    vouching.cosigner = full = Full(Path(":memory:"), key=COSIGNER_KEY, clock=vouching.clock)
+    vouching.grow(10)
+    cosigning = Cosigning(vouching.custody, full, (), clock=_OneRound())
+    with suppress(asyncio.CancelledError):
+        await cosigning.run()
+    assert cosigning.failing == {"cosigner": "database or disk is full"}
+    assert vouching.custody.vouched(vouching.journal.id) is None
+    full.close()
+    vouching.cosigner = good
+    await vouching.round()
+    assert vouching.custody.vouched(vouching.journal.id) is not None
