@@ -3,7 +3,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 CODE := kernel journal verify web edge station central firmware_bridge simulators tests
 
-.PHONY: setup demo test test-full quick check bench bench-full faults faults-full format docs lock clean
+.PHONY: setup demo test test-full quick check bench bench-full faults faults-full format docs pictures lock clean
 
 setup: $(STAMP)
 
@@ -48,6 +48,11 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(PY) scripts/docs.py
+
+pictures: $(STAMP)
+	DEMO_VEHICLES=22 $(PY) -m pytest -q -m browser --timeout=600 tests/browser/test_demo_seen.py
+	mkdir -p docs/pictures
+	$(PY) scripts/pictures.py
 
 lock: $(STAMP)
 	scripts/lock

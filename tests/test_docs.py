@@ -98,3 +98,8 @@ def test_the_lock_names_no_place() -> None:
     )
     pinned = [line for line in lock.splitlines() if "==" in line]
     assert len(pinned) == lock.count("\n") - lock.count("--hash=")
+
+
+def test_pictures_are_small_and_the_only_binaries_of_the_docs() -> None:
+    pictures = [path for path in DOCS.rglob("*") if path.is_file() and path.suffix != ".md"]
+    assert [path.name for path in pictures if path.suffix != ".png" or path.stat().st_size >= 300_000] == []
