@@ -5,9 +5,22 @@ from __future__ import annotations
 import pytest
 
 from simulators.links import garbled
+from simulators.traffic import Truck
 from tests.support.chain import CLOCK, Chain, rigs_of
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+
+
+OVER_LIMIT = Truck(
+    name="over every limit there is",
+    axle_kg=(24_400, 28_600),
+    spacing_mm=(4_200,),
+    groups=(1, 1),
+    dual_tyres=(False, True),
+    combination=False,
+    drive_axles=1,
+    length_mm=6_500,
+)
 
 
 async def test_noise_costs_readings_and_never_a_weight(chain: Chain) -> None:
@@ -18,11 +31,19 @@ async def test_noise_costs_readings_and_never_a_weight(chain: Chain) -> None:
         await chain.heard("lane1", "lane2")
         for number, rig in enumerate(rigs.values()):
             rig.ports["scale"].bend = garbled(0.01, seed=number)
-        truths = [await rig.drive() for rig in rigs.values()]
+        truths = [await rig.drive(OVER_LIMIT, stands_ms=4_500) for rig in rigs.values()]
         rigs["lane1"].ports["scale"].bend = lambda data: data
-        for truth in truths:
-            detail = await chain.weighed(truth)
-            assert detail["weighed"]["gross_kg"] == truth.wire_gross_kg
+        for truth, suspected in zip(truths, (True, False), strict=True):
+            body = (await chain.weighed(truth))["weighed"]
+            assert body["gross_kg"] == truth.wire_gross_kg
+            # An unattended lane only suspects; what a tariff will need is there from the first event on.
+            assert (body["verdict"]["outcome"], body["verdict"]["suspected"]) == ("over_limit", suspected)
+            assert (body["jurisdiction"], body["road_class"], body["joint_mode"]) == (
+                "370323",
+                "national",
+                "joint",
+            )
+            assert body["weighing_grade"] == ("pre_check" if suspected else "certified")
         source = await chain.source("lane2")
         assert source is not None
         assert any(device["dropped"] for device in source["devices"] if device["name"] == "scale")
