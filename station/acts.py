@@ -181,11 +181,11 @@ class Officers:
     def _judged(self, detail: Detail, seen: Seen) -> tuple[VehicleFacts, Verdict]:
         """From the newest confirmed facts on, so that a second form adds to the first."""
         weighed = detail.weighed
-        if weighed is None or detail.at_ms is None:
+        if weighed is None:
             raise ValueError("judged before it was weighed")
         known = next((a.body.facts for a in reversed(detail.acts) if a.body.facts is not None), weighed.facts)
         facts = confirming.merged(known, seen)
-        return facts, confirming.judged(weighed, facts, law=self._law, on=china_day(detail.at_ms))
+        return facts, confirming.judged(weighed, facts, law=self._law, on=china_day(detail.row.shown_ms))
 
 
 def _with_facts(body: PassageDecided, *, facts: VehicleFacts, verdict: Verdict) -> PassageDecided:

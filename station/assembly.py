@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import logging
+import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +46,8 @@ from web.sessions import Lifetimes, Sessions
 from web.shell import HERE as WEB
 from web.shell import Shell, Site, build_id
 from web.sqlite_accounts import SqliteAccounts
+
+log = logging.getLogger(__name__)
 
 Run = Callable[[], Coroutine[Any, Any, None]]
 T = TypeVar("T")
@@ -214,7 +218,10 @@ class Assembly:
 
     async def _forget_sessions(self) -> None:
         while True:
-            await self._sessions.forget_expired()
+            try:
+                await self._sessions.forget_expired()
+            except sqlite3.Error as error:  # a full disk: they are no longer good, only still there
+                log.warning("sessions not tidied", extra={"reason": str(error)})
             await self._clock.sleep(HOUR_S)
 
     def _open_journal(self, folder: Path) -> Journal:

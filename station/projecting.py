@@ -51,8 +51,13 @@ CREATE TABLE IF NOT EXISTS own (journal TEXT PRIMARY KEY, size INTEGER NOT NULL)
 """
 
 _BODIES: dict[str, type[Body]] = {
-    body.stream: body for body in (VehicleWeighed, VehiclePictured, FileStored, LaneHealth, PassageDecided)
+    # Not the acts of officers: those come from the station's own journal, and a lane speaks for no officer.
+    body.stream: body
+    for body in (VehicleWeighed, VehiclePictured, FileStored, LaneHealth)
 }
+
+
+OLDEST_MS, NEWEST_MS = 400 * 86_400_000, 86_400_000  # around its reception, where a lane's clock is believed
 
 
 class _SpeaksOfPassage(msgspec.Struct, frozen=True):
@@ -79,6 +84,11 @@ def passage_of(entry: Accepted) -> str | None:
         return None
 
 
+def shown_ms(at_ms: int, received_ms: int) -> int:
+    """When it happened, as far as the lane's clock is credible; else when it was received: a queue shows what is new."""
+    return at_ms if received_ms - OLDEST_MS <= at_ms <= received_ms + NEWEST_MS else received_ms
+
+
 def project_act(
     db: sqlite3.Connection, body: PassageDecided, *, journal: str, seq: int, leaf: str, at_ms: int
 ) -> None:
@@ -102,22 +112,13 @@ def _project_one(db: sqlite3.Connection, entry: Accepted, body: Body) -> None:
             _begin(db, entry, passage)
         case LaneHealth():
             _health(db, entry, body)
-        case PassageDecided():
-            project_act(
-                db,
-                body,
-                journal=entry.header.journal,
-                seq=entry.seq,
-                leaf=entry.leaf.hex(),
-                at_ms=entry.header.at,
-            )
 
 
 def _begin(db: sqlite3.Connection, entry: Accepted, passage: str) -> None:
     header = entry.header
     db.execute(
         "INSERT OR IGNORE INTO passage (box, passage, shown, source) VALUES (?, ?, ?, ?)",
-        (entry.box, passage, header.at, header.source),
+        (entry.box, passage, shown_ms(header.at, entry.received_ms), header.source),
     )
     db.execute(
         "INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?, ?)",
@@ -133,7 +134,7 @@ def _weighed(db: sqlite3.Connection, entry: Accepted, body: VehicleWeighed) -> N
             entry.header.journal,
             entry.seq,
             entry.leaf.hex(),
-            body.left_ms or entry.header.at,
+            shown_ms(body.left_ms or entry.header.at, entry.received_ms),
             body.gross_kg,
             body.facts.axle_count,
             body.weighing_grade,

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta, timezone
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+_FIRST_MS, _LAST_MS = -62_135_424_000_000, 253_402_128_000_000  # in the years 1 and 9999
 
 
 def local(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, SHANGHAI)
+    """Times come from other machines' clocks: what no calendar has is shown as its first or last day."""
+    return datetime.fromtimestamp(min(max(at_ms, _FIRST_MS), _LAST_MS) / 1000, SHANGHAI)
 
 
 def stamp(at_ms: int | None) -> str:
@@ -31,7 +33,7 @@ def clock(at_ms: int | None) -> str:
 
 def machine(at_ms: int) -> str:
     """2026-08-28T06:03:07.250Z, for <time datetime>."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    at = local(at_ms).astimezone(UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
 

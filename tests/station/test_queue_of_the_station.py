@@ -7,9 +7,10 @@ import sqlite3
 
 import pytest
 
-from kernel.events import DeviceHealth, LaneHealth, VehicleFacts
+from kernel.events import DeviceHealth, LaneHealth, PassageDecided, VehicleFacts
 from kernel.evidence import canonical
 from kernel.evidence.header import FileRef
+from station.confirming import Seen
 from station.projecting import passage_of
 from tests.journal.making import NOW
 from tests.station.county import PLATFORM, WIM
@@ -145,3 +146,27 @@ async def test_a_crossing_that_is_not_here_is_not_found(desk: Desk, passage: str
     desk.weighed(20_000)
     assert desk.queries.passage(PLATFORM, passage) is None
     assert desk.queries.detail(PLATFORM, passage) is None
+
+
+@pytest.mark.parametrize("at_ms", [1_000, NOW + 73 * 365 * 86_400_000, NOW + 2 * 86_400_000])
+async def test_a_lane_whose_clock_is_wrong_is_seen_all_the_same(desk: Desk, at_ms: int) -> None:
+    body = desk.platform.weigh(48_000, UNKNOWN, at=at_ms)
+    desk.platform.put()
+    [row] = desk.queries.queue(since_ms=NOW - 86_400_000)
+    assert (row.passage, row.shown_ms) == (body.passage, NOW + 300)  # when it was received
+    assert desk.queries.today(NOW + 86_400_000).passages == 0
+    verdict = await desk.officers.preview(PLATFORM, body.passage, Seen(axle_count=2))
+    assert verdict is not None
+    assert verdict.candidates  # the law of today, not of 1970
+
+
+async def test_no_lane_speaks_for_an_officer(desk: Desk) -> None:
+    passage = desk.moving.weigh(58_000).passage
+    desk.moving.put()
+    about = desk.row(passage, box=WIM).weighed
+    assert about is not None
+    forged = PassageDecided(passage=passage, weighed=about, act="released", by="li")
+    desk.moving.say_bytes(canonical.encode(forged), stream=PassageDecided.stream)
+    desk.moving.put()
+    row = desk.row(passage, box=WIM)
+    assert (row.act, row.act_by) == (None, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import tomllib
@@ -270,3 +271,13 @@ async def _upload(visited: Visited, shot: FileRef, data: bytes) -> httpx.Respons
 def _english(visited: Visited) -> str:
     cookies = "; ".join(f"{name}={value}" for name, value in visited.client.cookies.items())
     return f"{cookies}; weighpost_lang=en"
+
+
+async def test_accounts_that_cannot_be_written_end_no_station(visited: Visited) -> None:
+    visited.assembly._accounts.close()
+    tidying = asyncio.create_task(visited.assembly._forget_sessions())
+    for _ in range(3):
+        await asyncio.sleep(0.02)
+    assert not tidying.done()
+    tidying.cancel()
+    await asyncio.gather(tidying, return_exceptions=True)

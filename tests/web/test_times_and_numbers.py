@@ -72,3 +72,9 @@ def test_sizes(bytes_: int, text: str) -> None:
 def test_a_long_digest_is_shortened_and_a_short_one_is_not() -> None:
     assert numbers.short("a" * 64) == "aaaaaaaaaa…aaaaaa"
     assert numbers.short("abc") == "abc"
+
+
+@pytest.mark.parametrize("at_ms", [2**53 - 1, -(2**53 - 1), 2**70, -(2**70), 253_402_300_799_999, -1, 0])
+def test_a_time_that_no_calendar_has_is_shown_all_the_same(at_ms: int) -> None:
+    for shown in (times.stamp, times.precise, times.clock, times.machine):
+        assert shown(at_ms)
