@@ -696,8 +696,8 @@ HEADER = Open(
         "journal": HEX32,
         "mono_ms": COUNT,
         "seq": COUNT,
-        "source": str,
-        "stream": str,
+        "source": Matching(r"(?=.{1,100}\Z)[a-z0-9-]+(/[a-z0-9-]+)*", "a device path"),
+        "stream": Matching(r"(?=.{1,60}\Z)[a-z0-9_]+(\.[a-z0-9_]+)*", "the name of a stream"),
         "v": Between(1, 1),
     }
 )
@@ -1499,7 +1499,12 @@ def as_text(report: Report, trust: Trust, lang: str) -> str:
 
 def _row(line: Line, lang: str) -> str:
     word = {"zh": ZH[line.verdict], "en": line.verdict, "both": f"{line.verdict} {ZH[line.verdict]}"}[lang]
-    return f"{line.check}  {word}  {line.where}: {_pick(line.zh, line.en, lang)}"
+    return _plain(f"{line.check}  {word}  {line.where}: {_pick(line.zh, line.en, lang)}")
+
+
+def _plain(text: str) -> str:
+    """Without what would move a cursor, hide a line or turn its letters round: some of it comes from the package."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _pick(zh: str, en: str, lang: str) -> str:
