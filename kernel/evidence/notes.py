@@ -25,6 +25,12 @@ Algorithm = Literal[0x01, 0x04]
 _LINE = re.compile("— (?P<name>[^ +\n]{1,200}) (?P<data>[A-Za-z0-9+/]{1,400}={0,2})")
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 
+_Y_BITS = 2**255 - 1
+_PRIME = 2**255 - 19
+_EIGHTH = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+# Second coordinates of the eight points of small order, and spellings of numbers that have a shorter one.
+_NO_KEYS = {0, 1, _PRIME - 1, _EIGHTH, _PRIME - _EIGHTH, *range(_PRIME, 2**255)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
@@ -116,6 +122,9 @@ def cosigned_at(note: Note, *, name: str, public_key: bytes) -> int | None:
 
 
 def verify_ed25519(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """As strict as the verifier of packages: a key of small order accepts what nobody signed, so it is no key."""
+    if int.from_bytes(public_key, "little") & _Y_BITS in _NO_KEYS:
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except (InvalidSignature, ValueError):
