@@ -75,14 +75,15 @@ class Sessions:
         keys = [f"address {address}", f"account {name}"] if NAME.fullmatch(name) else [f"address {address}"]
         if wait_s := self._throttle.wait_s(keys):
             return NotSignedIn(wait_s=wait_s)
+        self._throttle.missed(keys)  # before it is known: a thousand tries at once are a thousand tries
         account = await self._find(name)
         if (
             not await self._passwords.check(account.password_hash if account else None, password)
             or account is None
         ):
-            self._throttle.missed(keys)
             log.info("sign-in refused", extra={"address": address})
             return NotSignedIn()
+        self._throttle.forgive(f"address {address}")
         self._throttle.succeeded(f"account {name}")
         return await self._open(account, address, agent)
 

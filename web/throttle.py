@@ -45,6 +45,14 @@ class Throttle:
         while len(self._misses) > self._patience.remembered:
             self._misses.popitem(last=False)
 
+    def forgive(self, key: str) -> None:
+        """The last try was no miss after all."""
+        misses = self._misses.get(key)
+        if misses is not None and misses.count > 1:
+            self._misses[key] = _Misses(misses.count - 1, misses.last_ms)
+        else:
+            self._misses.pop(key, None)
+
     def succeeded(self, key: str) -> None:
         self._misses.pop(key, None)
 

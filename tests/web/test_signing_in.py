@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -159,3 +160,19 @@ async def test_a_broken_hash_is_no_password() -> None:
     passwords = Passwords(CHEAP)
     assert not await passwords.check("not a hash", PASSWORD)
     assert not await passwords.check(None, "nobody has this password")
+
+
+async def test_guessing_all_at_once_is_no_faster(door: Door) -> None:
+    guesses = [door.sessions.sign_in("li", f"guess {n}", address=HERE) for n in range(50)]
+    answers = await asyncio.gather(*guesses)
+    looked_at = [answer for answer in answers if answer == NotSignedIn()]
+    assert len(looked_at) <= Patience().free + 1
+    assert all(isinstance(answer, NotSignedIn) for answer in answers)
+
+
+async def test_signing_in_often_is_no_guessing(door: Door) -> None:
+    for _ in range(3 * Patience().free):
+        await door.enter()
+    for _ in range(Patience().free):
+        assert await door.sessions.sign_in("li", "wrong", address=HERE) == NotSignedIn()
+    await door.enter()
