@@ -17,7 +17,6 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import alarms
-from central.access import AccessLog
 from central.app import Mount, create_app
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
@@ -37,6 +36,7 @@ from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.store.requests import Requested
 from central.views import Alarm
+from journal.access import AccessLog
 from journal.checking import Trust
 from journal.clock import boot_id
 from journal.intake import Intake

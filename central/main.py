@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Sequence
 
 from central.commands import evidence, keys, listings, people, running
-from central.commands.shared import Console
 from journal.clock import SystemClock
-from journal.console import end
+from journal.console import Console, end
 from kernel.errors import WeighpostError
 
 

@@ -17,9 +17,9 @@ from web.sessions import Sessions
 SITE = "centre"  # web.shell.Site.name: part of the cookie's name
 
 if TYPE_CHECKING:
-    from central.access import AccessLog
     from central.store.accounts import CentreAccounts
     from central.store.queries import Queries
+    from journal.access import AccessLog
 
 
 class PlacesFiles(Protocol):

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import journal.settings
 from central.pages.county import County
 from central.store.projections import Register
-from kernel.errors import ConfigError
-
-_TOKEN = re.compile(r"[a-z0-9-]{3,40}")
-_DAY_MS = 86_400_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Web:
-    """Where the pages, the API and the uploads listen."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    session_hours: int = 10
-    public_url: str | None = None  # what people type; decides the cookie's Secure flag
-
-    def __post_init__(self) -> None:
-        _refuse(
-            _port("port", self.port),
-            None
-            if self.session_hours > 0
-            else ("session_hours", f"must be above 0, is {self.session_hours}"),
-        )
+from journal.settings import Keeping
+from kernel.settings import filled, must, once_each, refuse, token, url
+from web.settings import Web
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broker:
-    """The embedded broker's own port, or the URL of one that runs elsewhere."""
+class Broker(journal.settings.Broker):
+    """The embedded broker's own port, or the URL of one that runs elsewhere; `user` is the centre there."""
 
-    host: str = "127.0.0.1"
-    port: int = 1883
-    url: str | None = None  # mqtt://host:port: then nothing is embedded
     user: str = "centre"
-    password: str
-
-    def __post_init__(self) -> None:
-        wrong_url = self.url is not None and not self.url.startswith(("mqtt://", "mqtts://"))
-        _refuse(
-            _port("port", self.port),
-            ("url", f"must begin with mqtt:// or mqtts://, is {self.url!r}") if wrong_url else None,
-            None if self.password else ("password", "must not be empty"),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +27,7 @@ class Database:
     url: str | None = None  # postgresql+psycopg://..., sqlite:///...
 
     def __post_init__(self) -> None:
-        if self.url is not None and not self.url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ConfigError.one(
-                "url", f"must begin with sqlite:/// or postgresql+psycopg://, is {self.url!r}"
-            )
+        refuse(url("url", self.url, "sqlite:///", "postgresql+psycopg://"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +57,7 @@ class Box:
     source: str  # device path or its beginning, such as yiyuan/s01/lane1
 
     def __post_init__(self) -> None:
-        _refuse(_token("name", self.name), None if self.password else ("password", "must not be empty"))
+        refuse(token("name", self.name), filled("password", self.password))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,28 +78,14 @@ class Witness:
     public: str  # base64
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise ConfigError.one("url", f"must begin with http:// or https://, is {self.url!r}")
+        refuse(url("url", self.url, "http://", "https://"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Custody:
-    """What the centre promises about what it holds."""
+class Custody(Keeping):
+    """What the centre promises about what it holds; without a backup the alarm stands."""
 
-    # Without a backup, what is older than this counts as kept and boxes may evict it; the alarm stands.
-    kept_after_days: int = 14
     backup: bool = False
-    file_limit_mb: int = 512
-
-    def __post_init__(self) -> None:
-        _refuse(
-            None if self.kept_after_days >= 0 else ("kept_after_days", "must not be below 0"),
-            None if self.file_limit_mb > 0 else ("file_limit_mb", "must be above 0"),
-        )
-
-    @property
-    def kept_after_ms(self) -> int:
-        return self.kept_after_days * _DAY_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +110,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         names = [box.name for box in self.boxes]
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        _refuse(
-            _token("box", self.box),
-            _token("store_id", self.store_id),
-            ("boxes", f"named twice: {', '.join(doubled)}") if doubled else None,
-            ("boxes", f"{self.box} is the centre itself") if self.box in names else None,
+        refuse(
+            token("box", self.box),
+            token("store_id", self.store_id),
+            once_each("boxes", names),
+            must(self.box not in names, "boxes", f"{self.box} is the centre itself"),
         )
 
     @property
@@ -187,19 +138,3 @@ class Settings:
         """Where each box stands; the centre itself included."""
         sources = {box.name: box.source for box in self.boxes}
         return Register(centre=self.box, sources=sources | {self.box: self.source})
-
-
-def _refuse(*faults: tuple[str, str] | None) -> None:
-    found = [fault for fault in faults if fault is not None]
-    if found:
-        raise ConfigError(found)
-
-
-def _token(path: str, value: str) -> tuple[str, str] | None:
-    if _TOKEN.fullmatch(value):
-        return None
-    return path, f"must be 3 to 40 of a-z, 0-9 and -, is {value!r}"
-
-
-def _port(path: str, value: int) -> tuple[str, str] | None:
-    return None if 0 <= value <= 65_535 else (path, f"must be 0 to 65535, is {value}")

@@ -9,8 +9,6 @@ import json
 import logging
 import signal
 import sqlite3
-import sys
-import tomllib
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,7 +27,7 @@ from edge.supervise import supervise
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
 from journal.clock import SystemClock, boot_id
-from journal.console import end
+from journal.console import end, read_law, read_settings, write
 from journal.cursors import Cursors
 from journal.files import FileStore
 from journal.keys import Identity
@@ -38,12 +36,10 @@ from journal.timekeeping import check_clock, clock_state
 from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.clock import Clock
-from kernel.errors import ConfigError, FullError, WeighpostError
+from kernel.errors import FullError, WeighpostError
 from kernel.events import DeviceHealth, LaneHealth
 from kernel.law.law import Law
-from kernel.law.shipped import national, with_site
 from kernel.links import Link
-from kernel.settings import read
 
 if TYPE_CHECKING:
     from edge.eyes import CameraEyes
@@ -74,7 +70,7 @@ class LaneProcess:
     async def run(self) -> None:
         """ConfigError and RefusedError: why it cannot start; RestartError, in a group: why it must start anew."""
         settings = self._settings
-        identity = _identity(settings)
+        identity = Identity.of(settings.box)
         journal = await asyncio.to_thread(
             Journal.open,
             self._folder / "journal",
@@ -256,26 +252,11 @@ class LaneProcess:
         return await open_link(controller.url, line=controller.serial, holder=self._settings.box.name)
 
 
-def _identity(settings: Settings) -> Identity:
-    box = settings.box
-    identity = Identity.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
-    if identity.box != box.name:
-        raise ConfigError.one("box.key", f"is the key of {identity.box}, this is {box.name}")
-    return identity
-
-
 def load(path: Path) -> tuple[Settings, Law]:
     """Read the settings and the law's rows; ConfigError has every fault."""
-    try:
-        settings = read(Settings, tomllib.loads(path.read_text()))
-        make_driver(settings.scale.driver, settings.scale.options, device="x", clock=SystemClock())
-        if settings.law is None:
-            return settings, national()
-        return settings, with_site({settings.law: Path(settings.law).read_text()})
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError.one(str(path), f"is not TOML: {error}") from error
-    except OSError as error:
-        raise ConfigError.one(error.filename or str(path), error.strerror or repr(error)) from error
+    settings = read_settings(Settings, path)
+    make_driver(settings.scale.driver, settings.scale.options, device="x", clock=SystemClock())
+    return settings, read_law(settings.law)
 
 
 async def serve(process: LaneProcess) -> None:
@@ -299,9 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     if given.verb == "drivers":
-        sys.stdout.write(
-            json.dumps(sorted(DRIVERS)) + "\n" if given.json else "\n".join(sorted(DRIVERS)) + "\n"
-        )
+        write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
         return _run(given.settings, check=given.verb == "check")
@@ -312,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(path: Path, *, check: bool) -> int:
     settings, law = load(path)
     if check:
-        sys.stdout.write(f"{path}: no faults\n")
+        write(f"{path}: no faults")
         return 0
     log_as_json(settings.log_level)
     process = LaneProcess(settings, law=law, clock=SystemClock(), boot=boot_id())

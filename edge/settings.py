@@ -12,9 +12,9 @@ from edge.links.opening import SerialSettings, check_url
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
 from journal.settings import Destination, Identity
-from kernel.errors import ConfigError
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
+from kernel.settings import must, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +31,11 @@ class Lane:
     result_patience_ms: int = 2_500  # how long after the loop's release a weight may still come
 
     def __post_init__(self) -> None:
-        _refuse(
-            None
-            if re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+)+", self.source)
-            else ("source", "must be a device path"),
-            None
-            if re.fullmatch(r"\d{6}", self.jurisdiction)
-            else ("jurisdiction", "must be six digits (GB/T 2260)"),
+        path = re.fullmatch(r"[a-z0-9-]+(/[a-z0-9-]+)+", self.source)
+        code = re.fullmatch(r"\d{6}", self.jurisdiction, re.ASCII)
+        refuse(
+            must(path is not None, "source", "must be a device path"),
+            must(code is not None, "jurisdiction", "must be six digits (GB/T 2260)"),
         )
 
     @property
@@ -106,14 +104,5 @@ class Settings:
 
     def __post_init__(self) -> None:
         custodians = [d.name for d in self.destinations if d.custody]
-        _refuse(
-            None
-            if len(custodians) == 1
-            else ("destinations", f"exactly one must have custody, found {custodians}"),
-        )
-
-
-def _refuse(*faults: tuple[str, str] | None) -> None:
-    found = [fault for fault in faults if fault]
-    if found:
-        raise ConfigError(found)
+        problem = f"exactly one must have custody, found {custodians}"
+        refuse(must(len(custodians) == 1, "destinations", problem))

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from journal import settings
 from kernel.errors import ConfigError, ProtocolError
 from kernel.evidence.certificates import Certificate, Kind
 from kernel.evidence.notes import Note, decode_base64, encode_base64
@@ -102,6 +103,14 @@ class Identity:
         )
         if identity.certs and parse_certificate(identity.certs[0]).public_key != identity.key.public:
             raise ConfigError.one(str(certificates[0]), f"is not the certificate of {key}")
+        return identity
+
+    @classmethod
+    def of(cls, box: settings.Identity) -> Identity:
+        """As the settings of a process name it; ConfigError when the key is another box's."""
+        identity = cls.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
+        if identity.box != box.name:
+            raise ConfigError.one("box.key", f"is the key of {identity.box}, this is {box.name}")
         return identity
 
 

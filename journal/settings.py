@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from kernel.errors import ConfigError
+from kernel.settings import Fault, above_zero, filled, must, port, refuse, token, url
 
-TOKEN = re.compile(r"[a-z0-9-]{3,40}")
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +20,7 @@ class Identity:
     root_public: str  # base64; the pin
 
     def __post_init__(self) -> None:
-        if not TOKEN.fullmatch(self.name):
-            raise ConfigError.one("name", f"must be 3 to 40 of a-z, 0-9 and -, is {self.name!r}")
+        refuse(token("name", self.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +40,56 @@ class Destination:
     upload_kbit_s: int = 0  # of the link; 0: measured
 
     def __post_init__(self) -> None:
-        faults = []
-        if not self.mqtt.startswith(("mqtt://", "mqtts://")):
-            faults.append(("mqtt", f"must begin with mqtt:// or mqtts://, is {self.mqtt!r}"))
-        if self.files is not None and not self.files.startswith(("http://", "https://")):
-            faults.append(("files", f"must begin with http:// or https://, is {self.files!r}"))
-        if (self.command_issuer is None) != (self.command_public is None):
-            faults.append(("command_public", "goes with command_issuer"))
-        if faults:
-            raise ConfigError(faults)
+        refuse(
+            url("mqtt", self.mqtt, "mqtt://", "mqtts://"),
+            url("files", self.files, "http://", "https://"),
+            must(
+                (self.command_issuer is None) == (self.command_public is None),
+                "command_public",
+                "goes with command_issuer",
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """The embedded broker's own port, or the URL of one that runs elsewhere."""
+
+    password: str
+    host: str = "127.0.0.1"
+    port: int = 1883
+    url: str | None = None  # mqtt://host:port: then nothing is embedded
+
+    def __post_init__(self) -> None:
+        refuse(
+            port("port", self.port),
+            url("url", self.url, "mqtt://", "mqtts://"),
+            filled("password", self.password),
+        )
+
+    @property
+    def address(self) -> str:
+        return self.url or f"mqtt://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How long what is received counts as not yet kept, and what files are taken."""
+
+    # Without a backup, what is older than this counts as kept and boxes may evict it.
+    kept_after_days: int = 14
+    file_limit_mb: int = 512
+
+    def __post_init__(self) -> None:
+        refuse(*self.faults)
+
+    @property
+    def faults(self) -> tuple[Fault, Fault]:
+        return (
+            must(self.kept_after_days >= 0, "kept_after_days", "must not be below 0"),
+            above_zero("file_limit_mb", self.file_limit_mb),
+        )
+
+    @property
+    def kept_after_ms(self) -> int:
+        return self.kept_after_days * _DAY_MS

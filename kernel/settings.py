@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -11,6 +12,9 @@ from kernel.errors import ConfigError
 
 T = TypeVar("T")
 Faults = list[tuple[str, str]]
+Fault = tuple[str, str] | None
+
+_TOKEN = re.compile(r"[a-z0-9-]{3,40}")
 
 
 def read(kind: type[T], table: object) -> T:
@@ -24,6 +28,50 @@ def read(kind: type[T], table: object) -> T:
     if faults:
         raise ConfigError(sorted(faults))
     return cast(T, value)
+
+
+# --- checks for __post_init__: the fault, or None ---------------------------------------------------------------
+
+
+def refuse(*faults: Fault) -> None:
+    """ConfigError with every one that is a fault."""
+    found = [fault for fault in faults if fault is not None]
+    if found:
+        raise ConfigError(found)
+
+
+def must(good: bool, path: str, problem: str) -> Fault:
+    return None if good else (path, problem)
+
+
+def token(path: str, value: str) -> Fault:
+    """The name of a process, a store or a key."""
+    return must(bool(_TOKEN.fullmatch(value)), path, f"must be 3 to 40 of a-z, 0-9 and -, is {value!r}")
+
+
+def port(path: str, value: int) -> Fault:
+    return must(0 <= value <= 65_535, path, f"must be 0 to 65535, is {value}")
+
+
+def url(path: str, value: str | None, *schemes: str) -> Fault:
+    good = value is None or value.startswith(schemes)
+    return must(good, path, f"must begin with {' or '.join(schemes)}, is {value!r}")
+
+
+def filled(path: str, value: str) -> Fault:
+    return must(bool(value), path, "must not be empty")
+
+
+def above_zero(path: str, value: int) -> Fault:
+    return must(value > 0, path, f"must be above 0, is {value}")
+
+
+def once_each(path: str, names: Sequence[str]) -> Fault:
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    return must(not doubled, path, f"named twice: {', '.join(doubled)}")
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
 
 
 def _table(kind: Any, table: object, at: str, faults: Faults) -> object:

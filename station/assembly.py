@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
+from journal.access import AccessLog
 from journal.checking import Trust
 from journal.clock import boot_id
+from journal.console import read_law
 from journal.cursors import Cursors
 from journal.files import FileStore
 from journal.intake import UP, Intake
@@ -30,8 +32,6 @@ from kernel.clock import Clock
 from kernel.errors import ConfigError, ProtocolError
 from kernel.evidence.notes import decode_base64
 from kernel.law.law import Law
-from kernel.law.shipped import national, with_site
-from station.access import AccessLog
 from station.acts import Officers
 from station.feed import Feed
 from station.pages.routes import Pages
@@ -79,7 +79,7 @@ class Assembled:
 def load_keys(settings: Settings) -> Keys:
     """ConfigError with every key that is missing or wrong."""
     faults: list[tuple[str, str]] = []
-    identity = _tried(partial(_identity, settings), faults)
+    identity = _tried(partial(Identity.of, settings.box), faults)
     store = _tried(partial(_store_key, settings), faults)
     trust = _tried(partial(_trust, settings), faults)
     if identity is None or store is None or trust is None:
@@ -89,21 +89,11 @@ def load_keys(settings: Settings) -> Keys:
 
 def load_law(settings: Settings, *, on: str) -> Law:
     """The shipped law, under this site's own rows; ConfigError when no limit is in force here that day."""
-    law = _site_law(settings)
+    law = read_law(settings.law)
     place = settings.jurisdiction
     if not law.in_force(lambda layer: layer.limit, on=on, jurisdiction=place):
         raise ConfigError.one("law", f"has no limit in force in {place} on {on}")
     return law
-
-
-def _site_law(settings: Settings) -> Law:
-    if settings.law is None:
-        return national()
-    path = Path(settings.law)
-    try:
-        return with_site({path.name: path.read_text(encoding="utf-8")})
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError.one("law", f"cannot be read: {error}") from error
 
 
 class Assembly:
@@ -313,14 +303,6 @@ class Assembly:
 
 def software() -> str:
     return f"weighpost {importlib.metadata.version('weighpost')}"
-
-
-def _identity(settings: Settings) -> Identity:
-    box = settings.box
-    identity = Identity.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
-    if identity.box != box.name:
-        raise ConfigError.one("box.key", f"is the key of {identity.box}, this is {box.name}")
-    return identity
 
 
 def _store_key(settings: Settings) -> SigningKey:

@@ -6,10 +6,9 @@ import argparse
 from collections.abc import Sequence
 
 from journal.clock import SystemClock
-from journal.console import end
+from journal.console import Console, end
 from kernel.errors import WeighpostError
 from station.commands import listings, people, running
-from station.commands.shared import Console
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

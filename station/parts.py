@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from journal.access import AccessLog
 from kernel.clock import Clock
-from station.access import AccessLog
 from station.acts import Officers
 from station.feed import Feed
 from station.queries import Queries

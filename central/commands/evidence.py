@@ -9,9 +9,10 @@ import httpx
 
 from central.api.answers import PREFIX
 from central.api.callers import new_token
-from central.commands.shared import Console, Verbs, load_settings, needs_settings, open_database, write
+from central.commands.shared import load_settings, needs_settings, open_database
 from central.settings import Settings
 from central.store.accounts import CentreAccounts
+from journal.console import Console, Verbs, write
 from kernel.errors import ConfigError, RefusedError
 
 _NAME = "command-line"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from central import keyring
-from central.commands.shared import Console, Verbs, write
+from journal.console import Console, Verbs, write
 from kernel.errors import ConfigError
 from kernel.evidence.certificates import Certificate, Kind
 from kernel.evidence.notes import encode_base64

@@ -9,18 +9,11 @@ from typing import get_args
 
 import msgspec
 
-from central.commands.shared import (
-    Console,
-    Verbs,
-    load_settings,
-    needs_settings,
-    open_database,
-    write,
-    write_rows,
-)
+from central.commands.shared import load_settings, needs_settings, open_database
 from central.store.projecting import reread
 from central.store.queries import MOST_ROWS, Filter, Queries
 from central.store.rollups import recount
+from journal.console import Console, Verbs, write, write_rows
 from kernel.errors import ConfigError
 from kernel.events import JointMode, Outcome, RoadClass, WeighingGrade
 from kernel.law.rows import is_day

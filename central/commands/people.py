@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import secrets
-import sys
-from typing import cast
 
 from central.api.callers import new_token
-from central.commands.shared import Console, Verbs, load_settings, needs_settings, open_database, write
+from central.commands.shared import load_settings, needs_settings, open_database
 from central.store.accounts import CentreAccounts
+from journal.console import Console, Verbs, write
 from kernel.errors import ConfigError
-from web.accounts import NAME, ROLES, Account, Role
-from web.passwords import LONGEST, Passwords
-
-_SHORTEST = 8
+from web.accounts import NAME, ROLES
+from web.enlisting import add_arguments, enlist
 
 
 def add(verbs: Verbs) -> None:
     user = verbs.add_parser("user", help="accounts of people and wall displays").add_subparsers(required=True)
     new = user.add_parser("add", help="make an account, or give one a new password or role")
-    new.add_argument("name")
-    new.add_argument("--role", choices=ROLES, required=True)
-    new.add_argument("--shown", default="", help="as people read it")
-    new.add_argument("--kind", choices=("person", "device"), default="person")
-    new.add_argument(
-        "--password-stdin", action="store_true", help="read it; otherwise one is made and printed once"
-    )
+    add_arguments(new)
     needs_settings(new)
     new.set_defaults(run=_add_user)
     token = verbs.add_parser("token", help="keys of programs to the API").add_subparsers(required=True)
@@ -43,20 +33,11 @@ def add(verbs: Verbs) -> None:
 
 def _add_user(arguments: argparse.Namespace, _console: Console) -> int:
     settings = load_settings(arguments.settings)
-    password = _password(from_stdin=arguments.password_stdin)
-    account = Account(
-        name=arguments.name,
-        shown=arguments.shown or arguments.name,
-        role=cast(Role, arguments.role),
-        password_hash=Passwords().hash(password),
-        kind=arguments.kind,
-    )
+    enlisted = enlist(arguments)
     with open_database(settings) as database:
-        accounts = CentreAccounts(database)
-        accounts.save_account(account)
-        accounts.revoke_sessions(account.name)
-    if not arguments.password_stdin:
-        write(password)
+        enlisted.save(CentreAccounts(database))
+    if enlisted.made:
+        write(enlisted.made)
     return 0
 
 
@@ -75,12 +56,3 @@ def _revoke_token(arguments: argparse.Namespace, _console: Console) -> int:
     with open_database(load_settings(arguments.settings)) as database:
         CentreAccounts(database).revoke_token(arguments.name)
     return 0
-
-
-def _password(*, from_stdin: bool) -> str:
-    if not from_stdin:
-        return secrets.token_urlsafe(12)
-    password = sys.stdin.readline().rstrip("\n")
-    if not _SHORTEST <= len(password) <= LONGEST:
-        raise ConfigError.one("password", f"must have {_SHORTEST} to {LONGEST} characters")
-    return password

@@ -6,7 +6,8 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from central.commands.shared import Console, Verbs, load_settings, write
+from central.commands.shared import load_settings
+from journal.console import Console, Verbs, write
 from journal.logs import log_as_json
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from station.commands.shared import Console, Verbs, load_settings, needs_settings, write_rows
+from journal.console import Console, Verbs, write_rows
+from station.commands.shared import load_settings, needs_settings
 from station.queries import Queries
 
 DAY_MS = 86_400_000

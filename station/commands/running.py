@@ -6,7 +6,8 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from station.commands.shared import Console, Verbs, load_settings, write
+from journal.console import Console, Verbs, write
+from station.commands.shared import load_settings
 
 
 def add(verbs: Verbs) -> None:

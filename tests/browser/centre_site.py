@@ -17,7 +17,6 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from central.access import AccessLog
 from central.alarms import State, alarms
 from central.app import create_app
 from central.live import Change
@@ -29,6 +28,7 @@ from central.store.custody import CustodyStore
 from central.store.queries import Filter, Queries
 from central.store.receiving import CentreStore
 from central.views import Alarm
+from journal.access import AccessLog
 from journal.clock import SystemClock
 from journal.store import Accepted
 from kernel.evidence.notes import Note, cosign

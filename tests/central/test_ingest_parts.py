@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from central.access import AccessLog
 from central.ingest.cosigning import Cosigning
 from central.ingest.downlink import Downlink, relay_glimpses
 from central.ingest.requests import FileRequests
@@ -21,6 +20,7 @@ from central.store.engines import Database
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.store.requests import Requested
+from journal.access import AccessLog
 from journal.checking import Trust, inspect
 from journal.custody import Custody
 from journal.keys import SigningKey

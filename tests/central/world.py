@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from central.access import AccessLog
 from central.api.callers import new_token
 from central.app import create_app
 from central.live import Bus
@@ -17,6 +16,7 @@ from central.store.accounts import CentreAccounts
 from central.store.engines import Database
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
+from journal.access import AccessLog
 from journal.store import Accepted
 from kernel.errors import RefusedError
 from kernel.events import Body

@@ -1,4 +1,4 @@
-"""The access log: who looked at personal data is an entry of the centre's own journal before it is shown."""
+"""The access log: who looked at personal data is an entry of the process's own journal before it is shown."""
 
 from __future__ import annotations
 
