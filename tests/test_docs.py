@@ -94,7 +94,9 @@ def test_the_lock_names_no_place() -> None:
     lock = (ROOT / "requirements.lock").read_text()
     assert "://" not in lock
     assert not re.search(
-        r"^\s*(-|/|\.)", re.sub(r"^\s+--hash=sha256:[0-9a-f]{64}( \\)?$", "", lock, flags=re.MULTILINE), re.MULTILINE
+        r"^\s*(-|/|\.)",
+        re.sub(r"^\s+--hash=sha256:[0-9a-f]{64}( \\)?$", "", lock, flags=re.MULTILINE),
+        re.MULTILINE,
     )
     pinned = [line for line in lock.splitlines() if "==" in line]
     assert len(pinned) == lock.count("\n") - lock.count("--hash=")

@@ -34,7 +34,9 @@ def _modules(part: str) -> list[str]:
 def _run(name: str, *, full: bool) -> list[dict[str, Any]]:
     print(f"bench: {name}", flush=True)
     module = importlib.import_module(f"tests.bench.{name}")
-    rows: list[dict[str, Any]] = module.run(full=full) if "full" in module.run.__annotations__ else module.run()
+    rows: list[dict[str, Any]] = (
+        module.run(full=full) if "full" in module.run.__annotations__ else module.run()
+    )
     return [{"module": name.removesuffix("_bench"), **row} for row in rows]
 
 

@@ -178,7 +178,13 @@ async def _ring(folder: Path, video: Path) -> list[Row]:
         lane.end()
     await ring.stop()
     return [
-        _row("writing one 720p camera, 12 frames a second, to the ring", 100 * recording_s / 24, "% core", None, None),
+        _row(
+            "writing one 720p camera, 12 frames a second, to the ring",
+            100 * recording_s / 24,
+            "% core",
+            None,
+            None,
+        ),
         _row(f"clip of {clip.frames} frames from three segments, one growing", cut_ms, "ms", None, None),
     ]
 
