@@ -49,11 +49,22 @@ def match(truths: Iterable[Truth], details: Sequence[Answer]) -> Matched:
         if not own:
             found.lost.append(truth)
             continue
-        best = min(own, key=lambda detail: abs((detail["weighed"]["left_ms"] or 0) - truth.left_ms))
+        exact = [detail for detail in own if truth.record_hex and detail["weighed"]["record_hex"]]
+        best = min(exact or own, key=lambda detail: abs((detail["weighed"]["left_ms"] or 0) - truth.left_ms))
         free.remove(best)
         found.pairs.append((truth, best))
-    found.doubled = free
+    found.doubled = [detail for detail in free if not _seen_apart(detail["weighed"], found.pairs)]
     return found
+
+
+def _seen_apart(weighed: Answer, pairs: Sequence[tuple[Truth, Answer]]) -> bool:
+    """The loop's half of a crossing whose weight came late from the weigher's memory: one vehicle, told in two parts."""
+    return "no_weight" in weighed["quality"] and any(
+        "late_record" in own["weighed"]["quality"]
+        and truth.lane == weighed["lane"]
+        and abs((weighed["left_ms"] or 0) - truth.left_ms) < NEAR_MS
+        for truth, own in pairs
+    )
 
 
 def _is(truth: Truth, weighed: Answer) -> bool:
