@@ -46,7 +46,11 @@ async def test_what_is_subscribed_to_while_the_connection_comes_up_is_heard(brok
         connected.wait(0.01)
     connected.wait(0.2)
     transport.subscribe("weighpost/v1/up/+/hello", lambda _topic, _payload: heard.set())
-    transport.on_connected(lambda: transport.publish("weighpost/v1/up/b/hello", b"x") and None)
+
+    def say_hello() -> None:
+        transport.publish("weighpost/v1/up/b/hello", b"x")
+
+    transport.on_connected(say_hello)
     try:
         async with asyncio.timeout(10):
             await heard.wait()
