@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI, Request
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 
 from central.api.answers import PREFIX, describe
@@ -37,6 +37,7 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
         app.include_router(api.router(), prefix=PREFIX)
     for error in (FullError, RefusedError, SQLAlchemyError):
         app.add_exception_handler(error, _unavailable)
+    app.add_exception_handler(DataError, _unreadable)
     for mount in mounts:
         mount(app, parts)
     describe(app)
@@ -45,6 +46,11 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
 
 async def _alive() -> dict[str, str]:
     return {"state": "up"}
+
+
+async def _unreadable(_request: Request, _error: Exception) -> Response:
+    """No row can hold what was asked for, such as a text with NUL."""
+    return JSONResponse({"detail": "the question holds what no answer can"}, 422)
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:

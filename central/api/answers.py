@@ -13,6 +13,7 @@ from central import views
 from kernel.law.tariff import Fine
 
 PREFIX = "/api/v1"
+FIRST_MS, LAST_MS = -(2**53), 2**53  # of a time that is asked for; what is larger no database takes
 _REF = "#/components/schemas/{name}"
 _SHOWN: tuple[type, ...] = (
     views.Page,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-from central.api.answers import answer, answers
+from central.api.answers import FIRST_MS, LAST_MS, answer, answers
 from central.api.callers import Caller, at_least
 from central.parts import Parts
 from central.store.queries import MOST_ROWS, Filter
@@ -41,8 +41,12 @@ class PassagesApi:
             plate: Annotated[
                 str | None, Query(max_length=20, description="tractor or trailer, from its beginning")
             ] = None,
-            from_ms: Annotated[int | None, Query(alias="from", description="UTC ms, included")] = None,
-            to_ms: Annotated[int | None, Query(alias="to", description="UTC ms, not included")] = None,
+            from_ms: Annotated[
+                int | None, Query(alias="from", ge=FIRST_MS, le=LAST_MS, description="UTC ms, included")
+            ] = None,
+            to_ms: Annotated[
+                int | None, Query(alias="to", ge=FIRST_MS, le=LAST_MS, description="UTC ms, not included")
+            ] = None,
             limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
             cursor: Annotated[str | None, Query(max_length=200, description="of the page before")] = None,
         ) -> Response:

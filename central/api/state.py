@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from central.api.answers import answer, answers
+from central.api.answers import FIRST_MS, LAST_MS, answer, answers
 from central.api.callers import Caller, at_least
 from central.parts import Parts
 from central.views import AccessRow, Alarm, Custody, HourRow, QuarantineRow, SourceState
@@ -42,8 +42,8 @@ class StateApi:
         async def hours(
             station: str | None = None,
             lane: str | None = None,
-            from_ms: Annotated[int | None, Query(alias="from")] = None,
-            to_ms: Annotated[int | None, Query(alias="to")] = None,
+            from_ms: Annotated[int | None, Query(alias="from", ge=FIRST_MS, le=LAST_MS)] = None,
+            to_ms: Annotated[int | None, Query(alias="to", ge=FIRST_MS, le=LAST_MS)] = None,
         ) -> Response:
             until = clock.now_ms() + 1 if to_ms is None else to_ms
             since = until - _DAY_MS if from_ms is None else from_ms

@@ -36,8 +36,12 @@ def connect(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
     return Database(
-        writer=create_engine(parsed, pool_size=_WRITERS, max_overflow=0, pool_pre_ping=True),
-        reader=create_engine(parsed, pool_size=_READERS, max_overflow=0, pool_pre_ping=True),
+        writer=create_engine(
+            parsed, pool_size=_WRITERS, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+        ),
+        reader=create_engine(
+            parsed, pool_size=_READERS, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+        ),
     )
 
 
@@ -64,7 +68,8 @@ def _upsert(dialect: str, table: Table, update: tuple[str, ...]) -> Any:
 def _sqlite(url: URL) -> Database:
     path = Path(url.database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"max_overflow": 0, "pool_timeout": _WAIT_S}
+    # Errors are logged; what they were about are plates.
+    options: dict[str, Any] = {"max_overflow": 0, "pool_timeout": _WAIT_S, "hide_parameters": True}
     arguments = {"check_same_thread": False, "timeout": _WAIT_S}
     writer = create_engine(url, pool_size=1, connect_args=arguments, **options)
     read_only = url.set(database=path.absolute().as_uri()).update_query_dict({"mode": "ro", "uri": "true"})
