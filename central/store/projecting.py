@@ -215,13 +215,23 @@ def _decisions(connection: Connection, reads: Sequence[Read]) -> None:
 
 
 def _refresh_decisions(connection: Connection, journal: str, seqs: Sequence[int]) -> None:
-    decision = schema.decision
+    """Only what a station says of its own lanes, and of the very entry that it saw."""
+    decision, act, weighing = schema.decision, schema.entry.alias("act"), schema.entry.alias("weighing")
+    same_act = (act.c.journal == decision.c.journal) & (act.c.seq == decision.c.seq)
+    same_weighing = (weighing.c.journal == decision.c.weighed_journal) & (
+        weighing.c.seq == decision.c.weighed_seq
+    )
     query = (
-        select(decision.c.weighed_seq, decision.c.act, decision.c.outcome)
+        select(decision, act.c.source.label("by"), weighing.c.source.label("lane"), weighing.c.leaf)
+        .select_from(decision.join(act, same_act).join(weighing, same_weighing))
         .where(decision.c.weighed_journal == journal, decision.c.weighed_seq.in_(seqs))
         .order_by(decision.c.at_ms, decision.c.journal, decision.c.seq)
     )
-    newest: dict[int, Any] = {row.weighed_seq: row for row in connection.execute(query)}
+    newest: dict[int, Any] = {
+        row.weighed_seq: row
+        for row in connection.execute(query)
+        if row.weighed_leaf == row.leaf.hex() and row.lane.startswith(f"{row.by}/")
+    }
     statement = update(schema.passage).where(
         schema.passage.c.journal == journal, schema.passage.c.seq == bindparam("about")
     )

@@ -123,6 +123,18 @@ def test_an_act_on_another_leaf_is_shown_as_not_matching(centre: Centre) -> None
     detail = centre.queries.passage("lane1-box", "p1")
     assert detail is not None
     assert [act.matches for act in detail.decisions] == [False]
+    assert detail.row.decided is None
+
+
+def test_no_box_but_its_stations_decides_on_a_crossing(centre: Centre) -> None:
+    lane = Made()
+    other = Made(journal="c" * 32, box="yiyuan-centre", source="yiyuan/centre")
+    weighing = lane.add(weighed())
+    centre.take(weighing)
+    centre.take(lane.add(decided(weighing)))
+    centre.take(other.add(decided(weighing)))
+    [row] = centre.queries.passages(Filter()).rows
+    assert row.decided is None
 
 
 @pytest.mark.parametrize(
