@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
@@ -16,6 +16,7 @@ from journal.writer import Appended
 from kernel.clock import Clock
 from kernel.events import Body
 from kernel.evidence.header import FileRef
+from kernel.quantiles import p95
 
 LIVE_EVERY_MS = 100  # the weight on the tablet: ten a second
 
@@ -80,8 +81,3 @@ class TimedJournal:
     def p95_us(self) -> int | None:
         value = p95(self._took_ms)
         return None if value is None else value * 1000
-
-
-def p95(values: Iterable[int]) -> int | None:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)] if ordered else None

@@ -13,6 +13,7 @@ from kernel.law.rows import china_day
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance, judge
 from kernel.plates import classify
+from kernel.quantiles import p95
 from simulators.traffic import Truck
 from simulators.world import Truth
 
@@ -164,11 +165,6 @@ def complete(detail: Answer, cameras: int) -> bool:
     pictures = [file for file in detail["files"] if file["kind"] == "picture"]
     stored = all(file["state"] == "stored" for file in pictures)
     return len(seen) == cameras and bool(pictures) and stored and len(detail["clips"]) == cameras
-
-
-def p95(values: Iterable[int]) -> int | None:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)] if ordered else None
 
 
 def latencies(

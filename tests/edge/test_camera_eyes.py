@@ -1,0 +1,189 @@
+"""The lane's eyes over cameras that are scripted: what is missing has a name, and no fault of theirs stops a lane."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from edge.cameras.pictures import Frame
+from edge.cameras.settings import CameraSettings, Role, VisionSettings
+from edge.cameras.vision import PlateOf, Shots, Vision
+from edge.eyes import CameraEyes
+from edge.plates.reader import PlateResult
+from edge.recorder.cutting import Clip
+from edge.recorder.index import Lock
+from kernel.errors import LinkError
+from kernel.events import PlateRead
+
+NOW = 1_795_400_000_000
+PASSAGE = "s01-lane1-0a1b2c-0000000001"
+SETTINGS = VisionSettings(
+    cameras=(
+        CameraSettings(name="front", url="http://front", role="front"),
+        CameraSettings(name="rear", url="http://rear", role="rear"),
+    )
+)
+
+
+def frame(number: int) -> Frame:
+    return Frame(at_ms=NOW + number, jpeg=f"jpeg{number}".encode(), width=1280, height=720)
+
+
+class Script(Vision):
+    """Vision as the test wants it."""
+
+    def __init__(self) -> None:
+        self.shots: dict[Role, Shots] = {
+            "front": Shots(camera="front", role="front", frames=(frame(0), frame(1))),
+            "rear": Shots(camera="rear", role="rear", frames=(frame(2),)),
+        }
+        self.results = {
+            "front": PlateResult(
+                read=PlateRead(role="front", status="read", text="鲁C12345"), crop=b"crop", frame=1
+            )
+        }
+        self.refuse: set[str] = set()
+        self.settled: list[Lock] = []
+        self.left: list[Lock] = []
+
+    def _try(self, what: str) -> None:
+        if what in self.refuse:
+            raise LinkError(f"{what}: the disk is full")
+
+    async def burst(self, at_ms: int, *, roles: Sequence[Role] | None = None) -> tuple[Shots, ...]:
+        return tuple(self.shots[role] for role in roles or self.shots if role in self.shots)
+
+    async def read(self, shots: Sequence[Shots]) -> tuple[PlateOf, ...]:
+        found = [(one.camera, self.results.get(one.camera)) for one in shots]
+        return tuple(PlateOf(camera=camera, result=result) for camera, result in found if result)
+
+    async def lock(self, passage: str, at_ms: int, *, hold: bool = False) -> tuple[Lock, ...]:
+        self._try("lock")
+        return tuple(lock(camera, passage=passage) for camera in ("front", "rear"))
+
+    async def clip(self, lock: Lock, *, tags: Mapping[str, str]) -> Clip:
+        self._try(f"clip {lock.camera}")
+        return Clip(
+            path=Path(f"{lock.camera}.mp4"),
+            requested_start_ms=lock.from_ms,
+            actual_start_ms=lock.from_ms + 80,
+            duration_ms=12_000,
+            frames=150,
+            width=1280,
+            height=720,
+            gop_sha256=("ab" * 32,),
+            sources=("one",),
+            flags=("gap",),
+        )
+
+    async def settle(self, lock: Lock) -> None:
+        self._try("settle")
+        self.settled.append(lock)
+
+    async def pending(self) -> list[Lock]:
+        self._try("pending")
+        return self.left
+
+
+def lock(camera: str, *, passage: str = PASSAGE) -> Lock:
+    return Lock(passage=passage, camera=camera, at_ms=NOW, from_ms=NOW - 5_000, to_ms=NOW + 7_000)
+
+
+def eyes_over(script: Script) -> CameraEyes:
+    return CameraEyes(script, settings=SETTINGS)
+
+
+async def watched(script: Script) -> CameraEyes:
+    eyes = eyes_over(script)
+    eyes.opened(PASSAGE, NOW)
+    eyes.passed(PASSAGE, NOW + 1_000)
+    return eyes
+
+
+async def until_settled(script: Script, count: int) -> None:
+    async with asyncio.timeout(3):
+        while len(script.settled) < count:
+            await asyncio.sleep(0)
+
+
+async def test_a_passage_has_pictures_the_plate_with_its_proof_and_a_clip_of_each_camera() -> None:
+    script = Script()
+    eyes = await watched(script)
+    seen = await eyes.seen(PASSAGE)
+    assert [(picture.name, picture.role, data) for picture, data in seen.pictures] == [
+        ("front-0.jpg", "front", b"jpeg0"),
+        ("front-1.jpg", "front", b"jpeg1"),
+        ("rear-0.jpg", "rear", b"jpeg2"),
+    ]
+    assert seen.crops == (("front-plate.jpg", b"crop"),)
+    [read] = seen.plates
+    assert (read.text, read.picture, read.crop) == ("鲁C12345", "front-1.jpg", "front-plate.jpg")
+    assert seen.missing == ()
+    cuts = await eyes.cuts(PASSAGE)
+    assert [(cut.name, cut.body.camera, cut.body.flags) for cut in cuts] == [
+        (f"{PASSAGE}-front.mp4", "front", ("gap",)),
+        (f"{PASSAGE}-rear.mp4", "rear", ("gap",)),
+    ]
+    eyes.done(PASSAGE)
+    await until_settled(script, 2)
+    assert await eyes.cuts(PASSAGE) == ()
+
+
+async def test_what_a_camera_or_the_reader_lacks_is_named() -> None:
+    script = Script()
+    script.shots["rear"] = Shots(camera="rear", role="rear", frames=(), reason="down: no answer")
+    script.results["front"] = PlateResult(
+        read=PlateRead(role="front", status="unread"), flags=("reader_down",)
+    )
+    eyes = await watched(script)
+    seen = await eyes.seen(PASSAGE)
+    assert seen.missing == ("camera rear: down: no answer", "plates front: reader_down")
+    assert [picture.camera for picture, _ in seen.pictures] == ["front", "front"]
+    assert (seen.plates[0].text, seen.plates[0].picture, seen.crops) == (None, None, ())
+
+
+async def test_a_passage_that_nobody_announced_says_so() -> None:
+    eyes = eyes_over(Script())
+    assert (await eyes.seen(PASSAGE)).missing == ("cameras: not triggered",)
+    assert await eyes.cuts(PASSAGE) == ()
+    eyes.passed(PASSAGE, NOW)
+    eyes.done(PASSAGE)
+
+
+async def test_footage_that_cannot_be_locked_leaves_the_pictures(caplog: pytest.LogCaptureFixture) -> None:
+    script = Script()
+    script.refuse.add("lock")
+    eyes = await watched(script)
+    assert len((await eyes.seen(PASSAGE)).pictures) == 3
+    with caplog.at_level(logging.WARNING):
+        assert await eyes.cuts(PASSAGE) == ()
+    eyes.done(PASSAGE)
+    assert caplog.messages == ["footage not locked"]
+    assert script.settled == []
+
+
+async def test_a_camera_without_footage_costs_only_its_own_clip(caplog: pytest.LogCaptureFixture) -> None:
+    script = Script()
+    script.refuse |= {"clip rear", "settle"}
+    eyes = await watched(script)
+    with caplog.at_level(logging.WARNING):
+        assert [cut.body.camera for cut in await eyes.cuts(PASSAGE)] == ["front"]
+        await eyes.settle(lock("rear"))
+    assert caplog.messages == ["no clip", "footage not let go"]
+
+
+async def test_what_a_restart_left_is_found_by_passage_and_not_what_is_under_way() -> None:
+    script = Script()
+    script.left = [lock("front"), lock("front", passage="earlier"), lock("rear", passage="earlier")]
+    eyes = await watched(script)
+    assert await eyes.unfinished() == {"earlier": script.left[1:]}
+    script.refuse.add("pending")
+    assert await eyes.unfinished() == {}
+
+
+async def test_without_any_clip_the_pictures_of_a_restart_are_missing_by_name() -> None:
+    assert (await eyes_over(Script()).look_back([], left_ms=None)).missing == ("pictures: restart",)

@@ -1,0 +1,125 @@
+"""The program of a lane: its settings are read whole or refused whole, and its verbs answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from edge.main import load, main
+from kernel.errors import ConfigError
+
+DESTINATION: dict[str, Any] = {
+    "name": "centre",
+    "mqtt": "mqtt://127.0.0.1:1883",
+    "password": "secret",
+    "store_id": "yiyuan-centre-1",
+    "store_public": "AAAA",
+    "custody": True,
+}
+TABLE: dict[str, Any] = {
+    "data": "data",
+    "lane": {
+        "source": "yiyuan/s01/lane1",
+        "jurisdiction": "370323",
+        "road_class": "national",
+        "weighing_grade": "pre_check",
+        "joint_mode": "joint",
+        "attended": False,
+    },
+    "box": {
+        "name": "s01-lane1",
+        "key": "lane1.key",
+        "certificates": ["lane1.cert", "enrolment.cert"],
+        "root_name": "yiyuan-root",
+        "root_public": "AAAA",
+    },
+    "scale": {"driver": "toledo-continuous", "url": "/dev/ttyS0"},
+    "destinations": [DESTINATION],
+}
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    path = folder / "lane1.toml"
+    path.write_bytes(tomli_w.dumps(TABLE | changes).encode())
+    return path
+
+
+def faults(path: Path) -> dict[str, str]:
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+    return dict(refused.value.faults)
+
+
+def test_a_small_file_is_a_lane_under_the_shipped_law(tmp_path: Path) -> None:
+    settings, law = load(write(tmp_path))
+    assert (settings.lane.name, settings.lane.station, settings.vision) == ("lane1", "s01", None)
+    assert law.in_force(lambda layer: layer.limit, on="2026-11-22", jurisdiction="370323")
+
+
+def test_every_fault_is_named_with_its_path(tmp_path: Path) -> None:
+    found = faults(
+        write(
+            tmp_path,
+            lane=TABLE["lane"] | {"road_class": "motorway", "atended": True},
+            scale={"driver": "toledo-continuous", "url": "COM3"},
+            destinations=[DESTINATION | {"mqtt": "tcp://centre", "command_issuer": "yiyuan-centre"}],
+            colour="blue",
+        )
+    )
+    assert set(found) == {
+        "colour",
+        "destinations[0].command_public",
+        "destinations[0].mqtt",
+        "lane.atended",
+        "lane.road_class",
+        "scale.url",
+    }
+
+
+@pytest.mark.parametrize("custody", [[False], [True, True]])
+def test_one_destination_decides_what_may_be_evicted(tmp_path: Path, custody: list[bool]) -> None:
+    destinations = [DESTINATION | {"custody": one, "name": f"d{n}"} for n, one in enumerate(custody)]
+    assert set(faults(write(tmp_path, destinations=destinations))) == {"destinations"}
+
+
+def test_a_driver_that_is_not_there_or_not_told_enough_is_named(tmp_path: Path) -> None:
+    unknown = faults(write(tmp_path, scale={"driver": "acme", "url": "/dev/ttyS0"}))
+    assert "toledo-continuous" in str(unknown)
+    lacking = faults(write(tmp_path, scale={"driver": "wim-wj", "url": "/dev/ttyS0", "options": {"x": 1}}))
+    assert any("options" in path for path in lacking)
+
+
+def test_the_sites_own_law_is_read_or_named(tmp_path: Path) -> None:
+    missing = faults(write(tmp_path, law=str(tmp_path / "site.toml")))
+    assert list(missing) == ["law"]
+    (tmp_path / "site.toml").write_text("limit = 3\n")
+    assert "site.toml" in str(faults(write(tmp_path, law=str(tmp_path / "site.toml"))))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"data = \n", b"[[["])
+def test_what_is_no_toml_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "lane1.toml"
+    path.write_bytes(content)
+    [(where, problem)] = faults(path).items()
+    assert (where, "TOML" in problem) == (str(path), True)
+
+
+def test_check_says_what_is_wrong_and_ends_with_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(write(tmp_path))]) == 0
+    assert main(["check", str(write(tmp_path, colour="blue"))]) == 2
+    assert main(["run", str(tmp_path / "nothing.toml")]) == 2
+    said = capsys.readouterr()
+    assert said.out.endswith("no faults\n")
+    assert said.err.splitlines()[0].startswith("weighpost-edge: colour: unknown")
+    assert "nothing.toml: cannot be read" in said.err.splitlines()[1]
+
+
+def test_drivers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drivers", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == ["toledo-continuous", "wim-wj"]

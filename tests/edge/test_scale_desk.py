@@ -1,0 +1,106 @@
+"""Between the scale and the lane: the live weight ten times a second, results to the lane, appends timed."""
+
+from __future__ import annotations
+
+from edge.desk import LiveWeight, ScaleDesk, TimedJournal
+from edge.lane import Lane
+from edge.settings import Scale
+from edge.weighing.values import WeighingEvent, WeightReading
+from journal.writer import Appended
+from kernel.events import Body, ClockChecked
+from kernel.evidence.header import FileRef
+
+SAID = ClockChecked(reference="ntp", offset_ms=0, err_ms=1, state="ok")
+
+
+class Listener(Lane):
+    """A lane that only writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[WeighingEvent] = []
+
+    def scale(self, event: WeighingEvent) -> None:
+        self.told.append(event)
+
+
+class Screen:
+    def __init__(self) -> None:
+        self.shown: list[LiveWeight] = []
+        self.lane = Listener()
+        scale = Scale(driver="toledo-continuous", url="/dev/null")
+        self.desk = ScaleDesk(scale, self.lane, live=self._show)
+
+    def _show(self, name: str, value: object) -> None:
+        assert name == "weight"
+        assert isinstance(value, LiveWeight)
+        self.shown.append(value)
+
+    def read(self, kg: int, *, at_ms: int, stable: bool = True) -> None:
+        self.desk.take(WeightReading(kg=kg, stable=stable, at_ms=at_ms, mono_ms=at_ms))
+
+
+def test_twenty_readings_a_second_are_shown_ten_times() -> None:
+    screen = Screen()
+    for n in range(200):
+        screen.read(0, at_ms=10_000 + 50 * n)
+    assert 95 <= len(screen.shown) <= 105
+    gaps = {b.at_ms - a.at_ms for a, b in zip(screen.shown, screen.shown[1:], strict=False)}
+    assert gaps == {100}
+
+
+def test_ten_readings_a_second_are_all_shown_though_none_comes_on_time() -> None:
+    screen = Screen()
+    for n in range(100):
+        screen.read(n, at_ms=10_000 + 100 * n + (n % 3) * 4)
+    assert len(screen.shown) == 100
+
+
+def test_a_truck_is_shown_while_it_stands_and_told_to_the_lane_when_it_leaves() -> None:
+    screen = Screen()
+    at_ms = 10_000
+    for kg, count in ((0, 10), (12_000, 5), (38_200, 60), (9_000, 3), (0, 40)):
+        for _ in range(count):
+            at_ms += 100
+            screen.read(kg, at_ms=at_ms, stable=count > 5)
+    kinds = [type(event).__name__ for event in screen.lane.told]
+    assert kinds == ["Arrived", "Settled", "Weighed"]
+    assert {live.state for live in screen.shown} >= {"empty", "weighed"}
+    assert max(live.kg or 0 for live in screen.shown) == 38_200
+
+
+class SlowJournal:
+    """Every append takes as long as it is told; the clock is its own."""
+
+    def __init__(self, *takes_ms: int) -> None:
+        self._takes_ms = list(takes_ms)
+        self.ms = 0
+        self.got: list[tuple[str, tuple[FileRef, ...], str | None]] = []
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def mono_ms(self) -> int:
+        return self.ms
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nobody waits here")
+
+    async def append(
+        self, body: Body, *, source: str, files: tuple[FileRef, ...] = (), key: str | None = None
+    ) -> Appended:
+        self.ms += self._takes_ms.pop(0)
+        self.got.append((source, files, key))
+        return Appended(journal="0" * 32, seq=len(self.got), leaf_hex="1" * 64, at=1, durable_ms=2)
+
+
+async def test_appends_are_timed_and_passed_on_as_they_are() -> None:
+    journal = SlowJournal(*[3] * 18, 40, 5)
+    timed = TimedJournal(journal, clock=journal)
+    before = timed.p95_us
+    assert before is None
+    file = FileRef(name="front-0.jpg", sha256="a" * 64, size=1)
+    for n in range(20):
+        appended = await timed.append(SAID, source="yiyuan/s01/lane1", files=(file,), key=f"k{n}")
+        assert appended.seq == n + 1
+    assert timed.p95_us == 40_000
+    assert journal.got[0] == ("yiyuan/s01/lane1", (file,), "k0")
