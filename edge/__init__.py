@@ -1,0 +1,1 @@
+"""One process a lane: scale, cameras, recorder ring, plate reading and lane controller into a journal."""

@@ -1,0 +1,1 @@
+"""The lane controller's wire."""

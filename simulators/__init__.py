@@ -1,0 +1,1 @@
+"""The outside world behind the same wires; nothing that ships imports it."""

@@ -1,0 +1,1 @@
+"""What proves or refutes a package, and the witness; imports none of ours."""
