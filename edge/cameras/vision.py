@@ -133,7 +133,7 @@ class Vision:
         """Plates of the shots that may show one, in their order; nothing when no reader is set."""
         if not self._plates:
             return ()
-        ask = [one for one in shots if one.plate and one.frames]
+        ask = [one for one in shots if one.plate and _timely(one.frames)]
         results = [self._plates.read(one.frames, one.role, region=one.region) for one in ask]
         return tuple(
             PlateOf(camera=one.camera, result=result)
@@ -203,3 +203,8 @@ class Vision:
         if not self._ring:
             raise LinkError("no recorder is set")
         return self._ring
+
+
+def _timely(frames: Sequence[Frame]) -> bool:
+    """Whether any of them shows this moment: a plate in an old picture is another vehicle's."""
+    return any(not {"frozen", "off_moment"} & set(frame.flags) for frame in frames)

@@ -8,7 +8,7 @@ import pytest
 
 from simulators.demo.centre import Answer
 from simulators.world import Truth
-from tests.support.chain import Chain, rigs_of
+from tests.support.chain import CLOCK, Chain, rigs_of
 from tests.support.stills import Stills, still_camera, truck_with_plate
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
@@ -59,6 +59,7 @@ async def test_a_camera_that_is_down_or_frozen_is_missed_on_the_event_and_comes_
             rear.frozen.set()
             await chain.becomes("lane1", "front", "down")
             await chain.becomes("lane1", "rear", "frozen")
+            await CLOCK.sleep(1.5)  # what it showed until it went down is from before this vehicle
             truth = await rigs["lane1"].drive()
             detail = await pictured(chain, truth)
             assert detail["weighed"]["gross_kg"] == truth.wire_gross_kg
@@ -66,7 +67,10 @@ async def test_a_camera_that_is_down_or_frozen_is_missed_on_the_event_and_comes_
             body = detail["pictured"][0]
             assert any(word.startswith("camera front: down") for word in body["missing"])
             assert any(word.startswith("camera rear: frozen") for word in body["missing"])
-            assert {picture["camera"] for picture in body["pictures"]} <= {"rear"}
+            front_pictures = [picture for picture in body["pictures"] if picture["camera"] == "front"]
+            assert all("off_moment" in picture["flags"] for picture in front_pictures), (
+                "from before, and said so"
+            )
             front.down.clear()
             rear.frozen.clear()
             for name in ("front", "rear"):
@@ -95,3 +99,9 @@ async def test_a_plate_that_cannot_be_read_is_said_to_be_unread_and_no_text_is_m
             assert body["tractor"] is None
             assert reads["rear"]["text"] == TEXT, "the same plate without mud"
             assert {picture["camera"] for picture in body["pictures"]} == {"front", "rear"}
+
+            clean.frozen.set()
+            await chain.becomes("lane1", "rear", "frozen")
+            after = (await pictured(chain, await rigs["lane1"].drive()))["pictured"][0]
+            assert [plate["text"] for plate in after["plates"]] == [None], "no next vehicle has that plate"
+            assert after["trailer"] is None
