@@ -1,0 +1,1 @@
+"""The tablet and what it asks for."""
