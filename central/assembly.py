@@ -126,6 +126,7 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
         tasks={
             "downlink": ingest.downlink.run,
             "own journal": partial(_own, ingest),
+            "journal's health": ingest.own.journal.watch,
             "cosigning": ingest.cosigning.run,
             "housekeeping": partial(_keep_house, parts),
         },

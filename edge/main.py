@@ -148,6 +148,7 @@ class LaneProcess:
         )
         desk = ScaleDesk(settings.scale, lane, live=self._live)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(journal.watch(), name="journal")
             tasks.create_task(lane.run(), name="lane")
             tasks.create_task(resume(journal, lane, eyes, until=journal.size), name="resume")
             tasks.create_task(board.run(), name="health")

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from journal.cutting import Cutter
 from journal.database import DoubtError, NewEntry, Reader, StoredEntry, doubting
@@ -91,7 +91,8 @@ class Journal:
         self._room = asyncio.Semaphore(WAITING)
         self._listeners: list[tuple[asyncio.AbstractEventLoop, Callable[[int], None]]] = []
         self._closed = False
-        self._failed: RefusedError | None = None
+        self._failed: RestartError | None = None
+        self._watchers: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._thread = threading.Thread(target=self._write, name="journal-writer", daemon=True)
         self._thread.start()
 
@@ -149,7 +150,8 @@ class Journal:
         """Return once the entry survives a power cut; the files it names must be stored before.
 
         The same `key` again gives the entry that was appended under it.  ProtocolError: the body or header has no
-        valid form; FullError: no room, nothing was written; RefusedError: the journal is closed or has failed.
+        valid form; FullError: no room, nothing was written; RefusedError: the journal is closed; RestartError: it has
+        failed, and only a new start finds out what is on disk.
         """
         stamped = self._stamper.stamp(body, source=source, at=at, files=files)
         loop = asyncio.get_running_loop()
@@ -205,6 +207,14 @@ class Journal:
         """Call back in this event loop with the new size after each commit."""
         self._listeners.append((asyncio.get_running_loop(), callback))
 
+    async def watch(self) -> NoReturn:
+        """For a task beside the others: RestartError once the journal has failed, whoever met that."""
+        failed = asyncio.Event()
+        self._watchers.append((asyncio.get_running_loop(), failed))
+        if self._failed is None:
+            await failed.wait()
+        raise self._failed or RestartError("the journal has failed")
+
     def doubt(self, reason: str) -> None:
         """Somebody has shown another story of this journal: the next `open` keeps it and opens a successor."""
         mark_doubted(self.folder, reason)
@@ -236,8 +246,10 @@ class Journal:
             except Exception as error:
                 # After a failed fsync nobody knows what is on disk: only opening the journal again finds out.
                 log.critical("journal failed", exc_info=error)
-                self._failed = RefusedError(f"the journal has failed: {error}")
+                self._failed = RestartError(f"the journal has failed: {error}")
                 _settle((request, self._failed) for request in batch)
+                for loop, failed in self._watchers:
+                    _call(loop, failed.set)
 
     def _next_batch(self) -> list[_Request]:
         """Whatever waits now, at most BATCH; empty when the journal is closed and nothing waits."""

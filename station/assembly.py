@@ -204,7 +204,8 @@ class Assembly:
 
     def _tasks(self) -> dict[str, Run]:
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
-        return {"tablets": self._feed.run, "sessions": self._forget_sessions, **uplinks}
+        own: dict[str, Run] = {"sessions": self._forget_sessions, "journal": self._journal.watch}
+        return {"tablets": self._feed.run, **own, **uplinks}
 
     async def _forget_sessions(self) -> None:
         while True:

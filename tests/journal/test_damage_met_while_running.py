@@ -101,3 +101,22 @@ async def test_a_sender_that_meets_it_ends_so_that_a_new_start_goes_on(quick_pat
             await sender.run()
     cursors.close()
     await asyncio.to_thread(journal.close)
+
+
+async def test_a_journal_that_has_failed_ends_its_process_and_a_new_start_goes_on(quick_path: Path) -> None:
+    journal = await asyncio.to_thread(open_journal, quick_path, identity=IDENTITY.key)
+    await journal.append(said(1), source="a/b")
+    watched = asyncio.create_task(journal.watch())
+    await asyncio.sleep(0)
+    journal._file._db.close()  # as a disk that is gone
+    for _ in range(2):
+        with pytest.raises(RestartError, match="has failed"):
+            await journal.append(said(2), source="a/b")
+    for late in (watched, journal.watch()):  # also who did not append himself, and who comes later
+        async with asyncio.timeout(3):
+            with pytest.raises(RestartError, match="has failed"):
+                await late
+    await asyncio.to_thread(journal.close)
+    again = await asyncio.to_thread(open_journal, quick_path, identity=IDENTITY.key)
+    assert (again.id, again.size) == (journal.id, 2)
+    await asyncio.to_thread(again.close)
