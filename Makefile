@@ -24,8 +24,7 @@ test: $(STAMP)
 	$(PY) -m pytest -q -m "wire and not slow" --timeout=180 $(TEST)
 	$(PY) -m pytest -q -m "browser and not slow" --timeout=420 $(TEST)
 
-test-full: test
-	$(PY) -m pytest -q -m slow --timeout=3600 $(TEST)
+test-full: test faults-full
 
 check: $(STAMP)
 	.venv/bin/ruff check .
