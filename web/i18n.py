@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Literal, get_args
@@ -86,10 +87,11 @@ def choose(cookie: str | None) -> Language:
     return next((language for language in LANGUAGES if language == cookie), DEFAULT)
 
 
-def script_keys(folder: Path) -> list[str]:
+@cache
+def script_keys(folder: Path) -> tuple[str, ...]:
     """The keys that the ES modules of a folder use, so that a page carries those and no more."""
     keys: set[str] = set()
     for path in sorted(folder.glob("*.js")):
         with path.open("rb") as source:
             keys.update(str(found[1]) for found in extract("javascript", source, keywords={"_": None}))
-    return sorted(keys)
+    return tuple(sorted(keys))

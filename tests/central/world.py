@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -104,7 +105,10 @@ class World:
             alarms=lambda: (),
             healthy=lambda: {"frames": 0},
         )
-        self.app: FastAPI = create_app(self.parts)
+
+    @cached_property
+    def app(self) -> FastAPI:
+        return create_app(self.parts)
 
     async def _append(self, body: Body) -> None:
         if self.refuse is not None:

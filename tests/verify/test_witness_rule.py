@@ -245,7 +245,7 @@ def test_garbage_is_answered_400(witness: Witness, body: bytes) -> None:
     assert json.loads(witness.health().text)["journals"] == 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.binary(max_size=20), at=st.integers(0, 3_000))
 def test_noise_in_a_request_never_raises(witness: Witness, noise: bytes, at: int) -> None:
     clean = ask(passage_log(), 0)

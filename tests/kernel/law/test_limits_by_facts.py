@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.events import AxleGroup, VehicleFacts
@@ -285,6 +285,7 @@ def test_there_is_always_a_limit_or_a_reason(facts: VehicleFacts) -> None:
     assert all(LAW.find(rule) for c in found.candidates for rule in c.rules)
 
 
+@settings(max_examples=50)
 @given(facts_strategy, facts_strategy)
 def test_learning_a_fact_never_leaves_the_span_that_was_told(
     facts: VehicleFacts, learnt: VehicleFacts
