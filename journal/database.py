@@ -13,11 +13,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from journal.keys import SigningKey
-from kernel.errors import FullError, ProtocolError
+from kernel.errors import FullError, ProtocolError, RestartError
 from kernel.evidence import header, tree
 from kernel.evidence.texts import Checkpoint
 from kernel.evidence.tree import BLOCK, Frontier
 
+PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "secure_delete = ON",
+    "wal_autocheckpoint = 1000",
+    "journal_size_limit = 16777216",
+)
+# A full disk has no room for the shared memory that opening needs.
+_OF_THE_MOMENT = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_BUSY_RECOVERY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_IOERR_NOMEM,
+}
 SCHEMA = """
 CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, header BLOB NOT NULL);
 CREATE TABLE body (seq INTEGER PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL);
@@ -217,9 +234,16 @@ def leaves(db: sqlite3.Connection, start: int, end: int) -> list[bytes]:
 
 @contextmanager
 def doubting(problem: str) -> Iterator[None]:
-    """A database that cannot be read is a doubt about the journal, not a bug."""
+    """A database that cannot be read is a doubt about the journal, not a bug.
+
+    RestartError: it cannot be read for want of room, memory or turn, which says nothing about what is in it.
+    """
     try:
         yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode in _OF_THE_MOMENT:
+            raise RestartError(f"journal.db {problem} now: {error} ({error.sqlite_errorname})") from error
+        raise DoubtError(f"journal.db {problem}: {error}") from error
     except (sqlite3.DatabaseError, OverflowError, TypeError) as error:
         raise DoubtError(f"journal.db {problem}: {error}") from error
 
@@ -269,11 +293,12 @@ def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
     mode = "rwc" if create else "rw"
     # Made by one thread, handed to the writer thread, never used by two at once.
     db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA secure_delete = ON")
-    db.execute("PRAGMA wal_autocheckpoint = 1000")
-    db.execute("PRAGMA journal_size_limit = 16777216")
-    if create:
-        db.executescript(SCHEMA)
+    try:
+        for pragma in PRAGMAS:
+            db.execute(f"PRAGMA {pragma}")
+        if create:
+            db.executescript(SCHEMA)
+    except BaseException:
+        db.close()
+        raise
     return db

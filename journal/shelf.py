@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from journal.database import DoubtError, JournalFile, NewEntry, Reader, doubting
 from journal.keys import SigningKey, sync_folder, write_durably
-from kernel.errors import ConfigError, ProtocolError, RefusedError
+from kernel.errors import ConfigError, FullError, ProtocolError, RefusedError, RestartError
 from kernel.events import Predecessor
 from kernel.evidence import header
 from kernel.evidence.notes import Note
@@ -98,6 +99,16 @@ def _create(
         number += 1
     inside.mkdir(mode=0o700)
     sync_folder(folder)
+    try:
+        file = _fill(inside, genesis=genesis, doubted=doubted, recover=recover)
+        write_durably(folder / "current", f"{number:04d}\n".encode())
+    except (OSError, FullError, RestartError):
+        shutil.rmtree(inside)  # without room each start would leave one more
+        raise
+    return Opened(folder=inside, file=file, doubted=doubted)
+
+
+def _fill(inside: Path, *, genesis: Genesis, doubted: Doubted | None, recover: Recover | None) -> JournalFile:
     key = SigningKey.generate(kind="journal", name="new")
     key.name = header.journal_id(key.public)
     key.save(inside / "journal.key")
@@ -106,11 +117,10 @@ def _create(
         file.commit([genesis(key, doubted.predecessor if doubted else None)])
         if doubted and recover:
             recover(file, doubted)
-        write_durably(folder / "current", f"{number:04d}\n".encode())
     except BaseException:
         file.close()
         raise
-    return Opened(folder=inside, file=file, doubted=doubted)
+    return file
 
 
 def mark_doubted(inside: Path, reason: str) -> None:

@@ -6,6 +6,8 @@ One worker thread owns the index, finishes segments, cuts clips and tidies up; c
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -54,16 +56,20 @@ class Ring:
         self._held: int | None = None
         self._state: State = "starting"
         self._since_ms, self._detail = clock.now_ms(), ""
+        self._again_ms = 0
 
     async def start(self) -> None:
-        """Open the index and take up what an earlier process left.
+        """Open the index and take up what an earlier process left; a full or broken disk is waited for.
 
         ConfigError when the folder cannot be used, RefusedError when another process records into it.
         """
         try:
             await self._ask(self._open)
         except LinkError as error:
-            raise ConfigError.one("recorder.folder", f"cannot be used: {error}") from error
+            if not _is_the_disks(error.__cause__):
+                raise ConfigError.one("recorder.folder", f"cannot be used: {error}") from error
+            log.error("recorder cannot begin", extra={"reason": str(error)})  # noqa: TRY400 - the disk is at fault
+            self._away(str(error))
 
     async def stop(self) -> None:
         """After the cameras have stopped, or when the start failed."""
@@ -91,19 +97,38 @@ class Ring:
     @property
     def paused(self) -> bool:
         """The disk holds nothing more that may go: the footage stops, everything else goes on."""
-        return self._state == "full"
+        return self._state in ("full", "down")
+
+    def begin_again(self) -> None:
+        """From a camera's thread, at a key frame: the disk may be back."""
+        if self._state == "down" and self._clock.mono_ms() >= self._again_ms:
+            self._again_ms = self._clock.mono_ms() + TRY_AGAIN_MS
+            self._tell(self._open_again)
+
+    def _open_again(self) -> None:
+        try:
+            self._open()
+        except (sqlite3.Error, FFmpegError, OSError) as error:
+            self._away(str(error))
+        else:
+            log.info("recorder records again")
+
+    def _away(self, reason: str) -> None:
+        if self._state != "down":
+            self._since_ms = self._clock.now_ms()
+        self._state, self._detail = "down", reason
 
     async def lock(
         self, passage: str, *, camera: str, at_ms: int, from_ms: int, to_ms: int, hold: bool = False
     ) -> Lock:
         """Durable when it returns.  Comes before anything else that wants the footage.  LinkError: no lock."""
         lock = Lock(passage=passage, camera=camera, at_ms=at_ms, from_ms=from_ms, to_ms=to_ms, hold=hold)
-        await self._ask(self._open_index().lock, lock)
+        await self._ask(lambda: self._open_index().lock(lock))
         return lock
 
     async def pending(self) -> list[Lock]:
         """Locks whose clip was never settled, from before a restart too."""
-        return await self._ask(self._open_index().pending)
+        return await self._ask(lambda: self._open_index().pending())
 
     async def clip(self, lock: Lock, *, tags: Mapping[str, str]) -> Clip:
         """Wait for the post-roll, then cut.  LinkError when there is no footage; the lock stays until settled."""
@@ -119,10 +144,10 @@ class Ring:
         await self._ask(self._tidy)
 
     async def segments(self, camera: str, *, from_ms: int, to_ms: int) -> list[Segment]:
-        return await self._ask(self._open_index().segments, camera, from_ms=from_ms, to_ms=to_ms)
+        return await self._ask(lambda: self._open_index().segments(camera, from_ms=from_ms, to_ms=to_ms))
 
     async def locked_by(self, path: Path) -> str | None:
-        return await self._ask(self._open_index().locked_by, path)
+        return await self._ask(lambda: self._open_index().locked_by(path))
 
     # --- for the lanes, in their cameras' threads ---
 
@@ -141,17 +166,22 @@ class Ring:
         self._clips.mkdir(parents=True, exist_ok=True)
         # Recovery cuts the tails of growing segments: they must not be another process's.
         self._held = hold(self.folder / "ring.lock")
-        self._index = Index(self.folder / "ring.db")
-        for stray in self._clips.iterdir():
-            stray.unlink()  # locks are still there: it will be cut again
-        self._recover()
-        self._tidy()
+        try:
+            self._index = Index(self.folder / "ring.db")
+            for stray in self._clips.iterdir():
+                stray.unlink()  # locks are still there: it will be cut again
+            self._recover()
+            self._tidy()
+        except (sqlite3.Error, FFmpegError, OSError):
+            self._close()
+            raise
 
     def _close(self) -> None:
         if self._index is not None:
             self._index.close()
         if self._held is not None:
             os.close(self._held)
+        self._index = self._held = None
 
     def _recover(self) -> None:
         known = {segment.path: segment for segment in self._open_index().all()}
@@ -263,7 +293,7 @@ class Ring:
 
     def _open_index(self) -> Index:
         if self._index is None:
-            raise RuntimeError("the ring was not started")
+            raise LinkError("the recorder has not begun")
         return self._index
 
     async def _ask(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -333,6 +363,7 @@ class RingLane:
         return at_ms - self._writer.start_ms >= self._ring.settings.segment_ms - 20
 
     def _open(self, session: Session, first: Coded) -> None:
+        self._ring.begin_again()
         if self._ring.paused or self._clock.mono_ms() < self._wait_until_ms:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -368,9 +399,17 @@ def hold(path: Path) -> int:
         owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
         os.close(handle)
         raise RefusedError(f"process {owner} records into {path.parent}") from error
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # without room for a name the lock holds all the same
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle
+
+
+def _is_the_disks(cause: BaseException | None) -> bool:
+    """Room and hardware come and go; a wrong folder does not become a right one."""
+    if isinstance(cause, OSError):
+        return cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+    return isinstance(cause, sqlite3.Error)
 
 
 def free_bytes(folder: Path) -> int:

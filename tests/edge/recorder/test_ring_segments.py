@@ -277,6 +277,30 @@ async def test_a_folder_that_cannot_be_used_is_the_operator_s_business(tmp_path:
     await ring.stop()
 
 
+async def test_a_disk_that_is_away_at_the_start_is_waited_for(tmp_path: Path, video: Path) -> None:
+    clock = StillClock(START)
+    ring = Ring(ring_in(tmp_path).settings, clock=clock, disk_free=lambda _: PLENTY)
+    index = tmp_path / "ring" / "ring.db"
+    index.mkdir(parents=True)  # SQLite cannot open it, as on a disk without room
+    await ring.start()
+    with recording(ring, video):
+        assert ring.health().state == "down"
+    with pytest.raises(LinkError):
+        await ring.lock("p1", camera="front", at_ms=START, from_ms=START - 1, to_ms=START + 1)
+    with pytest.raises(LinkError):
+        await ring.pending()
+    index.rmdir()
+    clock.now += 10_000
+    with recording(ring, video, start_ms=START + 60_000, name="front-2"):
+        pass  # its first key frame asks whether the disk is back
+    assert await ring.pending() == []
+    assert ring.health().state == "up"
+    with recording(ring, video, start_ms=START + 120_000, name="front-3"):
+        pass
+    assert await ring.segments("front", from_ms=0, to_ms=START * 2)
+    await ring.stop()
+
+
 async def test_two_recorders_never_share_a_folder(tmp_path: Path) -> None:
     first = ring_in(tmp_path)
     await first.start()
