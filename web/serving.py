@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from kernel.errors import ConfigError
+from kernel.errors import ConfigError, RestartError
 from web.ports import holder
 
 FAREWELL_S = 3
@@ -22,7 +22,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 def listen(host: str, port: int, *, path: str) -> socket.socket:
-    """A listening socket; ConfigError names whoever has the port."""
+    """A listening socket; ConfigError names whoever has the port, RestartError: the address is not there yet."""
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -30,6 +30,9 @@ def listen(host: str, port: int, *, path: str) -> socket.socket:
         bound.listen()
     except OSError as error:
         bound.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            # After a power cut the network may come later than we do: whoever starts us tries again.
+            raise RestartError(f"{path}: {host} is no address of this machine now") from error
         raise ConfigError.one(path, f"cannot listen on {host}:{port}: {_why(port, error)}") from error
     return bound
 
