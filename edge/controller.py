@@ -70,7 +70,7 @@ class LaneController:
         self._link: Link | None = None
         self._seq = 0
         self._boot: int | None = None
-        self._seen: deque[int] = deque(maxlen=_REMEMBERED)
+        self._seen: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
         self._ahead_ms: deque[int] = deque(maxlen=_REMEMBERED)
         self._wanted: Sign | None = None
         self._shown: dict[int, asyncio.Event] = {}
@@ -161,9 +161,11 @@ class LaneController:
 
     async def _loop(self, loop: Loop) -> LoopEvent | None:
         await self._send(Ack(seq=self._next(), of=loop.seq))
-        if loop.seq in self._seen:
+        # With its time: numbers come round twice a day, and at a quiet site the last ones are older than that.
+        told = (loop.seq, loop.mono_ms)
+        if told in self._seen:
             return None
-        self._seen.append(loop.seq)
+        self._seen.append(told)
         ahead = self._learn_clock(loop.mono_ms)
         mono = loop.mono_ms + ahead
         return LoopEvent(

@@ -43,6 +43,12 @@ async def test_a_repeated_loop_is_acknowledged_each_time_and_counted_once() -> N
     assert [ack.of for ack in written(link) if isinstance(ack, Ack)] == [7, 7, 8]
 
 
+async def test_a_number_that_has_come_round_is_another_loop() -> None:
+    """Each status takes a number too: they wrap after 18 hours, and a quiet site has few loops in between."""
+    got, _, _, _ = await heard(loop(7, 100), loop(7, 100 + 65_536_000))
+    assert [event.device_ms for event in got] == [100, 100 + 65_536_000]
+
+
 async def test_loops_are_dated_by_the_fastest_message_seen() -> None:
     status = encode(Status(seq=1, mono_ms=1_000))
     # The status came after 100 ms of ours; the loop of device time 1 050 was held up for another 150.
