@@ -48,6 +48,8 @@ class ScaleDesk:
         match event:
             case WeightReading():
                 results = self._static.feed(event)
+                if self._static.phase != "empty":
+                    self._lane.standing(event.mono_ms)
                 self._say(event)
                 return results
             case VehicleRecord() | VehicleReversed():

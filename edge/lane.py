@@ -148,6 +148,10 @@ class Lane:
         """The weighing said something."""
         self._facts.put_nowait(("scale", event, event.mono_ms))
 
+    def standing(self, mono_ms: int) -> None:
+        """The scale shows a load."""
+        self._assembler.still_there(mono_ms)
+
     async def run(self) -> None:
         """For ever; cancelled with the process, and a bug in a picture ends it as any other bug."""
         async with asyncio.TaskGroup() as tasks:

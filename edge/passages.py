@@ -57,7 +57,8 @@ class PassageAssembler(Generic[R]):
     """Joins loop events and weighing results of one lane, in the order in which vehicles cross.
 
     `prefix` starts every passage id (box and boot), `patience_ms` is how long after the loop's release a result may
-    take; after that the crossing is complete without a weight.  A loop that never lets go ends after `longest_ms`.
+    take; after that the crossing is complete without a weight.  A loop that never lets go ends after `longest_ms`, and so does
+    a vehicle on a scale that says nothing more; one that the scale still shows may stand there all day.
     """
 
     def __init__(self, *, prefix: str, patience_ms: int, longest_ms: int = 600_000) -> None:
@@ -66,6 +67,7 @@ class PassageAssembler(Generic[R]):
         self._longest_ms = longest_ms
         self._waiting: deque[_Crossing] = deque()
         self._last_id = -1
+        self._shown_ms = 0
 
     def loop(self, *, occupied: bool, mono_ms: int) -> list[Step[R]]:
         """The loop at the scale changed."""
@@ -88,6 +90,10 @@ class PassageAssembler(Generic[R]):
         self._waiting[-1].on_scale = True
         self._waiting[-1].quality.append("loop_missing")
         return [step]
+
+    def still_there(self, mono_ms: int) -> None:
+        """The scale shows a load."""
+        self._shown_ms = mono_ms
 
     def result(self, result: R, *, mono_ms: int) -> list[Step[R]]:
         """The scale has finished with a vehicle: the one on it, or the first that waits."""
@@ -131,7 +137,8 @@ class PassageAssembler(Generic[R]):
     def _overdue(self, crossing: _Crossing, now_ms: int) -> bool:
         if crossing.left_ms is not None and not crossing.on_scale:
             return now_ms - crossing.left_ms > self._patience_ms
-        return now_ms - crossing.opened_ms > self._longest_ms
+        heard_ms = max(crossing.opened_ms, self._shown_ms) if crossing.on_scale else crossing.opened_ms
+        return now_ms - heard_ms > self._longest_ms
 
     def _open(self, mono_ms: int, *, arrived_ms: int | None) -> Opened:
         crossing = self._new(mono_ms, arrived_ms=arrived_ms)

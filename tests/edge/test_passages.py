@@ -115,3 +115,28 @@ def test_a_late_weight_is_never_given_to_the_vehicle_that_is_on_the_lane_now() -
     assert late.quality == ("loop_missing",)
     assert (now.result, now.arrived_mono_ms) == ("its own", 1_000)
     assert late.passage != now.passage
+
+
+def test_a_vehicle_that_stands_on_the_scale_for_an_hour_is_one_vehicle() -> None:
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=1_000)
+    lane.presence(1_500)
+    lane.loop(occupied=False, mono_ms=2_000)
+    for at in range(2_000, 3_600_000, 500):
+        lane.still_there(at)
+        assert lane.tick(at) == []
+    [done] = lane.result("w", mono_ms=3_600_000)
+    assert isinstance(done, Complete)
+    assert (done.result, done.quality) == ("w", ())
+    assert lane.tick(9_000_000) == []
+
+
+def test_a_scale_that_says_nothing_more_holds_no_vehicle() -> None:
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=1_000)
+    lane.presence(1_500)
+    lane.still_there(30_000)
+    assert lane.tick(89_000) == []
+    [done] = lane.tick(90_001)
+    assert isinstance(done, Complete)
+    assert (done.result, done.quality) == (None, ("no_weight",))

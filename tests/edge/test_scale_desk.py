@@ -18,9 +18,13 @@ class Listener(Lane):
 
     def __init__(self) -> None:
         self.told: list[WeighingEvent] = []
+        self.stood: list[int] = []
 
     def scale(self, event: WeighingEvent) -> None:
         self.told.append(event)
+
+    def standing(self, mono_ms: int) -> None:
+        self.stood.append(mono_ms)
 
 
 class Screen:
@@ -64,6 +68,7 @@ def test_a_truck_is_shown_while_it_stands_and_told_to_the_lane_when_it_leaves() 
             screen.read(kg, at_ms=at_ms, stable=count > 5)
     kinds = [type(event).__name__ for event in screen.lane.told]
     assert kinds == ["Arrived", "Settled", "Weighed"]
+    assert 60 <= len(screen.lane.stood) <= 75  # while it stood, and not before or after
     assert {live.state for live in screen.shown} >= {"empty", "weighed"}
     assert max(live.kg or 0 for live in screen.shown) == 38_200
 
