@@ -40,6 +40,7 @@ from station.parts import Parts
 from station.queries import Queries
 from station.settings import Settings
 from station.store import StationStore
+from web.i18n import VOCABULARY
 from web.live import Hub
 from web.passwords import Passwords
 from web.sessions import Lifetimes, Sessions
@@ -264,7 +265,7 @@ class Assembly:
 
     def _make_shell(self) -> Shell:
         settings = self._settings
-        folders = [PAGES / "templates", PAGES / "static", PAGES / "locales"]
+        folders = [PAGES / "templates", PAGES / "static", PAGES / "locales", VOCABULARY]
         build = build_id([*folders, WEB / "templates", WEB / "static", WEB / "locales"], software())
         site = Site(
             name="station",
@@ -272,7 +273,7 @@ class Assembly:
             title_en=settings.station.name_en,
             home="/tablet",
             templates=(PAGES / "templates",),
-            locales=(PAGES / "locales",),
+            locales=(VOCABULARY, PAGES / "locales"),
             static=(("station", PAGES / "static"),),
             tls=settings.web.tls,
             software=software(),

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from babel.messages.extract import extract
 from babel.messages.pofile import PoFileError, read_po
 
+from kernel import vocabulary
 from kernel.errors import ConfigError
 
 Language = Literal["zh", "en"]
@@ -24,6 +25,7 @@ DEFAULT: Language = "zh"
 HTML_LANG: Mapping[Language, str] = {"zh": "zh-CN", "en": "en"}  # Han glyphs are chosen by it
 COOKIE = "weighpost_lang"
 LOCALES = Path(__file__).parent / "locales"
+VOCABULARY = Path(vocabulary.__file__).parent  # what the domain calls its things
 
 
 def mark(text: str) -> str:
@@ -85,6 +87,17 @@ def read_catalogue(path: Path) -> dict[str, str]:
 def choose(cookie: str | None) -> Language:
     """Chinese, unless this person has chosen otherwise."""
     return next((language for language in LANGUAGES if language == cookie), DEFAULT)
+
+
+def word(table: Mapping[str, str], name: str | None, texts: Texts) -> str:
+    """The words for a machine word; itself when it has none, a dash for None."""
+    if name is None:
+        return "—"
+    return texts(table[name]) if name in table else name
+
+
+def words(table: Mapping[str, str], names: Iterable[str], texts: Texts) -> list[str]:
+    return [word(table, name, texts) for name in names]
 
 
 @cache

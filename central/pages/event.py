@@ -10,6 +10,7 @@ import msgspec
 from central.pages import wording
 from central.pages.lines import Line, StationName, line
 from central.views import Custody, DecisionView, EntryView, FileView, PassageDetail
+from kernel import vocabulary
 from kernel.errors import ProtocolError
 from kernel.events import (
     Axle,
@@ -23,7 +24,7 @@ from kernel.events import (
 )
 from kernel.evidence import header
 from web import times
-from web.i18n import Texts
+from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped, size
 
@@ -220,15 +221,15 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
 
 
 def _verdict(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> VerdictView:
-    tone = wording.tone(verdict.outcome, verdict.suspected)
+    tone = vocabulary.tone(verdict.outcome, verdict.suspected)
     return VerdictView(
         tone=tone,
-        shape=wording.SHAPES[tone],
+        shape=vocabulary.SHAPES[tone],
         words=_verdict_words(verdict, texts),
         candidates=tuple(_candidate(candidate, texts) for candidate in verdict.candidates),
         measured=tuple(_measured(verdict, weighed, texts)),
-        missing=tuple(wording.words(wording.MISSING_FACTS, verdict.missing, texts)),
-        notes=tuple(wording.words(wording.NOTES, verdict.notes, texts)),
+        missing=tuple(words(vocabulary.MISSING_FACTS, verdict.missing, texts)),
+        notes=tuple(words(vocabulary.NOTES, verdict.notes, texts)),
         caution=texts(_("Suspected until a certified weighing or a review by a person."))
         if tone == "suspected"
         else "",
@@ -271,19 +272,19 @@ def _measured(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> Iterat
 
 
 def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Fact]:
-    yield Fact(name=texts(_("Weighing")), value=wording.word(wording.GRADES, weighed.weighing_grade, texts))
+    yield Fact(name=texts(_("Weighing")), value=word(vocabulary.GRADES, weighed.weighing_grade, texts))
     yield Fact(
         name=texts(_("Scale")),
-        value=f"{weighed.device}, {wording.word(wording.METHODS, weighed.method, texts)}",
+        value=f"{weighed.device}, {word(wording.METHODS, weighed.method, texts)}",
     )
     yield Fact(name=texts(_("Attended")), value=texts(_("yes")) if weighed.attended else texts(_("no")))
     yield Fact(name=texts(_("Arrived")), value=times.precise(weighed.arrived_ms))
     yield Fact(name=texts(_("Left")), value=times.precise(weighed.left_ms))
     if weighed.speed_dkmh is not None:
         yield Fact(name=texts(_("Speed")), value=_speed(weighed.speed_dkmh))
-    yield Fact(name=texts(_("Road")), value=wording.word(wording.ROADS, weighed.road_class, texts))
+    yield Fact(name=texts(_("Road")), value=word(wording.ROADS, weighed.road_class, texts))
     yield Fact(name=texts(_("Jurisdiction")), value=weighed.jurisdiction)
-    yield Fact(name=texts(_("Mode")), value=wording.word(wording.JOINT_MODES, weighed.joint_mode, texts))
+    yield Fact(name=texts(_("Mode")), value=word(wording.JOINT_MODES, weighed.joint_mode, texts))
     if weighed.device_certificate:
         until = weighed.device_certificate_until or "—"
         value = texts(_("{number}, valid until {date}"), number=weighed.device_certificate, date=until)
@@ -294,7 +295,7 @@ def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Fact]:
 
 def _facts(facts: VehicleFacts, texts: Texts) -> Iterator[Fact]:
     sources = dict(facts.sources)
-    for name, key in wording.FACTS.items():
+    for name, key in vocabulary.FACTS.items():
         known = getattr(facts, name)
         if known is None and name in RARE:
             continue
@@ -302,7 +303,7 @@ def _facts(facts: VehicleFacts, texts: Texts) -> Iterator[Fact]:
         yield Fact(
             name=texts(key),
             value=value,
-            source=wording.word(wording.FACT_SOURCES, sources.get(name, ""), texts),
+            source=word(wording.FACT_SOURCES, sources.get(name, ""), texts),
         )
 
 
@@ -322,7 +323,7 @@ def _axle(number: int, axle: Axle, texts: Texts) -> AxleLine:
         mass=grouped(axle.axle_kg),
         spacing="—" if axle.spacing_mm is None else grouped(axle.spacing_mm),
         speed="—" if axle.speed_dkmh is None else _speed(axle.speed_dkmh),
-        tyres=wording.word(wording.TYRES, axle.tyres, texts),
+        tyres=word(vocabulary.TYRES, axle.tyres, texts),
     )
 
 
@@ -332,7 +333,7 @@ def _groups(weighed: VehicleWeighed, texts: Texts) -> tuple[GroupLine, ...]:
             number=number,
             axles=group.axles,
             mass=grouped(group.group_kg),
-            tyres=wording.word(wording.TYRES, group.tyres, texts),
+            tyres=word(vocabulary.TYRES, group.tyres, texts),
         )
         for number, group in enumerate(weighed.groups, 1)
     )
@@ -363,11 +364,11 @@ def _stills(detail: PassageDetail, texts: Texts) -> Iterator[Still]:
 def _still(picture: Picture, file: FileView | None, texts: Texts) -> Still:
     return Still(
         id=picture.name,
-        caption=f"{wording.word(wording.ROLES, picture.role, texts)} · {picture.camera}",
+        caption=f"{word(vocabulary.ROLES, picture.role, texts)} · {picture.camera}",
         when=times.precise(picture.at_ms),
         address=_address(file),
-        state=texts(_("not here")) if file is None else wording.word(wording.FILE_STATES, file.state, texts),
-        flags=", ".join(wording.words(wording.PICTURE_FLAGS, picture.flags, texts)),
+        state=texts(_("not here")) if file is None else word(wording.FILE_STATES, file.state, texts),
+        flags=", ".join(words(wording.PICTURE_FLAGS, picture.flags, texts)),
         sha256=file.sha256 if file else "",
         pixels=f"{picture.width} × {picture.height}",
     )
@@ -389,12 +390,12 @@ def _plate(plate: PlateRead, crop: FileView | None, texts: Texts) -> PlateLine:
         frames=plate.frames,
     )
     return PlateLine(
-        role=wording.word(wording.ROLES, plate.role, texts),
-        text=plate.text or wording.word(wording.PLATE_STATUS, plate.status, texts),
+        role=word(vocabulary.ROLES, plate.role, texts),
+        text=plate.text or word(vocabulary.PLATE_STATUS, plate.status, texts),
         colour=plate.colour if read else None,
-        colour_word=wording.word(wording.COLOURS, plate.colour, texts) if read else "",
+        colour_word=word(wording.COLOURS, plate.colour, texts) if read else "",
         state="read" if read else "unread",
-        status=wording.word(wording.PLATE_STATUS, plate.status, texts),
+        status=word(vocabulary.PLATE_STATUS, plate.status, texts),
         certainty=certainty if plate.frames else "",
         crop=_address(crop),
     )
@@ -424,7 +425,7 @@ def _clip(file: FileView, told: FileStored | None, arrived_ms: int | None, texts
         id=file.sha256[:12],
         camera=(told.camera if told else None) or file.name,
         state=file.state,
-        state_words=wording.word(wording.FILE_STATES, file.state, texts),
+        state_words=word(wording.FILE_STATES, file.state, texts),
         address=_address(file),
         media_type=file.media_type,
         starts_ms=starts_ms,
@@ -449,7 +450,7 @@ def _missing(detail: PassageDetail, texts: Texts) -> Iterator[str]:
     for device in dict.fromkeys(said):
         yield wording.device_missing(device, texts)
     if detail.weighed:
-        yield from wording.words(wording.QUALITY, detail.weighed.quality, texts)
+        yield from words(vocabulary.QUALITY, detail.weighed.quality, texts)
     if not detail.pictured:
         yield texts(_("Pictures have not arrived yet."))
 
@@ -458,7 +459,7 @@ def _act(decision: DecisionView, texts: Texts) -> ActLine:
     act = decision.act
     return ActLine(
         when=times.stamp(decision.at_ms),
-        act=wording.word(wording.ACTS, act.act, texts),
+        act=word(vocabulary.ACTS, act.act, texts),
         by=act.by,
         note=act.note,
         verdict=_verdict_words(act.verdict, texts) if act.verdict else "",
@@ -470,8 +471,8 @@ def _act(decision: DecisionView, texts: Texts) -> ActLine:
 def _file(file: FileView, texts: Texts) -> FileLine:
     return FileLine(
         name=file.name,
-        kind=wording.word(wording.FILE_KINDS, file.kind, texts),
-        state=wording.word(wording.FILE_STATES, file.state, texts),
+        kind=word(wording.FILE_KINDS, file.kind, texts),
+        state=word(wording.FILE_STATES, file.state, texts),
         size=size(file.size),
         sha256=file.sha256,
         place=f"{file.journal}/{file.seq}",
@@ -502,7 +503,7 @@ def _clock(told: header.Header | None, texts: Texts) -> str:
     if told is None:
         return "—"
     error = "?" if told.clock.err_ms is None else f"± {told.clock.err_ms} ms"
-    return f"{wording.word(wording.CLOCK_STATES, told.clock.state, texts)}, {error}"
+    return f"{word(wording.CLOCK_STATES, told.clock.state, texts)}, {error}"
 
 
 def _entry_state(entry: EntryView, texts: Texts) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from central.pages import wording
 from central.views import PassageRow
+from kernel import vocabulary
 from web import times
-from web.i18n import Texts
+from web.i18n import Texts, words
 from web.i18n import mark as _
 from web.numbers import grouped
 
@@ -43,7 +44,7 @@ class Line:
 
 
 def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
-    tone = wording.tone(row.outcome, row.suspected)
+    tone = vocabulary.tone(row.outcome, row.suspected)
     read = row.tractor is not None
     return Line(
         id=f"{row.box}/{row.passage}",
@@ -62,11 +63,11 @@ def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
         gross=grouped(row.gross_kg),
         limits=wording.limits(row.limits_kg),
         tone=tone,
-        shape=wording.SHAPES[tone],
+        shape=vocabulary.SHAPES[tone],
         verdict=wording.verdict(
             row.outcome, suspected=row.suspected, over_kg=row.over_kg, limits=row.limits_kg, texts=texts
         ),
-        decided=texts(wording.ACTS[row.decided]) if row.decided in wording.ACTS else "",
+        decided=texts(vocabulary.ACTS[row.decided]) if row.decided in vocabulary.ACTS else "",
         files=_files(row, texts),
         notes=_notes(row, texts),
     )
@@ -88,5 +89,5 @@ def _files(row: PassageRow, texts: Texts) -> str:
 
 def _notes(row: PassageRow, texts: Texts) -> str:
     found = [wording.device_missing(said, texts) for said in row.missing]
-    found += wording.words(wording.QUALITY, row.quality, texts)
+    found += words(vocabulary.QUALITY, row.quality, texts)
     return texts(_("; ")).join(found)

@@ -30,6 +30,7 @@ from central.views import EntryView, PassageDetail
 from kernel.errors import ConfigError, FullError, RefusedError
 from kernel.events import EntryRef
 from web import times
+from web.i18n import VOCABULARY, word
 from web.i18n import mark as _
 from web.lifespan import run_with
 from web.live import Hub
@@ -93,7 +94,7 @@ class Pages:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._names = Names(parts.settings.stations, parts.settings.county)
-        folders = [HERE / "templates", HERE / "static", HERE / "locales"]
+        folders = [HERE / "templates", HERE / "static", HERE / "locales", VOCABULARY]
         build = build_id([*folders, WEB / "templates", WEB / "static", WEB / "locales"])
         self._shell = Shell(
             Site(
@@ -103,7 +104,7 @@ class Pages:
                 home="/wall",
                 links=LINKS,
                 templates=(HERE / "templates",),
-                locales=(HERE / "locales",),
+                locales=(VOCABULARY, HERE / "locales"),
                 static=(("central", HERE / "static"),),
                 tls=parts.tls,
             ),
@@ -225,7 +226,7 @@ class Pages:
         try:
             return await take_package(self._parts, box=row.box, passage=row.passage, by=by)
         except RefusedError as error:
-            why = wording.word(wording.NO_PACKAGE, str(error), self._shell.texts(request))
+            why = word(wording.NO_PACKAGE, str(error), self._shell.texts(request))
             event = f"/events/{journal}/{seq}"
             return self._shell.page(
                 request, "package.html", visitor=visitor, status=409, why=why, event=event

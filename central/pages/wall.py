@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from central.pages import wording
 from central.pages.lines import StationName
 from central.views import Alarm, DeviceState, HourRow, SourceState
+from kernel import vocabulary
 from web import times
-from web.i18n import Texts
+from web.i18n import Texts, word
 from web.i18n import mark as _
 from web.numbers import grouped
 
@@ -147,7 +148,7 @@ def figures(hours: Sequence[HourRow], texts: Texts) -> tuple[Figure, ...]:
             name=texts(key),
             value=grouped(value),
             tone=tone if tone and value else "",
-            shape=wording.SHAPES[tone] if tone else "",  # type: ignore[index]
+            shape=vocabulary.SHAPES[tone] if tone else "",  # type: ignore[index]
         )
         for name, key, value, tone in rows
     )
@@ -219,7 +220,7 @@ def _lane_chip(source: SourceState, texts: Texts, station_name: StationName) -> 
 def _device_chip(source: SourceState, device: DeviceState, texts: Texts) -> Chip:
     # What a silent lane said last is not how its devices are now.
     state = _chip_state(device) if source.state == "up" else "off"
-    words = texts(wording.DEVICE_STATES.get(device.state, device.state)) if source.state == "up" else "—"
+    words = texts(vocabulary.DEVICE_STATES.get(device.state, device.state)) if source.state == "up" else "—"
     return Chip(
         id=f"{source.source}/{device.name}",
         style="chip device",
@@ -308,10 +309,10 @@ def _about(alarm: Alarm, sources: Sequence[SourceState], texts: Texts, station_n
 
 def alarm_line(alarm: Alarm, about: str, texts: Texts) -> AlarmLine:
     state, _colon, detail = alarm.detail.partition(": ")
-    told = (about, wording.word(wording.DEVICE_STATES, state, texts), detail)
+    told = (about, word(vocabulary.DEVICE_STATES, state, texts), detail)
     return AlarmLine(
         id=alarm.key,
-        name=wording.word(wording.ALARMS, alarm.kind, texts),
+        name=word(wording.ALARMS, alarm.kind, texts),
         subject=" ".join(part for part in told if part),
         since="" if alarm.since_ms is None else times.stamp(alarm.since_ms)[5:16],
     )

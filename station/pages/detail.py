@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kernel import vocabulary
 from kernel.events import (
     AxleGroup,
     Candidate,
@@ -22,7 +23,7 @@ from station.pages.lines import LaneName, Line, line
 from station.releasing import Grounds
 from station.views import Acted, Detail, NamedFile, Passage
 from web import times
-from web.i18n import Texts
+from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped
 
@@ -127,18 +128,18 @@ def detail_view(
 
 
 def verdict_view(verdict: Verdict, gross_kg: int | None, texts: Texts) -> VerdictView:
-    tone = wording.tone(verdict.outcome, verdict.suspected)
+    tone = vocabulary.tone(verdict.outcome, verdict.suspected)
     caution = texts(_("Suspected until a certified weighing or a review by a person."))
     return VerdictView(
         tone=tone,
-        shape=wording.SHAPES[tone],
+        shape=vocabulary.SHAPES[tone],
         words=_verdict_words(verdict, texts),
         caution=caution if verdict.suspected else "",
         measured=grouped(gross_kg),
         decision=_decision(verdict, texts),
         candidates=tuple(_candidate(candidate, texts) for candidate in verdict.candidates),
-        missing=texts(_(", ")).join(wording.words(wording.MISSING_FACTS, verdict.missing, texts)),
-        notes=_numbered(wording.words(wording.NOTES, verdict.notes, texts)),
+        missing=texts(_(", ")).join(words(vocabulary.MISSING_FACTS, verdict.missing, texts)),
+        notes=_numbered(words(vocabulary.NOTES, verdict.notes, texts)),
     )
 
 
@@ -184,7 +185,7 @@ def _still(picture: Picture, named: NamedFile | None, texts: Texts) -> Still:
     here = named is not None and named.stored
     return Still(
         id=picture.name,
-        caption=f"{wording.word(wording.ROLES, picture.role, texts)} {times.clock(picture.at_ms)}",
+        caption=f"{word(vocabulary.ROLES, picture.role, texts)} {times.clock(picture.at_ms)}",
         address=f"{FILES}/{named.file.sha256}" if named and here else None,
         state="" if here else texts(_("on its way")),
     )
@@ -195,13 +196,13 @@ def _plates(detail: Detail, texts: Texts) -> Iterator[Item]:
         for plate in pictured.plates:
             yield Item(
                 id=plate.role,
-                name=wording.word(wording.ROLES, plate.role, texts),
+                name=word(vocabulary.ROLES, plate.role, texts),
                 value=_plate(plate, texts),
             )
 
 
 def _plate(plate: PlateRead, texts: Texts) -> str:
-    return plate.text or wording.word(wording.PLATE_STATUS, plate.status, texts)
+    return plate.text or word(vocabulary.PLATE_STATUS, plate.status, texts)
 
 
 # --- weighing --------------------------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ def _axles(weighed: VehicleWeighed, texts: Texts) -> Iterator[AxleLine]:
             name=texts(_("axle {number}"), number=number),
             mass=grouped(axle.axle_kg),
             spacing=grouped(axle.spacing_mm),
-            tyres=wording.word(wording.TYRES, axle.tyres, texts),
+            tyres=word(vocabulary.TYRES, axle.tyres, texts),
         )
     if not weighed.axles:
         yield from (_group(number, group, texts) for number, group in enumerate(weighed.groups, 1))
@@ -226,7 +227,7 @@ def _group(number: int, group: AxleGroup, texts: Texts) -> AxleLine:
         name=texts(_("group {number}: {axles} axles"), number=number, axles=group.axles),
         mass=grouped(group.group_kg),
         spacing="—",
-        tyres=wording.word(wording.TYRES, group.tyres, texts),
+        tyres=word(vocabulary.TYRES, group.tyres, texts),
     )
 
 
@@ -239,7 +240,7 @@ def _axle_note(weighed: VehicleWeighed | None, texts: Texts) -> str:
 
 
 def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Item]:
-    grade = wording.word(wording.GRADES, weighed.weighing_grade, texts)
+    grade = word(vocabulary.GRADES, weighed.weighing_grade, texts)
     yield Item(id="grade", name=texts(_("Weighing")), value=f"{grade} · {weighed.device}")
     if weighed.speed_dkmh is not None:
         speed = f"{weighed.speed_dkmh // 10}.{weighed.speed_dkmh % 10} km/h"
@@ -255,7 +256,7 @@ def _missing(detail: Detail, texts: Texts) -> Iterator[str]:
     if detail.weighed is None:
         yield texts(_("The weighing has not arrived yet."))
     yield from wording.missing(detail.row.missing, texts)
-    yield from wording.words(wording.QUALITY, detail.row.quality, texts)
+    yield from words(vocabulary.QUALITY, detail.row.quality, texts)
     if not detail.pictured:
         yield texts(_("Pictures have not arrived yet."))
 
@@ -263,7 +264,7 @@ def _missing(detail: Detail, texts: Texts) -> Iterator[str]:
 def _act(number: int, act: Acted, texts: Texts) -> Item:
     body = act.body
     grounds = body.grounds
-    said = [texts(wording.ACTS[body.act]), body.by]
+    said = [texts(vocabulary.ACTS[body.act]), body.by]
     if body.act == "confirmed" and body.verdict:
         said.append(_verdict_words(body.verdict, texts))
     if grounds and grounds.police_result:

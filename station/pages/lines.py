@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kernel import vocabulary
 from station.pages import wording
 from station.views import Passage
 from web import times
-from web.i18n import Texts
+from web.i18n import Texts, words
 from web.i18n import mark as _
 from web.numbers import grouped
 
@@ -45,7 +46,7 @@ class Line:
 
 
 def line(row: Passage, texts: Texts, lane_name: LaneName) -> Line:
-    tone = wording.tone(row.outcome, row.suspected)
+    tone = vocabulary.tone(row.outcome, row.suspected)
     plate = row.tractor or texts(_("plate not read") if row.pictured else _("plate follows"))
     verdict = wording.verdict(row.outcome, suspected=row.suspected, over_kg=row.over_kg, texts=texts)
     gross = grouped(row.gross_kg)
@@ -66,7 +67,7 @@ def line(row: Passage, texts: Texts, lane_name: LaneName) -> Line:
         gross=gross,
         limits=wording.limits(row.limits, outcome=row.outcome, texts=texts),
         tone=tone,
-        shape=wording.SHAPES[tone],
+        shape=vocabulary.SHAPES[tone],
         verdict=verdict,
         decided=_decided(row, texts),
         decided_state=row.act or ("confirmed" if row.confirmed else ""),
@@ -79,11 +80,11 @@ def line(row: Passage, texts: Texts, lane_name: LaneName) -> Line:
 def missing(row: Passage, texts: Texts) -> str:
     """What should be there and is not, in words."""
     found = wording.missing(row.missing, texts)
-    found += wording.words(wording.QUALITY, row.quality, texts)
+    found += words(vocabulary.QUALITY, row.quality, texts)
     return texts(_("; ")).join(found)
 
 
 def _decided(row: Passage, texts: Texts) -> str:
     if row.act is None:
-        return texts(wording.ACTS["confirmed"]) if row.confirmed else ""
-    return texts(wording.ACTS[row.act])
+        return texts(vocabulary.ACTS["confirmed"]) if row.confirmed else ""
+    return texts(vocabulary.ACTS[row.act])

@@ -12,7 +12,7 @@ from station.pages.lines import LaneName
 from station.settings import Box
 from station.views import LaneState, Today
 from web import times
-from web.i18n import Texts
+from web.i18n import Texts, word
 from web.i18n import mark as _
 
 Condition = Literal["good", "odd", "bad", "off"]
@@ -116,7 +116,7 @@ def _device(box: str, device: DeviceHealth, texts: Texts) -> Chip:
     return _chip(
         f"{box}/{device.name}",
         wording.device(device.kind, device.name, texts),
-        wording.word(wording.DEVICE_STATES, device.state, texts),
+        word(wording.DEVICE_STATES, device.state, texts),
         condition(device),
         why=device.detail,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import station
+from kernel import vocabulary
 from kernel.events import STREAMS, DeviceHealth, LaneHealth
 from station.feed import WEIGHT_STALE_MS
 from station.pages import wording
@@ -15,11 +16,11 @@ from station.pages.state import Centre, state_view
 from station.settings import Box
 from station.views import LaneState, Today
 from web.extraction import used_keys
-from web.i18n import LANGUAGES, LOCALES, Language, Texts, load, read_catalogue
+from web.i18n import LANGUAGES, LOCALES, VOCABULARY, Language, Texts, load, read_catalogue
 
 STATION = Path(station.__file__).parent
 PAGES = STATION / "pages"
-TEXTS = load([LOCALES, PAGES / "locales"])
+TEXTS = load([LOCALES, VOCABULARY, PAGES / "locales"])
 NOW = 1_795_000_000_000
 LANE = Box(name="s01-lane2", password="x", source="yiyuan/s01/lane2", name_zh="2 号精检车道", platform=True)
 
@@ -27,7 +28,7 @@ LANE = Box(name="s01-lane2", password="x", source="yiyuan/s01/lane2", name_zh="2
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_catalogue_has_every_word_that_is_used_and_no_other(language: Language) -> None:
     own = set(read_catalogue(PAGES / "locales" / f"{language}.po"))
-    shared = set(read_catalogue(LOCALES / f"{language}.po"))
+    shared = {key for folder in (LOCALES, VOCABULARY) for key in read_catalogue(folder / f"{language}.po")}
     assert own == used_keys(STATION) - shared
 
 
@@ -112,7 +113,7 @@ def test_every_refusal_has_words_in_both_languages() -> None:
 
 
 def test_tones_differ_in_shape_and_not_only_in_colour() -> None:
-    assert len(set(wording.SHAPES.values())) == len(wording.SHAPES)
+    assert len(set(vocabulary.SHAPES.values())) == len(vocabulary.SHAPES)
 
 
 # --- the strip at the foot -------------------------------------------------------------------------------------

@@ -30,9 +30,9 @@ from tests.central.made import (
     pictured,
     weighed,
 )
-from web.i18n import LOCALES, Language, load
+from web.i18n import LOCALES, VOCABULARY, Language, load
 
-TEXTS = load([LOCALES, HERE / "locales"])
+TEXTS = load([LOCALES, VOCABULARY, HERE / "locales"])
 SIX_AXLES = VehicleFacts(axle_count=6, combination=True, single_tyre_axles=0)
 
 

@@ -22,7 +22,7 @@ from tests.central.made import NOON_MS, Made, pictured, weighed
 from tests.central.world import World
 from tests.web.playing import HandClock
 from tests.web.test_live_hub import Browser
-from web.i18n import LOCALES, load
+from web.i18n import LOCALES, VOCABULARY, load
 from web.live import Hub
 
 
@@ -33,7 +33,10 @@ class Wall:
         self.hub = Hub(build="b", clock=self.clock)
         self.parts = replace(world.parts, clock=self.clock)
         self.feed = Feed(
-            self.parts, hub=self.hub, catalogues=load([LOCALES, HERE / "locales"]), names=Names((), County())
+            self.parts,
+            hub=self.hub,
+            catalogues=load([LOCALES, VOCABULARY, HERE / "locales"]),
+            names=Names((), County()),
         )
         self.browser = Browser()
 

@@ -16,9 +16,9 @@ from central.views import Alarm, DeviceState, HourRow, SourceState
 from kernel.errors import ConfigError
 from tests.central.made import NOON_MS
 from web import times
-from web.i18n import LOCALES, load
+from web.i18n import LOCALES, VOCABULARY, load
 
-ZH = load([LOCALES, HERE / "locales"])["zh"]
+ZH = load([LOCALES, VOCABULARY, HERE / "locales"])["zh"]
 NAMES = Names(
     (Station(id="y/s1", name_zh="南麻", name_en="Nanma"), Station(id="y/s9", name_zh="悦庄")), County()
 )

@@ -11,6 +11,7 @@ import pytest
 from central.pages import wording
 from central.pages.routes import HERE
 from central.views import AlarmKind, FileState
+from kernel import vocabulary
 from kernel.events import (
     DeviceHealth,
     FileStored,
@@ -24,9 +25,9 @@ from kernel.events import (
 )
 from kernel.evidence.header import ClockState
 from web.extraction import used_keys
-from web.i18n import LANGUAGES, LOCALES, Language, load, read_catalogue
+from web.i18n import LANGUAGES, LOCALES, VOCABULARY, Language, load, read_catalogue, word
 
-TEXTS = load([LOCALES, HERE / "locales"])
+TEXTS = load([LOCALES, VOCABULARY, HERE / "locales"])
 ZH, EN = TEXTS["zh"], TEXTS["en"]
 GAP = "\u00a0"
 MONEY = re.compile("罚|处罚|元|fine|penalt|yuan", re.IGNORECASE)
@@ -76,7 +77,7 @@ def test_the_rest() -> None:
 
 
 def test_every_tone_has_a_shape_of_its_own() -> None:
-    assert len(set(wording.SHAPES.values())) == len(wording.SHAPES)
+    assert len(set(vocabulary.SHAPES.values())) == len(vocabulary.SHAPES)
     outcomes = [
         ("over_limit", False),
         ("over_limit", True),
@@ -84,24 +85,24 @@ def test_every_tone_has_a_shape_of_its_own() -> None:
         ("within", True),
         ("x", None),
     ]
-    assert {wording.tone(*each) for each in outcomes} == set(wording.SHAPES)
+    assert {vocabulary.tone(*each) for each in outcomes} == set(vocabulary.SHAPES)
 
 
 @pytest.mark.parametrize(
     ("table", "names"),
     [
         (wording.ALARMS, get_args(AlarmKind)),
-        (wording.GRADES, get_args(WeighingGrade)),
+        (vocabulary.GRADES, get_args(WeighingGrade)),
         (wording.METHODS, get_args(Method)),
         (wording.ROADS, get_args(RoadClass)),
         (wording.JOINT_MODES, get_args(JointMode)),
         (wording.FILE_STATES, get_args(FileState)),
-        (wording.DEVICE_STATES, literals(DeviceHealth, "state")),
-        (wording.ACTS, literals(PassageDecided, "act")),
-        (wording.PLATE_STATUS, literals(PlateRead, "status")),
-        (wording.TYRES, ("single", "dual")),
+        (vocabulary.DEVICE_STATES, literals(DeviceHealth, "state")),
+        (vocabulary.ACTS, literals(PassageDecided, "act")),
+        (vocabulary.PLATE_STATUS, literals(PlateRead, "status")),
+        (vocabulary.TYRES, ("single", "dual")),
         (wording.FILE_KINDS, literals(FileStored, "kind")),
-        (wording.ROLES, literals(Picture, "role")),
+        (vocabulary.ROLES, literals(Picture, "role")),
         (wording.CLOCK_STATES, literals(ClockState, "state")),
     ],
 )
@@ -114,18 +115,20 @@ def test_every_word_of_the_law_page_has_words() -> None:
     after_missing = page[page.index("Words in `missing`") :]
     missing, notes = after_missing.split("Words in `notes`")
     notes = notes[: notes.index("\n## ")]
-    assert set(re.findall(r"^\| `(\w+)`", missing, re.MULTILINE)) <= set(wording.MISSING_FACTS)
-    assert set(re.findall(r"^\| `(\w+)`", notes, re.MULTILINE)) <= set(wording.LAW_NOTES)
+    assert set(re.findall(r"^\| `(\w+)`", missing, re.MULTILINE)) <= set(vocabulary.MISSING_FACTS)
+    assert set(re.findall(r"^\| `(\w+)`", notes, re.MULTILINE)) <= set(vocabulary.LAW_NOTES)
 
 
 def test_a_word_nobody_knows_is_shown_as_it_is() -> None:
-    assert wording.word(wording.QUALITY, "device_flags_80", ZH) == "device_flags_80"
-    assert wording.word(wording.QUALITY, None, ZH) == "—"
+    assert word(vocabulary.QUALITY, "device_flags_80", ZH) == "device_flags_80"
+    assert word(vocabulary.QUALITY, None, ZH) == "—"
 
 
 def test_devices_and_lanes_are_called_by_name() -> None:
     assert wording.device_missing("camera front: down", ZH) == "摄像机（前）：故障"
     assert wording.device_missing("scale: silent", ZH) == "称重设备：无响应"
+    assert wording.device_missing("camera rear: down: no answer", ZH) == "摄像机（后）：故障 (no answer)"
+    assert wording.device_missing("pictures: disk full", ZH) == "图片：磁盘已满"
     assert wording.device_missing("something else", ZH) == "something else"
     assert wording.lane_name("lane12", ZH) == "12 车道"
     assert [wording.lane_name(name, ZH) for name in ("lane", "12", "north", "")] == [
@@ -139,7 +142,8 @@ def test_devices_and_lanes_are_called_by_name() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_catalogues_have_every_key_used_and_no_other(language: Language) -> None:
     own = set(read_catalogue(HERE / "locales" / f"{language}.po"))
-    assert own == used_keys(HERE) - used_keys(Path("web"))
+    shared = set(read_catalogue(VOCABULARY / f"{language}.po"))
+    assert own == used_keys(HERE) - used_keys(Path("web")) - shared
 
 
 def test_no_text_of_these_pages_speaks_of_money() -> None:

@@ -1,0 +1,127 @@
+"""What machine words are called: one table a kind, each value a key of the catalogues beside this file.
+
+A machine word that is in no table is shown as it is: a new kind of fault must not be hidden by an old page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Tone = Literal["over", "suspected", "undetermined", "within", "none"]
+# Never by colour alone: every tone has its shape.
+SHAPES: Mapping[Tone, str] = {"over": "▲", "suspected": "△", "undetermined": "◇", "within": "○", "none": "×"}
+
+DEVICE_STATES = {
+    "up": "normal",
+    "starting": "starting",
+    "silent": "silent",
+    "noisy": "noisy line",
+    "down": "failed",
+    "frozen": "picture frozen",
+    "low": "nearly full",
+    "full": "full",
+    "off": "switched off",
+    "late": "too late",
+    "disk full": "disk full",
+    "restart": "restarted meanwhile",
+    "not triggered": "not triggered",
+}
+DEVICE_KINDS = {
+    "scale": "Scale",
+    "camera": "Camera",
+    "cameras": "Cameras",
+    "controller": "Lane controller",
+    "recorder": "Recorder",
+    "plates": "Plate reading",
+    "disk": "Disk",
+    "uplink": "Uplink",
+    "pictures": "Pictures",
+}
+GRADES = {"pre_check": "pre-check", "certified": "certified weighing", "reweigh": "re-weighing"}
+ACTS = {"confirmed": "facts confirmed", "released": "released", "held": "held"}
+FACTS = {
+    "axle_count": "number of axles",
+    "combination": "rigid truck or combination",
+    "drive_axles": "number of drive axles",
+    "single_tyre_axles": "axles with single tyres",
+    "single_tyre_axles_most": "axles with single tyres, at most",
+    "air_suspension": "air suspension",
+    "licence_kg": "mass on the licence",
+    "low_speed": "low-speed vehicle",
+}
+MISSING_FACTS = FACTS | {"tyres": "which tyres are single and not wide"}
+# docs/law.md: what the law says beside the verdict.
+LAW_NOTES = {
+    "manual_review": "no row of the law fits these facts; a person decides",
+    "combination_assumed": "five axles or more, taken for a combination; nobody has confirmed it",
+    "facts_contradict": "the facts cannot all be true of one vehicle",
+    "limit_by_licence": "the mass on the licence sets the limit or may lower it",
+    "over_licence": "above the mass on the licence: overloading, for the police",
+    "air_suspension_unknown": "over by no more than air suspension would allow; look at it",
+    "no_allowance_row": "the class of the scale has no allowance that day; nothing was deducted",
+    "negative_mass": "the scale showed less than nothing",
+}
+QUALITY = {
+    "accelerating": "changed speed on the scale",
+    "axle_out_of_range": "an axle beyond the range of the scale",
+    "cached": "sent later from the memory of the scale",
+    "close_behind": "another vehicle close behind",
+    "converted_from_lb": "converted from pounds",
+    "derived_readings": "stability worked out from the readings",
+    "fraction_cut": "fractions of a kilogram cut off",
+    "groups_do_not_add_up": "the axle groups do not add up to the gross mass",
+    "groups_only": "the scale told groups only, no axles",
+    "late_record": "the record came late",
+    "loop_missing": "a loop signal is missing",
+    "net_displayed": "the scale showed a net mass",
+    "no_record": "the scale sent no record",
+    "no_weight": "no weight came for this crossing",
+    "not_settled": "the weight did not settle",
+    "over_range": "beyond the range of the scale",
+    "present_at_start": "stood on the scale when the program started",
+    "readings_missing": "readings are missing",
+    "spacing_unit_unknown": "axle spacings not used: their unit is not set",
+    "speed_out_of_range": "too slow or too fast for the scale",
+    "stop_and_go": "stopped on the scale while being weighed",
+    "zero_off": "the empty scale did not show zero",
+}
+NOTES = QUALITY | LAW_NOTES
+PLATE_STATUS = {
+    "read": "read",
+    "unread": "not read",
+    "no_plate": "no plate",
+    "foreign": "foreign plate",
+}
+ROLES = {"front": "front", "rear": "rear", "side": "side", "plate": "plate picture"}
+TYRES = {"single": "single", "dual": "dual"}
+
+
+def tone(outcome: str | None, suspected: bool | None) -> Tone:
+    """How an outcome is marked."""
+    if outcome == "over_limit":
+        return "suspected" if suspected else "over"
+    if outcome == "within":
+        return "within"
+    return "undetermined" if outcome == "undetermined" else "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """What a lane says of a device that should have spoken."""
+
+    kind: str
+    name: str
+    state: str
+    why: str
+
+
+def absence(said: str) -> Absence | None:
+    """Of "camera front: down: no answer"; None when it says something else."""
+    who, colon, rest = said.partition(": ")
+    if not colon:
+        return None
+    kind, _, name = who.partition(" ")
+    state, _, why = rest.partition(": ")
+    return Absence(kind=kind, name=name, state=state, why=why)
