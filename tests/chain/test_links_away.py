@@ -24,7 +24,7 @@ async def all_there_once(chain: Chain, truths: list[Truth]) -> None:
     assert Counter(weights) == Counter(truth.record_hex for truth in truths)
     entries = ledger.promised(chain.layout.folder, ["lane1"])
     held = ledger.held(chain.layout.folder / "centre" / "centre.db")
-    assert [held[entry.key] for entry in ledger.weighings(entries)] == [1] * len(truths)
+    assert {held[entry.key] for entry in ledger.weighings(entries)} == {1}
     assert ledger.doubled(entries) == []
     recount = await chain.recount()
     assert (recount["exit_code"], recount["differences"]) == (0, [])
