@@ -176,3 +176,14 @@ def test_a_partial_survives_a_restart(tmp_path: Path) -> None:
     again.grow("s01-lane1", SHA, CLIP[1000:])
     again.finish("s01-lane1", SHA)
     assert again.path(SHA) is not None
+
+
+async def test_strangers_are_counted_and_not_remembered(store: OneFileStore, tmp_path: Path) -> None:
+    secrets = {"s01-lane1": "s"}
+    intake = FileIntake(store=store, blobs=BlobFolder(tmp_path), key=KEY, secrets=secrets, clock=Clock())
+    transport = httpx.ASGITransport(app=Starlette(routes=intake.routes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as stranger:
+        for n in range(50):
+            assert (await stranger.head(URL, auth=(f"name{n}", "x"))).status_code == 401
+        assert (await stranger.head(URL, auth=("s01-lane1", "guess"))).status_code == 401
+    assert dict(intake.refused) == {"?": 50, "s01-lane1": 1}
