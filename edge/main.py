@@ -36,10 +36,11 @@ from journal.timekeeping import check_clock, clock_state
 from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.clock import Clock
-from kernel.errors import FullError, WeighpostError
+from kernel.errors import ConfigError, FullError, WeighpostError
 from kernel.events import DeviceHealth, LaneHealth
 from kernel.law.law import Law
 from kernel.links import Link
+from kernel.settings import under
 
 if TYPE_CHECKING:
     from edge.eyes import CameraEyes
@@ -256,8 +257,25 @@ class LaneProcess:
 def load(path: Path) -> tuple[Settings, Law]:
     """Read the settings and the law's rows; ConfigError has every fault."""
     settings = read_settings(Settings, path)
-    make_driver(settings.scale.driver, settings.scale.options, device="x", clock=SystemClock())
-    return settings, read_law(settings.law)
+    try:
+        make_driver(settings.scale.driver, settings.scale.options, device="x", clock=SystemClock())
+    except ConfigError as error:
+        raise under("scale", error) from error
+    law = read_law(settings.law)
+    _check_allowance(settings, law)
+    return settings, law
+
+
+def _check_allowance(settings: Settings, law: Law) -> None:
+    """A device class that no row knows would take nothing off."""
+    allowance = settings.allowance
+    if allowance.mode != "MPE_CLASS":
+        return
+    known = sorted({row.device_class for layer in law.layers for row in layer.allowance})
+    if allowance.device_class not in known:
+        raise ConfigError.one(
+            "allowance.device_class", f"must be one of {', '.join(known)}, is {allowance.device_class!r}"
+        )
 
 
 async def serve(process: LaneProcess) -> None:
@@ -291,6 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(path: Path, *, check: bool) -> int:
     settings, law = load(path)
+    Identity.of(settings.box)
     if check:
         write(f"{path}: no faults")
         return 0

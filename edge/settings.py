@@ -14,7 +14,7 @@ from edge.weighing.static import StaticSettings
 from journal.settings import Destination, Identity
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
-from kernel.settings import must, refuse
+from kernel.settings import day, must, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ class Scale:
     certificate_until: str | None = None  # ISO date
 
     def __post_init__(self) -> None:
+        refuse(day("certificate_until", self.certificate_until))
         check_url(self.url)
 
 

@@ -11,8 +11,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from journal import settings
-from kernel.errors import ConfigError, ProtocolError
-from kernel.evidence.certificates import Certificate, Kind
+from kernel.errors import ConfigError, ProtocolError, RefusedError
+from kernel.evidence.certificates import Certificate, Kind, verify_chain
 from kernel.evidence.notes import Note, decode_base64, encode_base64
 
 KeyKind = Literal["root", "enrolment", "box", "store", "cosigner", "witness", "command", "journal"]
@@ -107,8 +107,22 @@ class Identity:
 
     @classmethod
     def of(cls, box: settings.Identity) -> Identity:
-        """As the settings of a process name it; ConfigError when the key is another box's."""
-        identity = cls.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
+        """As the settings of a process name it.
+
+        ConfigError when the key is another box's, or when its certificates do not lead to the pinned root.  Whether
+        they are still in date is for the receiver to say: a box that was long away may have to renew.
+        """
+        try:
+            identity = cls.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
+            own = parse_certificate(identity.certs[0])
+            verify_chain(
+                identity.certs,
+                root_name=box.root_name,
+                root_pub=decode_base64(box.root_public),
+                now_ms=own.not_before_ms,
+            )
+        except (ProtocolError, RefusedError) as error:
+            raise ConfigError.one("box.certificates", f"do not lead to {box.root_name}: {error}") from error
         if identity.box != box.name:
             raise ConfigError.one("box.key", f"is the key of {identity.box}, this is {box.name}")
         return identity

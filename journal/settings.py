@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kernel.settings import Fault, above_zero, filled, must, port, refuse, token, url
+from kernel.settings import Fault, above_zero, filled, must, port, public_key, refuse, token, url
 
 _DAY_MS = 86_400_000
 
@@ -20,7 +20,11 @@ class Identity:
     root_public: str  # base64; the pin
 
     def __post_init__(self) -> None:
-        refuse(token("name", self.name))
+        refuse(
+            token("name", self.name),
+            public_key("root_public", self.root_public),
+            must(len(self.certificates) == 2, "certificates", "must be its own and the enrolment's"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,10 @@ class Destination:
         refuse(
             url("mqtt", self.mqtt, "mqtt://", "mqtts://"),
             url("files", self.files, "http://", "https://"),
+            filled("password", self.password),
+            token("store_id", self.store_id),
+            public_key("store_public", self.store_public),
+            public_key("command_public", self.command_public),
             must(
                 (self.command_issuer is None) == (self.command_public is None),
                 "command_public",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import types
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from datetime import date
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from kernel.errors import ConfigError
@@ -66,6 +68,29 @@ def above_zero(path: str, value: int) -> Fault:
     return must(value > 0, path, f"must be above 0, is {value}")
 
 
+def public_key(path: str, value: str | None) -> Fault:
+    """An Ed25519 public key in base64, or nothing."""
+    try:
+        good = value is None or len(b64decode(value, validate=True)) == 32
+    except ValueError:
+        good = False
+    return must(good, path, "must be the base64 of a 32-byte public key")
+
+
+def day(path: str, value: str | None) -> Fault:
+    """A day in ISO form, or nothing."""
+    try:
+        good = value is None or bool(date.fromisoformat(value))
+    except ValueError:
+        good = False
+    return must(good, path, f"must be a day such as 2027-06-30, is {value!r}")
+
+
+def under(path: str, error: ConfigError) -> ConfigError:
+    """The same faults, seen from a table further out."""
+    return ConfigError([(f"{path}.{inner}", problem) for inner, problem in error.faults])
+
+
 def once_each(path: str, names: Sequence[str]) -> Fault:
     doubled = sorted({name for name in names if names.count(name) > 1})
     return must(not doubled, path, f"named twice: {', '.join(doubled)}")
@@ -76,7 +101,7 @@ def once_each(path: str, names: Sequence[str]) -> Fault:
 
 def _table(kind: Any, table: object, at: str, faults: Faults) -> object:
     if not isinstance(table, dict):
-        faults.append((at or "top level", f"must be a table, is {table!r}"))
+        faults.append((at or "top level", f"must be a table, is {_shown(table)}"))
         return None
     before = len(faults)
     hints = get_type_hints(kind)
@@ -116,16 +141,21 @@ def _value(kind: Any, value: object, at: str, faults: Faults) -> object:
 
 def _items(kind: Any, value: object, at: str, faults: Faults) -> object:
     if not isinstance(value, list):
-        faults.append((at, f"must be a list, is {value!r}"))
+        faults.append((at, f"must be a list, is {_shown(value)}"))
         return ()
     return tuple(_value(kind, item, f"{at}[{n}]", faults) for n, item in enumerate(value))
 
 
 def _mapping(kind: Any, value: object, at: str, faults: Faults) -> object:
     if not isinstance(value, dict):
-        faults.append((at, f"must be a table, is {value!r}"))
+        faults.append((at, f"must be a table, is {_shown(value)}"))
         return {}
     return {key: _value(kind, item, _path(at, key), faults) for key, item in value.items()}
+
+
+def _shown(value: object) -> str:
+    """A value as a fault shows it; a whole table may hold a secret."""
+    return "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)
 
 
 def _scalar(kind: Any, value: object, at: str, faults: Faults) -> object:
@@ -133,11 +163,11 @@ def _scalar(kind: Any, value: object, at: str, faults: Faults) -> object:
         return value
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            faults.append((at, f"must be one of {', '.join(map(repr, get_args(kind)))}, is {value!r}"))
+            faults.append((at, f"must be one of {', '.join(map(repr, get_args(kind)))}, is {_shown(value)}"))
     elif kind is float and type(value) is int:
         return float(value)
     elif type(value) is not kind:
-        faults.append((at, f"must be {kind.__name__}, is {value!r}"))
+        faults.append((at, f"must be {kind.__name__}, is {_shown(value)}"))
     return value
 
 

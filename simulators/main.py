@@ -28,6 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     traffic.add_argument("--vehicles", type=int)
     traffic.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
+    if given.vehicles is not None and given.vehicles < 1:
+        parser.error("--vehicles must be at least 1")
+    if given.verb == "demo" and given.exit != bool(given.vehicles):
+        parser.error("--exit and --vehicles go together")
+    if given.verb == "demo" and given.report and not given.exit:
+        parser.error("--report goes with --exit")
     try:
         return _traffic(given) if given.verb == "traffic" else _demo(given)
     except (ConfigError, DemoError, OSError) as error:

@@ -31,6 +31,7 @@ LEAD_MS = 11_000  # cameras see a truck some 10 s before it is on the loop
 ENDLESS = 3_000  # vehicles of a demo that runs until Ctrl-C
 SETTLE_S = 150.0
 RESTART_S = 1.0
+MARK = ".weighpost-demo"
 
 Say = Callable[[str], None]
 
@@ -50,6 +51,15 @@ class Plan:
     faults: tuple[Fault, ...] = ()
     kill_every_s: float = 0.0  # kill -9 one product process after another
     traffic: str | None = None  # text of a script; None: the shipped one
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an earlier demo left; a folder that no demo made is not touched."""
+    if not folder.exists():
+        return
+    if any(folder.iterdir()) and not (folder / MARK).exists():
+        raise DemoError(f"{folder} has files that no demo made: name another folder")
+    shutil.rmtree(folder)
 
 
 class Demo:
@@ -90,9 +100,9 @@ class Demo:
     async def prepare(self) -> None:
         """Folders, keys, settings, accounts."""
         self._say("making keys and settings")
-        if self.layout.folder.exists():
-            await asyncio.to_thread(shutil.rmtree, self.layout.folder)
+        await asyncio.to_thread(_clear, self.layout.folder)
         self.layout.make()
+        (self.layout.folder / MARK).touch()
         await asyncio.to_thread(
             self.layout.enrol, lambda arguments: self._tool("weighpost-central", arguments)
         )
@@ -243,7 +253,7 @@ class Demo:
             f"  wall      {layout.centre_url}/wall      user wall     password {self.passwords['wall']}",
             f"  desk      {layout.centre_url}/events    user duty     password {self.passwords['duty']}",
             f"  tablet    {layout.station_url}/tablet    user officer  password {self.passwords['officer']}",
-            f"  API       {layout.centre_url}/docs      token {self.token}",
+            f"  API       {layout.centre_url}/api/v1/openapi.json  token {self.token}",
             f"  folder    {layout.folder}  (settings, keys, logs, trust.toml)",
             "",
         ]

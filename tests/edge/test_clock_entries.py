@@ -27,9 +27,9 @@ TABLE = {
     "box": {
         "name": "s01-lane1",
         "key": "box.key",
-        "certificates": [],
+        "certificates": ["box.cert", "enrolment.cert"],
         "root_name": "yiyuan-root",
-        "root_public": "",
+        "root_public": "A" * 43 + "=",
     },
     "scale": {"driver": "wim-wj", "url": "/dev/null"},
     "destinations": [
@@ -38,7 +38,7 @@ TABLE = {
             "mqtt": "mqtt://127.0.0.1:1",
             "password": "x",
             "store_id": "yiyuan-centre-1",
-            "store_public": "",
+            "store_public": "A" * 43 + "=",
             "custody": True,
         }
     ],

@@ -11,13 +11,16 @@ import tomli_w
 
 from edge.main import load, main
 from kernel.errors import ConfigError
+from kernel.evidence.notes import encode_base64
+from tests.journal.making import County
 
+PUBLIC = "A" * 43 + "="  # 32 bytes of nothing
 DESTINATION: dict[str, Any] = {
     "name": "centre",
     "mqtt": "mqtt://127.0.0.1:1883",
     "password": "secret",
     "store_id": "yiyuan-centre-1",
-    "store_public": "AAAA",
+    "store_public": PUBLIC,
     "custody": True,
 }
 TABLE: dict[str, Any] = {
@@ -35,11 +38,27 @@ TABLE: dict[str, Any] = {
         "key": "lane1.key",
         "certificates": ["lane1.cert", "enrolment.cert"],
         "root_name": "yiyuan-root",
-        "root_public": "AAAA",
+        "root_public": PUBLIC,
     },
     "scale": {"driver": "toledo-continuous", "url": "/dev/ttyS0"},
     "destinations": [DESTINATION],
 }
+
+
+def enrolled(folder: Path) -> dict[str, Any]:
+    """A box with its key and its chain on disk."""
+    county = County()
+    identity = county.identity("s01-lane1")
+    identity.key.save(folder / "lane1.key")
+    paths = [folder / "lane1.cert", folder / "enrolment.cert"]
+    for path, note in zip(paths, identity.certs, strict=True):
+        path.write_text(note)
+    return {
+        **TABLE["box"],
+        "key": str(folder / "lane1.key"),
+        "certificates": [str(path) for path in paths],
+        "root_public": encode_base64(county.root.public),
+    }
 
 
 def write(folder: Path, **changes: Any) -> Path:
@@ -111,13 +130,20 @@ def test_what_is_no_toml_is_refused_by_its_name(tmp_path: Path, content: bytes) 
 def test_check_says_what_is_wrong_and_ends_with_two(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["check", str(write(tmp_path))]) == 0
-    assert main(["check", str(write(tmp_path, colour="blue"))]) == 2
+    box = enrolled(tmp_path)
+    assert main(["check", str(write(tmp_path, box=box))]) == 0
+    assert main(["check", str(write(tmp_path, box=box, colour="blue"))]) == 2
     assert main(["run", str(tmp_path / "nothing.toml")]) == 2
     said = capsys.readouterr()
     assert said.out.endswith("no faults\n")
     assert said.err.splitlines()[0].startswith("weighpost-edge: colour: unknown")
     assert "nothing.toml: cannot be read" in said.err.splitlines()[1]
+
+
+def test_check_wants_a_chain_to_the_pinned_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = {**enrolled(tmp_path), "root_public": PUBLIC}
+    assert main(["check", str(write(tmp_path, box=other))]) == 2
+    assert "box.certificates: do not lead to yiyuan-root" in capsys.readouterr().err
 
 
 def test_drivers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

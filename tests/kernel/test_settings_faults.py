@@ -89,7 +89,7 @@ def test_defaults_fill_what_is_left_out() -> None:
         ({"scale": "wim"}, "scale", "must be a table, is 'wim'"),
         ({"scale": {"name": "wim"}}, "scale.url", "is required"),
         ({"scale": {"name": "wim", "url": "x"}}, "scale.url", "must be a URL, is 'x'"),
-        ({"cameras": {"name": "a"}}, "cameras", "must be a list, is {'name': 'a'}"),
+        ({"cameras": {"name": "a"}}, "cameras", "must be a list, is a table"),
         (
             {"cameras": [{"name": "a", "url": "b://", "role": "side"}]},
             "cameras[0].role",
@@ -97,7 +97,7 @@ def test_defaults_fill_what_is_left_out() -> None:
         ),
         ({"codes": [1, "2"]}, "codes[1]", "must be int, is '2'"),
         ({"labels": {"a": "b"}}, "labels.a", "must be int, is 'b'"),
-        ({"labels": [1]}, "labels", "must be a table, is [1]"),
+        ({"labels": [1]}, "labels", "must be a table, is a list"),
         ({"known": {"c": {"name": "c", "url": 1}}}, "known.c.url", "must be str, is 1"),
         (
             {"prot": 1},

@@ -77,12 +77,16 @@ def test_keys_that_are_missing_or_of_somebody_else_are_all_told(
 ) -> None:
     table["box"]["key"] = str(county.folder / "nowhere.key")
     table["store"]["id"] = "another-store"
-    table["box"]["root_public"] = "AAAA"
     with pytest.raises(ConfigError) as refused:
         load_keys(read(Settings, table))
     told = dict(refused.value.faults)
-    assert told.keys() == {str(county.folder / "nowhere.key"), "store.key", "box.root_public"}
+    assert told.keys() == {str(county.folder / "nowhere.key"), "store.key"}
     assert told["store.key"] == "is the key of s01-store-1, this is another-store"
+
+
+def test_a_pin_that_is_no_key_is_told(table: dict[str, Any]) -> None:
+    table["box"]["root_public"] = "AAAA"
+    assert "32-byte public key" in faults(table)["box.root_public"]
 
 
 def test_a_law_file_is_read_over_the_shipped_one_or_named(table: dict[str, Any], county: County) -> None:
