@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -16,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 _READERS = 4
 _WRITERS = 4  # PostgreSQL only; SQLite has one
 _WAIT_S = 60
+_TRIES, _PAUSE_S = 40, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +85,21 @@ def _sqlite(url: URL) -> Database:
 
 def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+    _use_wal(connection)
+    for pragma in ("synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Of two that open a new file at one moment SQLite refuses one at once, however long it would have waited."""
+    for _ in range(_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            Event().wait(_PAUSE_S)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:

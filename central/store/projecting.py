@@ -27,6 +27,7 @@ from central.store.projections import (
     pictured_row,
     quarantine_row,
     read,
+    retold_row,
     rollup_rows,
     weighed_row,
 )
@@ -96,17 +97,37 @@ def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
 
 
 def _without_what_is_held(connection: Connection, reads: Sequence[Read]) -> list[Read]:
-    """A recovered entry whose first identity is here already was counted under that."""
-    old = [(item.old.journal, item.old.seq) for item in reads if item.old is not None]
-    if not old:
+    """A recovered entry counts once: not when its first identity is here, nor when another successor has told it."""
+    first = {(item.old.journal, item.old.seq): item.entry for item in reads if item.old is not None}
+    if not first:
         return list(reads)
+    box = reads[0].entry.box
     entry = schema.entry
-    query = select(entry.c.journal, entry.c.seq).where(tuple_(entry.c.journal, entry.c.seq).in_(old))
+    query = select(entry.c.journal, entry.c.seq).where(tuple_(entry.c.journal, entry.c.seq).in_(first))
     held = {(row.journal, row.seq) for row in connection.execute(query)}
-    return [
-        Read(entry=item.entry) if item.old and (item.old.journal, item.old.seq) in held else item
-        for item in reads
-    ]
+    tellers = _tellers(connection, box, list(first))
+    checked, told = [], []
+    for item in reads:
+        if item.old is None:
+            checked.append(item)
+            continue
+        old, here = (item.old.journal, item.old.seq), (item.entry.header.journal, item.entry.seq)
+        if old in held or tellers.setdefault(old, here) != here:
+            checked.append(Read(entry=item.entry))
+            continue
+        checked.append(item)
+        told.append(retold_row(box, item.old, here))
+    upsert(connection, schema.retold, told, update=())
+    return checked
+
+
+def _tellers(
+    connection: Connection, box: str, first: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[str, int]]:
+    """Which entry of this box tells each of these again."""
+    table = schema.retold
+    query = select(table).where(table.c.box == box, tuple_(table.c.journal, table.c.seq).in_(first))
+    return {(row.journal, row.seq): (row.by_journal, row.by_seq) for row in connection.execute(query)}
 
 
 def _without_second_weighings(connection: Connection, reads: Sequence[Read]) -> list[Read]:

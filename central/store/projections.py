@@ -151,6 +151,17 @@ def quarantine_row(read: Read) -> Row:
     }
 
 
+def retold_row(box: str, old: EntryRef, here: tuple[str, int]) -> Row:
+    """That this box's entry `here` says again what was first `old`."""
+    return {
+        "box": box,
+        "journal": old.journal,
+        "seq": old.seq,
+        "by_journal": here[0],
+        "by_seq": here[1],
+    }
+
+
 def passage_of(body: Body | None) -> str | None:
     """The passage an entry of its own lane belongs to."""
     if isinstance(body, VehicleWeighed | VehiclePictured | FileStored):

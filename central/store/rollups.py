@@ -81,12 +81,19 @@ def recount(connection: Connection, *, register: Register) -> Recount:
 
 
 def _is_a_weighing(connection: Connection, item: Read) -> bool:
-    """A recovered one whose first identity is not here."""
+    """A recovered one that counts: its first identity is not here, and no other successor told it before."""
     if item.old is None or not isinstance(item.body, VehicleWeighed):
         return False
-    entry = schema.entry
-    query = select(entry.c.seq).where(entry.c.journal == item.old.journal, entry.c.seq == item.old.seq)
-    return connection.execute(query).first() is None
+    entry, retold = schema.entry, schema.retold
+    first = select(entry.c.seq).where(entry.c.journal == item.old.journal, entry.c.seq == item.old.seq)
+    told = select(retold.c.seq).where(
+        retold.c.box == item.entry.box,
+        retold.c.journal == item.old.journal,
+        retold.c.seq == item.old.seq,
+        retold.c.by_journal == item.entry.header.journal,
+        retold.c.by_seq == item.entry.seq,
+    )
+    return connection.execute(first).first() is None and connection.execute(told).first() is not None
 
 
 def _kept() -> Any:

@@ -232,6 +232,17 @@ Index(
     postgresql_where=text("outcome = 'over_limit'"),
 )
 
+retold = Table(  # what the successor of a doubted journal says again, by its first identity, and which entry counts
+    "retold",
+    metadata,
+    _required("box", Text),
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    Column("by_journal", String(32), nullable=False),
+    _required("by_seq", BigInteger),
+    PrimaryKeyConstraint("box", "journal", "seq"),
+)
+
 passage_entry = Table(  # the entries that speak of a passage, whatever journal they are in
     "passage_entry",
     metadata,

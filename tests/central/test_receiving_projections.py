@@ -345,6 +345,22 @@ def test_what_a_successor_saved_counts_once_under_its_first_identity(centre: Cen
     assert centre.queries.quarantined() == 0
 
 
+def test_what_two_successors_saved_counts_once(centre: Centre) -> None:
+    old, second, third = Made(), Made(journal="b" * 32), Made(journal="c" * 32)
+    lost = old.add(weighed("lost", outcome="over_limit"))
+    other = old.add(weighed("other"))
+    centre.take(second.add(recovered(lost), source="lane1-box"))
+    again = [third.add(recovered(entry), source="lane1-box") for entry in (lost, lost, other)]
+    centre.take(*again)
+    assert sorted(rows(centre)) == ["lost", "other"]
+    assert centre.counts() == {"passages": 2, "within": 1, "over_limit": 1}
+    detail = centre.queries.passage("lane1-box", "lost")
+    assert detail is not None
+    assert detail.row.journal == second.journal
+    assert centre.queries.quarantined() == 0
+    assert centre.recounted()
+
+
 def test_a_recovered_entry_that_is_not_what_it_names_is_quarantined(centre: Centre) -> None:
     old, new = Made(), Made(journal="b" * 32)
     entry = old.add(weighed())
