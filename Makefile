@@ -17,13 +17,16 @@ demo: $(STAMP)
 quick: $(STAMP)
 	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pyc $(PY) -m pytest -q -n 2
 
+# Whole processes on a shared machine: what failed is tried once more, alone, and has to pass then.
+AGAIN = f() { $(PY) -m pytest -q "$$@" || $(PY) -m pytest -q --lf "$$@"; }; f
+
 # Three runs: what is pure on both cores; what needs the machine's wires, one after the other; and the browser, whose
 # driver keeps an event loop of its own for as long as its process lives.
 test: $(STAMP)
 	scripts/system test
 	$(PY) -m pytest -q -n 2 --timeout=60 $(TEST)
-	$(PY) -m pytest -q -m "wire and not slow" --timeout=180 $(TEST)
-	$(PY) -m pytest -q -m "browser and not slow" --timeout=420 $(TEST)
+	$(AGAIN) -m "wire and not slow" --timeout=180 $(TEST)
+	$(AGAIN) -m "browser and not slow" --timeout=420 $(TEST)
 
 test-full: test faults-full
 

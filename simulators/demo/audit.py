@@ -204,9 +204,9 @@ def _stored_after(pairs: Sequence[tuple[Truth, Answer]]) -> list[int]:
 
 
 def _clips_after(pairs: Sequence[tuple[Truth, Answer]]) -> list[int]:
-    """Clips of over-limit vehicles, from the end of what they show."""
+    """Clips of over-limit vehicles, from the end of their post-roll; on a platform the vehicle leaves later than that."""
     found = []
-    for _, detail in pairs:
+    for truth, detail in pairs:
         if detail["weighed"]["verdict"]["outcome"] != "over_limit":
             continue
         ends = [clip["requested_start_ms"] + CLIP_MS for clip in detail["clips"]]
@@ -214,7 +214,7 @@ def _clips_after(pairs: Sequence[tuple[Truth, Answer]]) -> list[int]:
             file["stored_ms"] for file in detail["files"] if file["kind"] == "clip" and file["stored_ms"]
         ]
         if ends and stored:
-            found.append(max(stored) - max(ends))
+            found.append(max(stored) - max(*ends, truth.left_ms))
     return found
 
 
