@@ -72,7 +72,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its heartbeats grow old: a wall of three minutes ago says so
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serve("tests.browser.centre_site", str(tmp_path_factory.mktemp("centre"))) as served:
         yield served

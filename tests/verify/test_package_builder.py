@@ -210,7 +210,7 @@ def unpack(folder: Path, name: str) -> None:
         archive.extract(name, folder)
 
 
-@pytest.mark.browser
+@pytest.mark.wire  # an async driver: it cannot share a process with the other browser tests
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("heavier", [False, True])
 async def test_the_page_checks_itself_in_a_browser_without_any_request(tmp_path: Path, heavier: bool) -> None:
