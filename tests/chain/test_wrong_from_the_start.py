@@ -153,6 +153,12 @@ async def test_a_box_that_is_not_itself_is_refused_and_named_and_disturbs_nobody
         box = LANES["lane1"]
         stranger = other.layout.identity(box)
         chain.tables["lane1"]["box"] = stranger | {"root_public": chain.layout.public("root")}
+        ended = chain.run("lane1")  # it finds out itself that its chain does not lead to the county's root
+        assert ended.returncode == 2, ended.stderr
+        assert "box.certificates: do not lead to" in ended.stderr
+        chain.tables["lane1"]["box"] = (
+            stranger  # and one that trusts the other root is found out by the centre
+        )
         await chain.up("central")
         chain.start("lane1")
         chain.start("lane2")
