@@ -300,6 +300,55 @@ class ClockChecked(Body, frozen=True, kw_only=True):
     state: Literal["ok", "holdover", "unset"]
 
 
+# --- keeping and removing --------------------------------------------------------------------------------------
+
+
+class RecordErased(Body, frozen=True, kw_only=True):
+    """Bodies and files that are removed by a rule 删除; written first, done afterwards and again after a crash.
+
+    Headers and leaves stay, so every proof holds.  `rule` is the row of the settings or the law that asks for it.
+    """
+
+    stream: ClassVar[str] = "record.erased"
+    rule: str
+    by: str  # a person, or the process by its own rule
+    entries: tuple[EntryRef, ...] = ()
+    files: tuple[str, ...] = ()  # SHA-256
+
+
+class FileEvicted(Body, frozen=True, kw_only=True):
+    """Files that leave this box for want of room or by age: kept elsewhere, or clips of compliant vehicles."""
+
+    stream: ClassVar[str] = "file.evicted"
+    rule: Literal["kept", "compliant_clip"]
+    files: tuple[str, ...]  # SHA-256
+    freed_bytes: int
+    free_kb: int  # before
+
+
+# --- commands --------------------------------------------------------------------------------------------------
+
+
+class CommandAccepted(Body, frozen=True, kw_only=True):
+    """A signed command was verified and will be acted on; its counter is never taken again."""
+
+    stream: ClassVar[str] = "command.accepted"
+    issuer: str
+    counter: int
+    kind: str
+    args: tuple[tuple[str, str], ...] = ()  # (name, value as text)
+
+
+class CommandRefused(Body, frozen=True, kw_only=True):
+    """A message on the command topic that changed nothing: replayed, of another box or session, or unsigned."""
+
+    stream: ClassVar[str] = "command.refused"
+    destination: str
+    reason: str
+    sha256: str  # of the message
+    count: int = 1  # refused since the last such entry
+
+
 # --- acts ------------------------------------------------------------------------------------------------------
 
 
@@ -345,6 +394,109 @@ class RecordAccessed(Body, frozen=True, kw_only=True):
     passage: str | None = None
     about: EntryRef | None = None
     sha256: str | None = None
+
+
+# --- the centre's acts -----------------------------------------------------------------------------------------
+
+
+class BoxEnrolled(Body, frozen=True, kw_only=True):
+    """A key was certified; the list of these is what a centre that invents boxes is held against."""
+
+    stream: ClassVar[str] = "box.enrolled"
+    box: str
+    kind: str  # kernel.evidence.certificates.Kind
+    public_key: str  # base64
+    not_after_ms: int
+    by: str
+    renewed: bool = False
+
+
+class BoxRevoked(Body, frozen=True, kw_only=True):
+    """A key is believed no more: nothing of this box, or nothing of one journal beyond `size`."""
+
+    stream: ClassVar[str] = "box.revoked"
+    box: str
+    reason: str
+    by: str
+    journal: str | None = None
+    size: int | None = None  # of the last checkpoint cosigned before the theft
+
+
+class JournalForked(Body, frozen=True, kw_only=True):
+    """Two rightly signed checkpoints of one journal contradict each other; both are here as proof."""
+
+    stream: ClassVar[str] = "journal.forked"
+    journal: str
+    box: str
+    ours: str  # signed notes
+    theirs: str
+
+
+class BackupMade(Body, frozen=True, kw_only=True):
+    """A backup of the store is finished: what it holds may leave the boxes."""
+
+    stream: ClassVar[str] = "backup.made"
+    store: str
+    sha256: str  # of its list of contents
+    journals: int
+    entries: int
+    files: int
+    bytes: int
+
+
+class StoreRestored(Body, frozen=True, kw_only=True):
+    """The store was put back from a backup and goes on under another name; boxes send again what it lacks."""
+
+    stream: ClassVar[str] = "store.restored"
+    store: str
+    before: str  # its name until then
+    backup_ms: int
+    entries: int
+
+
+class PassageReviewed(Body, frozen=True, kw_only=True):
+    """A person at the centre has looked at a passage 审核: it stands, it does not, or more is needed."""
+
+    stream: ClassVar[str] = "passage.reviewed"
+    passage: str
+    weighed: EntryRef
+    outcome: Literal["confirmed", "rejected", "returned"]
+    by: str
+    reason: str = ""
+    case: str | None = None
+
+
+class CaseRecorded(Body, frozen=True, kw_only=True):
+    """Entries that belong to one case 案件; a later one adds to it."""
+
+    stream: ClassVar[str] = "case.recorded"
+    case: str
+    entries: tuple[EntryRef, ...]
+    by: str
+    note: str = ""
+
+
+class RecordPublished(Body, frozen=True, kw_only=True):
+    """What was made public 公示, field by field, or taken back."""
+
+    stream: ClassVar[str] = "record.published"
+    case: str
+    act: Literal["published", "withdrawn"]
+    about: tuple[EntryRef, ...]
+    fields: tuple[str, ...]
+    by: str
+    until_ms: int | None = None
+
+
+class SlipIssued(Body, frozen=True, kw_only=True):
+    """A slip or decision was printed 打印; what its QR code says makes the paper a witness."""
+
+    stream: ClassVar[str] = "slip.issued"
+    kind: str  # weighing, decision ...
+    about: EntryRef
+    cosigned_size: int
+    payload: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,6 +560,63 @@ STREAMS: dict[str, Stream] = {
             silent_s=None,
             keep_days=3_650,
             says="personal data was looked at",
+        ),
+        Stream(
+            body=RecordErased,
+            per_hour=1,
+            silent_s=None,
+            keep_days=36_500,
+            says="bodies or files were removed by a rule",
+        ),
+        Stream(body=FileEvicted, per_hour=1, silent_s=None, keep_days=3_650, says="files left a box"),
+        Stream(
+            body=CommandAccepted,
+            per_hour=10,
+            silent_s=None,
+            keep_days=3_650,
+            says="a command will be acted on",
+        ),
+        Stream(
+            body=CommandRefused, per_hour=0, silent_s=None, keep_days=3_650, says="a command changed nothing"
+        ),
+        Stream(body=BoxEnrolled, per_hour=0, silent_s=None, keep_days=36_500, says="a key was certified"),
+        Stream(
+            body=BoxRevoked, per_hour=0, silent_s=None, keep_days=36_500, says="a key is believed no more"
+        ),
+        Stream(
+            body=JournalForked,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="a journal contradicts itself",
+        ),
+        Stream(body=BackupMade, per_hour=0, silent_s=None, keep_days=3_650, says="a backup is finished"),
+        Stream(
+            body=StoreRestored,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="a store came back from a backup",
+        ),
+        Stream(
+            body=PassageReviewed,
+            per_hour=20,
+            silent_s=None,
+            keep_days=3_650,
+            says="a person has reviewed a passage",
+        ),
+        Stream(
+            body=CaseRecorded, per_hour=10, silent_s=None, keep_days=3_650, says="entries belong to a case"
+        ),
+        Stream(
+            body=RecordPublished, per_hour=1, silent_s=None, keep_days=3_650, says="something was made public"
+        ),
+        Stream(
+            body=SlipIssued,
+            per_hour=20,
+            silent_s=None,
+            keep_days=3_650,
+            says="a slip or decision was printed",
         ),
     )
 }
