@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from central.views import Alarm, Custody, SourceState
+from journal.receiver import Refusal
 
 _FINE = frozenset({"up", "starting", "off"})
 _DISK = frozenset({"low", "full"})
 WITNESS_PATIENCE_MS = 60_000
+REFUSED_MS = 600_000  # how long a refusal stays an alarm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +26,15 @@ class State:
     backed_up: bool
     disk_free_kb: int
     disk_low_kb: int
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)  # by box
+    backup_ms: int | None = None  # when the newest one was finished
+    backup_late_ms: int | None = None  # older ones are an alarm; None: none is expected
+    hours_differing: int = 0
 
 
 def alarms(state: State) -> tuple[Alarm, ...]:
     """In a stable order, each with a key of its own, so that an acknowledgement can name it."""
-    return (*_of_sources(state), *_of_journals(state), *_of_centre(state))
+    return (*_of_sources(state), *_of_journals(state), *_of_boxes(state), *_of_centre(state))
 
 
 def _of_sources(state: State) -> Iterator[Alarm]:
@@ -71,11 +77,27 @@ def _of_journals(state: State) -> Iterator[Alarm]:
             )
 
 
+def _of_boxes(state: State) -> Iterator[Alarm]:
+    for box, refusal in sorted(state.refusals.items()):
+        if state.now_ms - refusal.at_ms < REFUSED_MS:
+            yield Alarm(
+                key=f"box_refused/{box}",
+                kind="box_refused",
+                subject=box,
+                detail=refusal.reason,
+                since_ms=refusal.at_ms,
+            )
+
+
 def _of_centre(state: State) -> Iterator[Alarm]:
     if state.quarantined:
         yield Alarm(key="quarantine", kind="quarantine", subject=str(state.quarantined))
     if not state.backed_up:
         yield Alarm(key="not_backed_up", kind="not_backed_up", subject="centre")
+    if state.backup_late_ms is not None and state.now_ms - (state.backup_ms or 0) > state.backup_late_ms:
+        yield Alarm(key="backup_late", kind="backup_late", subject="centre", since_ms=state.backup_ms)
+    if state.hours_differing:
+        yield Alarm(key="counts_differ", kind="counts_differ", subject=str(state.hours_differing))
     if state.disk_free_kb < state.disk_low_kb:
         yield Alarm(
             key="own_disk", kind="own_disk", subject="centre", detail=f"{state.disk_free_kb // 1024} MB"

@@ -21,6 +21,7 @@ from central.app import Mount, create_app
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
 from central.ingest.cosigning import Cosigning
+from central.ingest.declaring import Declaring
 from central.ingest.downlink import Downlink, relay_glimpses
 from central.ingest.own import OwnJournal
 from central.ingest.requests import FileRequests
@@ -28,10 +29,13 @@ from central.keyring import CentreKeys
 from central.live import Bus, Change
 from central.packaging import Packages
 from central.parts import Parts
+from central.recounting import Recounting
 from central.settings import Settings
 from central.store.accounts import CentreAccounts
 from central.store.custody import CustodyStore
 from central.store.engines import Database
+from central.store.findings import Findings
+from central.store.partitions import make_ahead
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.store.requests import Requested
@@ -87,6 +91,8 @@ class _Ingest:
     """The parts that take things in."""
 
     store: CentreStore
+    findings: Findings
+    recounting: Recounting
     receiver: Receiver
     blobs: BlobFolder
     intake: FileIntake
@@ -128,7 +134,8 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "own journal": partial(_own, ingest),
             "journal's health": ingest.own.journal.watch,
             "cosigning": ingest.cosigning.run,
-            "housekeeping": partial(_keep_house, parts),
+            "declaring": Declaring(ingest.findings, ingest.own.append, clock=given.clock).run,
+            "housekeeping": partial(_keep_house, given, parts, ingest.recounting),
         },
         close=partial(_close, ingest),
     )
@@ -142,7 +149,7 @@ def _take_in(given: Given) -> _Ingest:
     )
     trust = Trust(root_name=keys.root_name, root_public=keys.root_public)
     receiver = Receiver(
-        store, key=keys.store, trust=trust, clock=clock, kept_after_ms=settings.custody.kept_after_ms
+        store, key=keys.store, trust=trust, clock=clock, kept_after_ms=settings.custody.kept_by_time_ms
     )
     blobs = BlobFolder(settings.folder / "files")
     custody = CustodyStore(given.database)
@@ -154,11 +161,13 @@ def _take_in(given: Given) -> _Ingest:
     receiver.on_hello(_keeping_chains(custody, trust, clock))
     return _Ingest(
         store=store,
+        findings=Findings(given.database),
+        recounting=Recounting(given.database, register=settings.register),
         receiver=receiver,
         blobs=blobs,
         intake=_intake(given, store, blobs),
         bus=bus,
-        inlet=Intake(given.transport, receiver),
+        inlet=Intake(given.transport, receiver, limits=settings.limits, certificates=given.keys.store_certs),
         downlink=Downlink(given.transport, clock=clock),
         own=_open_own(given, receiver),
         custody=custody,
@@ -183,7 +192,7 @@ def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileReques
         files=ingest.blobs,
         requests=requests,
         packages=Packages(queries, ingest.custody, ingest.blobs, keys=_shown_keys(given), clock=clock),
-        alarms=partial(_alarms, given, queries),
+        alarms=partial(_alarms, given, queries, ingest),
         healthy=partial(_healthy, given, ingest),
     )
 
@@ -225,7 +234,7 @@ def _intake(given: Given, store: CentreStore, blobs: BlobFolder) -> FileIntake:
         key=given.keys.store,
         secrets={box.name: box.password for box in given.settings.boxes},
         clock=given.clock,
-        kept=custody.backup or custody.kept_after_days == 0,
+        kept=not custody.backup and custody.kept_after_days == 0,
         largest=custody.file_limit_mb << 20,
     )
 
@@ -272,8 +281,9 @@ def _shown_keys(given: Given) -> list[ShownKey]:
     ]
 
 
-def _alarms(given: Given, queries: Queries) -> tuple[Alarm, ...]:
+def _alarms(given: Given, queries: Queries, ingest: _Ingest) -> tuple[Alarm, ...]:
     settings, now_ms = given.settings, given.clock.now_ms()
+    custody = settings.custody
     return alarms.alarms(
         alarms.State(
             now_ms=now_ms,
@@ -281,9 +291,13 @@ def _alarms(given: Given, queries: Queries) -> tuple[Alarm, ...]:
             journals=queries.journals(),
             quarantined=queries.quarantined(),
             witnesses=len(settings.witnesses),
-            backed_up=settings.custody.backup,
+            backed_up=custody.backup or custody.standby,
             disk_free_kb=shutil.disk_usage(settings.folder).free // 1024,
             disk_low_kb=settings.disk_low_mb * 1024,
+            refusals=dict(ingest.receiver.refusals),
+            backup_ms=ingest.findings.newest_backup_ms(),
+            backup_late_ms=custody.backup_late_hours * 3_600_000 if custody.backup else None,
+            hours_differing=len(ingest.recounting.differences),
         )
     )
 
@@ -308,12 +322,14 @@ async def _own(ingest: _Ingest) -> None:
     await ingest.own.run()
 
 
-async def _keep_house(parts: Parts) -> None:
+async def _keep_house(given: Given, parts: Parts, recounting: Recounting) -> None:
     while True:
         try:
             await parts.sessions.forget_expired()
+            await asyncio.to_thread(make_ahead, given.database, now_ms=given.clock.now_ms())
+            await asyncio.to_thread(recounting.look, now_ms=given.clock.now_ms())
         except SQLAlchemyError as error:
-            log.warning("sessions not tidied", extra={"reason": str(error)})
+            log.warning("house not kept", extra={"reason": str(error)})
         await parts.clock.sleep(_HOUR_S)
 
 

@@ -27,6 +27,7 @@ class CentreKeys:
     command: SigningKey
     root_name: str
     root_public: bytes
+    store_certs: tuple[str, ...] = ()  # for boxes that knew the store under an older name
 
 
 def stem(kind: Kind, name: str) -> str:
@@ -81,6 +82,7 @@ def load(settings: Settings) -> CentreKeys:
         command=found["command"],
         root_name=settings.keys.root.name,
         root_public=root,
+        store_certs=_certificates(folder, "store", settings.store_id),
     )
 
 
@@ -111,6 +113,12 @@ def _issuer(folder: Path, kind: Kind, now_ms: int) -> SigningKey:
 
 def _certificate(path: Path) -> Certificate:
     return parse_certificate(read_certificate(path))
+
+
+def _certificates(folder: Path, kind: Kind, name: str) -> tuple[str, ...]:
+    """Its own and the enrolment key's; a store whose certificate is not here must be pinned by every box."""
+    paths = (folder / f"{stem(kind, name)}.cert", folder / "enrolment.cert")
+    return tuple(map(read_certificate, paths)) if all(path.exists() for path in paths) else ()
 
 
 def _named(certificate: Certificate) -> Sequence[str]:

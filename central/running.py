@@ -12,8 +12,10 @@ from central import keyring
 from central.app import Mount
 from central.assembly import Given, assemble
 from central.settings import Settings
+from central.store.dating import settle
 from central.store.engines import Database, connect
 from central.store.migrate import migrate
+from central.store.partitions import make_ahead
 from journal.brokers import connection
 from kernel.clock import Clock
 from web.serving import listen, serve
@@ -31,7 +33,7 @@ async def run(
         stack.callback(listening.close)
         if broker.url is None:
             listen(broker.host, broker.port, path="broker.port").close()
-        database = await asyncio.to_thread(_open_database, settings)
+        database = await asyncio.to_thread(_open_database, settings, clock.now_ms())
         stack.callback(database.close)
         boxes = {box.name: box.password for box in settings.boxes}
         transport = await stack.enter_async_context(connection(broker, user=broker.user, boxes=boxes))
@@ -46,7 +48,9 @@ async def run(
         await serve(centre.app, listening, tasks=centre.tasks, ready=ready)
 
 
-def _open_database(settings: Settings) -> Database:
+def _open_database(settings: Settings, now_ms: int) -> Database:
     database = connect(settings.database_url)
     migrate(database)
+    make_ahead(database, now_ms=now_ms)
+    settle(database)
     return database

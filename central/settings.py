@@ -8,8 +8,8 @@ from pathlib import Path
 import journal.settings
 from central.pages.county import County
 from central.store.projections import Register
-from journal.settings import Keeping
-from kernel.settings import filled, must, once_each, refuse, token, url
+from journal.settings import Keeping, Limits
+from kernel.settings import above_zero, filled, must, once_each, refuse, token, url
 from web.settings import Web
 
 
@@ -83,9 +83,21 @@ class Witness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Custody(Keeping):
-    """What the centre promises about what it holds; without a backup the alarm stands."""
+    """What the centre promises about what it holds; without a backup or a standby the alarm stands."""
 
-    backup: bool = False
+    backup: bool = False  # what a finished backup holds is kept, and nothing else
+    standby: bool = False  # the database commits on a synchronous standby too: every entry is kept at once
+    backup_late_hours: int = 48  # an older one is an alarm
+
+    def __post_init__(self) -> None:
+        refuse(*self.faults, above_zero("backup_late_hours", self.backup_late_hours))
+
+    @property
+    def kept_by_time_ms(self) -> int | None:
+        """How long after its receipt an entry counts as kept; None: its age says nothing."""
+        if self.standby:
+            return 0
+        return None if self.backup else self.kept_after_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +112,7 @@ class Settings:
     web: Web = field(default_factory=Web)
     database: Database = field(default_factory=Database)
     custody: Custody = field(default_factory=Custody)
+    limits: Limits = field(default_factory=Limits)
     boxes: tuple[Box, ...] = ()
     stations: tuple[Station, ...] = ()
     county: County = field(default_factory=County)

@@ -19,7 +19,10 @@ AlarmKind = Literal[
     "quarantine",
     "witness_behind",
     "not_backed_up",
+    "backup_late",
     "journal_forked",
+    "box_refused",
+    "counts_differ",
     "own_disk",
 ]
 

@@ -99,7 +99,7 @@ class _Work:
 
 
 class Custody:
-    """`kept_after_ms`: without a backup, what was committed this long ago counts as kept."""
+    """`kept_after_ms`: without a backup, what was committed this long ago counts as kept; None: only backups count."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Custody:
         key: SigningKey,
         trust: Trust,
         clock: Clock,
-        kept_after_ms: int = 14 * 86_400_000,
+        kept_after_ms: int | None = 14 * 86_400_000,
     ) -> None:
         if key.name != store.store_id:
             raise ConfigError.one("store_id", f"is {store.store_id!r}, its key is of {key.name!r}")
@@ -170,7 +170,7 @@ class Custody:
         start, end = offered.frame.start, offered.frame.end
         if work is None or work.head.box != offered.entries[0].box:
             raise RefusedError("not a journal of this box")
-        if work.head.state != "open":
+        if not _takes(work.head, end):
             raise RefusedError(f"the journal is {work.head.state}")
         size = work.head.size
         if start > size:
@@ -215,7 +215,7 @@ class Custody:
             raise RefusedError(f"journal {head.journal} is not of box {box}")
         Checkpoint.open(said.checkpoint, journal=head.journal, public_key=head.public_key)
         work = _Work(head)
-        if checkpoint.size <= head.size and head.state == "open":
+        if checkpoint.size <= head.size and head.state != "forked":
             self._compare(tx, work, checkpoint, said.checkpoint)
         self._advance_kept(tx, work)
         if work.changed:
@@ -248,11 +248,12 @@ class Custody:
         before = tx.open_journal(box, new.opened.process)
         if before is None:
             return
-        if new.opened.predecessor is None or new.opened.predecessor.id != before:
+        said = new.opened.predecessor
+        if said is None or said.id != before:
             raise RefusedError(
                 f"{new.opened.process} of {box} has journal {before} open and does not continue it"
             )
-        tx.save_head(_in_state(tx.heads([before])[before], "closed"))
+        tx.save_head(replace(_in_state(tx.heads([before])[before], "closed"), bound=said.size))
 
     # --- both --------------------------------------------------------------------------------------------------
 
@@ -271,14 +272,20 @@ class Custody:
         return tree.root(_chunked(tx, work, size))
 
     def _advance_kept(self, tx: StoreTransaction, work: _Work) -> None:
-        now_ms, head = self._clock.now_ms(), work.head
-        looked_ms = self._kept_looked_ms.get(head.journal)
-        if not isinstance(tx, KnowsWhen) or (looked_ms and 0 <= now_ms - looked_ms < KEPT_EVERY_MS):
+        if self._kept_after_ms is None:
             return
+        kept = self._kept_by_time(tx, work.head, self._kept_after_ms)
+        if work.head.kept < kept <= work.head.size:
+            work.change(replace(work.head, kept=kept))
+
+    def _kept_by_time(self, tx: StoreTransaction, head: Head, after_ms: int) -> int:
+        if not after_ms:  # a standby has committed it with us
+            return head.size
+        now_ms, looked_ms = self._clock.now_ms(), self._kept_looked_ms.get(head.journal)
+        if not isinstance(tx, KnowsWhen) or (looked_ms and 0 <= now_ms - looked_ms < KEPT_EVERY_MS):
+            return 0
         self._kept_looked_ms[head.journal] = now_ms
-        kept = tx.received_before(head.journal, now_ms - self._kept_after_ms)
-        if head.kept < kept <= head.size:
-            work.change(replace(head, kept=kept))
+        return tx.received_before(head.journal, now_ms - after_ms)
 
     def _receipt(self, head: Head) -> str:
         receipt = Receipt(
@@ -298,6 +305,11 @@ def _answer(
     journal = offered.frame.journal
     ours = journal in work and work[journal].head.box == offered.entries[0].box
     return Answer(journal=journal, receipt=receipts[journal] if ours else None, refused=refused)
+
+
+def _takes(head: Head, end: int) -> bool:
+    """A closed journal takes what is still missing of it, in whatever order the two were met; nothing beyond."""
+    return head.state == "open" or (head.state == "closed" and end <= (head.bound or 0))
 
 
 def _in_state(head: Head, state: HeadState) -> Head:

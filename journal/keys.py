@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -90,6 +90,8 @@ class Identity:
 
     key: SigningKey
     certs: tuple[str, ...]
+    root_name: str = ""  # the county's root as it is pinned here; empty: nobody is believed through it
+    root_public: bytes = b""
 
     @property
     def box(self) -> str:
@@ -125,7 +127,7 @@ class Identity:
             raise ConfigError.one("box.certificates", f"do not lead to {box.root_name}: {error}") from error
         if identity.box != box.name:
             raise ConfigError.one("box.key", f"is the key of {identity.box}, this is {box.name}")
-        return identity
+        return replace(identity, root_name=box.root_name, root_public=decode_base64(box.root_public))
 
 
 def issue(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from journal.custody import Answer, Custody, Welcome
 from journal.keys import SigningKey
 from journal.logs import is_worth_a_line
 from journal.store import Accepted, Head, ReceiverStore
+from journal.turns import Turns
 from kernel.clock import Clock
 from kernel.errors import LinkError, ProtocolError
 from kernel.evidence import frames
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 64  # frames a transaction
 WAITING = 256  # frames that may wait, 24 MB at most
+BOXES = 1024  # counted by name; names come from a broker and may be made up
+STRANGERS = "?"
 
 T = TypeVar("T")
 
@@ -38,7 +40,16 @@ Greeted = Callable[[str, Hello, Welcome], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The last thing of a box that was refused, or came too fast."""
+
+    reason: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
+    box: str
     frame: Inspected
     answer: asyncio.Future[Answer]
 
@@ -60,14 +71,15 @@ class Receiver:
         key: SigningKey,
         trust: Trust,
         clock: Clock,
-        kept_after_ms: int = 14 * 86_400_000,
+        kept_after_ms: int | None = 14 * 86_400_000,
     ) -> None:
+        self.refusals: dict[str, Refusal] = {}
         self.refused: Counter[str] = Counter()  # frames and hellos, by box
         self.committed = 0  # entries since the start
         self._custody = Custody(store, key=key, trust=trust, clock=clock, kept_after_ms=kept_after_ms)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._jobs: queue.SimpleQueue[_Job | _Greeting | None] = queue.SimpleQueue()
+        self._jobs: Turns[_Job | _Greeting] = Turns()
         self._room = asyncio.Semaphore(WAITING)
         self._on_committed: list[Committed] = []
         self._on_registered: list[Registered] = []
@@ -96,7 +108,7 @@ class Receiver:
             return self._refuse(box, Answer(journal=journal, receipt=None, refused=str(error)))
         async with self._room:
             answer: asyncio.Future[Answer] = self._loop.create_future()
-            self._put(_Job(frame=inspected, answer=answer))
+            self._put(_Job(box=box, frame=inspected, answer=answer))
             return self._refuse(box, await answer)
 
     async def hello(self, box: str, payload: bytes) -> Welcome:
@@ -118,18 +130,26 @@ class Receiver:
             greeted(box, hello, welcome)
         return welcome
 
+    def mono_ms(self) -> int:
+        """Of its clock, for those who limit what comes here."""
+        return self._clock.mono_ms()
+
+    def refuse(self, box: str, reason: str) -> None:
+        """Count what was turned away before it came here."""
+        self._count(box, reason)
+
     def close(self) -> None:
         """Finish what waits."""
         if self._closed:
             return
         self._closed = True
-        self._jobs.put(None)
+        self._jobs.close()
         self._thread.join()
 
     def _put(self, job: _Job | _Greeting) -> None:
         if self._closed:
             raise LinkError("the receiver is closed")
-        self._jobs.put(job)
+        self._jobs.put(job.box, job)
 
     def _refuse(self, box: str, answer: Answer) -> Answer:
         if answer.refused:
@@ -137,7 +157,10 @@ class Receiver:
         return answer
 
     def _count(self, box: str, reason: str) -> None:
+        if box not in self.refused and len(self.refused) >= BOXES:
+            box = STRANGERS
         self.refused[box] += 1
+        self.refusals[box] = Refusal(reason=reason, at_ms=self._clock.now_ms())
         if is_worth_a_line(self.refused[box]):
             log.warning("refused", extra={"box": box, "reason": reason, "count": self.refused[box]})
 
@@ -152,29 +175,13 @@ class Receiver:
     # --- in the receiver's thread ------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while jobs := self._waiting():
+        while jobs := self._jobs.take(BATCH):
             for _, run in groupby(jobs, key=type):
                 together = list(run)
                 self._take([job for job in together if isinstance(job, _Job)])
                 for job in together:
                     if isinstance(job, _Greeting):
                         self._greet(job)
-
-    def _waiting(self) -> list[_Job | _Greeting]:
-        """Whatever waits now, at most BATCH; empty when closed."""
-        jobs: list[_Job | _Greeting] = []
-        job = self._jobs.get()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) == BATCH:
-                return jobs
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return jobs
-        if jobs:
-            self._jobs.put(None)
-        return jobs
 
     def _take(self, jobs: Sequence[_Job]) -> None:
         if not jobs:

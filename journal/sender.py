@@ -19,6 +19,7 @@ from journal.keys import Identity
 from journal.logs import is_worth_a_line
 from journal.settings import Destination
 from journal.transport import Transport
+from journal.vouching import KnownStores
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ProtocolError, RefusedError, RestartError
@@ -70,6 +71,7 @@ class Sender:
         clock: Clock,
         obey: Obey = lambda _command: None,
         patience_ms: tuple[int, int] = PATIENCE_MS,
+        stores: KnownStores | None = None,
     ) -> None:
         self._journal = journal
         self._cursors = cursors
@@ -79,7 +81,7 @@ class Sender:
         self._software = software
         self._clock = clock
         self._obey = obey
-        self._store_key = decode_base64(destination.store_public)
+        self._stores = stores or KnownStores.of(destination, identity)
         self._cursor = Cursor()
         self._saved = (Cursor(), 0)
         self._listeners: list[Callable[[int], None]] = []
@@ -125,8 +127,10 @@ class Sender:
             self._cursors.cursor, journal=self._journal.id, destination=self._destination.name
         )
         self._saved = (self._cursor, self._clock.mono_ms())
+        self._stores.heard(self._cursor.store)
         box = self._identity.box
-        for topic in (f"{DOWN}/{box}/receipt/{self._journal.id}", f"{DOWN}/{box}/command"):
+        down = f"{DOWN}/{box}"
+        for topic in (f"{down}/receipt/{self._journal.id}", f"{down}/command", f"{down}/store"):
             self._transport.subscribe(topic, self._heard)
         self._transport.on_connected(self._connected)
         self._journal.on_append(lambda _size: self._wake.set())
@@ -161,6 +165,8 @@ class Sender:
             try:
                 if topic.endswith("/command"):
                     await self._command(payload)
+                elif topic.endswith("/store"):
+                    self._stores.learn(payload)
                 else:
                     await self._receipt(payload)
             except (ProtocolError, RefusedError) as error:
@@ -170,7 +176,7 @@ class Sender:
             await asyncio.to_thread(self._save)
 
     async def _receipt(self, payload: bytes) -> None:
-        receipt = Receipt.open(_text(payload), store=self._destination.store_id, public_key=self._store_key)
+        receipt = self._stores.receipt(_text(payload))
         if receipt.journal != self._journal.id:
             raise ProtocolError("a receipt of another journal")
         try:
@@ -185,7 +191,11 @@ class Sender:
     def _accept(self, receipt: Receipt) -> None:
         now_ms, before = self._clock.mono_ms(), self._cursor
         if receipt.store != before.store:
+            # Put back from a backup, or new: what it lacks goes again, and nothing counts as kept but what it says.
             before = replace(before, size=0, kept=0)
+            self._established = False
+            self._roots.clear()
+            self._stores.heard(receipt.store)
         if not self._established:
             self._sent, self._progress_ms = receipt.size, now_ms
             self._established = True

@@ -81,6 +81,17 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one box may send a second; a burst of four seconds of it may come at once."""
+
+    frames_per_s: int = 400
+    hellos_per_s: int = 5
+
+    def __post_init__(self) -> None:
+        refuse(above_zero("frames_per_s", self.frames_per_s), above_zero("hellos_per_s", self.hellos_per_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
     """How long what is received counts as not yet kept, and what files are taken."""
 

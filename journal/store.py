@@ -27,6 +27,7 @@ class Head:
     kept: int
     checkpoint: str  # newest signed note accepted
     predecessor: str | None = None
+    bound: int | None = None  # of a closed journal: where its successor says that it ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS head (
   journal TEXT PRIMARY KEY, box TEXT NOT NULL, process TEXT NOT NULL, public_key BLOB NOT NULL, state TEXT NOT NULL,
   size INTEGER NOT NULL, frontier BLOB NOT NULL, root BLOB NOT NULL, kept INTEGER NOT NULL, checkpoint TEXT NOT NULL,
-  predecessor TEXT
+  predecessor TEXT, bound INTEGER
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS head_open ON head (box, process) WHERE state = 'open';
 CREATE TABLE IF NOT EXISTS fork (journal TEXT NOT NULL, ours TEXT NOT NULL, theirs TEXT NOT NULL);
@@ -71,6 +71,8 @@ class SqliteStore:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(SCHEMA)
+        if "bound" not in [row[1] for row in self._db.execute("PRAGMA table_info(head)")]:
+            self._db.execute("ALTER TABLE head ADD COLUMN bound INTEGER")
 
     @property
     def store_id(self) -> str:
@@ -115,6 +117,7 @@ class SqliteTransaction:
     def __init__(self, db: sqlite3.Connection, *, project: Project) -> None:
         self._db = db
         self._project = project
+        self._closed: set[str] = set()
 
     def heads(self, journals: Sequence[str]) -> dict[str, Head]:
         marks = ", ".join("?" * len(journals))
@@ -122,7 +125,9 @@ class SqliteTransaction:
             f"SELECT {', '.join(_HEAD)} FROM head WHERE journal IN ({marks})",  # noqa: S608 - only our own names
             tuple(journals),
         )
-        return {row[0]: Head(**dict(zip(_HEAD, row, strict=True))) for row in rows}
+        heads = {row[0]: Head(**dict(zip(_HEAD, row, strict=True))) for row in rows}
+        self._closed |= {journal for journal, head in heads.items() if head.state == "closed"}
+        return heads
 
     def open_journal(self, box: str, process: str) -> str | None:
         row = self._db.execute(
@@ -180,7 +185,7 @@ class SqliteTransaction:
 
     def _seen_before(self, said: Said) -> bool:
         if said.old is None:
-            return False
+            return self._said_again(said.entry)
         first = (said.old.journal, said.old.seq)
         # By box: nobody takes the place of what another box has to say again.
         new = self._db.execute(
@@ -188,6 +193,14 @@ class SqliteTransaction:
         ).rowcount
         held = self._db.execute("SELECT 1 FROM entry WHERE journal = ? AND seq = ?", first).fetchone()
         return not new or held is not None
+
+    def _said_again(self, entry: Accepted) -> bool:
+        """Whether a successor was quicker than what a closed journal still had to say."""
+        if entry.header.journal not in self._closed:
+            return False
+        place = (entry.box, entry.header.journal, entry.seq)
+        query = "SELECT 1 FROM retold WHERE box = ? AND journal = ? AND seq = ?"
+        return self._db.execute(query, place).fetchone() is not None
 
     def _quarantine(self, journal: str, entry: Accepted, reason: str) -> None:
         self._db.execute("INSERT INTO quarantine VALUES (?, ?, ?)", (journal, entry.seq, reason[:200]))

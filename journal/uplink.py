@@ -17,6 +17,7 @@ from journal.mqtt import PahoTransport
 from journal.sender import UP, Sender, UplinkState
 from journal.settings import Destination
 from journal.uploads import Uploader
+from journal.vouching import KnownStores
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.events import DeviceHealth
@@ -47,6 +48,7 @@ class Uplink:
         self._since_ms = clock.now_ms()
         self._was: str = ""
         self._asked: asyncio.Queue[str] = asyncio.Queue(maxsize=256)
+        stores = KnownStores.of(destination, identity)
         self._transport = PahoTransport(destination.mqtt, user=identity.box, password=destination.password)
         self._sender = Sender(
             journal,
@@ -57,6 +59,7 @@ class Uplink:
             software=software,
             clock=clock,
             obey=self._obey,
+            stores=stores,
         )
         self._http = httpx.AsyncClient(timeout=HTTP_PATIENCE_S)
         self._uploader = (
@@ -69,6 +72,7 @@ class Uplink:
                 http=self._http,
                 clock=clock,
                 accepted=lambda: self._sender.accepted,
+                stores=stores,
             )
             if destination.files
             else None

@@ -16,6 +16,7 @@ from journal.cursors import Cursors, Upload
 from journal.database import StoredEntry
 from journal.files import digest_of
 from journal.settings import Destination
+from journal.vouching import KnownStores
 from kernel.clock import Clock
 from kernel.errors import LinkError, ProtocolError
 from kernel.evidence import canonical, header
@@ -60,12 +61,15 @@ class Uploader:
         http: httpx.AsyncClient,
         clock: Clock,
         accepted: Callable[[], int],
+        stores: KnownStores | None = None,
     ) -> None:
         self._journal = journal
         self._files = files
         self._cursors = cursors
         self._destination = destination
-        self._store_key = decode_base64(destination.store_public)
+        self._stores = stores or KnownStores(
+            pinned=destination.store_id, public_key=decode_base64(destination.store_public), root=None
+        )
         self._url = f"{(destination.files or '').rstrip('/')}/v1/files"
         self._http = http
         self._auth = _basic(box, destination.password)
@@ -204,7 +208,7 @@ class Uploader:
         return response
 
     def _receipt(self, text: str, upload: Upload) -> FileReceipt:
-        receipt = FileReceipt.open(text, store=self._destination.store_id, public_key=self._store_key)
+        receipt = self._stores.file_receipt(text)
         if (upload.sha256, upload.size) not in receipt.files:
             raise ProtocolError(f"a receipt that does not name {upload.sha256}")
         return receipt

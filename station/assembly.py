@@ -141,7 +141,7 @@ class Assembly:
         self._shell = self._make_shell()
         self._feed = self._make_feed()
         self._officers = self._make_officers(law)
-        self._intake = Intake(transport, self._receiver)
+        self._intake = Intake(transport, self._receiver, limits=settings.limits)
         self._receiver.on_committed(self._feed.committed)
         transport.subscribe(f"{UP}/+/live/+", self._live)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import web.settings
-from journal.settings import Broker, Destination, Identity, Keeping
+from journal.settings import Broker, Destination, Identity, Keeping, Limits
 from kernel.events import JointMode
 from kernel.settings import filled, must, once_each, refuse, token
 
@@ -88,6 +88,7 @@ class Settings:
     jurisdiction: str  # GB/T 2260, six digits: whose law must be in force here
     web: Web = field(default_factory=Web)
     joint_mode: JointMode = "joint"  # who decides on what was found over the limit
+    limits: Limits = field(default_factory=Limits)
     boxes: tuple[Box, ...] = ()
     destinations: tuple[Destination, ...] = ()
     law: str | None = None  # path of a TOML with this site's own rows

@@ -10,6 +10,7 @@ from typing import get_args
 import msgspec
 
 from central.commands.shared import load_settings, needs_settings, open_database
+from central.store.engines import snapshot
 from central.store.projecting import reread
 from central.store.queries import MOST_ROWS, Filter, Queries
 from central.store.rollups import recount
@@ -129,7 +130,7 @@ def _lister(listing: _Listing) -> Callable[[argparse.Namespace, Console], int]:
 
 def _recount(arguments: argparse.Namespace, _console: Console) -> int:
     settings = load_settings(arguments.settings)
-    with open_database(settings) as database, database.reader.connect() as connection:
+    with open_database(settings) as database, snapshot(database) as connection:
         counted = recount(connection, register=settings.register)
     if arguments.json:
         write(msgspec.json.encode(counted).decode())

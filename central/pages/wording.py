@@ -17,7 +17,10 @@ ALARMS = {
     "quarantine": _("Entries that cannot be read"),
     "witness_behind": _("The witness is behind"),
     "not_backed_up": _("No backup"),
+    "backup_late": _("The newest backup is old"),
     "journal_forked": _("A journal contradicts itself"),
+    "box_refused": _("A box sends what cannot be accepted"),
+    "counts_differ": _("Counts differ from the entries"),
     "own_disk": _("Disk of the centre nearly full"),
 }
 METHODS = {"static_platform": _("static platform"), "moving_axles": _("in motion, axle by axle")}

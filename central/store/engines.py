@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +46,16 @@ def connect(url: str) -> Database:
             parsed, pool_size=_READERS, max_overflow=0, pool_pre_ping=True, hide_parameters=True
         ),
     )
+
+
+@contextmanager
+def snapshot(database: Database) -> Iterator[Connection]:
+    """A reader for which nothing changes, however many statements it takes."""
+    reader = database.reader
+    if reader.dialect.name == "postgresql":
+        reader = reader.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with reader.connect() as connection:
+        yield connection
 
 
 def upsert(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from central.live import Change
 from central.store import schema
+from central.store.dating import date_earlier, settle, summed, with_dates
 from central.store.engines import Database, upsert
 from central.store.projections import (
     NamedFile,
@@ -17,6 +18,7 @@ from central.store.projections import (
     Register,
     Row,
     access_row,
+    check_of,
     decision_row,
     file_rows,
     files_state,
@@ -36,6 +38,9 @@ from journal.store import Accepted
 from kernel.events import (
     FileRequested,
     FileStored,
+    JournalDoubted,
+    JournalOpened,
+    JournalRegistered,
     LaneHealth,
     PassageDecided,
     RecordAccessed,
@@ -47,10 +52,24 @@ _PICTURED = ("pictured", "tractor", "tractor_colour", "trailer", "trailer_colour
 _UNREADABLE = "the database refused what it says"
 
 
-def project(connection: Connection, entries: Sequence[Accepted], *, register: Register) -> list[Change]:
-    """Rows of every kind for entries of one journal; what cannot be read goes to quarantine."""
-    reads = _without_what_is_held(connection, [read(entry, register=register) for entry in entries])
+def project(
+    connection: Connection,
+    entries: Sequence[Accepted],
+    *,
+    register: Register,
+    closed: Collection[str] = (),
+) -> list[Change]:
+    """Rows of every kind for new entries, each journal's in order; what cannot be read goes to quarantine.
+
+    `closed` are those of their journals that have a successor, which may have said the same again.
+    """
+    reads = [read(entry, register=register) for entry in entries]
+    reads = [item for item in reads if _means_something(item)]
+    reads = _without_what_is_held(connection, reads)
+    reads = _without_what_was_said_again(connection, reads, closed)
     reads = _without_second_weighings(connection, reads)
+    if not reads:
+        return []
     try:
         with connection.begin_nested():
             return _project(connection, reads)
@@ -81,8 +100,7 @@ def _alone(connection: Connection, item: Read) -> list[Change]:
 
 
 def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
-    if not reads:
-        return []
+    reads = with_dates(connection, reads)
     upsert(
         connection, schema.quarantine, [quarantine_row(r) for r in reads if r.fault is not None], update=()
     )
@@ -92,27 +110,45 @@ def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
     _sources(connection, reads)
     accesses = [access_row(r.entry, r.body) for r in reads if isinstance(r.body, RecordAccessed)]
     upsert(connection, schema.access, accesses, update=())
-    add(connection, rollup_rows(reads))
-    return _changes(reads)
+    moves, changes = _date_earlier(connection, reads)
+    add(connection, summed([*rollup_rows(reads), *moves]))
+    return [*_changes(reads), *changes]
+
+
+def _means_something(item: Read) -> bool:
+    """Most streams put nothing beside their entries; files are named by whatever stream."""
+    silent = isinstance(item.body, JournalOpened | JournalRegistered | JournalDoubted)
+    return bool(item.entry.header.files) or item.fault is not None or not (item.body is None or silent)
+
+
+def _date_earlier(connection: Connection, reads: Sequence[Read]) -> tuple[list[Row], list[Change]]:
+    moves: list[Row] = []
+    changes: list[Change] = []
+    for check in (check for item in reads if (check := check_of(item)) is not None):
+        moved, changed = date_earlier(connection, check)
+        moves += moved
+        changes += changed
+    return moves, changes
 
 
 def _without_what_is_held(connection: Connection, reads: Sequence[Read]) -> list[Read]:
     """A recovered entry counts once: not when its first identity is here, nor when another successor has told it."""
-    first = {(item.old.journal, item.old.seq): item.entry for item in reads if item.old is not None}
+    first = {(r.entry.box, r.old.journal, r.old.seq) for r in reads if r.old is not None}
     if not first:
         return list(reads)
-    box = reads[0].entry.box
     entry = schema.entry
-    query = select(entry.c.journal, entry.c.seq).where(tuple_(entry.c.journal, entry.c.seq).in_(first))
+    places = sorted({(journal, seq) for _box, journal, seq in first})
+    query = select(entry.c.journal, entry.c.seq).where(tuple_(entry.c.journal, entry.c.seq).in_(places))
     held = {(row.journal, row.seq) for row in connection.execute(query)}
-    tellers = _tellers(connection, box, list(first))
+    tellers = _tellers(connection, first)
     checked, told = [], []
     for item in reads:
         if item.old is None:
             checked.append(item)
             continue
-        old, here = (item.old.journal, item.old.seq), (item.entry.header.journal, item.entry.seq)
-        if old in held or tellers.setdefault(old, here) != here:
+        box, here = item.entry.box, (item.entry.header.journal, item.entry.seq)
+        old = (item.old.journal, item.old.seq)
+        if old in held or tellers.setdefault((box, *old), here) != here:
             checked.append(Read(entry=item.entry))
             continue
         checked.append(item)
@@ -121,42 +157,64 @@ def _without_what_is_held(connection: Connection, reads: Sequence[Read]) -> list
     return checked
 
 
+def _without_what_was_said_again(
+    connection: Connection, reads: Sequence[Read], closed: Collection[str]
+) -> list[Read]:
+    """Where a successor was quicker than what its predecessor still had to say, the predecessor is held only."""
+    places = {
+        (item.entry.box, item.entry.header.journal, item.entry.seq)
+        for item in reads
+        if item.entry.header.journal in closed and item.old is None
+    }
+    if not places:
+        return list(reads)
+    told = _tellers(connection, places)
+    return [
+        Read(entry=item.entry)
+        if item.old is None and (item.entry.box, item.entry.header.journal, item.entry.seq) in told
+        else item
+        for item in reads
+    ]
+
+
 def _tellers(
-    connection: Connection, box: str, first: Sequence[tuple[str, int]]
-) -> dict[tuple[str, int], tuple[str, int]]:
-    """Which entry of this box tells each of these again."""
+    connection: Connection, first: Collection[tuple[str, str, int]]
+) -> dict[tuple[str, str, int], tuple[str, int]]:
+    """Which entry of the same box tells each of these again; by box, journal and number."""
     table = schema.retold
-    query = select(table).where(table.c.box == box, tuple_(table.c.journal, table.c.seq).in_(first))
-    return {(row.journal, row.seq): (row.by_journal, row.by_seq) for row in connection.execute(query)}
+    query = select(table).where(tuple_(table.c.box, table.c.journal, table.c.seq).in_(sorted(first)))
+    return {
+        (row.box, row.journal, row.seq): (row.by_journal, row.by_seq) for row in connection.execute(query)
+    }
 
 
 def _without_second_weighings(connection: Connection, reads: Sequence[Read]) -> list[Read]:
     """A crossing is weighed once: a second entry that says otherwise is held, shown to people and not counted."""
-    named = {r.body.passage for r in reads if isinstance(r.body, VehicleWeighed)}
+    named = {(r.entry.box, r.body.passage) for r in reads if isinstance(r.body, VehicleWeighed)}
     if not named:
         return list(reads)
     passage = schema.passage
-    query = select(passage.c.passage).where(
-        passage.c.box == reads[0].entry.box, passage.c.passage.in_(sorted(named)), passage.c.seq.is_not(None)
+    query = select(passage.c.box, passage.c.passage).where(
+        tuple_(passage.c.box, passage.c.passage).in_(sorted(named)), passage.c.seq.is_not(None)
     )
-    known = set(connection.execute(query).scalars())
+    known = {(row.box, row.passage) for row in connection.execute(query)}
     checked = []
     for item in reads:
         if isinstance(item.body, VehicleWeighed):
-            if item.body.passage in known:
+            place = (item.entry.box, item.body.passage)
+            if place in known:
                 checked.append(Read(entry=item.entry, fault="second weighing of this passage"))
                 continue
-            known.add(item.body.passage)
+            known.add(place)
         checked.append(item)
     return checked
 
 
 def _passages(connection: Connection, reads: Sequence[Read]) -> None:
     """Weighings, pictures and clips of a crossing meet in its row, in whatever order they come."""
-    ordered = sorted(
-        reads, key=lambda item: passage_of(item.body) or ""
-    )  # one order of locks for all writers
-    weighings = [weighed_row(r.entry, r.body) for r in ordered if isinstance(r.body, VehicleWeighed)]
+    # One order of locks for all writers.
+    ordered = sorted(reads, key=lambda item: (item.entry.box, passage_of(item.body) or ""))
+    weighings = [weighed_row(r, r.body) for r in ordered if isinstance(r.body, VehicleWeighed)]
     pictures = [pictured_row(r.entry, r.body) for r in ordered if isinstance(r.body, VehiclePictured)]
     stubs = [
         passage_row(r.entry, r.body.passage)
@@ -184,11 +242,9 @@ def _files(connection: Connection, reads: Sequence[Read]) -> None:
         if isinstance(r.body, FileRequested)
     ]
     upsert(connection, schema.requested_file, requested, update=())
-    if reads:
-        box = reads[0].entry.box
-        _refresh_files(
-            connection, box, sorted({row["passage"] for row in rows if row["passage"] is not None})
-        )
+    speaking = {(row["box"], row["passage"]) for row in rows if row["passage"] is not None}
+    for box in sorted({box for box, _passage in speaking}):
+        _refresh_files(connection, box, sorted(passage for where, passage in speaking if where == box))
     for row in requested:
         refresh_file(connection, box=row["box"], sha256=row["sha256"])
 
@@ -294,6 +350,7 @@ def reread(database: Database, *, register: Register) -> int:
         for entry in held:
             project(connection, [entry], register=register)
         after = connection.execute(select(func.count()).select_from(schema.quarantine)).scalar_one()
+    settle(database)
     return before - after
 
 

@@ -16,6 +16,7 @@ from kernel.errors import ProtocolError
 from kernel.events import (
     STREAMS,
     Body,
+    ClockChecked,
     EntryRef,
     FileRequested,
     FileStored,
@@ -31,8 +32,8 @@ from kernel.evidence import canonical
 
 Row = dict[str, Any]
 
-_HOUR_MS = 3_600_000
-_DAY_MS = 24 * _HOUR_MS
+HOUR_MS = 3_600_000
+_DAY_MS = 24 * HOUR_MS
 _OLDEST_MS, _NEWEST_MS = 400 * _DAY_MS, _DAY_MS
 _PASSAGE = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 _JOURNAL = re.compile(r"[0-9a-f]{32}")
@@ -52,6 +53,28 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """At `mono_ms` of this boot the clock should have said `true_ms`."""
+
+    box: str
+    boot: str
+    mono_ms: int
+    true_ms: int
+
+    def at(self, mono_ms: int) -> int:
+        """When it was at another moment of the boot."""
+        return self.true_ms - self.mono_ms + mono_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dated:
+    """When an entry was, by the check of the clock at `mono_ms`."""
+
+    at_ms: int
+    mono_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """An entry and what it says, or why it cannot be read.  Both are None when its body is not there."""
 
@@ -59,6 +82,7 @@ class Read:
     body: Body | None = None
     fault: str | None = None
     old: EntryRef | None = None  # its first identity, when a doubted journal's successor says it again
+    dated: Dated | None = None  # by a check of the clock that came after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +148,25 @@ def shown_ms(at_ms: int, received_ms: int) -> int:
     return at_ms if received_ms - _OLDEST_MS <= at_ms <= received_ms + _NEWEST_MS else received_ms
 
 
+def happened_ms(item: Read) -> int:
+    """When an entry is shown and counted."""
+    at_ms = item.dated.at_ms if item.dated else item.entry.header.at
+    return shown_ms(at_ms, item.entry.received_ms)
+
+
+def is_undated(item: Read) -> bool:
+    """A weighing by a clock that nobody had set."""
+    return isinstance(item.body, VehicleWeighed) and item.entry.header.clock.state == "unset"
+
+
+def check_of(item: Read) -> Check | None:
+    """What the entry says its clock was worth, if it compared it with something."""
+    body, head = item.body, item.entry.header
+    if not isinstance(body, ClockChecked) or body.state != "ok" or body.offset_ms is None:
+        return None
+    return Check(box=item.entry.box, boot=head.boot, mono_ms=head.mono_ms, true_ms=head.at - body.offset_ms)
+
+
 def entry_row(entry: Accepted) -> Row:
     return {
         "journal": entry.header.journal,
@@ -137,6 +180,15 @@ def entry_row(entry: Accepted) -> Row:
         "received_ms": entry.received_ms,
         "absent": entry.absent,
     }
+
+
+def body_row(entry: Accepted) -> Row:
+    return {"journal": entry.header.journal, "seq": entry.seq, "salt": entry.salt, "body": entry.body}
+
+
+def part_at(entry: Accepted) -> int:
+    """Which month of the database an entry belongs to: never one that nobody has made."""
+    return shown_ms(entry.header.at, entry.received_ms)
 
 
 def quarantine_row(read: Read) -> Row:
@@ -194,10 +246,15 @@ def passage_entry_row(entry: Accepted, body: Body | None) -> Row:
     }
 
 
-def weighed_row(entry: Accepted, body: VehicleWeighed) -> Row:
+def weighed_row(item: Read, body: VehicleWeighed) -> Row:
     """The line of a crossing once its weighing is here."""
-    verdict = body.verdict
+    entry, verdict = item.entry, body.verdict
+    undated = is_undated(item)
     return passage_row(entry, body.passage) | {
+        "shown_ms": happened_ms(item),
+        "boot": entry.header.boot if undated else None,
+        "mono_ms": entry.header.mono_ms if undated else None,
+        "dated_mono_ms": item.dated.mono_ms if item.dated else None,
         "journal": entry.header.journal,
         "seq": entry.seq,
         "at_ms": entry.header.at,
@@ -295,7 +352,7 @@ def rollup_rows(reads: Iterable[Read]) -> list[Row]:
     sums: dict[tuple[str, str, int, str], list[int]] = {}
     for item in reads:
         if isinstance(item.body, VehicleWeighed):
-            count = sums.setdefault(_rollup_key(item.entry, item.body), [0, 0])
+            count = sums.setdefault(_rollup_key(item, item.body), [0, 0])
             count[0] += 1
             verdict = item.body.verdict
             count[1] += verdict.suspected and verdict.outcome == "over_limit"
@@ -361,7 +418,7 @@ def _colour(plates: Sequence[PlateRead], text: str | None) -> str | None:
     return next((p.colour for p in plates if text is not None and p.text == text), None)
 
 
-def _rollup_key(entry: Accepted, body: VehicleWeighed) -> tuple[str, str, int, str]:
-    station, lane = place(entry.header.source)
-    at_ms = shown_ms(entry.header.at, entry.received_ms)
-    return station, lane, at_ms - at_ms % _HOUR_MS, body.verdict.outcome
+def _rollup_key(item: Read, body: VehicleWeighed) -> tuple[str, str, int, str]:
+    station, lane = place(item.entry.header.source)
+    at_ms = happened_ms(item)
+    return station, lane, at_ms - at_ms % HOUR_MS, body.verdict.outcome

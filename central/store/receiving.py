@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, bindparam, insert, or_, select, text
 
 from central.live import Change
 from central.store import projecting, schema
 from central.store.engines import Database, upsert
-from central.store.projections import Register, entry_row
+from central.store.projections import Register, body_row, entry_row, part_at
 from journal.store import Accepted, Declared, Head
 
 Told = Callable[[Sequence[Change]], None]
 
 _HEAD_COLUMNS = tuple(field.name for field in fields(Head))
+_HEADS = select(schema.head).where(schema.head.c.journal.in_(bindparam("wanted", expanding=True)))
+_INSERT_ENTRY = {False: insert(schema.entry), True: insert(schema.parted_entry)}
+_INSERT_BODY = {False: insert(schema.body), True: insert(schema.parted_body)}
+# In the order of the list, which every worker sorts the same way.
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) WITH ORDINALITY AS k(key, n)"
+)
 
 
 class CentreStore:
@@ -45,6 +52,7 @@ class CentreStore:
         with self._engine.begin() as connection:
             transaction = CentreTransaction(connection, register=self._register)
             yield transaction
+            transaction.flush()
         if transaction.changes:
             self._told(transaction.changes)
 
@@ -68,6 +76,17 @@ class CentreStore:
         changes = [Change(kind="passage", key=(box, passage), at_ms=at_ms) for passage in passages]
         self._told([Change(kind="file", key=(box, sha256), at_ms=at_ms), *changes])
 
+    def files_kept(self, box: str, digests: Collection[str], *, before_ms: int) -> Collection[str]:
+        """Those of these files of this box that were stored before, or that a finished backup holds."""
+        stored = schema.stored_file
+        query = select(stored.c.sha256).where(
+            stored.c.box == box,
+            stored.c.sha256.in_(digests),
+            or_(stored.c.stored_ms < before_ms, stored.c.kept),
+        )
+        with self._reader.connect() as connection:
+            return list(connection.execute(query).scalars())
+
 
 class CentreTransaction:
     """Implements journal.store.StoreTransaction on one open connection."""
@@ -75,17 +94,24 @@ class CentreTransaction:
     def __init__(self, connection: Connection, *, register: Register) -> None:
         self._connection = connection
         self._register = register
+        self._parted = connection.dialect.name == "postgresql"
+        self._closed: set[str] = set()
+        self._new: list[Accepted] = []
+        self._heads: list[Head] = []
         self.changes: list[Change] = []
 
     def heads(self, journals: Sequence[str]) -> dict[str, Head]:
+        self.flush()
         wanted = sorted(set(journals))
-        if self._connection.dialect.name == "postgresql":
+        if self._parted:
             self._lock(wanted)
-        query = select(schema.head).where(schema.head.c.journal.in_(wanted))
-        rows = self._connection.execute(query).mappings()
-        return {row["journal"]: Head(**row) for row in rows}
+        rows = self._connection.execute(_HEADS, {"wanted": wanted}).mappings()
+        heads = {row["journal"]: Head(**row) for row in rows}
+        self._closed |= {journal for journal, head in heads.items() if head.state == "closed"}
+        return heads
 
     def open_journal(self, box: str, process: str) -> str | None:
+        self.flush()
         head = schema.head
         query = select(head.c.journal).where(
             head.c.box == box, head.c.process == process, head.c.state == "open"
@@ -93,7 +119,7 @@ class CentreTransaction:
         return self._connection.execute(query).scalar_one_or_none()
 
     def save_head(self, head: Head) -> None:
-        upsert(self._connection, schema.head, [asdict(head)], update=_HEAD_COLUMNS[1:])
+        self._heads.append(head)
 
     def leaves(self, journal: str, start: int, count: int) -> list[bytes]:
         entry = schema.entry
@@ -104,19 +130,31 @@ class CentreTransaction:
         )
         return list(self._connection.execute(query).scalars())
 
-    def insert(self, journal: str, entries: Sequence[Accepted]) -> None:
-        if not entries:
-            return
-        bodies = [
-            {"journal": journal, "seq": entry.seq, "salt": entry.salt, "body": entry.body}
-            for entry in entries
-            if entry.body is not None
-        ]
-        self._connection.execute(insert(schema.entry), [entry_row(entry) for entry in entries])
+    def insert(self, _journal: str, entries: Sequence[Accepted]) -> None:
+        self._new += entries
+
+    def flush(self) -> None:
+        """Everything of a batch in one statement a table: most of what a small statement costs is the asking."""
+        new, self._new = self._new, []
+        heads, self._heads = self._heads, []
+        if new:
+            self._insert(new)
+            self.changes += projecting.project(
+                self._connection, new, register=self._register, closed=self._closed
+            )
+            last = {entry.header.journal: entry.received_ms for entry in new}
+            self.changes += [Change(kind="journal", key=(j,), at_ms=at_ms) for j, at_ms in last.items()]
+        upsert(self._connection, schema.head, [asdict(head) for head in heads], update=_HEAD_COLUMNS[1:])
+
+    def _insert(self, new: Sequence[Accepted]) -> None:
+        entries = [entry_row(entry) for entry in new]
+        bodies = [body_row(entry) for entry in new if entry.body is not None]
+        if self._parted:
+            entries = [row | {"part_at": part_at(entry)} for row, entry in zip(entries, new, strict=True)]
+            bodies = [body_row(e) | {"part_at": part_at(e)} for e in new if e.body is not None]
+        self._connection.execute(_INSERT_ENTRY[self._parted], entries)
         if bodies:
-            self._connection.execute(insert(schema.body), bodies)
-        self.changes += projecting.project(self._connection, entries, register=self._register)
-        self.changes.append(Change(kind="journal", key=(journal,), at_ms=entries[-1].received_ms))
+            self._connection.execute(_INSERT_BODY[self._parted], bodies)
 
     def record_fork(self, journal: str, ours: str, theirs: str) -> None:
         row = {"journal": journal, "ours": ours, "theirs": theirs}
@@ -139,7 +177,5 @@ class CentreTransaction:
 
     def _lock(self, journals: Sequence[str]) -> None:
         """Whether or not a head exists: a journal that two workers meet first has no row to lock yet."""
-        for journal in journals:
-            self._connection.execute(
-                text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(journal[:16], 16) - 2**63}
-            )
+        keys = [int(journal[:16], 16) - 2**63 for journal in journals]
+        self._connection.execute(_LOCK, {"keys": keys})

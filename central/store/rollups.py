@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from central.store import schema
-from central.store.projections import Read, Register, Row, read, rollup_rows
+from central.store.projections import (
+    HOUR_MS,
+    Check,
+    Dated,
+    Read,
+    Register,
+    Row,
+    check_of,
+    is_undated,
+    read,
+    rollup_rows,
+)
 from journal.store import Accepted
-from kernel.events import JournalRecovered, VehicleWeighed
+from kernel.events import ClockChecked, JournalRecovered, VehicleWeighed
 from kernel.evidence import header
 
 _KEY = ("station", "lane", "hour_ms", "outcome")
@@ -58,34 +70,67 @@ def _add(dialect: str) -> Any:
     )
 
 
-def recount(connection: Connection, *, register: Register) -> Recount:
-    """Fold over all weighings that are not in quarantine and compare with what is kept."""
-    sums: dict[tuple[Any, ...], int] = {}
+def recount(
+    connection: Connection, *, register: Register, hours_ms: Collection[int] | None = None
+) -> Recount:
+    """Fold over the weighings that are not in quarantine and compare with what is kept; of some hours, or of all."""
+    sums: Counter[tuple[Any, ...]] = Counter()
+    waiting: list[Read] = []
     entries = without_body = 0
-    for accepted in _weighings(connection):
+    for accepted in _weighings(connection, hours_ms):
         item = read(accepted, register=register)
-        if accepted.header.stream == JournalRecovered.stream and not _is_a_weighing(connection, item):
+        if not _counts(connection, item):
             continue
         entries += 1
         without_body += accepted.body is None
-        for row in rollup_rows([item]):
-            key = tuple(row[name] for name in _KEY)
-            sums[key] = sums.get(key, 0) + 1
+        if is_undated(item):
+            waiting.append(item)
+        else:
+            sums.update(_keys(item))
+    for item in _dated(connection, waiting, register):
+        sums.update(_keys(item))
+    return Recount(
+        entries=entries, without_body=without_body, differences=_differences(connection, sums, hours_ms)
+    )
+
+
+def _keys(item: Read) -> list[tuple[Any, ...]]:
+    return [tuple(row[name] for name in _KEY) for row in rollup_rows([item])]
+
+
+def _differences(
+    connection: Connection, sums: Mapping[tuple[Any, ...], int], hours_ms: Collection[int] | None
+) -> tuple[Difference, ...]:
     kept = {tuple(row[:4]): row[4] for row in connection.execute(_kept())}
-    differences = tuple(
+    return tuple(
         Difference(**dict(zip(_KEY, key, strict=True)), counted=kept.get(key, 0), entries=sums.get(key, 0))
         for key in sorted(sums.keys() | kept.keys())
-        if kept.get(key, 0) != sums.get(key, 0)
+        if kept.get(key, 0) != sums.get(key, 0) and (hours_ms is None or key[2] in hours_ms)
     )
-    return Recount(entries=entries, without_body=without_body, differences=differences)
 
 
-def _is_a_weighing(connection: Connection, item: Read) -> bool:
-    """A recovered one that counts: its first identity is not here, and no other successor told it before."""
-    if item.old is None or not isinstance(item.body, VehicleWeighed):
+def _dated(connection: Connection, waiting: Sequence[Read], register: Register) -> Iterator[Read]:
+    """Weighings by a clock that nobody had set, with the first check of their boot that the entries hold."""
+    boots = {(item.entry.box, item.entry.header.boot) for item in waiting}
+    checks: dict[tuple[str, str], list[Check]] = {boot: [] for boot in boots}
+    for accepted in _entries(connection, (ClockChecked.stream, JournalRecovered.stream)) if boots else ():
+        check = check_of(read(accepted, register=register))
+        if check is not None and (check.box, check.boot) in boots:
+            checks[(check.box, check.boot)].append(check)
+    for item in waiting:
+        mono_ms = item.entry.header.mono_ms
+        after = [c for c in checks[(item.entry.box, item.entry.header.boot)] if c.mono_ms >= mono_ms]
+        first = min(after, key=lambda check: check.mono_ms, default=None)
+        yield replace(item, dated=Dated(at_ms=first.at(mono_ms), mono_ms=first.mono_ms)) if first else item
+
+
+def _counts(connection: Connection, item: Read) -> bool:
+    """A recovered one counts when it was the first to tell what its predecessor had to say."""
+    if item.old is None:
+        return item.entry.header.stream == VehicleWeighed.stream
+    if not isinstance(item.body, VehicleWeighed):
         return False
-    entry, retold = schema.entry, schema.retold
-    first = select(entry.c.seq).where(entry.c.journal == item.old.journal, entry.c.seq == item.old.seq)
+    retold = schema.retold
     told = select(retold.c.seq).where(
         retold.c.box == item.entry.box,
         retold.c.journal == item.old.journal,
@@ -93,7 +138,7 @@ def _is_a_weighing(connection: Connection, item: Read) -> bool:
         retold.c.by_journal == item.entry.header.journal,
         retold.c.by_seq == item.entry.seq,
     )
-    return connection.execute(first).first() is None and connection.execute(told).first() is not None
+    return connection.execute(told).first() is not None
 
 
 def _kept() -> Any:
@@ -101,17 +146,42 @@ def _kept() -> Any:
     return select(table.station, table.lane, table.hour_ms, table.outcome, table.passages)
 
 
-def _weighings(connection: Connection) -> Iterator[Accepted]:
+def _weighings(connection: Connection, hours_ms: Collection[int] | None) -> Iterator[Accepted]:
+    entry, retold = schema.entry, schema.retold
+    said_again = exists().where(
+        retold.c.box == entry.c.box, retold.c.journal == entry.c.journal, retold.c.seq == entry.c.seq
+    )
+    rules: list[ColumnElement[bool]] = [or_(entry.c.stream == JournalRecovered.stream, ~said_again)]
+    if hours_ms is not None:
+        rules.append(_may_fall_into(hours_ms))
+    yield from _entries(connection, (VehicleWeighed.stream, JournalRecovered.stream), *rules)
+
+
+def _may_fall_into(hours_ms: Collection[int]) -> ColumnElement[bool]:
+    """By its own time, by that of its receipt, or by a check of the clock."""
+    entry, passage = schema.entry, schema.passage
+    dated = exists().where(
+        passage.c.journal == entry.c.journal, passage.c.seq == entry.c.seq, passage.c.boot.is_not(None)
+    )
+    times = [
+        column.between(hour_ms, hour_ms + HOUR_MS - 1)
+        for hour_ms in sorted(hours_ms)
+        for column in (entry.c.at_ms, entry.c.received_ms)
+    ]
+    return or_(entry.c.stream == JournalRecovered.stream, dated, *times)
+
+
+def _entries(
+    connection: Connection, streams: Sequence[str], *rules: ColumnElement[bool]
+) -> Iterator[Accepted]:
+    """Those that are not in quarantine."""
     entry, body, quarantine = schema.entry, schema.body, schema.quarantine
     same_body = (body.c.journal == entry.c.journal) & (body.c.seq == entry.c.seq)
     same_fault = (quarantine.c.journal == entry.c.journal) & (quarantine.c.seq == entry.c.seq)
     query = (
         select(entry, body.c.salt, body.c.body)
         .select_from(entry.outerjoin(body, same_body).outerjoin(quarantine, same_fault))
-        .where(
-            entry.c.stream.in_((VehicleWeighed.stream, JournalRecovered.stream)),
-            quarantine.c.reason.is_(None),
-        )
+        .where(entry.c.stream.in_(streams), quarantine.c.reason.is_(None), *rules)
         .order_by(entry.c.journal, entry.c.seq)
         .execution_options(yield_per=_CHUNK)
     )

@@ -42,6 +42,7 @@ head = Table(
     _required("kept", BigInteger),
     _required("checkpoint", Text),
     Column("predecessor", String(32)),
+    Column("bound", BigInteger),  # of a closed journal: where its successor says that it ends
 )
 # One open journal a process: whatever a receiver does, the database refuses the second.
 Index(
@@ -88,6 +89,16 @@ body = Table(
     _required("body", LargeBinary),
     PrimaryKeyConstraint("journal", "seq"),
 )
+
+_by_month = MetaData()  # PostgreSQL keeps these two by month of part_at; readers need not know
+
+
+def _parted(table: Table) -> Table:
+    columns = [Column(column.name, column.type, nullable=column.nullable) for column in table.columns]
+    return Table(table.name, _by_month, *columns, _required("part_at", BigInteger))
+
+
+parted_entry, parted_body = _parted(entry), _parted(body)
 
 quarantine = Table(
     "quarantine",
@@ -157,7 +168,20 @@ stored_file = Table(
     Column("sha256", String(64), nullable=False),
     _required("box", Text),
     _required("stored_ms", BigInteger),
+    Column("kept", Boolean, nullable=False, server_default=text("false")),  # in a finished backup
     PrimaryKeyConstraint("sha256", "box"),
+)
+
+backup = Table(  # finished ones; what they hold is kept
+    "backup",
+    metadata,
+    Column("sha256", String(64), primary_key=True),  # of the list of contents
+    _required("store", Text),
+    _required("made_ms", BigInteger),
+    _required("journals", BigInteger),
+    _required("entries", BigInteger),
+    _required("files", BigInteger),
+    _required("bytes", BigInteger),
 )
 
 requested_file = Table(  # by file.requested of the centre's own journal
@@ -217,12 +241,16 @@ passage = Table(
     Column("decided", Text),
     Column("decided_outcome", Text),
     Column("picture", String(64)),
+    Column("boot", String(16)),  # these three of a weighing whose clock nobody had set
+    Column("mono_ms", BigInteger),
+    Column("dated_mono_ms", BigInteger),  # of the check of the clock that has dated it since
     PrimaryKeyConstraint("box", "passage"),
 )
 Index("passage_id", passage.c.passage)
 Index("passage_weighing", passage.c.journal, passage.c.seq, unique=True)
 Index("passage_shown", passage.c.shown_ms, passage.c.box, passage.c.passage)
 Index("passage_place", passage.c.station, passage.c.lane, passage.c.shown_ms)
+Index("passage_undated", passage.c.box, passage.c.boot)
 Index("passage_tractor", passage.c.tractor, passage.c.shown_ms)
 Index("passage_trailer", passage.c.trailer, passage.c.shown_ms)
 Index(
@@ -269,6 +297,16 @@ decision = Table(  # acts name the weighing they are about; it may arrive after 
     PrimaryKeyConstraint("journal", "seq"),
 )
 Index("decision_about", decision.c.weighed_journal, decision.c.weighed_seq)
+
+clock_check = Table(  # what the clock of a boot was worth: `true_ms` is what it should have said at `mono_ms`
+    "clock_check",
+    metadata,
+    _required("box", Text),
+    Column("boot", String(16), nullable=False),
+    _required("mono_ms", BigInteger),
+    _required("true_ms", BigInteger),
+    PrimaryKeyConstraint("box", "boot", "mono_ms"),
+)
 
 source_state = Table(
     "source_state",

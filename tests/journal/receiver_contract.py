@@ -312,10 +312,32 @@ async def test_i4_second_open_journal_must_name_the_first(make_store: MakeStore)
         assert (welcome.receipts, len(welcome.refused)) == ((), 1)
         await welcomed(receiver, successor)
         await welcomed(receiver, beside)
-        late = await receiver.accept(first.box, first.id, first.wire(3, 5))
-        assert (late.refused, opened(late.receipt).size) == ("the journal is closed", 3)
         assert (await receiver.accept(first.box, successor.id, successor.wire())).refused is None
+        first.talk(1)
+        late = await receiver.accept(first.box, first.id, first.wire(3, 6))
+        assert (late.refused, opened(late.receipt).size) == ("the journal is closed", 3)
     same(store, first, 3)
+    same(store, successor)
+
+
+async def test_closed_journal_takes_what_is_missing_of_it_and_nothing_beyond(make_store: MakeStore) -> None:
+    """Also where the successor was met first, as by a store that was put back from an old backup."""
+    store, identity = make_store("yiyuan-centre-1"), COUNTY.identity("s01-lane1")
+    first = PaperJournal(identity)
+    first.talk(4)
+    successor = PaperJournal(identity, predecessor=first.predecessor())
+    first.talk(2)
+    async with receiving(store) as receiver:
+        await welcomed(receiver, first)
+        await receiver.accept(first.box, first.id, first.wire(0, 2))
+        await welcomed(receiver, successor)
+    async with receiving(store) as receiver:
+        assert (await welcomed(receiver, first)).size == 2
+        assert opened((await receiver.accept(first.box, first.id, first.wire(2, 5))).receipt).size == 5
+        beyond = await receiver.accept(first.box, first.id, first.wire(5, 7))
+        assert (beyond.refused, opened(beyond.receipt).size) == ("the journal is closed", 5)
+        assert (await receiver.accept(first.box, successor.id, successor.wire())).refused is None
+    same(store, first, 5)
     same(store, successor)
 
 
