@@ -127,7 +127,11 @@ class Identity:
             raise ConfigError.one("box.certificates", f"do not lead to {box.root_name}: {error}") from error
         if identity.box != box.name:
             raise ConfigError.one("box.key", f"is the key of {identity.box}, this is {box.name}")
-        return replace(identity, root_name=box.root_name, root_public=decode_base64(box.root_public))
+        return identity.pinning(box.root_name, decode_base64(box.root_public))
+
+    def pinning(self, root_name: str, root_public: bytes) -> Identity:
+        """With the root that stores are vouched for by."""
+        return replace(self, root_name=root_name, root_public=root_public)
 
 
 def issue(

@@ -30,7 +30,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     from central.store.engines import connect
     from central.store.migrate import migrate
 
-    database = connect(settings.database_url)
+    database = connect(settings.database_url, beside=True)
     try:
         migrate(database)
         yield database

@@ -33,11 +33,14 @@ class Database:
         self.writer.dispose()
 
 
-def connect(url: str) -> Database:
-    """The database at the URL; nothing is opened before the first use."""
+def connect(url: str, *, beside: bool = False) -> Database:
+    """The database at the URL; nothing is opened before the first use.
+
+    `beside`: another process may have it open as its own, and does what keeps SQLite's WAL short.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
+        return _sqlite(parsed, beside=beside)
     return Database(
         writer=create_engine(
             parsed, pool_size=_WRITERS, max_overflow=0, pool_pre_ping=True, hide_parameters=True
@@ -78,7 +81,7 @@ def _upsert(dialect: str, table: Table, update: tuple[str, ...]) -> Any:
     return statement.on_conflict_do_update(index_elements=keys, set_=fresh)
 
 
-def _sqlite(url: URL) -> Database:
+def _sqlite(url: URL, *, beside: bool) -> Database:
     path = Path(url.database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
     # Errors are logged; what they were about are plates.
@@ -88,6 +91,8 @@ def _sqlite(url: URL) -> Database:
     read_only = url.set(database=path.absolute().as_uri()).update_query_dict({"mode": "ro", "uri": "true"})
     reader = create_engine(read_only, pool_size=_READERS, connect_args=arguments, **options)
     event.listen(writer, "connect", _prepare_writer)
+    if beside:
+        event.listen(writer, "connect", _prepare_guest)
     event.listen(writer, "begin", _begin_immediate)
     event.listen(reader, "connect", _prepare_reader)
     event.listen(reader, "begin", _begin)
@@ -113,9 +118,13 @@ def _use_wal(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
 
 
+def _prepare_guest(connection: sqlite3.Connection, _record: object) -> None:
+    # SQLite before 3.51.3 can corrupt a WAL that two connections checkpoint: only the centre's own writer ever does.
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+
+
 def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
-    # SQLite before 3.51.3 can corrupt a WAL that two connections checkpoint: only the writer ever does.
     connection.execute("PRAGMA wal_autocheckpoint=0")
 
 

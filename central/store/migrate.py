@@ -13,7 +13,7 @@ _LOCK = 0x5745_4947  # any number that nobody else of this database uses
 _STEPS = Path(__file__).with_name("migrations")
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, *, to: str = "head") -> None:
     """Blocking.  Alembic is loaded here and not before: nothing else needs it."""
     from alembic import command
     from alembic.config import Config
@@ -27,7 +27,7 @@ def migrate(database: Database) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError as error:
             raise ConfigError.one(
                 "database.url", f"is of a newer version than this program: {error}"

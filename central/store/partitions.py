@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
@@ -11,6 +11,7 @@ from central.store.engines import Database
 
 TABLES = ("entry", "body")
 BEHIND, AHEAD = 14, 3  # months: an entry may be 400 days old when it comes
+FARTHEST = 240  # months from now; beyond, the centre's own clock was wrong and the net may hold it
 
 
 def make_ahead(database: Database, *, now_ms: int) -> tuple[str, ...]:
@@ -19,8 +20,12 @@ def make_ahead(database: Database, *, now_ms: int) -> tuple[str, ...]:
         return ()
     with database.writer.connect() as connection:
         there = set(connection.execute(text(_PARTITIONS), {"tables": list(TABLES)}).scalars())
+        caught = list(connection.execute(text(_CAUGHT)).scalars())
     missing = [
-        (table, month) for month in months(now_ms) for table in TABLES if _name(table, month) not in there
+        (table, month)
+        for month in months(now_ms, caught)
+        for table in TABLES
+        if _name(table, month) not in there
     ]
     for table, month in missing:
         with database.writer.begin() as connection:
@@ -28,12 +33,17 @@ def make_ahead(database: Database, *, now_ms: int) -> tuple[str, ...]:
     return tuple(_name(table, month) for table, month in missing)
 
 
-def months(now_ms: int) -> Iterator[datetime]:
-    """From the oldest to the newest that may be needed."""
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    first = now.year * 12 + now.month - 1 - BEHIND
-    for number in range(first, first + BEHIND + AHEAD + 1):
-        yield datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
+def months(now_ms: int, caught_ms: Sequence[int] = ()) -> list[datetime]:
+    """From the oldest to the newest that may be needed, and those of what the net has caught, as after a restore."""
+    now = _number(now_ms)
+    caught = {_number(at_ms) for at_ms in caught_ms}
+    numbers = {*range(now - BEHIND, now + AHEAD + 1), *(n for n in caught if abs(n - now) <= FARTHEST)}
+    return [datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC) for number in sorted(numbers)]
+
+
+def _number(at_ms: int) -> int:
+    month = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return month.year * 12 + month.month - 1
 
 
 _PARTITIONS = """
@@ -41,6 +51,11 @@ SELECT child.relname FROM pg_inherits
 JOIN pg_class child ON child.oid = pg_inherits.inhrelid
 JOIN pg_class parent ON parent.oid = pg_inherits.inhparent
 WHERE parent.relname = ANY(:tables)
+"""
+# One time of each month that is in the net.
+_CAUGHT = """
+SELECT min(part_at) FROM entry_default
+GROUP BY date_trunc('month', to_timestamp(part_at / 1000.0) AT TIME ZONE 'UTC')
 """
 
 

@@ -103,8 +103,7 @@ class CentreTransaction:
     def heads(self, journals: Sequence[str]) -> dict[str, Head]:
         self.flush()
         wanted = sorted(set(journals))
-        if self._parted:
-            self._lock(wanted)
+        lock_journals(self._connection, wanted)
         rows = self._connection.execute(_HEADS, {"wanted": wanted}).mappings()
         heads = {row["journal"]: Head(**row) for row in rows}
         self._closed |= {journal for journal, head in heads.items() if head.state == "closed"}
@@ -175,7 +174,11 @@ class CentreTransaction:
         size = select(schema.head.c.size).where(schema.head.c.journal == journal)
         return self._connection.execute(size).scalar_one_or_none() or 0
 
-    def _lock(self, journals: Sequence[str]) -> None:
-        """Whether or not a head exists: a journal that two workers meet first has no row to lock yet."""
-        keys = [int(journal[:16], 16) - 2**63 for journal in journals]
-        self._connection.execute(_LOCK, {"keys": keys})
+
+def lock_journals(connection: Connection, journals: Sequence[str]) -> None:
+    """Until the end of the transaction, in order of journal id.
+
+    Whether or not a head exists: a journal that two workers meet first has no row to lock yet.  SQLite has one writer.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK, {"keys": [int(journal[:16], 16) - 2**63 for journal in journals]})
