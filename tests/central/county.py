@@ -25,7 +25,7 @@ from journal.settings import Destination
 from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.evidence.certificates import Kind
-from kernel.evidence.notes import encode_base64
+from kernel.evidence.notes import decode_base64, encode_base64
 from tests.support.postgresql import free_port
 
 LANE = "lane1-box"
@@ -178,7 +178,7 @@ async def running_lane(county: County, *, password: str = "lane1-secret") -> Asy
     identity = Identity.load(
         county.folder / "keys" / f"{LANE}.key",
         certificates=(county.folder / "keys" / f"{LANE}.cert", county.folder / "keys" / "enrolment.cert"),
-    )
+    ).pinning("yiyuan-root", decode_base64(county.keys["root"]))
     journal = Journal.open(
         folder / "journal",
         box=LANE,
