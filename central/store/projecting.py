@@ -10,13 +10,16 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from central.live import Change
 from central.store import schema
+from central.store.acting import project_acts
 from central.store.engines import Database, upsert
+from central.store.erasing import file_erased, project_erasures
 from central.store.projections import (
     NamedFile,
     Read,
     Register,
     Row,
     access_row,
+    copied_row,
     decision_row,
     file_rows,
     files_state,
@@ -43,7 +46,7 @@ from kernel.events import (
     VehicleWeighed,
 )
 
-_PICTURED = ("pictured", "tractor", "tractor_colour", "trailer", "trailer_colour")
+_PICTURED = ("pictured", "tractor", "tractor_colour", "trailer", "trailer_colour", "erased_ms")
 _UNREADABLE = "the database refused what it says"
 
 
@@ -53,9 +56,9 @@ def project(connection: Connection, entries: Sequence[Accepted], *, register: Re
     reads = _without_second_weighings(connection, reads)
     try:
         with connection.begin_nested():
-            return _project(connection, reads)
+            return _project(connection, reads, register)
     except (DataError, IntegrityError):
-        return [change for item in reads for change in _alone(connection, item)]
+        return [change for item in reads for change in _alone(connection, item, register)]
 
 
 def refresh_file(connection: Connection, *, box: str, sha256: str) -> list[str]:
@@ -71,16 +74,23 @@ def refresh_file(connection: Connection, *, box: str, sha256: str) -> list[str]:
     return passages
 
 
-def _alone(connection: Connection, item: Read) -> list[Change]:
+def refresh_passages(connection: Connection, changes: Sequence[Change]) -> None:
+    """Count the files of these passages again."""
+    for change in changes:
+        box, passage = change.key
+        _refresh_files(connection, box, [passage])
+
+
+def _alone(connection: Connection, item: Read, register: Register) -> list[Change]:
     try:
         with connection.begin_nested():
-            return _project(connection, [item])
+            return _project(connection, [item], register)
     except (DataError, IntegrityError):
         fault = item.fault or _UNREADABLE
-        return _project(connection, [Read(entry=item.entry, fault=fault)])
+        return _project(connection, [Read(entry=item.entry, fault=fault)], register)
 
 
-def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
+def _project(connection: Connection, reads: Sequence[Read], register: Register) -> list[Change]:
     if not reads:
         return []
     upsert(
@@ -92,8 +102,12 @@ def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
     _sources(connection, reads)
     accesses = [access_row(r.entry, r.body) for r in reads if isinstance(r.body, RecordAccessed)]
     upsert(connection, schema.access, accesses, update=())
+    changes = project_acts(connection, reads, centre=register.centre)
+    erased = project_erasures(connection, reads, centre=register.centre)
+    refresh_passages(connection, erased)
+    changes += erased
     add(connection, rollup_rows(reads))
-    return _changes(reads)
+    return [*_changes(reads), *changes]
 
 
 def _without_what_is_held(connection: Connection, reads: Sequence[Read]) -> list[Read]:
@@ -118,6 +132,8 @@ def _without_what_is_held(connection: Connection, reads: Sequence[Read]) -> list
         checked.append(item)
         told.append(retold_row(box, item.old, here))
     upsert(connection, schema.retold, told, update=())
+    copies = [copied_row(item.old, item.entry) for item in reads if item.old is not None]
+    upsert(connection, schema.copied, copies, update=())
     return checked
 
 
@@ -165,13 +181,13 @@ def _passages(connection: Connection, reads: Sequence[Read]) -> None:
     ]
     upsert(connection, schema.passage, weighings, update=_columns(weighings))
     upsert(connection, schema.passage, pictures, update=_PICTURED)
-    upsert(connection, schema.passage, stubs, update=())
+    upsert(connection, schema.passage, stubs, update=("erased_ms",))
     speaking = [passage_entry_row(r.entry, r.body) for r in reads if passage_of(r.body) is not None]
     upsert(connection, schema.passage_entry, speaking, update=())
 
 
 def _columns(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(name for name in rows[0] if name not in ("box", "passage")) if rows else ()
+    return tuple(name for name in rows[0] if name not in ("box", "passage", "erased_ms")) if rows else ()
 
 
 def _files(connection: Connection, reads: Sequence[Read]) -> None:
@@ -208,6 +224,7 @@ def _refresh_files(connection: Connection, box: str, passages: Sequence[str]) ->
             named.c.on_demand,
             stored.c.sha256.is_not(None).label("stored"),
             requested.c.sha256.is_not(None).label("requested"),
+            file_erased(named).label("erased"),
         )
         .select_from(named.outerjoin(stored, same_stored).outerjoin(requested, same_requested))
         .where(named.c.box == box, named.c.passage.in_(passages))

@@ -34,6 +34,7 @@ from kernel.events import (
     STREAMS,
     Body,
     DeviceHealth,
+    EntryRef,
     FileStored,
     JournalRecovered,
     LaneHealth,
@@ -179,6 +180,17 @@ class Queries:
             )
             views = [custody_view(connection, journal) for journal in ids]
         return tuple(view for view in views if view is not None)
+
+    def case_entries(self, case: str) -> tuple[EntryRef, ...]:
+        """What belongs to a case, in the order it was recorded; some of it may not have arrived yet."""
+        table = schema.case_entry
+        query = (
+            select(table.c.journal, table.c.seq, table.c.leaf)
+            .where(table.c.case_id == case)
+            .order_by(table.c.by_journal, table.c.by_seq, table.c.journal, table.c.seq)
+        )
+        with self._engine.connect() as connection:
+            return tuple(EntryRef(**row) for row in connection.execute(query).mappings())
 
     def accesses(self, *, passage: str | None = None, limit: int = 100) -> tuple[AccessRow, ...]:
         table = schema.access
