@@ -14,9 +14,15 @@ CANNOT_BE_USED = (OSError, ValueError)
 
 
 def journal_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="journal.db or an export 日志文件")
-    parser.add_argument("--note", type=Path, action="append", default=[], help="a cosigned checkpoint 会签的检查点")
-    parser.add_argument("--cert", type=Path, action="append", default=[], help="a certificate of the box 证书")
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="journal.db or an export 日志文件"
+    )
+    parser.add_argument(
+        "--note", type=Path, action="append", default=[], help="a cosigned checkpoint 会签的检查点"
+    )
+    parser.add_argument(
+        "--cert", type=Path, action="append", default=[], help="a certificate of the box 证书"
+    )
     _shared(parser)
 
 
@@ -49,7 +55,11 @@ def run_journal(options: argparse.Namespace) -> int:
         return unusable(_named(error, options.trust), error)
     about = {"journals": [_table(counts) for counts in report.counts]}
     more = [*map(_told, report.counts), *_without_trust(trust)]
-    say(json_of(report.lines, trust, about) if options.json else text_of(report.lines, trust, options.lang, more))
+    say(
+        json_of(report.lines, trust, about)
+        if options.json
+        else text_of(report.lines, trust, options.lang, more)
+    )
     return _code(report.lines)
 
 

@@ -151,8 +151,8 @@ def _homeless(given: Given, logs: Mapping[str, Examination]) -> Iterator[Line]:
             yield line_of("v3", f"note {number}", partial(_raise, fault))
             continue
         if journal not in logs:
-            fault = UnprovenError(f"给出的检查点属于另一日志 {journal}", f"a checkpoint of {journal}, not given")
-            yield line_of("v3", f"note {number}", partial(_raise, fault))
+            zh, en = f"给出的检查点属于另一日志 {journal}", f"a checkpoint of {journal}, which is not given"
+            yield line_of("v3", f"note {number}", partial(_raise, UnprovenError(zh, en)))
 
 
 class Examination:
@@ -231,7 +231,8 @@ class Examination:
         """The root at a size that was wanted.  UnprovenError: it cannot be known from what is here."""
         if size > self.size:
             raise UnprovenError(
-                f"日志只有 {self.size} 条,短于 {size}", f"the journal has {self.size} entries, fewer than {size}"
+                f"日志只有 {self.size} 条,短于 {size}",
+                f"the journal has {self.size} entries, fewer than {size}",
             )
         found = self._roots.get(size) if size else sha256(b"")
         if found is None:
@@ -396,12 +397,16 @@ class Examination:
                 f"有 {self.size} 条,而日志自称 {self._head.size if self._head else '?'} 条",
                 f"{self.size} entries, and the head says {self._head.size if self._head else '?'}",
             )
-        return f"{self.size} 条,序号无缺,逐条散列相符", f"{self.size} entries, no hole, every header hashes to its leaf"
+        return (
+            f"{self.size} 条,序号无缺,逐条散列相符",
+            f"{self.size} entries, no hole, every header hashes to its leaf",
+        )
 
     def _blocks_agree(self) -> Say:
         if self._blocks.count:
             raise RefutedError(
-                f"第 {self._blocks} 块的根与其记录不符", f"the roots of blocks {self._blocks} are not those of their entries"
+                f"第 {self._blocks} 块的根与其记录不符",
+                f"the roots of blocks {self._blocks} are not those of their entries",
             )
         return f"{self.size // BLOCK} 块的根相符", f"the roots of {self.size // BLOCK} blocks agree"
 
@@ -423,7 +428,8 @@ class Examination:
             raise RefutedError("没有本日志密钥的签名", "not signed by the journal's key")
         if self.root(checkpoint.size) != checkpoint.root:
             raise RefutedError(
-                f"前 {checkpoint.size} 条不是签名时的那些", f"the first {checkpoint.size} entries are not those signed"
+                f"前 {checkpoint.size} 条不是签名时的那些",
+                f"the first {checkpoint.size} entries are not those signed",
             )
         return (
             f"本日志密钥签名的检查点 {checkpoint.size} 与记录相符",
@@ -434,19 +440,27 @@ class Examination:
         journal, size, root = named
         before = self._logs.get(journal)
         if before is None:
-            return f"接续日志 {journal}(至 {size} 条,未给出)", f"continues {journal} at {size}, which is not given"
+            return (
+                f"接续日志 {journal}(至 {size} 条,未给出)",
+                f"continues {journal} at {size}, which is not given",
+            )
         if before.root(size).hex() != root:
             raise RefutedError(
-                f"所接续的 {journal} 前 {size} 条不是所称的那些", f"the first {size} entries of {journal} are others"
+                f"所接续的 {journal} 前 {size} 条不是所称的那些",
+                f"the first {size} entries of {journal} are others",
             )
         if before.opened is not None and self.opened is not None and before.opened.box != self.opened.box:
             raise RefutedError("所接续的日志属于另一设备", f"{journal} is of another box")
-        return f"接续日志 {journal} 的 {size} 条,与其相符", f"continues the {size} entries of {journal}, as they are there"
+        return (
+            f"接续日志 {journal} 的 {size} 条,与其相符",
+            f"continues the {size} entries of {journal}, as they are there",
+        )
 
     def _bodies_whole(self) -> Say:
         if self._unbound.count:
             raise RefutedError(
-                f"第 {self._unbound} 条正文与记录头不符", f"bodies {self._unbound} are not those that their headers bind"
+                f"第 {self._unbound} 条正文与记录头不符",
+                f"bodies {self._unbound} are not those that their headers bind",
             )
         if beyond := self.file.bodies_beyond(self.size):
             raise RefutedError(f"有 {beyond} 个正文无记录", f"{beyond} bodies of no entry")
@@ -455,7 +469,8 @@ class Examination:
             undeclared.add(seq)
         if undeclared.count:
             raise UnprovenError(
-                f"第 {undeclared} 条正文缺失,无记录声明删除", f"bodies {undeclared} are missing and no entry says they were erased"
+                f"第 {undeclared} 条正文缺失,无记录声明删除",
+                f"bodies {undeclared} are missing and no entry says they were erased",
             )
         return (
             f"{self._bodies} 个正文与记录头一致,{len(self._absent)} 个已声明删除",
@@ -465,9 +480,13 @@ class Examination:
     def _recovered_whole(self) -> Say:
         if self._misnamed.count:
             raise RefutedError(
-                f"第 {self._misnamed} 条所恢复或声明的与所称不符", f"entries {self._misnamed} do not say again what they name"
+                f"第 {self._misnamed} 条所恢复或声明的与所称不符",
+                f"entries {self._misnamed} do not say again what they name",
             )
-        return f"恢复 {self._recovered} 条,逐字节相符", f"{self._recovered} entries say others again, byte for byte"
+        return (
+            f"恢复 {self._recovered} 条,逐字节相符",
+            f"{self._recovered} entries say others again, byte for byte",
+        )
 
     def _notes(self) -> list[bytes]:
         """Cosigned notes about this journal: those of the export, and those given that are its."""
@@ -525,9 +544,7 @@ def _facts(header: bytes) -> Facts:
     match = _CANONICAL.fullmatch(header)
     if match is None:
         table = read_header(header)
-        return Facts(
-            body=table["body"], journal=table["journal"], seq=table["seq"], stream=table["stream"]
-        )
+        return Facts(body=table["body"], journal=table["journal"], seq=table["seq"], stream=table["stream"])
     body, journal, seq, stream = match.groups()
     return Facts(body=body.decode(), journal=journal.decode(), seq=int(seq), stream=stream.decode())
 

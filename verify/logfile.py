@@ -1,7 +1,7 @@
 """Reads a journal.db or an export of one, damaged or hostile, without writing a byte beside it.
 
-    entry(seq, leaf, header)  body(seq, salt, body)  block(i, root)  head(size, checkpoint)
-    note(note), certificate(place, note)        only in exports: cosigned checkpoints, who vouches for the box
+entry(seq, leaf, header)  body(seq, salt, body)  block(i, root)  head(size, checkpoint)
+note(note), certificate(place, note)        only in exports: cosigned checkpoints, who vouches for the box
 """
 
 from __future__ import annotations
@@ -19,12 +19,21 @@ from verify.package import RefutedError
 
 BLOCK = 256
 SMALLEST_ENTRY = 200  # bytes of a row: no header is shorter, so a file holds no more entries than size / this
-MAX_NOTES = 256
-# What is too large to be right is not even loaded.
-LEAF = "CASE WHEN length(leaf) = 32 THEN leaf END"
-HEADER = "CASE WHEN length(header) <= 4096 THEN header END"
-BODY = "salt, CASE WHEN body IS NULL OR length(body) <= 28672 THEN body ELSE x'' END"
-NOTE = "CASE WHEN length({0}) <= 65536 THEN {0} END"
+# What is too large to be right is not even loaded: 4096, 28672 and 65536 bytes are the most there can be.
+ROWS = """
+SELECT entry.seq, CASE WHEN length(leaf) = 32 THEN leaf END, CASE WHEN length(header) <= 4096 THEN header END,
+  salt, CASE WHEN body IS NULL OR length(body) <= 28672 THEN body ELSE x'' END
+FROM entry LEFT JOIN body USING (seq) WHERE entry.seq >= ? AND entry.seq < ? ORDER BY entry.seq
+"""
+ONE_ENTRY = """
+SELECT CASE WHEN length(leaf) = 32 THEN leaf END, CASE WHEN length(header) <= 4096 THEN header END
+FROM entry WHERE seq = ?
+"""
+ONE_BODY = "SELECT salt, CASE WHEN length(body) <= 28672 THEN body ELSE x'' END FROM body WHERE seq = ?"
+ONE_LEAF = "SELECT CASE WHEN length(leaf) = 32 THEN leaf END FROM entry WHERE seq = ?"
+HEAD = "SELECT size, CASE WHEN length(checkpoint) <= 65536 THEN checkpoint END FROM head LIMIT 1"
+NOTES = "SELECT CASE WHEN length(note) <= 65536 THEN note END FROM note LIMIT 256"
+CERTIFICATES = "SELECT CASE WHEN length(note) <= 65536 THEN note END FROM certificate ORDER BY place LIMIT 16"
 TABLES = {"entry": ("seq", "leaf", "header"), "body": ("seq", "salt", "body"), "head": ("size", "checkpoint")}
 
 
@@ -89,7 +98,9 @@ class LogFile:
                 self._db.execute(f"PRAGMA {pragma}")
             rows = self._db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
         except sqlite3.DatabaseError as error:
-            raise RefutedError(f"不是可读的日志文件:{error}", f"not a journal that can be read: {error}") from error
+            raise RefutedError(
+                f"不是可读的日志文件:{error}", f"not a journal that can be read: {error}"
+            ) from error
         plain = {bytes(name).decode(errors="replace") for name, sql in rows if _is_plain(sql)}
         if missing := sorted(TABLES.keys() - plain):
             told = ", ".join(missing)
@@ -97,7 +108,7 @@ class LogFile:
         self._plain = plain
 
     def head(self) -> HeadRow | None:
-        found = self._ask(f"SELECT size, {NOTE.format('checkpoint')} FROM head LIMIT 1")
+        found = self._ask(HEAD)
         if not found or not isinstance(found[0][0], int) or not isinstance(found[0][1], bytes):
             return None
         return HeadRow(size=found[0][0], checkpoint=found[0][1])
@@ -112,27 +123,25 @@ class LogFile:
         return next(iter(self.rows(seq, 1)), None)
 
     def leaf(self, seq: int) -> bytes | None:
-        found = self._ask(f"SELECT {LEAF} FROM entry WHERE seq = ?", seq) if abs(seq) < 2**63 else None
+        found = self._ask(ONE_LEAF, seq)
         return found[0][0] if found and isinstance(found[0][0], bytes) else None
 
     def rows(self, start: int, count: int) -> list[Row]:
         """Those of `count` numbers from `start` that can be read, in order; one by one where a page is damaged."""
-        found = self._ask(
-            f"SELECT entry.seq, {LEAF}, {HEADER}, {BODY} FROM entry LEFT JOIN body USING (seq)"
-            " WHERE entry.seq >= ? AND entry.seq < ? ORDER BY entry.seq",
-            start,
-            start + count,
-        )
+        found = self._ask(ROWS, start, start + count)
         if found is None:
             return list(self._one_by_one(start, count))
-        return [Row(seq=seq, leaf=leaf, header=head, salt=salt, body=body) for seq, leaf, head, salt, body in found]
+        return [
+            Row(seq=seq, leaf=leaf, header=head, salt=salt, body=body)
+            for seq, leaf, head, salt, body in found
+        ]
 
     def _one_by_one(self, start: int, count: int) -> Iterator[Row]:
         for seq in range(start, start + count):
-            found = self._ask(f"SELECT {LEAF}, {HEADER} FROM entry WHERE seq = ?", seq)
+            found = self._ask(ONE_ENTRY, seq)
             if not found:
                 continue
-            bodies = self._ask(f"SELECT {BODY} FROM body WHERE seq = ?", seq)
+            bodies = self._ask(ONE_BODY, seq)
             salt, body = bodies[0] if bodies else (None, None)
             yield Row(
                 seq=seq, leaf=found[0][0], header=found[0][1], salt=salt, body=body, torn=bodies is None
@@ -149,10 +158,10 @@ class LogFile:
 
     def notes(self) -> list[bytes]:
         """Cosigned checkpoints that an export carries."""
-        return self._texts("note", f"SELECT {NOTE.format('note')} FROM note LIMIT {MAX_NOTES}")
+        return self._texts("note", NOTES)
 
     def certificates(self) -> list[bytes]:
-        return self._texts("certificate", f"SELECT {NOTE.format('note')} FROM certificate ORDER BY place LIMIT 16")
+        return self._texts("certificate", CERTIFICATES)
 
     def _texts(self, table: str, query: str) -> list[bytes]:
         found = self._ask(query) if table in self._plain else None

@@ -974,8 +974,14 @@ def _repacked(where: str) -> UnprovenError:
 
 # --- package.json -----------------------------------------------------------------------------------------------
 
-CASE = Matching(r"[^\x00-\x1f\x7f-\x9f]{1,100}", "the number of a case")
-ENTRY_ROW = {"seq": COUNT, "header": str, "salt": Maybe(HEX32), "body": Maybe(str), "inclusion": [Encoded(32)]}
+CASE = Matching(r"[^\x00-\x1f\x7f-\x9f]{1,80}", "the number of a case")
+ENTRY_ROW = {
+    "seq": COUNT,
+    "header": str,
+    "salt": Maybe(HEX32),
+    "body": Maybe(str),
+    "inclusion": [Encoded(32)],
+}
 CHAPTER = {"journal": HEX32, "entries": [ENTRY_ROW], "checkpoint": str, "certificates": [str]}
 MANIFEST = {
     "v": Between(1, 1),
@@ -1060,7 +1066,9 @@ def read_package(file: BinaryIO) -> Package:
             _chapter(parts, main, ""),
             *(_chapter(parts, row, f"journals/{row['journal']}/") for row in also),
         ),
-        files=tuple({**row, "entry_journal": row.get("entry_journal") or table["journal"]} for row in table["files"]),
+        files=tuple(
+            {**row, "entry_journal": row.get("entry_journal") or table["journal"]} for row in table["files"]
+        ),
         outside=tuple(table["outside"]),
         extras=tuple(table["extras"]),
         parts=parts,
@@ -1102,7 +1110,9 @@ def _check_chapter(table: Mapping[str, Any]) -> None:
         raise RefutedError("缺少开卷记录", "package.json: the genesis is not there")
     certificates = table["certificates"]
     if len(certificates) > MAX_CERTIFICATES or len(set(certificates)) != len(certificates):
-        raise RefutedError("证书过多或重复", "package.json: too many certificates, or certificates has doubles")
+        raise RefutedError(
+            "证书过多或重复", "package.json: too many certificates, or certificates has doubles"
+        )
 
 
 def _chapter(parts: Mapping[str, Part], table: Mapping[str, Any], folder: str) -> Chapter:
@@ -1111,7 +1121,9 @@ def _chapter(parts: Mapping[str, Part], table: Mapping[str, Any], folder: str) -
         raise RefutedError("日志检查点路径不对", "package.json: checkpoint path")
     for path in table["certificates"]:
         if not re.fullmatch(rf"{folder}certs/[a-z0-9-]{{1,60}}\.cert", path):
-            raise RefutedError("证书路径不对", f"package.json: certificates: {path[:100]!r} is not certs/NAME.cert")
+            raise RefutedError(
+                "证书路径不对", f"package.json: certificates: {path[:100]!r} is not certs/NAME.cert"
+            )
     return Chapter(
         journal=table["journal"],
         entries=tuple(_entry(parts, row, folder) for row in table["entries"]),
@@ -1147,7 +1159,8 @@ def _bytes(parts: Mapping[str, Part], path: str, limit: int) -> bytes:
 
 # --- what entries say -------------------------------------------------------------------------------------------
 
-ERASED, EVICTED, RECOVERED, CASE_RECORDED = "record.erased", "file.evicted", "journal.recovered", "case.recorded"
+ERASED, RECOVERED = "record.erased", "journal.recovered"
+CASE_RECORDED, REVIEWED = "case.recorded", "passage.reviewed"
 RECOVERED_BODY = Open(
     {
         "old": {"journal": HEX32, "seq": COUNT, "leaf": HEX64},
@@ -1206,9 +1219,7 @@ def said_by(journal: str, entry: Entry) -> list[Said]:
     _check_binding(header, entry)
     body = None if entry.body is None else read_json(entry.body)
     identity = (journal, entry.seq, entry.leaf.hex())
-    found = [
-        Said(identity=identity, place=identity, stream=header["stream"], at_ms=header["at"], body=body)
-    ]
+    found = [Said(identity=identity, place=identity, stream=header["stream"], at_ms=header["at"], body=body)]
     if header["stream"] == RECOVERED and entry.body is not None:
         first, inner, named = unwrap(entry.body)
         told = None if inner.body is None else read_json(inner.body)
@@ -1246,13 +1257,9 @@ class Removal:
 def removed_by(said: Said) -> tuple[str, list[Identity], list[str]] | None:
     """(rule, entries, files) that this entry declares as removed for good, None if it declares nothing."""
     body = said.body
-    if not isinstance(body, dict) or not isinstance(body.get("rule"), str):
+    if said.stream != ERASED or not isinstance(body, dict) or not isinstance(body.get("rule"), str):
         return None
-    if said.stream == ERASED:
-        return body["rule"], list(references(body.get("entries"))), _texts(body.get("files"))
-    if said.stream == EVICTED and body["rule"] != "kept":  # what is kept elsewhere is not gone
-        return body["rule"], [], _texts(body.get("files"))
-    return None
+    return body["rule"], list(references(body.get("entries"))), _texts(body.get("files"))
 
 
 def _texts(value: Any) -> list[str]:
@@ -1571,11 +1578,15 @@ class Verification:
         journal, size, root = genesis.predecessor
         before = self.signed.get(journal)
         if before is None:
-            return (f"接续日志 {journal}(至 {size} 条,不在包内)", f"continues {journal} at {size}, not in the package")
+            return (
+                f"接续日志 {journal}(至 {size} 条,不在包内)",
+                f"continues {journal} at {size}, not in the package",
+            )
         known = before.checkpoint()
         if known.size == size and known.root.hex() != root:
             raise RefutedError(
-                f"所称前一日志 {journal} 的根与其检查点不符", f"the root of {journal} is not the one that it names"
+                f"所称前一日志 {journal} 的根与其检查点不符",
+                f"the root of {journal} is not the one that it names",
             )
         if before.genesis().box != genesis.box:
             raise RefutedError("前一日志属于另一设备", f"the predecessor {journal} is of another box")
@@ -1614,7 +1625,8 @@ class Verification:
                 f"正文缺失,而 {other} 无权声明删除", f"the body is missing, and {other} may not erase it"
             )
         raise UnprovenError(
-            "正文缺失,包内没有声明删除的记录", "the body is missing and no entry in the package says it was erased"
+            "正文缺失,包内没有声明删除的记录",
+            "the body is missing and no entry in the package says it was erased",
         )
 
     def _recovered(self, chapter: Chapter, body: bytes) -> Say:
@@ -1735,7 +1747,9 @@ class Verification:
         recorded = self._recorded(case)
         strangers = sorted(name for name, places in passages.items() if not places & recorded)
         if strangers:
-            raise RefutedError(f"不属于案件 {case}:{strangers[:5]}", f"not of case {case}: passages {strangers[:5]}")
+            raise RefutedError(
+                f"不属于案件 {case}:{strangers[:5]}", f"not of case {case}: passages {strangers[:5]}"
+            )
         return (
             f"案件 {case}:通过 {len(passages)} 次,均经案件记录列入",
             f"case {case}: {len(passages)} passages, all of them recorded as part of it",
@@ -1751,19 +1765,26 @@ class Verification:
         return found
 
     def _recorded(self, case: str) -> set[Identity]:
-        """The entries that the case is recorded to have."""
+        """The entries that the centre has put into the case, and those by which it did."""
         found: set[Identity] = set()
-        count = 0
         for said in self.said:
             of = said.body.get("case") if isinstance(said.body, dict) else None
-            if of not in (None, case):
+            if of not in (None, case) and said.stream == CASE_RECORDED:
                 raise RefutedError(f"有另一案件的记录:{of}", f"an entry of another case: {of!r:.60}")
-            if of is not None and said.stream == CASE_RECORDED:
-                count += 1
-                found |= set(references(said.body.get("entries")))
-        if not count:
-            raise UnprovenError(f"包内没有案件 {case} 的案件记录", f"no entry here records the case {case}")
+            if of == case and said.stream in (CASE_RECORDED, REVIEWED) and self._is_central(said.place[0]):
+                found |= {said.identity, *references(said.body)}
+        if not found:
+            raise UnprovenError(
+                f"包内没有中心将记录列入案件 {case} 的记录",
+                f"no entry of the centre here records the case {case}",
+            )
         return found
+
+    def _is_central(self, journal: str) -> bool:
+        try:
+            return self.signed[journal].genesis().process == "central"
+        except ProofError:
+            return False
 
 
 def line_of(check: str, where: str, prove: Callable[[], Say]) -> Line:

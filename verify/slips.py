@@ -1,6 +1,6 @@
 """Compares the QR code of a slip 打印凭条 with a package or a journal: whether paper and log agree.
 
-    WP1:JOURNAL:SEQ:LEAF:COSIGNED:CHECK          docs/verify.md
+WP1:JOURNAL:SEQ:LEAF:COSIGNED:CHECK          docs/verify.md
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def _in_package(slip: Slip, path: Path) -> Say:
             continue
         leaves = {entry.seq: entry.leaf.hex() for entry in chapter.entries}
         return _agree(slip, leaf=leaves.get(slip.seq), size=read_checkpoint(chapter.checkpoint).size)
-    raise UnprovenError(f"包内没有日志 {slip.journal}", f"the package has nothing of the journal {slip.journal}")
+    raise UnprovenError(
+        f"包内没有日志 {slip.journal}", f"the package has nothing of the journal {slip.journal}"
+    )
 
 
 def against_journals(slip: Slip, paths: Sequence[Path], given: Given) -> tuple[Line, ...]:

@@ -165,7 +165,10 @@ def build(parts: PackageParts, out: BinaryIO) -> tuple[FileRef, ...]:
 def _read(parts: PackageParts) -> list[_Section]:
     """Headers read, and everything that the verifier would refute checked."""
     journals = [chapter.journal for chapter in parts.chapters]
-    _require(0 < len(journals) == len(set(journals)) <= MOST_JOURNALS, f"one to {MOST_JOURNALS} journals, each once")
+    _require(
+        0 < len(journals) == len(set(journals)) <= MOST_JOURNALS,
+        f"one to {MOST_JOURNALS} journals, each once",
+    )
     sections = [
         _read_chapter(chapter, f"journals/{chapter.journal}/" if number else "")
         for number, chapter in enumerate(parts.chapters)

@@ -49,9 +49,7 @@ class Slip:
         text, journal, seq, leaf, size, check = match.groups()
         if check != _check(text):
             raise ProtocolError("a character of the payload is wrong", payload.encode())
-        return cls(
-            journal=journal.lower(), seq=number(seq), leaf=leaf.lower(), cosigned_size=number(size)
-        )
+        return cls(journal=journal.lower(), seq=number(seq), leaf=leaf.lower(), cosigned_size=number(size))
 
 
 def _check(text: str) -> str:
