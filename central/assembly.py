@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import alarms
+from central.acts.desk import Desk
 from central.app import Mount, create_app
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
@@ -24,6 +25,7 @@ from central.ingest.cosigning import Cosigning
 from central.ingest.downlink import Downlink, relay_glimpses
 from central.ingest.own import OwnJournal
 from central.ingest.requests import FileRequests
+from central.keeping.housekeeping import Keeping
 from central.keyring import CentreKeys
 from central.live import Bus, Change
 from central.packaging import Packages
@@ -32,6 +34,7 @@ from central.settings import Settings
 from central.store.accounts import CentreAccounts
 from central.store.custody import CustodyStore
 from central.store.engines import Database
+from central.store.keeping import Keeper
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.store.requests import Requested
@@ -129,6 +132,7 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "journal's health": ingest.own.journal.watch,
             "cosigning": ingest.cosigning.run,
             "housekeeping": partial(_keep_house, parts),
+            "erasing": parts.keeping.run,
         },
         close=partial(_close, ingest),
     )
@@ -182,6 +186,17 @@ def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileReques
         law=national(),
         files=ingest.blobs,
         requests=requests,
+        desk=Desk(queries, write=ingest.own.act, clock=clock),
+        keeping=Keeping(
+            Keeper(given.database),
+            queries,
+            ingest.blobs,
+            retention=settings.retention,
+            by=settings.box,
+            write=ingest.own.act,
+            clock=clock,
+            told=_telling(ingest.bus),
+        ),
         packages=Packages(queries, ingest.custody, ingest.blobs, keys=_shown_keys(given), clock=clock),
         alarms=partial(_alarms, given, queries),
         healthy=partial(_healthy, given, ingest),

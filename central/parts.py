@@ -17,6 +17,8 @@ from web.sessions import Sessions
 SITE = "centre"  # web.shell.Site.name: part of the cookie's name
 
 if TYPE_CHECKING:
+    from central.acts.desk import Desk
+    from central.keeping.housekeeping import Keeping
     from central.store.accounts import CentreAccounts
     from central.store.queries import Queries
     from journal.access import AccessLog
@@ -57,6 +59,8 @@ class Parts:
     files: PlacesFiles
     requests: RequestsFiles
     packages: WritesPackages
+    desk: Desk  # reviews, cases, publications, holds
+    keeping: Keeping  # what is due for erasure, and erasing it
     alarms: Callable[[], tuple[Alarm, ...]]  # what somebody must act upon now
     healthy: Callable[[], dict[str, object]]  # counters of ingest, broker and witness client
 

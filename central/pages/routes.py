@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+import uuid
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import msgspec
-from fastapi import Depends, FastAPI, Form, Request
+from fastapi import Depends, FastAPI, Form, Query, Request
 from fastapi import Path as InPath
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from central.acts.desk import Who
 from central.pages import wording
 from central.pages.county import trunk
 from central.pages.event import event_view
@@ -27,6 +29,7 @@ from central.parts import SITE, Parts
 from central.store.queries import Filter
 from central.taking import take_package
 from central.views import EntryView, PassageDetail
+from journal.access import narrowed
 from kernel.errors import ConfigError, FullError, RefusedError
 from kernel.events import EntryRef
 from web import times
@@ -44,6 +47,8 @@ PER_PAGE = 50
 JournalId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$")]
 Seq = Annotated[int, InPath(ge=0, lt=2**53)]
 Digest = Annotated[str, Form(pattern="^[0-9a-f]{64}$")]
+Asked = Annotated[str, Query(max_length=80)]
+ACCESSES = 500
 OUTCOMES = {
     "over_limit": _("over limit or suspected"),
     "undetermined": _("to be confirmed"),
@@ -55,6 +60,7 @@ LINKS = (
     Link(path="/events", key=_("Crossings")),
     Link(path="/sources", key=_("Devices")),
     Link(path="/quarantine", key=_("Quarantine")),
+    Link(path="/accesses", key=_("Accesses"), role="auditor"),
 )
 
 
@@ -83,6 +89,15 @@ class Search:
     def query(self, **more: str) -> str:
         names = ("station", "lane", "outcome", "plate", "since", "until")
         return urlencode({name: getattr(self, name) for name in names if getattr(self, name)} | more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewForm:
+    """What a reviewer sends; the key makes a second tap the same act."""
+
+    outcome: Annotated[Literal["confirmed", "rejected", "returned"], Form()]
+    key: Annotated[str, Form(pattern="^[A-Za-z0-9-]{8,64}$")]
+    reason: Annotated[str, Form(max_length=500)] = ""
 
 
 def mount(app: FastAPI, parts: Parts) -> None:
@@ -117,6 +132,7 @@ class Pages:
     def install(self, app: FastAPI) -> None:
         self._shell.install(app)
         looks, acts = Depends(self._shell.at_least("viewer")), Depends(self._shell.at_least("operator"))
+        self._install_acts(app)
 
         @app.get("/", include_in_schema=False)
         async def first() -> Response:
@@ -158,6 +174,25 @@ class Pages:
             app.add_exception_handler(error, self._unavailable)
         run_with(app, self._feed.run, name="wall feed")
 
+    def _install_acts(self, app: FastAPI) -> None:
+        reviews, audits = Depends(self._shell.at_least("reviewer")), Depends(self._shell.at_least("auditor"))
+
+        @app.post("/events/{journal}/{seq}/review", include_in_schema=False)
+        async def review(
+            request: Request,
+            journal: JournalId,
+            seq: Seq,
+            said: Annotated[ReviewForm, Depends()],
+            visitor: Visitor = reviews,
+        ) -> Response:
+            return await self._review(request, visitor, (journal, seq), said)
+
+        @app.get("/accesses", include_in_schema=False)
+        async def accesses(
+            request: Request, by: Asked = "", passage: Asked = "", day: Asked = "", visitor: Visitor = audits
+        ) -> Response:
+            return await self._accesses(request, visitor, by=by, passage=passage, day=day)
+
     # --- pages ------------------------------------------------------------------------------------------------
 
     async def _wall(self, request: Request, visitor: Visitor) -> Response:
@@ -174,7 +209,8 @@ class Pages:
         )
 
     async def _events(self, request: Request, visitor: Visitor, search: Search, cursor: str) -> Response:
-        await self._parts.access.looked(by=visitor.account.name, what="list")
+        told = narrowed(**asdict(search.filter()), cursor=cursor)
+        await self._parts.access.looked(by=visitor.account.name, what="list", wanted=told)
         queries, texts = self._parts.queries, self._shell.texts(request)
         try:
             found = await asyncio.to_thread(
@@ -204,17 +240,65 @@ class Pages:
         about = EntryRef(journal=journal, seq=seq, leaf=entry.leaf)
         passage = detail.row.passage if detail else None
         await self._parts.access.looked(by=visitor.account.name, what="event", passage=passage, about=about)
-        texts = self._shell.texts(request)
         if detail is None:
             return self._shell.page(request, "entry.html", visitor=visitor, entry=entry)
-        view = event_view(detail, texts, self._names(texts.language))
+        return self._show(request, visitor, detail)
+
+    def _show(
+        self,
+        request: Request,
+        visitor: Visitor,
+        detail: PassageDetail,
+        *,
+        refusal: str = "",
+        reason: str = "",
+    ) -> Response:
+        texts = self._shell.texts(request)
         return self._shell.page(
             request,
             "event.html",
             visitor=visitor,
-            event=view,
+            status=409 if refusal else 200,
+            event=event_view(detail, texts, self._names(texts.language)),
             row=detail.row,
             can_act=visitor.may("operator"),
+            can_review=visitor.may("reviewer"),
+            review_key=uuid.uuid4().hex,
+            refusal=refusal,
+            reason=reason,
+        )
+
+    async def _review(
+        self, request: Request, visitor: Visitor, place: tuple[str, int], said: ReviewForm
+    ) -> Response:
+        """The act and its page; what was refused stands in the form again with the reason why."""
+        _entry, detail = await self._find(*place)
+        if detail is None:
+            raise HTTPException(404)
+        row, who = detail.row, Who(by=visitor.account.name, key=said.key)
+        try:
+            await self._parts.desk.review(row.box, row.passage, said.outcome, who=who, reason=said.reason)
+        except RefusedError as error:
+            why = word(wording.REFUSALS, str(error), self._shell.texts(request))
+            return self._show(request, visitor, detail, refusal=why, reason=said.reason)
+        return RedirectResponse(f"/events/{place[0]}/{place[1]}#review", 303)
+
+    async def _accesses(
+        self, request: Request, visitor: Visitor, *, by: str, passage: str, day: str
+    ) -> Response:
+        told = narrowed(by=by, passage=passage, day=day)
+        await self._parts.access.looked(by=visitor.account.name, what="accesses", wanted=told)
+        since_ms = times.parse_day(day)
+        rows = await asyncio.to_thread(
+            self._parts.queries.accesses,
+            by=by or None,
+            passage=passage or None,
+            from_ms=since_ms,
+            to_ms=None if since_ms is None else since_ms + times.DAY_MS,
+            limit=ACCESSES,
+        )
+        return self._shell.page(
+            request, "accesses.html", visitor=visitor, rows=rows, by=by, passage=passage, day=day
         )
 
     async def _package(self, request: Request, visitor: Visitor, journal: str, seq: int) -> Response:

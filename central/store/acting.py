@@ -178,7 +178,8 @@ def _apply_hold(connection: Connection, item: Read, body: RecordHeld, box: str) 
         }
         for thing in things
     ]
-    upsert(connection, table, rows, update=[name for name in table.c.keys() if name not in ("thing", "box")])
+    names = [column.name for column in table.c if column.name not in ("thing", "box")]
+    upsert(connection, table, rows, update=names)
 
 
 def held_things(body: RecordHeld) -> list[str]:

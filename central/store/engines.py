@@ -64,7 +64,7 @@ def scrub(database: Database, tables: Sequence[Table]) -> bool:
 def _empty_wal(writer: Engine) -> bool:
     raw = writer.raw_connection()
     try:
-        busy, _pages, _moved = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # type: ignore[union-attr]
+        busy, _pages, _moved = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
         raw.close()
     return not busy

@@ -18,7 +18,7 @@ from central.store.acting import ANY_BOX
 from central.store.engines import upsert
 from central.store.projections import Read, Row
 from central.store.staying import Passage, Place, held_entries, held_files, held_passages, passages_of
-from kernel.events import EntryRef, JournalRecovered, RecordErased
+from kernel.events import EntryRef, JournalRecovered, RecordErased, VehiclePictured
 
 # Without these nobody could tell whose journal it is, and what was erased when.
 _NEVER = ("journal.", "record.", "box.", "backup.", "store.")
@@ -186,9 +186,8 @@ def _settle_entries(
         and (box == ANY_BOX or passages.get(place) not in not_yet)
     }
     _forget_entries(connection, list(going), now_ms)
-    touched = {passage for passage in going.values() if passage is not None}
-    _strip(connection, touched, now_ms)
-    return touched
+    _strip(connection, list(going), now_ms)
+    return {passage for passage in going.values() if passage is not None}
 
 
 def _here(connection: Connection, places: Collection[Place]) -> dict[Place, str]:
@@ -255,14 +254,23 @@ def _copies(connection: Connection, places: Sequence[Place]) -> list[Place]:
     return [(journal, seq) for journal, seq in [*later, *earlier]]
 
 
-def _strip(connection: Connection, passages: Collection[Passage], now_ms: int) -> None:
-    """What a line says of the vehicle's identity; time, place, masses and outcome are nobody's."""
-    table = schema.passage
+def _strip(connection: Connection, places: Sequence[Place], now_ms: int) -> None:
+    """With the pictures goes what a line says of the vehicle; time, place, masses and outcome are nobody's."""
+    said, table = schema.passage_entry, schema.passage
+    query = (
+        select(said.c.box, said.c.passage)
+        .where(tuple_(said.c.journal, said.c.seq).in_(places), said.c.stream == VehiclePictured.stream)
+        .distinct()
+    )
+    rows = (
+        [{"in_box": row.box, "in_passage": row.passage} for row in connection.execute(query)]
+        if places
+        else []
+    )
+    nothing: dict[str, Any] = dict.fromkeys(("tractor", "tractor_colour", "trailer", "trailer_colour"))
     statement = update(table).where(
         table.c.box == bindparam("in_box"), table.c.passage == bindparam("in_passage")
     )
-    nothing: dict[str, Any] = dict.fromkeys(("tractor", "tractor_colour", "trailer", "trailer_colour"))
-    rows = [{"in_box": box, "in_passage": passage} for box, passage in sorted(passages)]
     if rows:
         connection.execute(statement.values(erased_ms=now_ms, **nothing), rows)
 

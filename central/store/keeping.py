@@ -152,6 +152,32 @@ class Keeper:
             refresh_passages(connection, changes)
         return changes
 
+    def nothing_left(self, passages: Sequence[Passage], *, now_ms: int) -> None:
+        """Nothing personal is held of these; rules need not ask for them again."""
+        table = schema.passage
+        with self._writer.begin() as connection:
+            for box, passage in passages:
+                mine = (table.c.box == box) & (table.c.passage == passage) & table.c.erased_ms.is_(None)
+                connection.execute(update(table).where(mine).values(erased_ms=now_ms))
+
+    def unreadable(self, *, before_ms: int) -> list[tuple[str, EntryRef]]:
+        """(box, entry) of what has been in quarantine since before then and still has a body."""
+        table, entry, body = schema.quarantine, schema.entry, schema.body
+        same = (entry.c.journal == table.c.journal) & (entry.c.seq == table.c.seq)
+        with_body = (body.c.journal == table.c.journal) & (body.c.seq == table.c.seq)
+        query = (
+            select(table.c.box, table.c.journal, table.c.seq, entry.c.leaf)
+            .select_from(table.join(entry, same).join(body, with_body))
+            .where(table.c.received_ms < before_ms)
+            .order_by(table.c.received_ms, table.c.journal, table.c.seq)
+            .limit(MOST)
+        )
+        with self._reader.connect() as connection:
+            return [
+                (row.box, EntryRef(journal=row.journal, seq=row.seq, leaf=row.leaf.hex()))
+                for row in connection.execute(query)
+            ]
+
     def unclean_files(self) -> list[str]:
         """Files whose bytes are to go: erased for every box that named them."""
         table, stored = schema.erased_file, schema.stored_file
@@ -189,7 +215,7 @@ def erased_since(database: Database, since_ms: int) -> tuple[Erasure, ...]:
     """Everything that was asked for since then, in custody's time: what a restored backup must lose again."""
     found = [select(table).where(table.c.at_ms >= since_ms) for table in _BOOKS]
     with database.reader.connect() as connection:
-        return tuple(_erasure(row) for query in found for row in connection.execute(query).mappings())
+        return tuple(_erasure(dict(row)) for query in found for row in connection.execute(query).mappings())
 
 
 def erase_again(database: Database, erasures: Sequence[Erasure], *, now_ms: int) -> None:

@@ -113,8 +113,12 @@ def _in_force(now_ms: int) -> ColumnElement[bool]:
 
 
 def _entry_thing(what: Any) -> ColumnElement[str]:
-    return literal("entry:", type_=Text) + what.c.journal + "/" + cast(what.c.seq, String)
+    thing: ColumnElement[str] = (
+        literal("entry:", type_=Text) + what.c.journal + "/" + cast(what.c.seq, String)
+    )
+    return thing
 
 
 def _file_thing(what: Any) -> ColumnElement[str]:
-    return literal("file:", type_=Text) + what.c.sha256
+    thing: ColumnElement[str] = literal("file:", type_=Text) + what.c.sha256
+    return thing

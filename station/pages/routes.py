@@ -24,10 +24,10 @@ from station.pages.detail import DetailView, detail_view, verdict_view
 from station.parts import Parts
 from station.releasing import Grounds, Override
 from web import times
-from web.accounts import ROLES
+from web.accounts import LADDER
 from web.sessions import Visitor
 
-SUPERVISOR = ROLES[ROLES.index("operator") + 1]  # the duty supervisor signs in as one above an operator
+SUPERVISOR = LADDER[LADDER.index("operator") + 1]  # the duty supervisor signs in as one above an operator
 LONGEST = 16 * 1024
 
 BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
