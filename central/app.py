@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from central.api.acts import ActsApi
 from central.api.answers import PREFIX, describe
+from central.api.evidence import EvidenceApi
 from central.api.files import FilesApi
 from central.api.passages import PassagesApi
 from central.api.published import PublishedApi
@@ -37,6 +38,7 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     apis = (
         PassagesApi(parts),
+        EvidenceApi(parts),
         FilesApi(parts),
         StateApi(parts),
         TariffApi(parts),

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from central import alarms
 from central.acts.desk import Desk
 from central.app import Mount, create_app
+from central.evidence.journal import JournalExports
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
 from central.ingest.cosigning import Cosigning
@@ -31,7 +32,9 @@ from central.live import Bus, Change
 from central.packaging import Packages
 from central.parts import Parts
 from central.settings import Settings
+from central.slips import Slips
 from central.store.accounts import CentreAccounts
+from central.store.belonging import Belonging
 from central.store.custody import CustodyStore
 from central.store.engines import Database
 from central.store.keeping import Keeper
@@ -197,7 +200,11 @@ def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileReques
             clock=clock,
             told=_telling(ingest.bus),
         ),
-        packages=Packages(queries, ingest.custody, ingest.blobs, keys=_shown_keys(given), clock=clock),
+        packages=Packages(
+            Belonging(given.database), ingest.custody, ingest.blobs, keys=_shown_keys(given), clock=clock
+        ),
+        exports=JournalExports(given.database, ingest.custody),
+        slips=Slips(queries, ingest.custody, write=ingest.own.act),
         alarms=partial(_alarms, given, queries),
         healthy=partial(_healthy, given, ingest),
     )

@@ -325,6 +325,17 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedSlip:
+    """What is printed about an entry: `payload` as it stands in the QR code, and the code as an image."""
+
+    kind: str
+    about: EntryRef
+    cosigned_size: int
+    payload: str
+    qr_svg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineRow:
     """An entry in custody that could not be read; it is read again after an upgrade."""
 

@@ -34,6 +34,7 @@ _SHOWN: tuple[type, ...] = (
     views.Due,
     views.Added,
     views.Erased,
+    views.IssuedSlip,
 )
 
 

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 from fastapi import Depends, FastAPI, Form, Query, Request
@@ -27,7 +27,7 @@ from central.pages.naming import Names
 from central.pages.wall import HOURS, SLOT, chips
 from central.parts import SITE, Parts
 from central.store.queries import Filter
-from central.taking import take_package
+from central.taking import take_case, take_package
 from central.views import EntryView, PassageDetail
 from journal.access import narrowed
 from kernel.errors import ConfigError, FullError, RefusedError
@@ -46,6 +46,7 @@ HERE = Path(__file__).parent
 PER_PAGE = 50
 JournalId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$")]
 Seq = Annotated[int, InPath(ge=0, lt=2**53)]
+CaseId = Annotated[str, InPath(max_length=80)]
 Digest = Annotated[str, Form(pattern="^[0-9a-f]{64}$")]
 Asked = Annotated[str, Query(max_length=80)]
 ACCESSES = 500
@@ -131,6 +132,7 @@ class Pages:
 
     def install(self, app: FastAPI) -> None:
         self._shell.install(app)
+        self._install_packages(app)
         looks, acts = Depends(self._shell.at_least("viewer")), Depends(self._shell.at_least("operator"))
         self._install_acts(app)
 
@@ -151,12 +153,6 @@ class Pages:
         @app.get("/events/{journal}/{seq}", include_in_schema=False)
         async def event(request: Request, journal: JournalId, seq: Seq, visitor: Visitor = looks) -> Response:
             return await self._event(request, visitor, journal, seq)
-
-        @app.get("/events/{journal}/{seq}/package", include_in_schema=False)
-        async def package(
-            request: Request, journal: JournalId, seq: Seq, visitor: Visitor = acts
-        ) -> Response:
-            return await self._package(request, visitor, journal, seq)
 
         @app.post("/events/{journal}/{seq}/clip", include_in_schema=False)
         async def clip(journal: JournalId, seq: Seq, sha256: Digest, visitor: Visitor = acts) -> Response:
@@ -192,6 +188,21 @@ class Pages:
             request: Request, by: Asked = "", passage: Asked = "", day: Asked = "", visitor: Visitor = audits
         ) -> Response:
             return await self._accesses(request, visitor, by=by, passage=passage, day=day)
+
+    def _install_packages(self, app: FastAPI) -> None:
+        acts = Depends(self._shell.at_least("operator"))
+
+        @app.get("/events/{journal}/{seq}/package", include_in_schema=False)
+        async def package(
+            request: Request, journal: JournalId, seq: Seq, visitor: Visitor = acts
+        ) -> Response:
+            return await self._package(request, visitor, journal, seq)
+
+        @app.get("/events/{journal}/{seq}/cases/{case}/package", include_in_schema=False)
+        async def case_package(
+            request: Request, journal: JournalId, seq: Seq, case: CaseId, visitor: Visitor = acts
+        ) -> Response:
+            return await self._case_package(request, visitor, (journal, seq), case)
 
     # --- pages ------------------------------------------------------------------------------------------------
 
@@ -306,15 +317,33 @@ class Pages:
         _entry, detail = await self._find(journal, seq)
         if detail is None:
             raise HTTPException(404)
-        row, by = detail.row, visitor.account.name
+        row, by, event = detail.row, visitor.account.name, f"/events/{journal}/{seq}"
         try:
             return await take_package(self._parts, box=row.box, passage=row.passage, by=by)
         except RefusedError as error:
-            why = word(wording.NO_PACKAGE, str(error), self._shell.texts(request))
-            event = f"/events/{journal}/{seq}"
-            return self._shell.page(
-                request, "package.html", visitor=visitor, status=409, why=why, event=event
-            )
+            return self._no_package(request, visitor, error, event=event, again=f"{event}/package")
+
+    async def _case_package(
+        self, request: Request, visitor: Visitor, place: tuple[str, int], case: str
+    ) -> Response:
+        """The same of a case that the crossing belongs to."""
+        _entry, detail = await self._find(*place)
+        if detail is None or case not in detail.cases:
+            raise HTTPException(404)
+        try:
+            return await take_case(self._parts, case=case, by=visitor.account.name)
+        except RefusedError as error:
+            event = f"/events/{place[0]}/{place[1]}"
+            again = f"{event}/cases/{quote(case)}/package"
+            return self._no_package(request, visitor, error, event=event, again=again)
+
+    def _no_package(
+        self, request: Request, visitor: Visitor, error: RefusedError, *, event: str, again: str
+    ) -> Response:
+        why = word(wording.NO_PACKAGE, str(error), self._shell.texts(request))
+        return self._shell.page(
+            request, "package.html", visitor=visitor, status=409, why=why, event=event, again=again
+        )
 
     async def _clip(self, visitor: Visitor, journal: str, seq: int, sha256: str) -> Response:
         _entry, detail = await self._find(journal, seq)

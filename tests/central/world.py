@@ -11,12 +11,15 @@ from fastapi import FastAPI
 from central.acts.desk import Desk
 from central.api.callers import new_token
 from central.app import create_app
+from central.evidence.journal import JournalExports
 from central.keeping.housekeeping import Keeping
 from central.keeping.rules import Retention
 from central.live import Bus
 from central.parts import Parts
 from central.settings import Broker, Keys, Root, Settings
+from central.slips import Slips
 from central.store.accounts import CentreAccounts
+from central.store.custody import CustodyStore
 from central.store.engines import Database
 from central.store.keeping import Keeper
 from central.store.queries import Queries
@@ -84,6 +87,9 @@ class OnePackage:
             raise RefusedError(self.refusal or "not weighed yet")
         path.write_bytes(self.zip_)
 
+    def write_case(self, case: str, path: Path) -> None:
+        self.write("", case, path)
+
 
 class World:
     """Parts with a real store; `entries` is what went into the centre's own journal."""
@@ -123,6 +129,8 @@ class World:
             files=self.files,
             requests=self.requested,
             packages=self.packages,
+            exports=JournalExports(database, CustodyStore(database)),
+            slips=Slips(queries, CustodyStore(database), write=self.act),
             desk=Desk(queries, write=self.act, clock=self.clock),
             keeping=self.keeping,
             alarms=lambda: (),
