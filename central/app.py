@@ -9,9 +9,12 @@ from fastapi import FastAPI, Request
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 
+from central.api.acts import ActsApi
 from central.api.answers import PREFIX, describe
+from central.api.evidence import EvidenceApi
 from central.api.files import FilesApi
 from central.api.passages import PassagesApi
+from central.api.published import PublishedApi
 from central.api.state import StateApi
 from central.api.tariff import TariffApi
 from central.parts import Parts
@@ -33,7 +36,16 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
     )
     app.add_api_route("/healthz", _alive, include_in_schema=False)
-    for api in (PassagesApi(parts), FilesApi(parts), StateApi(parts), TariffApi(parts)):
+    apis = (
+        PassagesApi(parts),
+        EvidenceApi(parts),
+        FilesApi(parts),
+        StateApi(parts),
+        TariffApi(parts),
+        ActsApi(parts),
+        PublishedApi(parts),
+    )
+    for api in apis:
         app.include_router(api.router(), prefix=PREFIX)
     for error in (FullError, RefusedError, SQLAlchemyError):
         app.add_exception_handler(error, _unavailable)

@@ -17,7 +17,9 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from central import alarms
+from central.acts.desk import Desk
 from central.app import Mount, create_app
+from central.evidence.journal import JournalExports
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
 from central.ingest.cosigning import Cosigning
@@ -25,16 +27,20 @@ from central.ingest.declaring import Declaring
 from central.ingest.downlink import Downlink, relay_glimpses
 from central.ingest.own import OwnJournal
 from central.ingest.requests import FileRequests
+from central.keeping.housekeeping import Keeping
 from central.keyring import CentreKeys
 from central.live import Bus, Change
 from central.packaging import Packages
 from central.parts import Parts
 from central.recounting import Recounting
 from central.settings import Settings
+from central.slips import Slips
 from central.store.accounts import CentreAccounts
+from central.store.belonging import Belonging
 from central.store.custody import CustodyStore
 from central.store.engines import Database
 from central.store.findings import Findings
+from central.store.keeping import Keeper
 from central.store.partitions import make_ahead
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
@@ -136,6 +142,7 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "cosigning": ingest.cosigning.run,
             "declaring": Declaring(ingest.findings, ingest.own.append, clock=given.clock).run,
             "housekeeping": partial(_keep_house, given, parts, ingest.recounting),
+            "erasing": parts.keeping.run,
         },
         close=partial(_close, ingest),
     )
@@ -191,8 +198,23 @@ def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileReques
         law=national(),
         files=ingest.blobs,
         requests=requests,
-        packages=Packages(queries, ingest.custody, ingest.blobs, keys=_shown_keys(given), clock=clock),
         alarms=partial(_alarms, given, queries, ingest),
+        desk=Desk(queries, write=ingest.own.act, clock=clock),
+        keeping=Keeping(
+            Keeper(given.database),
+            queries,
+            ingest.blobs,
+            retention=settings.retention,
+            by=settings.box,
+            write=ingest.own.act,
+            clock=clock,
+            told=_telling(ingest.bus),
+        ),
+        packages=Packages(
+            Belonging(given.database), ingest.custody, ingest.blobs, keys=_shown_keys(given), clock=clock
+        ),
+        exports=JournalExports(given.database, ingest.custody),
+        slips=Slips(queries, ingest.custody, write=ingest.own.act),
         healthy=partial(_healthy, given, ingest),
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from central.live import Bus
 from central.settings import Settings
-from central.views import Alarm
+from central.views import Alarm, IssuedSlip
 from kernel.clock import Clock
 from kernel.law.law import Law
 from web.sessions import Sessions
@@ -17,6 +17,8 @@ from web.sessions import Sessions
 SITE = "centre"  # web.shell.Site.name: part of the cookie's name
 
 if TYPE_CHECKING:
+    from central.acts.desk import Desk
+    from central.keeping.housekeeping import Keeping
     from central.store.accounts import CentreAccounts
     from central.store.queries import Queries
     from journal.access import AccessLog
@@ -37,9 +39,23 @@ class RequestsFiles(Protocol):
 
 
 class WritesPackages(Protocol):
-    """Writes the evidence package of one passage.  Blocking; RefusedError says why there is none."""
+    """Writes the evidence package of one passage or case.  Blocking; RefusedError says why there is none."""
 
     def write(self, box: str, passage: str, path: Path) -> None: ...
+
+    def write_case(self, case: str, path: Path) -> None: ...
+
+
+class ExportsJournals(Protocol):
+    """Writes a whole journal to a file that is not there yet; how many entries.  Blocking; RefusedError: not held."""
+
+    def write(self, journal: str, path: Path) -> int: ...
+
+
+class IssuesSlips(Protocol):
+    """Says what a slip about an entry has in its QR code.  RefusedError: there is none about that."""
+
+    async def issue(self, journal: str, seq: int, *, by: str) -> IssuedSlip: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +73,10 @@ class Parts:
     files: PlacesFiles
     requests: RequestsFiles
     packages: WritesPackages
+    exports: ExportsJournals
+    slips: IssuesSlips
+    desk: Desk  # reviews, cases, publications, holds
+    keeping: Keeping  # what is due for erasure, and erasing it
     alarms: Callable[[], tuple[Alarm, ...]]  # what somebody must act upon now
     healthy: Callable[[], dict[str, object]]  # counters of ingest, broker and witness client
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import journal.settings
+from central.keeping.rules import Retention
 from central.pages.county import County
 from central.store.projections import Register
 from journal.settings import Keeping, Limits
@@ -113,6 +114,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     custody: Custody = field(default_factory=Custody)
     limits: Limits = field(default_factory=Limits)
+    retention: Retention = field(default_factory=Retention)
     boxes: tuple[Box, ...] = ()
     stations: tuple[Station, ...] = ()
     county: County = field(default_factory=County)

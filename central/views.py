@@ -8,10 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kernel.events import FileStored, PassageDecided, VehiclePictured, VehicleWeighed
+from kernel.events import (
+    EntryRef,
+    FileStored,
+    PassageDecided,
+    PassageReviewed,
+    VehiclePictured,
+    VehicleWeighed,
+)
 
 ClipState = Literal["none", "on_box", "expected", "requested", "stored"]
-FileState = Literal["stored", "expected", "on_box", "requested"]
+PublishedValue = str | int | None
+FileState = Literal["stored", "expected", "on_box", "requested", "erased"]
 AlarmKind = Literal[
     "source_silent",
     "device",
@@ -66,6 +74,8 @@ class PassageRow:
     decided: str | None  # newest act of an officer
     decided_outcome: str | None
     picture: str | None  # sha256 of a stored front picture
+    reviewed: str | None = None  # newest review at the centre: confirmed, rejected, returned
+    erased_ms: int | None = None  # when its plates and pictures were erased by a rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +120,7 @@ class EntryView:
     body: str | None
     absent: str | None
     quarantined: str | None
+    erased: EntryRef | None = None  # the record.erased by which its body went
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +161,18 @@ class DecisionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewView:
+    """A reviewer's act on a passage; `act` is None once what it says was erased."""
+
+    journal: str
+    seq: int
+    at_ms: int
+    matches: bool  # false when it names another leaf than the one held here
+    outcome: str
+    act: PassageReviewed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassageDetail:
     """Everything held about one crossing."""
 
@@ -161,6 +184,87 @@ class PassageDetail:
     files: tuple[FileView, ...]
     entries: tuple[EntryView, ...]
     custody: tuple[Custody, ...]
+    reviews: tuple[ReviewView, ...] = ()
+    cases: tuple[str, ...] = ()  # that one of its entries belongs to
+    held: str | None = None  # why nothing of it may be erased
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseEntry:
+    """One entry of a case; `stream` is None until it has arrived, `matches` false when another leaf did."""
+
+    journal: str
+    seq: int
+    leaf: str
+    stream: str | None
+    box: str | None
+    passage: str | None
+    matches: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseView:
+    """A case and what belongs to it."""
+
+    case: str
+    newest_ms: int  # when something was last added to it
+    entries: tuple[CaseEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What was made public of a case, and of which weighings; the values are worked out when somebody asks."""
+
+    case: str
+    at_ms: int
+    until_ms: int | None
+    fields: tuple[str, ...]
+    rows: tuple[PassageRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One case as the public reads it; `records` hold the published fields of each weighing."""
+
+    case: str
+    at_ms: int
+    until_ms: int | None
+    records: tuple[dict[str, PublishedValue], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPage:
+    """Some cases, newest first; `cursor` asks for those after them, None at the end."""
+
+    rows: tuple[Published, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """How many entries an act added to a case."""
+
+    case: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """The entry by which it went; None when nothing personal was left."""
+
+    by: EntryRef | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What a rule has marked, when it goes, and why it stays if it does."""
+
+    box: str
+    passage: str
+    rule: str
+    marked_ms: int
+    erased_from_ms: int
+    held: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +279,9 @@ class HourRow:
     over_limit: int
     undetermined: int
     not_weighed: int
-    suspected: int  # over limit until somebody has reviewed it
+    suspected: (
+        int  # of those over limit: found at an unattended or uncertified weighing; no review changes it
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +328,17 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedSlip:
+    """What is printed about an entry: `payload` as it stands in the QR code, and the code as an image."""
+
+    kind: str
+    about: EntryRef
+    cosigned_size: int
+    payload: str
+    qr_svg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineRow:
     """An entry in custody that could not be read; it is read again after an upgrade."""
 
@@ -244,3 +361,4 @@ class AccessRow:
     what: str
     passage: str | None
     sha256: str | None
+    wanted: str = ""  # what a list was narrowed to

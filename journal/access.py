@@ -11,6 +11,7 @@ from kernel.events import Body, EntryRef, RecordAccessed
 Append = Callable[[Body], Awaitable[object]]
 
 _REMEMBERED = 10_000
+_LONGEST = 300
 
 
 class AccessLog:
@@ -30,13 +31,14 @@ class AccessLog:
         passage: str | None = None,
         about: EntryRef | None = None,
         sha256: str | None = None,
+        wanted: str = "",
     ) -> None:
-        """`what`: list, event, file.  Returns once it is durable."""
-        key = (by, what, passage or "", about.leaf if about else "", sha256 or "")
+        """`what`: list, event, file, live.  `wanted` is what a list was narrowed to.  Returns once it is durable."""
+        key = (by, what, passage or "", about.leaf if about else "", sha256 or "", wanted)
         now_ms = self._clock.mono_ms()
         if now_ms - self._last.get(key, -self._quiet_ms) < self._quiet_ms:
             return
-        await self.took(by=by, what=what, passage=passage, about=about, sha256=sha256)
+        await self.took(by=by, what=what, passage=passage, about=about, sha256=sha256, wanted=wanted)
         self._last[key] = now_ms
         self._last.move_to_end(key)
         while len(self._last) > _REMEMBERED:
@@ -50,6 +52,19 @@ class AccessLog:
         passage: str | None = None,
         about: EntryRef | None = None,
         sha256: str | None = None,
+        wanted: str = "",
     ) -> None:
         """`what`: package, export.  Every time is an entry."""
-        await self._append(RecordAccessed(by=by, what=what, passage=passage, about=about, sha256=sha256))
+        body = RecordAccessed(by=by, what=what, passage=passage, about=about, sha256=sha256, filter=wanted)
+        await self._append(body)
+
+
+def narrowed(*, plate: str | None = None, **wanted: object) -> str:
+    """What a list was narrowed to, for the log: a plate only as far as its authority, 鲁C*****."""
+    told = [f"{name}={value}" for name, value in wanted.items() if value not in (None, "")]
+    return " ".join([*told, f"plate={hidden(plate)}"] if plate else told)[:_LONGEST]
+
+
+def hidden(plate: str) -> str:
+    """The log is kept for longer than what it is about: it must not become the place where plates are found."""
+    return plate[:2] + "*" * (len(plate) - 2)

@@ -326,6 +326,22 @@ class FileEvicted(Body, frozen=True, kw_only=True):
     free_kb: int  # before
 
 
+class RecordHeld(Body, frozen=True, kw_only=True):
+    """A hold 封存: nothing of it is erased or evicted until it is released, or `until_ms` has passed.
+
+    It names a passage, entries or files; a release names the same.
+    """
+
+    stream: ClassVar[str] = "record.held"
+    act: Literal["held", "released"]
+    about: tuple[EntryRef, ...] = ()
+    files: tuple[str, ...] = ()  # SHA-256
+    passage: str | None = None
+    by: str
+    reason: str
+    until_ms: int | None = None  # None: until it is released
+
+
 # --- commands --------------------------------------------------------------------------------------------------
 
 
@@ -394,6 +410,7 @@ class RecordAccessed(Body, frozen=True, kw_only=True):
     passage: str | None = None
     about: EntryRef | None = None
     sha256: str | None = None
+    filter: str = ""  # of a list: what it was narrowed to; plates are masked
 
 
 # --- the centre's acts -----------------------------------------------------------------------------------------
@@ -567,6 +584,13 @@ STREAMS: dict[str, Stream] = {
             silent_s=None,
             keep_days=36_500,
             says="bodies or files were removed by a rule",
+        ),
+        Stream(
+            body=RecordHeld,
+            per_hour=1,
+            silent_s=None,
+            keep_days=36_500,
+            says="something must not be removed, or may be again",
         ),
         Stream(body=FileEvicted, per_hour=1, silent_s=None, keep_days=3_650, says="files left a box"),
         Stream(

@@ -39,6 +39,7 @@ from station.pages.state import Centre
 from station.parts import Parts
 from station.queries import Queries
 from station.settings import Settings
+from station.slips import Slips
 from station.store import StationStore
 from web.i18n import VOCABULARY
 from web.live import Hub
@@ -156,6 +157,7 @@ class Assembly:
             queries=self._queries,
             officers=self._officers,
             access=AccessLog(append, clock=self._clock),
+            slips=Slips(self._journal, self._queries, source=settings.source),
             files=self._blobs,
             healthy=self.healthy,
         )

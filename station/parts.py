@@ -13,6 +13,7 @@ from station.acts import Officers
 from station.feed import Feed
 from station.queries import Queries
 from station.settings import Settings
+from station.slips import Slips
 from web.shell import Shell
 
 
@@ -33,5 +34,6 @@ class Parts:
     queries: Queries
     officers: Officers
     access: AccessLog
+    slips: Slips
     files: PlacesFiles
     healthy: Callable[[], dict[str, object]]

@@ -1,4 +1,4 @@
-"""Composition root of weighpost-verify: `package` checks, `witness` serves, `head` lists what the witness knows."""
+"""Composition root of weighpost-verify: `package`, `journal`, `slip` check, `witness` serves, `head` lists its heads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from verify import package
+from verify import checking, package
 from verify.serving import JsonLines, Server, url
 from verify.settings import WitnessSettings, read_witness_settings
 from verify.witness import UnusableError, Witness, list_heads, load_key, open_heads
@@ -37,6 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("package", help="check one evidence package 核验证据包")
     package.arguments(command)
     command.set_defaults(run=package.run)
+    command = commands.add_parser("journal", help="check whole journals 核验整本日志")
+    checking.journal_arguments(command)
+    command.set_defaults(run=checking.run_journal)
+    command = commands.add_parser("slip", help="compare a printed slip with the log 核对凭条")
+    checking.slip_arguments(command)
+    command.set_defaults(run=checking.run_slip)
     command = commands.add_parser("witness", help="serve as a witness 见证")
     command.add_argument("settings", type=Path, help="witness.toml")
     command.set_defaults(run=_witness)

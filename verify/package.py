@@ -35,7 +35,9 @@ CLOCK_SLACK_MS = 5 * 60 * 1000
 
 MAX_PARTS = 4_000
 MAX_DIRECTORY = 1 << 20
-MAX_KEPT = 1 << 20  # parts up to this size stay in memory, and only those may be JSON or notes
+MAX_MANIFEST = 4 << 20
+MAX_KEPT = 64 << 20  # of all parts that stay in memory: package.json, notes, headers, bodies
+MAX_CHAPTERS = 64
 MAX_HEADER = 4 << 10
 MAX_BODY = 28 << 10
 MAX_NOTE = 64 << 10
@@ -385,7 +387,6 @@ class Encoded:
 HEX32 = Matching("[0-9a-f]{32}", "32 hex digits")
 HEX64 = Matching("[0-9a-f]{64}", "64 hex digits")
 TOKEN = Matching("[a-z0-9-]{3,40}", "a token of a-z, 0-9 and -")
-TOKEN = Matching("[a-z0-9-]{3,40}", "a token of a-z, 0-9 and -")
 NAME = Matching(r"[^\s+/]{1,80}", "a name without blanks, / and +")
 COUNT = Between(0)
 
@@ -705,6 +706,8 @@ GENESIS = Open(
     {
         "public_key": Encoded(32),
         "box": TOKEN,
+        "process": Matching("[a-z]{1,20}", "the name of a process"),
+        "predecessor": Maybe(Open({"id": HEX32, "size": COUNT, "root": HEX64})),
         "signature": Encoded(64),
     }
 )
@@ -735,6 +738,8 @@ class Genesis:
 
     key: Key
     box: str
+    process: str
+    predecessor: tuple[str, int, str] | None  # journal, size, root in hex
     statement: bytes
     signature: bytes
 
@@ -752,9 +757,12 @@ def read_genesis(header: bytes, salt: bytes, body: bytes, journal: str) -> Genes
     if sha256(public).hex()[:32] != journal:
         raise RefutedError("日志编号不是其公钥的摘要", "the journal id is not the hash of its key")
     statement = canonical({key: value for key, value in table.items() if key != "signature"})
+    before = table.get("predecessor")
     return Genesis(
         key=Key(name=f"weighpost/{journal}", public=public),
         box=table["box"],
+        process=table["process"],
+        predecessor=(before["id"], before["size"], before["root"]) if before else None,
         statement=statement,
         signature=read_base64(table["signature"]),
     )
@@ -779,31 +787,38 @@ TRUST = {
     "cosigner": Maybe([TRUSTED_KEY]),
     "witness": Maybe([TRUSTED_KEY]),
     "required_witnesses": Maybe(Between(1, 100)),
-    "revoked": Maybe([{"journal": HEX32, "size": COUNT}]),
+    "revoked": Maybe([{"journal": Maybe(HEX32), "size": Maybe(COUNT), "box": Maybe(TOKEN)}]),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What the verifier believes before it opens any package."""
+    """What the verifier believes before it opens any package.
+
+    `revoked` bounds single journals; of a box in `revoked_boxes` only journals with a bound are believed.
+    """
 
     root: Key
     cosigners: tuple[Key, ...]
     witnesses: tuple[Key, ...]
     required_witnesses: int
     revoked: Mapping[str, int]
+    revoked_boxes: frozenset[str] = frozenset()
 
 
 def read_trust(text: str) -> Trust:
     """Parse trust.toml; ValueError (ShapeError with every fault) when it cannot be used."""
     table = tomllib.loads(text)
     check_shape(table, TRUST)
+    rows = table.get("revoked", [])
+    _check_revocations(rows)
     trust = Trust(
         root=_trusted(table["root"]),
         cosigners=tuple(_trusted(row) for row in table.get("cosigner", [])),
         witnesses=tuple(_trusted(row) for row in table.get("witness", [])),
         required_witnesses=table.get("required_witnesses", 1),
-        revoked=_lowest_bounds(table.get("revoked", [])),
+        revoked=_lowest_bounds(row for row in rows if "journal" in row),
+        revoked_boxes=frozenset(row["box"] for row in rows if "box" in row),
     )
     _check_separate(trust)
     return trust
@@ -811,6 +826,16 @@ def read_trust(text: str) -> Trust:
 
 def _trusted(row: Mapping[str, str]) -> Key:
     return Key(name=row["name"], public=read_base64(row["public"]))
+
+
+def _check_revocations(rows: Sequence[Mapping[str, Any]]) -> None:
+    faults = [
+        (f"revoked[{number}]", "must have journal and size, or box")
+        for number, row in enumerate(rows)
+        if row.keys() not in ({"journal", "size"}, {"box"})
+    ]
+    if faults:
+        raise ShapeError(faults)
 
 
 def _lowest_bounds(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -856,15 +881,18 @@ def read_parts(file: BinaryIO) -> dict[str, Part]:
     """
     rows, directory_at = _directory(file)
     parts: dict[str, Part] = {}
-    at = 0
+    at = kept = 0
     for name, crc, size in rows:
         _check_name(name, parts)
         expected = LOCAL.pack(b"PK\x03\x04", *STORED_HEAD, crc, size, size, len(name), 0) + name
         file.seek(at)
         if file.read(len(expected)) != expected:
             raise _repacked(f"{name.decode()}: local header")
-        parts[name.decode()] = _read_part(file, name.decode(), crc, size)
+        part = parts[name.decode()] = _read_part(file, name.decode(), crc, size)
         at += len(expected) + size
+        kept += len(part.data or b"")
+        if kept > MAX_KEPT:
+            raise RefutedError("zip 中文字部分过大", "too much text in the zip")
     if at != directory_at:
         raise _repacked("bytes that belong to no file")
     return parts
@@ -921,7 +949,8 @@ def _check_name(name: bytes, parts: Mapping[str, Part]) -> None:
 
 def _read_part(file: BinaryIO, name: str, crc: int, size: int) -> Part:
     digest, check, left = hashlib.sha256(), 0, size
-    kept: list[bytes] | None = [] if size <= MAX_KEPT and not name.startswith("files/") else None
+    limit = MAX_MANIFEST if name == "package.json" else MAX_NOTE
+    kept: list[bytes] | None = [] if size <= limit and not name.startswith("files/") else None
     while left:
         piece = file.read(min(left, 1 << 20))
         if not piece:
@@ -945,23 +974,22 @@ def _repacked(where: str) -> UnprovenError:
 
 # --- package.json -----------------------------------------------------------------------------------------------
 
+CASE = Matching(r"[^\x00-\x1f\x7f-\x9f]{1,80}", "the number of a case")
+ENTRY_ROW = {
+    "seq": COUNT,
+    "header": str,
+    "salt": Maybe(HEX32),
+    "body": Maybe(str),
+    "inclusion": [Encoded(32)],
+}
+CHAPTER = {"journal": HEX32, "entries": [ENTRY_ROW], "checkpoint": str, "certificates": [str]}
 MANIFEST = {
     "v": Between(1, 1),
     "made_ms": COUNT,
-    "journal": HEX32,
     "seq": COUNT,
-    "entries": [
-        {
-            "seq": COUNT,
-            "header": str,
-            "salt": Maybe(HEX32),
-            "body": Maybe(str),
-            "erased": Maybe({"note": str}),
-            "inclusion": [Encoded(32)],
-        }
-    ],
-    "checkpoint": Matching(r"checkpoint\.txt", "checkpoint.txt"),
-    "certificates": [Matching(r"certs/[a-z0-9-]{1,60}\.cert", "certs/NAME.cert")],
+    "case": Maybe(CASE),
+    **CHAPTER,
+    "also": Maybe([CHAPTER]),  # what other journals say of the same passage or case
     "files": [
         {
             "sha256": HEX64,
@@ -969,11 +997,14 @@ MANIFEST = {
             "path": Matching(r"files/[0-9a-f]{64}\.[a-z0-9]{1,8}", "files/DIGEST.EXTENSION"),
             "name": str,
             "entry_seq": COUNT,
+            "entry_journal": Maybe(HEX32),
         }
     ],
     "outside": [{"journal": HEX32, "seq": COUNT, "leaf": HEX64, "why": str}],
     "extras": [Matching("|".join(map(re.escape, EXTRAS)), f"one of {', '.join(EXTRAS)}")],
 }
+
+Identity = tuple[str, int, str]  # journal, seq, leaf in hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -984,8 +1015,7 @@ class Entry:
     header: bytes
     salt: bytes | None
     body: bytes | None
-    erased_note: bytes | None
-    inclusion: tuple[bytes, ...]
+    inclusion: tuple[bytes, ...] = ()
 
     @property
     def leaf(self) -> bytes:
@@ -993,36 +1023,52 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
-    """Everything a package says, read but not believed."""
+class Chapter:
+    """What the package has of one journal, read but not believed; genesis first."""
 
     journal: str
-    seq: int
     entries: tuple[Entry, ...]
     checkpoint: bytes
     certificates: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """Everything a package says, read but not believed.  The first chapter has entry `seq`, what this is about."""
+
+    seq: int
+    case: str | None
+    chapters: tuple[Chapter, ...]
     files: tuple[Mapping[str, Any], ...]
     outside: tuple[Mapping[str, Any], ...]
     extras: tuple[str, ...]
     parts: Mapping[str, Part]
     named: frozenset[str]
 
+    @property
+    def journal(self) -> str:
+        return self.chapters[0].journal
+
 
 def read_package(file: BinaryIO) -> Package:
     """Read zip and package.json; a ProofError says what is wrong with the container itself."""
     parts = read_parts(file)
     table = _shaped(
-        read_json(_bytes(parts, "package.json", MAX_KEPT)), MANIFEST, "package.json ", "package.json"
+        read_json(_bytes(parts, "package.json", MAX_MANIFEST)), MANIFEST, "package.json ", "package.json"
     )
     _check_manifest(table)
-    files = tuple(table["files"])
+    main = {key: table[key] for key in CHAPTER}
+    also = table.get("also") or ()
     return Package(
-        journal=table["journal"],
         seq=table["seq"],
-        entries=tuple(_entry(parts, row) for row in table["entries"]),
-        checkpoint=_bytes(parts, table["checkpoint"], MAX_NOTE),
-        certificates={path: _bytes(parts, path, MAX_NOTE) for path in table["certificates"]},
-        files=files,
+        case=table.get("case"),
+        chapters=(
+            _chapter(parts, main, ""),
+            *(_chapter(parts, row, f"journals/{row['journal']}/") for row in also),
+        ),
+        files=tuple(
+            {**row, "entry_journal": row.get("entry_journal") or table["journal"]} for row in table["files"]
+        ),
         outside=tuple(table["outside"]),
         extras=tuple(table["extras"]),
         parts=parts,
@@ -1032,51 +1078,72 @@ def read_package(file: BinaryIO) -> Package:
 
 def _named(table: Mapping[str, Any]) -> Iterator[str]:
     yield "package.json"
-    yield table["checkpoint"]
-    yield from table["certificates"]
     yield from table["extras"]
     yield from (row["path"] for row in table["files"])
-    for row in table["entries"]:
-        yield row["header"]
-        if row.get("body"):
-            yield row["body"]
-        if row.get("erased"):
-            yield row["erased"]["note"]
+    for chapter in (table, *(table.get("also") or ())):
+        yield chapter["checkpoint"]
+        yield from chapter["certificates"]
+        for row in chapter["entries"]:
+            yield row["header"]
+            if row.get("body"):
+                yield row["body"]
 
 
 def _check_manifest(table: Mapping[str, Any]) -> None:
+    chapters = [table, *(table.get("also") or ())]
+    journals = [chapter["journal"] for chapter in chapters]
+    if len(chapters) > MAX_CHAPTERS or len(set(journals)) != len(journals):
+        raise RefutedError("日志重复或过多", "package.json: a journal is there twice, or too many are")
+    if table["seq"] not in [row["seq"] for row in table["entries"]]:
+        raise RefutedError("缺少主记录", "package.json: the entry itself is not there")
+    for chapter in chapters:
+        _check_chapter(chapter)
+    if len(set(table["extras"])) != len(table["extras"]):
+        raise RefutedError("extras 重复", "package.json: extras has doubles")
+
+
+def _check_chapter(table: Mapping[str, Any]) -> None:
     seqs = [row["seq"] for row in table["entries"]]
     if seqs != sorted(set(seqs)):
         raise RefutedError("记录重复或次序不对", "package.json: entries are doubled or out of order")
-    if 0 not in seqs or table["seq"] not in seqs:
+    if 0 not in seqs:
+        raise RefutedError("缺少开卷记录", "package.json: the genesis is not there")
+    certificates = table["certificates"]
+    if len(certificates) > MAX_CERTIFICATES or len(set(certificates)) != len(certificates):
         raise RefutedError(
-            "缺少开卷记录或主记录", "package.json: the genesis or the entry itself is not there"
+            "证书过多或重复", "package.json: too many certificates, or certificates has doubles"
         )
-    if len(table["certificates"]) > MAX_CERTIFICATES:
-        raise RefutedError("证书过多", "package.json: too many certificates")
-    for key in ("certificates", "extras"):
-        if len(set(table[key])) != len(table[key]):
-            raise RefutedError(f"{key} 重复", f"package.json: {key} has doubles")
 
 
-def _entry(parts: Mapping[str, Part], row: Mapping[str, Any]) -> Entry:
-    stem = f"entries/{row['seq']:06d}"
+def _chapter(parts: Mapping[str, Part], table: Mapping[str, Any], folder: str) -> Chapter:
+    """Every path has its one place, below `folder`."""
+    if table["checkpoint"] != f"{folder}checkpoint.txt":
+        raise RefutedError("日志检查点路径不对", "package.json: checkpoint path")
+    for path in table["certificates"]:
+        if not re.fullmatch(rf"{folder}certs/[a-z0-9-]{{1,60}}\.cert", path):
+            raise RefutedError(
+                "证书路径不对", f"package.json: certificates: {path[:100]!r} is not certs/NAME.cert"
+            )
+    return Chapter(
+        journal=table["journal"],
+        entries=tuple(_entry(parts, row, folder) for row in table["entries"]),
+        checkpoint=_bytes(parts, table["checkpoint"], MAX_NOTE),
+        certificates={path: _bytes(parts, path, MAX_NOTE) for path in table["certificates"]},
+    )
+
+
+def _entry(parts: Mapping[str, Part], row: Mapping[str, Any], folder: str) -> Entry:
+    stem = f"{folder}entries/{row['seq']:06d}"
     for key, path in (("header", f"{stem}.header.json"), ("body", f"{stem}.body.json")):
         if row.get(key) not in (None, path):
             raise RefutedError(
                 f"记录 {row['seq']} 的 {key} 路径不对", f"package.json: entry {row['seq']}: {key} path"
             )
-    erased = row.get("erased")
-    if erased and erased["note"] != f"{stem}.absent.txt":
-        raise RefutedError(
-            f"记录 {row['seq']} 的删除声明路径不对", f"package.json: entry {row['seq']}: note path"
-        )
     return Entry(
         seq=row["seq"],
         header=_bytes(parts, row["header"], MAX_HEADER),
         salt=bytes.fromhex(row["salt"]) if row.get("salt") else None,
         body=_bytes(parts, row["body"], MAX_BODY) if row.get("body") else None,
-        erased_note=_bytes(parts, erased["note"], MAX_NOTE) if erased else None,
         inclusion=tuple(read_base64(step) for step in row["inclusion"]),
     )
 
@@ -1088,6 +1155,123 @@ def _bytes(parts: Mapping[str, Part], path: str, limit: int) -> bytes:
     if part.data is None or part.size > limit:
         raise RefutedError(f"{path} 过大", f"{path} is too large")
     return part.data
+
+
+# --- what entries say -------------------------------------------------------------------------------------------
+
+ERASED, RECOVERED = "record.erased", "journal.recovered"
+CASE_RECORDED, REVIEWED = "case.recorded", "passage.reviewed"
+RECOVERED_BODY = Open(
+    {
+        "old": {"journal": HEX32, "seq": COUNT, "leaf": HEX64},
+        "header": str,
+        "salt": Maybe(HEX32),
+        "body": Maybe(str),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What an entry says, under the identity that it had first; `body` is None when it is not there.
+
+    `place` is where it stands here: another identity if it was recovered.
+    """
+
+    identity: Identity
+    place: Identity
+    stream: str
+    at_ms: int
+    body: Any
+
+
+def unwrap(body: bytes) -> tuple[dict[str, Any], Entry, Identity]:
+    """(header, entry, identity) of the entry that a `journal.recovered` says again; refuted when it is another."""
+    table = _shaped(read_json(body), RECOVERED_BODY, "恢复记录", "recovered")
+    old = table["old"]
+    inner, salt = table.get("body"), table.get("salt")
+    entry = Entry(
+        seq=old["seq"],
+        header=table["header"].encode(),
+        salt=None if salt is None else bytes.fromhex(salt),
+        body=None if inner is None else inner.encode(),
+    )
+    header = read_header(entry.header)
+    named = (old["journal"], old["seq"], old["leaf"])
+    if (header["journal"], header["seq"], entry.leaf.hex()) != named or header["stream"] == RECOVERED:
+        raise RefutedError("恢复的不是所称的那条记录", "what is recovered is not the entry that it names")
+    _check_binding(header, entry)
+    return header, entry, named
+
+
+def _check_binding(header: Mapping[str, Any], entry: Entry) -> None:
+    if (entry.body is None) != (entry.salt is None):
+        raise RefutedError("有正文无盐,或有盐无正文", "a body without its salt, or a salt without its body")
+    if entry.body is None or entry.salt is None:
+        return
+    if len(entry.body) > MAX_BODY or sha256(entry.salt + entry.body).hex() != header["body"]:
+        raise RefutedError("正文与记录头的摘要不符", "the body does not match the header's digest")
+
+
+def said_by(journal: str, entry: Entry) -> list[Said]:
+    """The entry and, if it says another one again, that one; refuted when a digest does not hold."""
+    header = read_header(entry.header)
+    _check_binding(header, entry)
+    body = None if entry.body is None else read_json(entry.body)
+    identity = (journal, entry.seq, entry.leaf.hex())
+    found = [Said(identity=identity, place=identity, stream=header["stream"], at_ms=header["at"], body=body)]
+    if header["stream"] == RECOVERED and entry.body is not None:
+        first, inner, named = unwrap(entry.body)
+        told = None if inner.body is None else read_json(inner.body)
+        found.append(
+            Said(identity=named, place=identity, stream=first["stream"], at_ms=first["at"], body=told)
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """That an entry says what was removed, when and by which rule, and whose journal says so."""
+
+    rule: str
+    at_ms: int
+    journal: str
+    seq: int
+    box: str
+    process: str
+
+    def may(self, box: str) -> bool:
+        """A box speaks for what it wrote itself, the centre for everything."""
+        return self.process == "central" or self.box == box
+
+    @property
+    def told(self) -> Say:
+        zh = f"于 {utc(self.at_ms)} 按规则 {self.rule} 删除,由 {self.box} 的日志 {self.journal[:8]} 第 {self.seq} 条声明"
+        en = (
+            f"erased on {utc(self.at_ms)} by rule {self.rule}, "
+            f"as entry {self.seq} of journal {self.journal[:8]} of {self.box} says"
+        )
+        return zh, en
+
+
+def removed_by(said: Said) -> tuple[str, list[Identity], list[str]] | None:
+    """(rule, entries, files) that this entry declares as removed for good, None if it declares nothing."""
+    body = said.body
+    if said.stream != ERASED or not isinstance(body, dict) or not isinstance(body.get("rule"), str):
+        return None
+    return body["rule"], list(references(body.get("entries"))), _texts(body.get("files"))
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def references(value: Any) -> Iterator[Identity]:
+    """Every (journal, seq, leaf) anywhere in a body."""
+    if isinstance(value, dict) and value.keys() == {"journal", "seq", "leaf"} and type(value["seq"]) is int:
+        yield str(value["journal"]), value["seq"], str(value["leaf"])
+    for inner in _children(value):
+        yield from references(inner)
 
 
 # --- the checks v1 to v6 ----------------------------------------------------------------------------------------
@@ -1106,16 +1290,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The result, line by line.  `witnessed_ms`: the evidence existed not later than this, None if no witness says."""
+    """The result, line by line.  `witnessed_ms`: all of it existed not later than this, None if no witness says."""
 
     lines: tuple[Line, ...]
     journal: str | None
     seq: int | None
     witnessed_ms: int | None
+    case: str | None = None
 
     @property
     def proven(self) -> bool:
-        return bool(self.lines) and all(line.verdict == PROVEN for line in self.lines)
+        return result_of(self.lines) == PROVEN
 
 
 Say = tuple[str, str]
@@ -1132,78 +1317,52 @@ def verify(path: Path, trust: Trust, now_ms: int) -> Report:
     return Verification(package, trust, now_ms).report()
 
 
-class Verification:
-    """One package under test."""
+class Signed:
+    """v2 and v3 of one journal: its checkpoint, who opened it, who else signed."""
 
-    def __init__(self, package: Package, trust: Trust, now_ms: int) -> None:
-        self.package = package
+    def __init__(
+        self,
+        journal: str,
+        *,
+        genesis: Entry | None,
+        checkpoint: bytes,
+        certificates: Iterable[bytes],
+        trust: Trust,
+        now_ms: int,
+    ) -> None:
+        self.journal = journal
+        self._first = genesis
+        self._note = checkpoint
+        self._certificates = tuple(certificates)
         self.trust = trust
         self.now_ms = now_ms
         self.witnessed_ms = self._witnessed_ms()
 
-    def report(self) -> Report:
-        return Report(
-            lines=tuple(self._lines()),
-            journal=self.package.journal,
-            seq=self.package.seq,
-            witnessed_ms=self.witnessed_ms,
-        )
-
-    def _lines(self) -> Iterator[Line]:
-        entries = self.package.entries
-        for entry in entries:
-            yield _line("v1", f"entry {entry.seq}", functools.partial(self._included, entry))
-        yield _line("v2", "checkpoint.txt", self._box_signature)
-        yield _line("v2", "entry 0", self._chain)
-        yield _line("v2", "revocation", self._not_revoked)
-        yield _line("v3", "centre", self._centre)
-        yield _line("v3", "witness", self._witnesses)
-        for entry in entries:
-            yield _line("v4", f"entry {entry.seq}", functools.partial(self._body, entry))
-        yield _line("v5", "package", self._nothing_unnamed)
-        for name, sha256_hex, size, seq in self._promised_files():
-            yield _line("v5", name, functools.partial(self._file, name, sha256_hex, size, seq))
-        yield _line("v6", "references", self._references)
-
-    def _checkpoint(self) -> Checkpoint:
-        checkpoint = read_checkpoint(self.package.checkpoint)
-        if checkpoint.journal != self.package.journal:
+    def checkpoint(self) -> Checkpoint:
+        checkpoint = read_checkpoint(self._note)
+        if checkpoint.journal != self.journal:
             raise RefutedError("日志检查点属于另一日志", "the checkpoint is of another journal")
         return checkpoint
 
-    # v1
-    def _included(self, entry: Entry) -> Say:
-        header = read_header(entry.header)
-        if header["seq"] != entry.seq or header["journal"] != self.package.journal:
-            raise RefutedError("记录头的日志或序号不符", "the header has another journal or seq")
-        checkpoint = self._checkpoint()
-        if not inclusion_holds(entry.leaf, entry.seq, checkpoint.size, entry.inclusion, checkpoint.root):
-            raise RefutedError("记录不在日志检查点之内", "the entry is not in the checkpoint's tree")
-        what = f"{header['stream']} {header['source']}"
-        return (
-            f"第 {entry.seq} 条({what})在日志检查点之内,总数 {checkpoint.size}",
-            f"entry {entry.seq} ({what}) is in the journal of {checkpoint.size} entries",
-        )
+    def genesis(self) -> Genesis:
+        first = self._first
+        if first is None or first.body is None or first.salt is None:
+            raise UnprovenError("开卷记录没有正文", "the genesis has no body")
+        return read_genesis(first.header, first.salt, first.body, self.journal)
 
     # v2
-    def _genesis(self) -> Genesis:
-        first = self.package.entries[0]
-        if first.body is None or first.salt is None:
-            raise UnprovenError("开卷记录没有正文", "the genesis has no body")
-        return read_genesis(first.header, first.salt, first.body, self.package.journal)
-
-    def _box_signature(self) -> Say:
-        key = self._genesis().key
-        note = self._checkpoint().note
+    def own_signature(self) -> Say:
+        key = self.genesis().key
+        note = self.checkpoint().note
         if not note.signed_by(key):
             raise RefutedError(
                 "日志检查点没有本日志密钥的签名", f"not signed by the journal's key{_strangers(note, [key])}"
             )
         return ("日志检查点由本日志的密钥签名", "the checkpoint is signed by the journal's own key")
 
-    def _chain(self) -> Say:
-        genesis = self._genesis()
-        certificates = [read_certificate(data) for data in self.package.certificates.values()]
+    def chain(self) -> Say:
+        genesis = self.genesis()
+        certificates = [read_certificate(data) for data in self._certificates]
         at_ms = self.now_ms if self.witnessed_ms is None else self.witnessed_ms
         prove_genesis(genesis, certificates, self.trust.root, at_ms)
         return (
@@ -1211,9 +1370,14 @@ class Verification:
             f"opened by {genesis.box}, whose certificate chains to the root {self.trust.root.name}",
         )
 
-    def _not_revoked(self) -> Say:
-        bound = self.trust.revoked.get(self.package.journal)
-        size = self._checkpoint().size
+    def not_revoked(self) -> Say:
+        bound = self.trust.revoked.get(self.journal)
+        size = self.checkpoint().size
+        if bound is None and self.genesis().box in self.trust.revoked_boxes:
+            raise UnprovenError(
+                f"设备 {self.genesis().box} 已吊销,本日志没有吊销界限",
+                f"the box {self.genesis().box} is revoked and this journal has no bound",
+            )
         if bound is None:
             return ("本日志的密钥未被吊销", "the journal's key is not revoked")
         if size > bound:
@@ -1229,7 +1393,7 @@ class Verification:
     # v3
     def _cosigned(self, keys: Sequence[Key]) -> dict[str, int]:
         """Name -> UTC second of every trusted cosignature; a trusted name with another key is refuted."""
-        note = self._checkpoint().note
+        note = self.checkpoint().note
         for line in note.signatures:
             for key in keys:
                 if line.name == key.name and line.key_id != key.key_id(4):
@@ -1248,23 +1412,23 @@ class Verification:
         earliest = min(times, default=None)
         return None if earliest is None else earliest * 1000
 
-    def _centre(self) -> Say:
+    def centre(self) -> Say:
         times = self._cosigned(self.trust.cosigners)
         if not times:
             raise UnprovenError(
-                f"没有受信任的中心会签{self._strangers()}",
-                f"no cosignature of a trusted centre{self._strangers()}",
+                f"没有受信任的中心会签{self._others()}",
+                f"no cosignature of a trusted centre{self._others()}",
             )
         names = ", ".join(times)
         return (f"中心已会签:{names}", f"cosigned by the centre: {names}")
 
-    def _witnesses(self) -> Say:
+    def witnesses(self) -> Say:
         times = self._cosigned(self.trust.witnesses)
         needed = self.trust.required_witnesses
         if len(times) < needed:
             raise UnprovenError(
-                f"见证方会签 {len(times)} 个,需要 {needed} 个;对站点和中心自身不能证实{self._strangers()}",
-                f"{len(times)} of {needed} witnesses: not proven against the station and the centre{self._strangers()}",
+                f"见证方会签 {len(times)} 个,需要 {needed} 个;对站点和中心自身不能证实{self._others()}",
+                f"{len(times)} of {needed} witnesses: not proven against the station and the centre{self._others()}",
             )
         earliest = min(times.values()) * 1000
         if earliest > self.now_ms + CLOCK_SLACK_MS:
@@ -1277,49 +1441,222 @@ class Verification:
             f"{names}: existed not later than {utc(earliest)}",
         )
 
-    def _strangers(self) -> str:
-        return _strangers(self._checkpoint().note, [*self.trust.cosigners, *self.trust.witnesses])
+    def _others(self) -> str:
+        return _strangers(self.checkpoint().note, [*self.trust.cosigners, *self.trust.witnesses])
+
+
+class Verification:
+    """One package under test."""
+
+    def __init__(self, package: Package, trust: Trust, now_ms: int) -> None:
+        self.package = package
+        self.signed = {
+            chapter.journal: Signed(
+                chapter.journal,
+                genesis=chapter.entries[0],
+                checkpoint=chapter.checkpoint,
+                certificates=chapter.certificates.values(),
+                trust=trust,
+                now_ms=now_ms,
+            )
+            for chapter in package.chapters
+        }
+        self.unreadable: list[ProofError] = []
+        self.said = list(self._told())
+        self.removed_entries: dict[Identity, list[Removal]] = {}
+        self.removed_files: dict[str, list[Removal]] = {}
+        self._gather_removals()
+
+    def report(self) -> Report:
+        times = [signed.witnessed_ms for signed in self.signed.values()]
+        known = [each for each in times if each is not None]
+        return Report(
+            lines=tuple(self._lines()),
+            journal=self.package.journal,
+            seq=self.package.seq,
+            witnessed_ms=max(known) if len(known) == len(times) else None,
+            case=self.package.case,
+        )
+
+    def _lines(self) -> Iterator[Line]:
+        chapters = self.package.chapters
+        for chapter in chapters:
+            for entry in chapter.entries:
+                where = self._at(chapter.journal, f"entry {entry.seq}")
+                yield line_of("v1", where, functools.partial(self._included, chapter, entry))
+        for chapter in chapters:
+            yield from self._signed_lines(chapter)
+        for chapter in chapters:
+            for entry in chapter.entries:
+                where = self._at(chapter.journal, f"entry {entry.seq}")
+                yield line_of("v4", where, functools.partial(self._body, chapter, entry))
+        yield line_of("v5", "package", self._nothing_unnamed)
+        for promised in self._promised_files():
+            where = self._at(promised[0], promised[1])
+            yield line_of("v5", where, functools.partial(self._file, *promised))
+        yield line_of("v6", "references", self._references)
+        yield line_of("v6", "case" if self.package.case else "passage", self._belongs_together)
+
+    def _signed_lines(self, chapter: Chapter) -> Iterator[Line]:
+        signed = self.signed[chapter.journal]
+        yield line_of("v2", self._at(chapter.journal, "checkpoint.txt"), signed.own_signature)
+        yield line_of("v2", self._at(chapter.journal, "entry 0"), signed.chain)
+        if self._names_predecessor(signed):
+            yield line_of(
+                "v2", self._at(chapter.journal, "predecessor"), functools.partial(self._continues, signed)
+            )
+        yield line_of("v2", self._at(chapter.journal, "revocation"), signed.not_revoked)
+        yield line_of("v3", self._at(chapter.journal, "centre"), signed.centre)
+        yield line_of("v3", self._at(chapter.journal, "witness"), signed.witnesses)
+
+    def _at(self, journal: str, where: str) -> str:
+        """Names the journal too, unless it is the one that the package is about."""
+        return where if journal == self.package.journal else f"{journal[:8]} {where}"
+
+    def _told(self) -> Iterator[Said]:
+        for chapter in self.package.chapters:
+            for entry in chapter.entries:
+                try:
+                    yield from said_by(chapter.journal, entry)
+                except ProofError as fault:
+                    self.unreadable.append(fault)
+
+    def _gather_removals(self) -> None:
+        for chapter in self.package.chapters:
+            for entry in chapter.entries:
+                try:
+                    self._note_removals(chapter, entry)
+                except ProofError:
+                    continue  # what is not proven itself excuses nothing
+
+    def _note_removals(self, chapter: Chapter, entry: Entry) -> None:
+        for said in said_by(chapter.journal, entry):
+            found = removed_by(said)
+            if found is None:
+                continue
+            self._included(chapter, entry)
+            genesis = self.signed[chapter.journal].genesis()
+            rule, entries, files = found
+            removal = Removal(
+                rule=rule,
+                at_ms=said.at_ms,
+                journal=chapter.journal,
+                seq=entry.seq,
+                box=genesis.box,
+                process=genesis.process,
+            )
+            for identity in entries:
+                self.removed_entries.setdefault(identity, []).append(removal)
+            for digest in files:
+                self.removed_files.setdefault(digest, []).append(removal)
+
+    # v1
+    def _included(self, chapter: Chapter, entry: Entry) -> Say:
+        header = read_header(entry.header)
+        if header["seq"] != entry.seq or header["journal"] != chapter.journal:
+            raise RefutedError("记录头的日志或序号不符", "the header has another journal or seq")
+        checkpoint = self.signed[chapter.journal].checkpoint()
+        if not inclusion_holds(entry.leaf, entry.seq, checkpoint.size, entry.inclusion, checkpoint.root):
+            raise RefutedError("记录不在日志检查点之内", "the entry is not in the checkpoint's tree")
+        what = f"{header['stream']} {header['source']}"
+        return (
+            f"第 {entry.seq} 条({what})在日志检查点之内,总数 {checkpoint.size}",
+            f"entry {entry.seq} ({what}) is in the journal of {checkpoint.size} entries",
+        )
+
+    # v2
+    def _names_predecessor(self, signed: Signed) -> bool:
+        try:
+            return signed.genesis().predecessor is not None
+        except ProofError:
+            return False  # the line above says why
+
+    def _continues(self, signed: Signed) -> Say:
+        genesis = signed.genesis()
+        if genesis.predecessor is None:
+            raise UnprovenError("没有前一日志", "there is no predecessor")
+        journal, size, root = genesis.predecessor
+        before = self.signed.get(journal)
+        if before is None:
+            return (
+                f"接续日志 {journal}(至 {size} 条,不在包内)",
+                f"continues {journal} at {size}, not in the package",
+            )
+        known = before.checkpoint()
+        if known.size == size and known.root.hex() != root:
+            raise RefutedError(
+                f"所称前一日志 {journal} 的根与其检查点不符",
+                f"the root of {journal} is not the one that it names",
+            )
+        if before.genesis().box != genesis.box:
+            raise RefutedError("前一日志属于另一设备", f"the predecessor {journal} is of another box")
+        return (f"接续日志 {journal}(至 {size} 条)", f"continues {journal} at {size}")
+
+    def _ancestors(self, journal: str) -> set[str]:
+        """The journals that this one says it continues, as far as the package knows them."""
+        found: set[str] = set()
+        at: str | None = journal
+        while at is not None and at in self.signed:
+            before = self.signed[at].genesis().predecessor
+            at = before[0] if before and before[0] not in found else None
+            found |= {at} if at else set()
+        return found
 
     # v4
-    def _body(self, entry: Entry) -> Say:
+    def _body(self, chapter: Chapter, entry: Entry) -> Say:
         header = read_header(entry.header)
+        _check_binding(header, entry)
         if entry.body is None:
-            return self._erased(entry)
-        if entry.salt is None or entry.erased_note is not None:
-            raise RefutedError(
-                "正文的盐缺失,或正文既在又称已删除",
-                "body without salt, or declared erased though it is there",
-            )
-        if sha256(entry.salt + entry.body).hex() != header["body"]:
-            raise RefutedError("正文与记录头的摘要不符", "the body does not match the header's digest")
+            return self._erased(chapter, (chapter.journal, entry.seq, entry.leaf.hex()))
+        if header["stream"] == RECOVERED:
+            return self._recovered(chapter, entry.body)
         return ("正文与记录头一致", "the body is the one the header binds")
 
-    def _erased(self, entry: Entry) -> Say:
-        if entry.erased_note is None:
-            raise UnprovenError("正文缺失且未声明删除", "the body is missing and not declared erased")
-        note = read_note(entry.erased_note)
-        reason = _absent_reason(note.text, self.package.journal, entry.seq)
-        signers = [self._genesis().key, *self.trust.cosigners]
-        signed = [key.name for key in signers if note.signed_by(key)]
-        if not signed:
+    def _erased(self, chapter: Chapter, identity: Identity) -> Say:
+        box = self.signed[chapter.journal].genesis().box
+        removals = self.removed_entries.get(identity, [])
+        for removal in removals:
+            if removal.may(box):
+                zh, en = removal.told
+                return f"正文已{zh.removeprefix('于')}", f"body {en}"
+        if removals:
+            other = removals[0].box
             raise UnprovenError(
-                "删除声明没有受信任的签名", f"nobody trusted signed the erasure{_strangers(note, signers)}"
+                f"正文缺失,而 {other} 无权声明删除", f"the body is missing, and {other} may not erase it"
             )
+        raise UnprovenError(
+            "正文缺失,包内没有声明删除的记录",
+            "the body is missing and no entry in the package says it was erased",
+        )
+
+    def _recovered(self, chapter: Chapter, body: bytes) -> Say:
+        _header, entry, named = unwrap(body)
+        if named[0] not in self._ancestors(chapter.journal):
+            raise UnprovenError(
+                f"恢复自日志 {named[0]},包内没有说明本日志接续它",
+                f"recovered from {named[0]}, and nothing here says that this journal continues it",
+            )
+        if entry.body is None:
+            return self._erased(chapter, named)
         return (
-            f"正文已删除({reason}),由 {signed[0]} 签名声明",
-            f"body erased ({reason}), so signed by {signed[0]}",
+            f"恢复的是日志 {named[0][:8]} 第 {named[1]} 条,逐字节相符",
+            f"says entry {named[1]} of journal {named[0][:8]} again, byte for byte",
         )
 
     # v5
-    def _promised_files(self) -> list[tuple[str, str, int, int]]:
-        """(name, sha256, size, seq) of every file that a header names."""
+    def _promised_files(self) -> list[tuple[str, str, str, int, int]]:
+        """(journal, name, sha256, size, seq) of every file that a header names."""
         found = []
-        for entry in self.package.entries:
-            try:
-                header = read_header(entry.header)
-            except ProofError:
-                continue  # v1 has refuted it
-            found += [(row["name"], row["sha256"], row["size"], entry.seq) for row in header["files"]]
+        for chapter in self.package.chapters:
+            for entry in chapter.entries:
+                try:
+                    header = read_header(entry.header)
+                except ProofError:
+                    continue  # v1 has refuted it
+                found += [
+                    (chapter.journal, row["name"], row["sha256"], row["size"], entry.seq)
+                    for row in header["files"]
+                ]
         return found
 
     def _nothing_unnamed(self) -> Say:
@@ -1330,7 +1667,8 @@ class Verification:
             )
         promised = set(self._promised_files())
         for row in self.package.files:
-            if (row["name"], row["sha256"], row["size"], row["entry_seq"]) not in promised:
+            claim = (row["entry_journal"], row["name"], row["sha256"], row["size"], row["entry_seq"])
+            if claim not in promised:
                 raise RefutedError(
                     f"没有记录提到文件 {row['path']}", f"unnamed file: no entry names {row['path']}"
                 )
@@ -1343,30 +1681,43 @@ class Verification:
             raise RefutedError(f"缺少:{', '.join(missing[:5])}", f"missing: {', '.join(missing[:5])}")
         return ("没有未列名的文件", "no file that is not named")
 
-    def _file(self, name: str, sha256_hex: str, size: int, seq: int) -> Say:
-        rows = [row for row in self.package.files if (row["name"], row["entry_seq"]) == (name, seq)]
+    def _file(self, journal: str, name: str, sha256_hex: str, size: int, seq: int) -> Say:
+        place = (journal, name, seq)
+        rows = [
+            row
+            for row in self.package.files
+            if (row["entry_journal"], row["name"], row["entry_seq"]) == place
+        ]
         part = self.package.parts.get(rows[0]["path"]) if rows else None
         if part is None:
-            if self._is_erased(seq):
-                return (f"文件随第 {seq} 条一并删除", f"erased together with entry {seq}")
-            raise UnprovenError(
-                f"第 {seq} 条提到的文件不在包内", f"entry {seq} names it, the package does not have it"
-            )
+            return self._removed_file(journal, sha256_hex, seq)
         if len(rows) != 1 or part.size != size or part.sha256 != sha256_hex:
             raise RefutedError("文件大小或 SHA-256 不符", "size or SHA-256 is not what the entry names")
         return (f"{size} 字节,SHA-256 相符", f"{size} bytes, SHA-256 as entry {seq} names it")
 
-    def _is_erased(self, seq: int) -> bool:
-        return any(entry.seq == seq and entry.erased_note is not None for entry in self.package.entries)
+    def _removed_file(self, journal: str, sha256_hex: str, seq: int) -> Say:
+        box = self.signed[journal].genesis().box
+        for removal in self.removed_files.get(sha256_hex, []):
+            if removal.may(box):
+                zh, en = removal.told
+                return f"文件已{zh.removeprefix('于')}", f"file {en}"
+        raise UnprovenError(
+            f"第 {seq} 条提到的文件不在包内,也没有声明删除的记录",
+            f"entry {seq} names it, the package does not have it, and no entry says it was erased",
+        )
 
     # v6
     def _references(self) -> Say:
-        inside = {(self.package.journal, entry.seq, entry.leaf.hex()) for entry in self.package.entries}
+        for fault in self.unreadable:
+            raise fault  # what it refers to cannot be known
+        inside = {said.identity for said in self.said}
+        inside |= {
+            (chapter.journal, entry.seq, entry.leaf.hex())
+            for chapter in self.package.chapters
+            for entry in chapter.entries
+        }
         outside = {(row["journal"], row["seq"], row["leaf"]) for row in self.package.outside}
-        bodies = [
-            (entry.seq, read_json(entry.body)) for entry in self.package.entries if entry.body is not None
-        ]
-        made = {reference for _, body in bodies for reference in references(body)}
+        made = {reference for said in self.said for reference in references(said.body)}
         for journal, seq, leaf in sorted(made - inside - outside):
             raise RefutedError(
                 f"引用 {journal} 第 {seq} 条({leaf[:16]})不在包内也未列为包外",
@@ -1376,14 +1727,67 @@ class Verification:
             raise RefutedError(
                 "列为包外的记录无人引用", "something is listed as outside that nothing refers to"
             )
-        _check_one_passage(bodies)
+        if outside & inside:
+            raise RefutedError("列为包外的记录在包内", "something is listed as outside that is inside")
         return (
             f"引用 {len(made)} 处全部落实,其中包外 {len(outside)} 处",
             f"{len(made)} references resolve, {len(outside)} of them outside the package",
         )
 
+    def _belongs_together(self) -> Say:
+        """All entries are of one passage, or all are of the one case that the centre has recorded."""
+        passages = self._passages()
+        if self.package.case is None:
+            if len(passages) > 1:
+                raise RefutedError(
+                    "包内记录不属于同一次通过", f"entries of different passages: {sorted(passages)[:5]}"
+                )
+            return ("包内记录属于同一次通过", "all entries are of one passage")
+        case = self.package.case
+        recorded = self._recorded(case)
+        strangers = sorted(name for name, places in passages.items() if not places & recorded)
+        if strangers:
+            raise RefutedError(
+                f"不属于案件 {case}:{strangers[:5]}", f"not of case {case}: passages {strangers[:5]}"
+            )
+        return (
+            f"案件 {case}:通过 {len(passages)} 次,均经案件记录列入",
+            f"case {case}: {len(passages)} passages, all of them recorded as part of it",
+        )
 
-def _line(check: str, where: str, prove: Callable[[], Say]) -> Line:
+    def _passages(self) -> dict[str, set[Identity]]:
+        """The entries that speak of each passage, and the weighings that those name."""
+        found: dict[str, set[Identity]] = {}
+        for said in self.said:
+            if isinstance(said.body, dict) and said.body.get("passage") is not None:
+                places = found.setdefault(str(said.body["passage"]), set())
+                places |= {said.identity, said.place, *references(said.body.get("weighed"))}
+        return found
+
+    def _recorded(self, case: str) -> set[Identity]:
+        """The entries that the centre has put into the case, and those by which it did."""
+        found: set[Identity] = set()
+        for said in self.said:
+            of = said.body.get("case") if isinstance(said.body, dict) else None
+            if of not in (None, case) and said.stream == CASE_RECORDED:
+                raise RefutedError(f"有另一案件的记录:{of}", f"an entry of another case: {of!r:.60}")
+            if of == case and said.stream in (CASE_RECORDED, REVIEWED) and self._is_central(said.place[0]):
+                found |= {said.identity, *references(said.body)}
+        if not found:
+            raise UnprovenError(
+                f"包内没有中心将记录列入案件 {case} 的记录",
+                f"no entry of the centre here records the case {case}",
+            )
+        return found
+
+    def _is_central(self, journal: str) -> bool:
+        try:
+            return self.signed[journal].genesis().process == "central"
+        except ProofError:
+            return False
+
+
+def line_of(check: str, where: str, prove: Callable[[], Say]) -> Line:
     try:
         zh, en = prove()
     except ProofError as fault:
@@ -1403,37 +1807,6 @@ def _strangers(note: Note, trusted: Sequence[Key]) -> str:
     return f" (untrusted key: {', '.join(others)})" if others else ""
 
 
-def _absent_reason(text: str, journal: str, seq: int) -> str:
-    lines = text.rstrip("\n").split("\n")
-    if lines[:2] != ["weighpost-absent/v1", f"weighpost/{journal}"]:
-        raise RefutedError("不是本日志的删除声明", "the erasure note is not of this journal")
-    for line in lines[2:]:
-        number, _, reason = line.partition(" ")
-        if number == str(seq) and re.fullmatch("[a-z0-9_-]{1,40}", reason):
-            return reason
-    raise RefutedError("删除声明没有提到本条", "the erasure note does not name this entry")
-
-
-def references(value: Any) -> Iterator[tuple[str, int, str]]:
-    """Every (journal, seq, leaf) anywhere in a body."""
-    if isinstance(value, dict) and value.keys() == {"journal", "seq", "leaf"} and type(value["seq"]) is int:
-        yield str(value["journal"]), value["seq"], str(value["leaf"])
-    for inner in _children(value):
-        yield from references(inner)
-
-
-def _check_one_passage(bodies: Sequence[tuple[int, Any]]) -> None:
-    passages = {
-        str(body["passage"]): seq
-        for seq, body in bodies
-        if isinstance(body, dict) and body.get("passage") is not None
-    }
-    if len(passages) > 1:
-        raise RefutedError(
-            "包内记录不属于同一次通过", f"entries of different passages: {sorted(passages.values())}"
-        )
-
-
 # --- command line -----------------------------------------------------------------------------------------------
 
 
@@ -1449,52 +1822,73 @@ def run(options: argparse.Namespace) -> int:
     try:
         trust = read_trust(options.trust.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        return _unusable(options.trust, error)
+        return unusable(options.trust, error)
     try:
         report = verify(options.file, trust, time.time_ns() // 1_000_000)
     except OSError as error:
-        return _unusable(options.file, error)
+        return unusable(options.file, error)
+    say(as_json(report, trust) if options.json else as_text(report, trust, options.lang))
+    return 0 if report.proven else 1
+
+
+def say(text: str) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(
             errors="replace"
         )  # a console that cannot show Chinese must not stop the answer
-    sys.stdout.write(as_json(report, trust) if options.json else as_text(report, trust, options.lang))
-    return 0 if report.proven else 1
+    sys.stdout.write(text)
 
 
-def _unusable(path: Path, error: Exception) -> int:
+def unusable(path: Path, error: Exception) -> int:
     told = "\n".join(f"weighpost-verify: {path}: {line}" for line in str(error).splitlines())
     sys.stderr.write(told + "\n")
     return 2
 
 
 def as_json(report: Report, trust: Trust) -> str:
-    lines = [
-        {"check": line.check, "where": line.where, "result": line.verdict, "zh": line.zh, "en": line.en}
-        for line in report.lines
-    ]
-    table = {
-        "proven": report.proven,
+    about = {
         "journal": report.journal,
         "seq": report.seq,
+        "case": report.case,
         "witnessed_ms": report.witnessed_ms,
-        "trusted": [{"name": key.name, "fingerprint": key.fingerprint} for key in _trusted_keys(trust)],
-        "lines": lines,
     }
+    return json_of(report.lines, trust, about)
+
+
+def json_of(lines: Sequence[Line], trust: Trust | None, about: Mapping[str, Any]) -> str:
+    """Lines, keys and `about` as one JSON object."""
+    rows = [
+        {"check": line.check, "where": line.where, "result": line.verdict, "zh": line.zh, "en": line.en}
+        for line in lines
+    ]
+    keys = [{"name": key.name, "fingerprint": key.fingerprint} for key in _trusted_keys(trust)]
+    table = {"proven": result_of(lines) == PROVEN, **about, "trusted": keys, "lines": rows}
     return json.dumps(table, ensure_ascii=False, indent=1) + "\n"
 
 
 def as_text(report: Report, trust: Trust, lang: str) -> str:
-    rows = [_row(line, lang) for line in report.lines]
+    return text_of(report.lines, trust, lang)
+
+
+def text_of(lines: Sequence[Line], trust: Trust | None, lang: str, more: Sequence[Say] = ()) -> str:
+    """Lines, what `more` there is to say, the keys that were used, and what it comes to."""
+    rows = [_row(line, lang) for line in lines]
+    rows += [_plain(_pick(zh, en, lang)) for zh, en in more]
     rows += [
         _pick(f"信任 {key.name} {key.fingerprint}", f"trusting {key.name} {key.fingerprint}", lang)
         for key in _trusted_keys(trust)
     ]
-    done = PROVEN if report.proven else NOT_PROVEN
-    if any(line.verdict == FALSE for line in report.lines):
-        done = FALSE
+    done = result_of(lines)
     rows.append(_pick(f"结论:{ZH[done]}", f"Result: {done}", lang))
     return "\n".join(rows) + "\n"
+
+
+def result_of(lines: Sequence[Line]) -> str:
+    """FALSE if any line is, PROVEN if every line is."""
+    verdicts = {line.verdict for line in lines} or {NOT_PROVEN}
+    if FALSE in verdicts:
+        return FALSE
+    return PROVEN if verdicts == {PROVEN} else NOT_PROVEN
 
 
 def _row(line: Line, lang: str) -> str:
@@ -1511,8 +1905,8 @@ def _pick(zh: str, en: str, lang: str) -> str:
     return {"zh": zh, "en": en, "both": f"{zh} | {en}"}[lang]
 
 
-def _trusted_keys(trust: Trust) -> tuple[Key, ...]:
-    return (trust.root, *trust.cosigners, *trust.witnesses)
+def _trusted_keys(trust: Trust | None) -> tuple[Key, ...]:
+    return () if trust is None else (trust.root, *trust.cosigners, *trust.witnesses)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

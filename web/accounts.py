@@ -13,9 +13,11 @@ from typing import Literal, Protocol, get_args
 
 from kernel.errors import ConfigError
 
-Role = Literal["viewer", "operator", "reviewer", "admin"]  # each may do what the one before it may
+# Each may do what the one before it may; the auditor looks, and reads who looked, and acts on nothing.
+Role = Literal["viewer", "operator", "reviewer", "admin", "auditor"]
 Kind = Literal["person", "device"]
 ROLES: tuple[Role, ...] = get_args(Role)
+LADDER: tuple[Role, ...] = ("viewer", "operator", "reviewer", "admin")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}")
 
 
@@ -39,7 +41,16 @@ class Account:
             raise ConfigError.one("role", "a device account only looks: its role must be 'viewer'")
 
     def may(self, role: Role) -> bool:
-        return ROLES.index(self.role) >= ROLES.index(role)
+        return may(self.role, role)
+
+
+def may(held: Role, wanted: Role) -> bool:
+    """Whether somebody of the one role may do what the other may."""
+    if wanted == "auditor":
+        return held in ("auditor", "admin")
+    if held == "auditor":
+        return wanted == "viewer"
+    return LADDER.index(held) >= LADDER.index(wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 from central import views
+from kernel.events import EntryRef
 from kernel.law.tariff import Fine
 
 PREFIX = "/api/v1"
@@ -26,7 +27,14 @@ _SHOWN: tuple[type, ...] = (
     views.QuarantineRow,
     views.Custody,
     views.AccessRow,
+    views.CaseView,
     Fine,
+    EntryRef,
+    views.PublishedPage,
+    views.Due,
+    views.Added,
+    views.Erased,
+    views.IssuedSlip,
 )
 
 

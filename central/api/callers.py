@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from central.parts import Parts
 from central.store.accounts import Token
-from web.accounts import ROLES, Role
+from web.accounts import Role, may
 from web.security import SAFE_METHODS, origin_allowed
 from web.sessions import csrf_valid, token_hash
 
@@ -28,7 +28,7 @@ class Caller:
     role: Role
 
     def may(self, role: Role) -> bool:
-        return ROLES.index(self.role) >= ROLES.index(role)
+        return may(self.role, role)
 
 
 Depends = Callable[[Request], Awaitable[Caller]]

@@ -39,6 +39,8 @@ class FilesApi:
         named = await asyncio.to_thread(self._parts.queries.files, sha256)
         if not named:
             raise HTTPException(404, "no entry names such a file")
+        if all(file.state == "erased" for file in named):
+            raise HTTPException(410, "erased by a rule")
         path = await asyncio.to_thread(self._parts.files.path, sha256)
         if path is None:
             raise HTTPException(404, f"not here: {named[0].state}")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
+from central.api.acts import place_of
 from central.api.answers import FIRST_MS, LAST_MS, answer, answers
 from central.api.callers import Caller, at_least
 from central.parts import Parts
 from central.store.queries import MOST_ROWS, Filter
 from central.taking import take_package
 from central.views import EntryView, Page, PassageDetail
+from journal.access import narrowed
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import EntryRef, Outcome
 
@@ -78,7 +81,8 @@ class PassagesApi:
         return router
 
     async def _page(self, caller: Caller, wanted: Filter, limit: int, cursor: str | None) -> Page:
-        await self._parts.access.looked(by=caller.name, what="list")
+        told = narrowed(**asdict(wanted), cursor=cursor)
+        await self._parts.access.looked(by=caller.name, what="list", wanted=told)
         try:
             return await asyncio.to_thread(self._parts.queries.passages, wanted, limit=limit, cursor=cursor)
         except ConfigError as error:
@@ -92,18 +96,10 @@ class PassagesApi:
         await self._parts.access.looked(by=caller.name, what="event", about=about)
         return found
 
-    async def _box(self, passage: str, box: str | None) -> str:
-        boxes = await asyncio.to_thread(self._parts.queries.boxes_of, passage)
-        if box is not None:
-            boxes = tuple(each for each in boxes if each == box)
-        if not boxes:
-            raise HTTPException(404, _NO_PASSAGE)
-        if len(boxes) > 1:
-            raise HTTPException(409, f"say which box: {', '.join(boxes)}")
-        return boxes[0]
-
     async def _find(self, passage: str, box: str | None) -> PassageDetail:
-        found = await asyncio.to_thread(self._parts.queries.passage, await self._box(passage, box), passage)
+        found = await asyncio.to_thread(
+            self._parts.queries.passage, await place_of(self._parts.queries, passage, box), passage
+        )
         if found is None:
             raise HTTPException(404, _NO_PASSAGE)
         return found

@@ -12,6 +12,7 @@ from central.api.answers import FIRST_MS, LAST_MS, answer, answers
 from central.api.callers import Caller, at_least
 from central.parts import Parts
 from central.views import AccessRow, Alarm, Custody, HourRow, QuarantineRow, SourceState
+from journal.access import narrowed
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -72,7 +73,7 @@ class StateApi:
 
     def _records(self, router: APIRouter) -> None:
         queries = self._parts.queries
-        reviews = Depends(at_least(self._parts, "reviewer"))
+        audits = Depends(at_least(self._parts, "auditor"))
 
         @router.get(
             "/quarantine",
@@ -84,8 +85,16 @@ class StateApi:
 
         @router.get("/accesses", summary="Who looked at what", **answers(AccessRow, many=True))
         async def accesses(
-            _caller: Caller = reviews,
+            caller: Caller = audits,
             passage: str | None = None,
+            by: str | None = None,
+            from_ms: Annotated[int | None, Query(alias="from", ge=FIRST_MS, le=LAST_MS)] = None,
+            to_ms: Annotated[int | None, Query(alias="to", ge=FIRST_MS, le=LAST_MS)] = None,
             limit: Limit = 100,
         ) -> Response:
-            return answer(await asyncio.to_thread(queries.accesses, passage=passage, limit=limit))
+            told = narrowed(passage=passage, by=by, from_ms=from_ms, to_ms=to_ms)
+            await self._parts.access.looked(by=caller.name, what="accesses", wanted=told)
+            found = await asyncio.to_thread(
+                queries.accesses, passage=passage, by=by, from_ms=from_ms, to_ms=to_ms, limit=limit
+            )
+            return answer(found)

@@ -1,4 +1,4 @@
-"""Builds the evidence package of one passage from parts already loaded: the same parts give the same bytes.
+"""Builds the evidence package of one passage or case from parts already loaded: the same parts give the same bytes.
 
 What `weighpost-verify` would call FALSE for our own mistake is refused here.  What is only missing (a clip that
 stayed on its box, a witness that has not spoken yet) is packed as missing, and the verifier will say so.
@@ -17,29 +17,29 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from kernel.errors import ProtocolError, RefusedError
-from kernel.evidence import canonical, header, tree
+from kernel.events import JournalRecovered
+from kernel.evidence import canonical, header, recovery, tree
 from kernel.evidence.header import FileRef, Header
 from kernel.evidence.notes import Note, encode_base64
 from kernel.evidence.texts import Checkpoint
 
 PIECE = 1 << 20
 LARGEST_ZIP = 2**32 - 2**24  # the verifier reads no zip64
+MOST_JOURNALS = 64  # and no more than these
 TEMPLATE = "verify.html"
-OUTSIDE = "an entry of another journal or passage; not part of this package"
+OUTSIDE = "an entry of another journal, passage or case; not part of this package"
+
+Identity = tuple[str, int, str]  # journal, seq, leaf in hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagedEntry:
-    """One entry as stored, its inclusion proof at the checkpoint's size, and for an erased body the signed note.
-
-    `erased_note` is a weighpost-absent/v1 note naming the entry, signed by its journal or by the centre's cosigner.
-    """
+    """One entry as stored and its inclusion proof at the checkpoint's size; salt and body are None once erased."""
 
     header: bytes
     salt: bytes | None
     body: bytes | None
     inclusion: tuple[bytes, ...]
-    erased_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +52,30 @@ class ShownKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackageParts:
-    """Everything about one passage.  `entries` by seq, the genesis first; `seq` is the weighing's.
+class Chapter:
+    """What one journal has to say.  `entries` by seq, the genesis first.
 
     `checkpoint`: signed note with the cosignature lines.  `certificates`: file stem -> note, "box" and "enrolment".
-    `files`: digest -> where its bytes are; files that entries name and that are not here are left out.
     """
 
     journal: str
-    seq: int
     entries: tuple[PackagedEntry, ...]
     checkpoint: str
     certificates: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageParts:
+    """Everything about one passage or `case`.  `seq` is the weighing's, in the first chapter.
+
+    `files`: digest -> where its bytes are; files that entries name and that are not here are left out.
+    """
+
+    seq: int
+    chapters: tuple[Chapter, ...]
     files: Mapping[str, Path]
     made_ms: int
+    case: str | None = None
     keys: tuple[ShownKey, ...] = ()
 
 
@@ -80,15 +90,29 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """An entry with its header read."""
+    """An entry with its header read; `folder` is its journal's in the zip."""
 
     entry: PackagedEntry
     header: Header
     leaf: bytes
+    folder: str
 
     @property
     def stem(self) -> str:
-        return f"entries/{self.header.seq:06d}"
+        return f"{self.folder}entries/{self.header.seq:06d}"
+
+    @property
+    def identity(self) -> Identity:
+        return self.header.journal, self.header.seq, self.leaf.hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Section:
+    """A chapter that was read; `folder` is where it goes in the zip, nothing for the first."""
+
+    chapter: Chapter
+    folder: str
+    entries: tuple[_Read, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +120,7 @@ class _Packed:
     """A file of the package: what names it, where its bytes are."""
 
     ref: FileRef
+    journal: str
     seq: int
     source: Path
 
@@ -117,10 +142,11 @@ def write(parts: PackageParts, path: Path) -> Written:
 
 def build(parts: PackageParts, out: BinaryIO) -> tuple[FileRef, ...]:
     """Write the zip to a seekable file; the files that are missing."""
-    entries = _read_entries(parts)
+    sections = _read(parts)
+    entries = [entry for section in sections for entry in section.entries]
     packed, missing = _sort_files(parts, entries)
-    texts = _texts(parts, entries)
-    manifest = _manifest(parts, entries, packed)
+    texts = _texts(parts, sections)
+    manifest = _manifest(parts, sections, packed)
     _check_total(texts, packed)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
         archive.writestr(
@@ -136,25 +162,38 @@ def build(parts: PackageParts, out: BinaryIO) -> tuple[FileRef, ...]:
 # --- what goes in -----------------------------------------------------------------------------------------------
 
 
-def _read_entries(parts: PackageParts) -> list[_Read]:
+def _read(parts: PackageParts) -> list[_Section]:
     """Headers read, and everything that the verifier would refute checked."""
+    journals = [chapter.journal for chapter in parts.chapters]
+    _require(
+        0 < len(journals) == len(set(journals)) <= MOST_JOURNALS,
+        f"one to {MOST_JOURNALS} journals, each once",
+    )
+    sections = [
+        _read_chapter(chapter, f"journals/{chapter.journal}/" if number else "")
+        for number, chapter in enumerate(parts.chapters)
+    ]
+    _require(parts.seq in [each.header.seq for each in sections[0].entries], "the entry itself")
+    return sections
+
+
+def _read_chapter(chapter: Chapter, folder: str) -> _Section:
     try:
-        entries = [
-            _Read(entry=entry, header=header.decode(entry.header), leaf=header.leaf(entry.header))
-            for entry in parts.entries
-        ]
-        checkpoint = Checkpoint.parse(Note.parse(parts.checkpoint).text)
+        entries = tuple(
+            _Read(
+                entry=entry, header=header.decode(entry.header), leaf=header.leaf(entry.header), folder=folder
+            )
+            for entry in chapter.entries
+        )
+        checkpoint = Checkpoint.parse(Note.parse(chapter.checkpoint).text)
     except ProtocolError as error:
         raise RefusedError(f"no package: {error.problem}") from error
     seqs = [each.header.seq for each in entries]
-    _require(
-        seqs == sorted(set(seqs)) and seqs[:1] == [0] and parts.seq in seqs,
-        "entries, genesis first, in order",
-    )
-    _require(checkpoint.journal == parts.journal, "a checkpoint of the same journal")
+    _require(seqs == sorted(set(seqs)) and seqs[:1] == [0], "entries, genesis first, in order")
+    _require(checkpoint.journal == chapter.journal, "a checkpoint of the same journal")
     for each in entries:
-        _check_entry(each, parts.journal, checkpoint)
-    return entries
+        _check_entry(each, chapter.journal, checkpoint)
+    return _Section(chapter=chapter, folder=folder, entries=entries)
 
 
 def _check_entry(read: _Read, journal: str, checkpoint: Checkpoint) -> None:
@@ -182,68 +221,92 @@ def _sort_files(parts: PackageParts, entries: list[_Read]) -> tuple[list[_Packed
             if source is None:
                 missing.append(ref)
             else:
-                packed.append(_Packed(ref=ref, seq=each.header.seq, source=source))
+                packed.append(
+                    _Packed(ref=ref, journal=each.header.journal, seq=each.header.seq, source=source)
+                )
     return packed, tuple(missing)
 
 
-def _manifest(parts: PackageParts, entries: list[_Read], packed: list[_Packed]) -> dict[str, object]:
-    return {
+def _manifest(parts: PackageParts, sections: list[_Section], packed: list[_Packed]) -> dict[str, object]:
+    main, *others = sections
+    manifest: dict[str, object] = {
         "v": 1,
         "made_ms": parts.made_ms,
-        "journal": parts.journal,
         "seq": parts.seq,
-        "entries": [_entry_row(each) for each in entries],
-        "checkpoint": "checkpoint.txt",
-        "certificates": [f"certs/{stem}.cert" for stem in parts.certificates],
-        "files": [
-            {
-                "sha256": each.ref.sha256,
-                "size": each.ref.size,
-                "path": each.path,
-                "name": each.ref.name,
-                "entry_seq": each.seq,
-            }
-            for each in packed
-        ],
-        "outside": _outside(parts.journal, entries),
+        **_chapter_row(main),
+        "files": [_file_row(each, main.chapter.journal) for each in packed],
+        "outside": _outside(sections),
         "extras": ["README.txt", "verify.html", "verify_package.py"],
+    }
+    if others:
+        manifest["also"] = [_chapter_row(section) for section in others]
+    if parts.case is not None:
+        manifest["case"] = parts.case
+    return manifest
+
+
+def _chapter_row(section: _Section) -> dict[str, object]:
+    return {
+        "journal": section.chapter.journal,
+        "entries": [_entry_row(each) for each in section.entries],
+        "checkpoint": f"{section.folder}checkpoint.txt",
+        "certificates": [f"{section.folder}certs/{stem}.cert" for stem in section.chapter.certificates],
     }
 
 
 def _entry_row(read: _Read) -> dict[str, object]:
     entry = read.entry
-    row: dict[str, object] = {
+    return {
         "seq": read.header.seq,
         "header": f"{read.stem}.header.json",
         "salt": None if entry.body is None or entry.salt is None else entry.salt.hex(),
         "body": None if entry.body is None else f"{read.stem}.body.json",
         "inclusion": [encode_base64(step) for step in entry.inclusion],
     }
-    if entry.body is None and entry.erased_note is not None:
-        row["erased"] = {"note": f"{read.stem}.absent.txt"}
-    return row
 
 
-def _outside(journal: str, entries: list[_Read]) -> list[dict[str, object]]:
+def _file_row(packed: _Packed, main: str) -> dict[str, object]:
+    row: dict[str, object] = {
+        "sha256": packed.ref.sha256,
+        "size": packed.ref.size,
+        "path": packed.path,
+        "name": packed.ref.name,
+        "entry_seq": packed.seq,
+    }
+    return row if packed.journal == main else {**row, "entry_journal": packed.journal}
+
+
+def _outside(sections: list[_Section]) -> list[dict[str, object]]:
     """What the bodies refer to and the package does not have."""
-    inside = {(journal, each.header.seq, each.leaf.hex()) for each in entries}
-    made = {reference for each in entries for reference in _references(_body(each))}
+    inside: set[Identity] = set()
+    made: set[Identity] = set()
+    for each in (entry for section in sections for entry in section.entries):
+        inside |= {each.identity}
+        for identity, body in _said(each):
+            inside |= {identity}
+            made |= set(_references(body))
     return [
         {"journal": other, "seq": seq, "leaf": leaf, "why": OUTSIDE}
         for other, seq, leaf in sorted(made - inside)
     ]
 
 
-def _body(read: _Read) -> object:
-    if read.entry.body is None:
-        return None
+def _said(read: _Read) -> Iterator[tuple[Identity, object]]:
+    """The body, and that of the entry which it says again, each under its identity."""
+    body = read.entry.body
+    if body is None:
+        return
     try:
-        return canonical.decode(read.entry.body)
+        yield read.identity, canonical.decode(body)
+        if read.header.stream == JournalRecovered.stream:
+            first = recovery.unwrap(body)
+            inner = None if first.body is None else canonical.decode(first.body)
+            yield (first.old.journal, first.old.seq, first.old.leaf), inner
     except ProtocolError as error:
         raise RefusedError(f"no package: the body of entry {read.header.seq}: {error.problem}") from error
 
 
-def _references(value: object) -> Iterator[tuple[str, int, str]]:
+def _references(value: object) -> Iterator[Identity]:
     if isinstance(value, dict):
         if value.keys() == {"journal", "seq", "leaf"} and type(value["seq"]) is int:
             yield str(value["journal"]), value["seq"], str(value["leaf"])
@@ -254,20 +317,21 @@ def _references(value: object) -> Iterator[tuple[str, int, str]]:
             yield from _references(inner)
 
 
-def _texts(parts: PackageParts, entries: list[_Read]) -> dict[str, bytes]:
+def _texts(parts: PackageParts, sections: list[_Section]) -> dict[str, bytes]:
     """Everything but package.json and the files, by name in the zip."""
-    texts = {"checkpoint.txt": parts.checkpoint.encode()}
-    texts |= {f"certs/{stem}.cert": note.encode() for stem, note in parts.certificates.items()}
-    for each in entries:
-        texts[f"{each.stem}.header.json"] = each.entry.header
-        if each.entry.body is not None:
-            texts[f"{each.stem}.body.json"] = each.entry.body
-        elif each.entry.erased_note is not None:
-            texts[f"{each.stem}.absent.txt"] = each.entry.erased_note.encode()
+    texts: dict[str, bytes] = {}
+    for section in sections:
+        chapter, folder = section.chapter, section.folder
+        texts[f"{folder}checkpoint.txt"] = chapter.checkpoint.encode()
+        texts |= {f"{folder}certs/{stem}.cert": note.encode() for stem, note in chapter.certificates.items()}
+        for each in section.entries:
+            texts[f"{each.stem}.header.json"] = each.entry.header
+            if each.entry.body is not None:
+                texts[f"{each.stem}.body.json"] = each.entry.body
     # The verifier is carried as data: whoever checks us should fetch their own copy.
     texts["verify_package.py"] = resources.files("verify").joinpath("package.py").read_bytes()
     texts["README.txt"] = _own("readme.txt")
-    texts["verify.html"] = _page(parts, entries)
+    texts["verify.html"] = _page(parts, sections)
     return texts
 
 
@@ -315,10 +379,10 @@ def page_digest() -> str:
     return sha256(_script(_own(TEMPLATE).decode()).encode()).hexdigest()
 
 
-def _page(parts: PackageParts, entries: list[_Read]) -> bytes:
+def _page(parts: PackageParts, sections: list[_Section]) -> bytes:
     """The template with the package's data in it; nothing is fetched, and only the one script may run."""
     template = _own(TEMPLATE).decode()
-    data = json.dumps(_page_data(parts, entries), ensure_ascii=True, sort_keys=True).replace("<", "\\u003c")
+    data = json.dumps(_page_data(parts, sections), ensure_ascii=True, sort_keys=True).replace("<", "\\u003c")
     allowed = b64encode(sha256(_script(template).encode()).digest()).decode()
     return template.replace("@SCRIPT@", allowed, 1).replace("@PACKAGE@", data, 1).encode()
 
@@ -327,15 +391,22 @@ def _script(template: str) -> str:
     return template.partition('<script id="code">')[2].partition("</script>")[0]
 
 
-def _page_data(parts: PackageParts, entries: list[_Read]) -> dict[str, object]:
+def _page_data(parts: PackageParts, sections: list[_Section]) -> dict[str, object]:
     return {
-        "journal": parts.journal,
         "seq": parts.seq,
-        "checkpoint": parts.checkpoint,
-        "certificates": dict(parts.certificates),
+        "case": parts.case,
         "keys": [
             {"role": key.role, "name": key.name, "public": encode_base64(key.public)} for key in parts.keys
         ],
+        "chapters": [_page_chapter(section) for section in sections],
+    }
+
+
+def _page_chapter(section: _Section) -> dict[str, object]:
+    return {
+        "journal": section.chapter.journal,
+        "checkpoint": section.chapter.checkpoint,
+        "certificates": dict(section.chapter.certificates),
         "entries": [
             {
                 "header": encode_base64(each.entry.header),
@@ -343,7 +414,7 @@ def _page_data(parts: PackageParts, entries: list[_Read]) -> dict[str, object]:
                 "body": None if each.entry.body is None else encode_base64(each.entry.body),
                 "inclusion": [encode_base64(step) for step in each.entry.inclusion],
             }
-            for each in entries
+            for each in section.entries
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from journal.store import Head
 from journal.writer import Appended, Journal
 from kernel.clock import Clock
 from kernel.errors import LinkError, RefusedError
-from kernel.events import Body, JournalRegistered
+from kernel.events import Body, EntryRef, JournalRegistered
 from kernel.evidence import frames
 from kernel.evidence.frames import NONCE_BYTES, Hello, HelloJournal
 from kernel.evidence.notes import Note, encode_base64
@@ -23,6 +24,7 @@ from kernel.evidence.texts import Receipt
 log = logging.getLogger(__name__)
 
 _RETRY_S = 2.0
+_SEEN_S = 5.0
 
 
 class OwnJournal:
@@ -46,12 +48,22 @@ class OwnJournal:
         self._clock = clock
         self._grown = asyncio.Event()
         self._acts: set[asyncio.Task[Appended]] = set()
+        self._taken = 0
+        self._carried = asyncio.Condition()
         journal.on_append(lambda _size: self._grown.set())
         receiver.on_registered(self._registered)
 
     async def append(self, body: Body, *, key: str | None = None) -> Appended:
         """Durable once it returns."""
         return await self.journal.append(body, source=self._source, key=key)
+
+    async def act(self, body: Body, *, key: str | None = None) -> EntryRef:
+        """Durable once it returns, and shown, unless the store cannot take it now: then it is shown later."""
+        appended = await self.append(body, key=key)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SEEN_S), self._carried:
+                await self._carried.wait_for(lambda: self._taken > appended.seq)
+        return appended.ref
 
     async def declare(self, heads: Sequence[Head]) -> None:
         """Every journal the store knows is an entry here, also if the process died right after it met one."""
@@ -62,6 +74,7 @@ class OwnJournal:
     async def run(self) -> None:
         """Until cancelled; RestartError when the store tells another story, as after a backup was put back."""
         taken = await self._patiently_greet()
+        await self._told(taken)
         while True:
             self._grown.clear()
             taken = await self._carry(taken)
@@ -81,7 +94,13 @@ class OwnJournal:
                 log.error("own journal refused", extra={"reason": answer.refused or "no progress"})
                 await self._clock.sleep(_RETRY_S)
             taken = size
+            await self._told(taken)
         return taken
+
+    async def _told(self, taken: int) -> None:
+        async with self._carried:
+            self._taken = taken
+            self._carried.notify_all()
 
     async def _patiently_greet(self) -> int:
         while True:

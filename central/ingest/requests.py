@@ -48,7 +48,7 @@ class FileRequests:
 
     async def request(self, sha256: str, *, by: str) -> bool:
         found = await asyncio.to_thread(self._queries.files, sha256)
-        wanted = [file for file in found if file.state != "stored"]
+        wanted = [file for file in found if file.state not in ("stored", "erased")]
         if not wanted:
             return False
         file = wanted[0]

@@ -9,7 +9,15 @@ import msgspec
 
 from central.pages import wording
 from central.pages.lines import Line, StationName, line
-from central.views import Custody, DecisionView, EntryView, FileView, PassageDetail
+from central.views import (
+    Custody,
+    DecisionView,
+    EntryView,
+    FileView,
+    PassageDetail,
+    PassageRow,
+    ReviewView,
+)
 from kernel import vocabulary
 from kernel.errors import ProtocolError
 from kernel.events import (
@@ -133,6 +141,16 @@ class ActLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewLine:
+    when: str
+    outcome: str
+    by: str
+    reason: str
+    place: str
+    matches: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryLine:
     """What proves one fact: the header as it was signed, and what binds it."""
 
@@ -187,6 +205,8 @@ class EventView:
     clips: tuple[Clip, ...]
     missing: tuple[str, ...]
     acts: tuple[ActLine, ...]
+    reviews: tuple[ReviewLine, ...]
+    cases: tuple[str, ...]
     files: tuple[FileLine, ...]
     entries: tuple[EntryLine, ...]
     custody: tuple[CustodyLine, ...]
@@ -198,7 +218,7 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
     weighed = detail.weighed
     return EventView(
         line=line(detail.row, texts, station_name),
-        verdict=_verdict(weighed.verdict, weighed, texts) if weighed else None,
+        verdict=_verdict(weighed.verdict, weighed, detail.row, texts) if weighed else None,
         about=tuple(_about(weighed, texts)) if weighed else (),
         facts=tuple(_facts(weighed.facts, texts)) if weighed else (),
         axles=tuple(_axle(n, axle, texts) for n, axle in enumerate(weighed.axles, 1)) if weighed else (),
@@ -209,6 +229,8 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
         clips=tuple(_clips(detail, texts)),
         missing=tuple(_missing(detail, texts)),
         acts=tuple(_act(decision, texts) for decision in detail.decisions),
+        reviews=tuple(_review(review, texts) for review in detail.reviews),
+        cases=detail.cases,
         files=tuple(_file(file, texts) for file in detail.files),
         entries=tuple(_entry(entry, texts) for entry in detail.entries),
         custody=tuple(_custody(custody) for custody in detail.custody),
@@ -220,12 +242,14 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
 # --- weighing and verdict --------------------------------------------------------------------------------------
 
 
-def _verdict(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> VerdictView:
-    tone = vocabulary.tone(verdict.outcome, verdict.suspected)
+def _verdict(verdict: Verdict, weighed: VehicleWeighed, row: PassageRow, texts: Texts) -> VerdictView:
+    """As the lane found it; whether it is only suspected, and whether it stands, is as the row says."""
+    tone = wording.tone(verdict.outcome, suspected=row.suspected, reviewed=row.reviewed)
+    stands = msgspec.structs.replace(verdict, suspected=bool(row.suspected))
     return VerdictView(
         tone=tone,
         shape=vocabulary.SHAPES[tone],
-        words=_verdict_words(verdict, texts),
+        words=_verdict_words(stands, texts, reviewed=row.reviewed),
         candidates=tuple(_candidate(candidate, texts) for candidate in verdict.candidates),
         measured=tuple(_measured(verdict, weighed, texts)),
         missing=tuple(words(vocabulary.MISSING_FACTS, verdict.missing, texts)),
@@ -236,7 +260,7 @@ def _verdict(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> Verdict
     )
 
 
-def _verdict_words(verdict: Verdict, texts: Texts) -> str:
+def _verdict_words(verdict: Verdict, texts: Texts, *, reviewed: str | None = None) -> str:
     """As on the wall, but with every candidate named."""
     if verdict.outcome == "undetermined" and len(verdict.candidates) > 1:
         named = texts(_(" or ")).join(map(grouped, limits_of(verdict)))
@@ -247,6 +271,7 @@ def _verdict_words(verdict: Verdict, texts: Texts) -> str:
         over_kg=verdict.over_kg,
         limits=limits_of(verdict),
         texts=texts,
+        reviewed=reviewed,
     )
 
 
@@ -451,7 +476,12 @@ def _missing(detail: PassageDetail, texts: Texts) -> Iterator[str]:
         yield wording.device_missing(device, texts)
     if detail.weighed:
         yield from words(vocabulary.QUALITY, detail.weighed.quality, texts)
-    if not detail.pictured:
+    if detail.row.erased_ms is not None:
+        yield texts(
+            _("Plates and pictures were erased by a rule on {date}."),
+            date=times.stamp(detail.row.erased_ms)[:10],
+        )
+    elif not detail.pictured:
         yield texts(_("Pictures have not arrived yet."))
 
 
@@ -465,6 +495,17 @@ def _act(decision: DecisionView, texts: Texts) -> ActLine:
         verdict=_verdict_words(act.verdict, texts) if act.verdict else "",
         place=f"{decision.journal}/{decision.seq}",
         matches=decision.matches,
+    )
+
+
+def _review(review: ReviewView, texts: Texts) -> ReviewLine:
+    return ReviewLine(
+        when=times.stamp(review.at_ms),
+        outcome=word(wording.REVIEWS, review.outcome, texts),
+        by=review.act.by if review.act else "—",
+        reason=review.act.reason if review.act else texts(_("body erased")),
+        place=f"{review.journal}/{review.seq}",
+        matches=review.matches,
     )
 
 
@@ -511,7 +552,12 @@ def _entry_state(entry: EntryView, texts: Texts) -> str:
         return texts(_("cannot be read: {reason}"), reason=entry.quarantined)
     if entry.absent is not None:
         return texts(_("body not here: {reason}"), reason=entry.absent)
-    return texts(_("complete")) if entry.body is not None else texts(_("body erased"))
+    if entry.body is not None:
+        return texts(_("complete"))
+    by = entry.erased
+    return (
+        texts(_("body erased by {place}"), place=f"{by.journal}/{by.seq}") if by else texts(_("body erased"))
+    )
 
 
 def _custody(custody: Custody) -> CustodyLine:

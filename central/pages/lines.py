@@ -44,7 +44,7 @@ class Line:
 
 
 def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
-    tone = vocabulary.tone(row.outcome, row.suspected)
+    tone = wording.tone(row.outcome, suspected=row.suspected, reviewed=row.reviewed)
     read = row.tractor is not None
     return Line(
         id=f"{row.box}/{row.passage}",
@@ -54,7 +54,7 @@ def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
         date=times.stamp(row.shown_ms)[:10],
         machine_time=times.machine(row.shown_ms),
         place=f"{station_name(row.station)} {wording.lane_name(row.lane, texts)}",
-        plate=row.tractor or (texts(_("plate not read")) if row.pictured else "…"),
+        plate=row.tractor or _no_plate(row, texts),
         plate_colour=row.tractor_colour if read else None,
         plate_state="read" if read else "unread",
         trailer=row.trailer or "",
@@ -65,12 +65,23 @@ def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
         tone=tone,
         shape=vocabulary.SHAPES[tone],
         verdict=wording.verdict(
-            row.outcome, suspected=row.suspected, over_kg=row.over_kg, limits=row.limits_kg, texts=texts
+            row.outcome,
+            suspected=row.suspected,
+            over_kg=row.over_kg,
+            limits=row.limits_kg,
+            texts=texts,
+            reviewed=row.reviewed,
         ),
         decided=texts(vocabulary.ACTS[row.decided]) if row.decided in vocabulary.ACTS else "",
         files=_files(row, texts),
         notes=_notes(row, texts),
     )
+
+
+def _no_plate(row: PassageRow, texts: Texts) -> str:
+    if not row.pictured:
+        return "…"
+    return texts(_("plate not read")) if row.erased_ms is None else texts(_("plate erased"))
 
 
 def link(row: PassageRow) -> str | None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+import uuid
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import urlencode
+from typing import Annotated, Literal
+from urllib.parse import quote, urlencode
 
 import msgspec
-from fastapi import Depends, FastAPI, Form, Request
+from fastapi import Depends, FastAPI, Form, Query, Request
 from fastapi import Path as InPath
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from central.acts.desk import Who
 from central.pages import wording
 from central.pages.county import trunk
 from central.pages.event import event_view
@@ -25,8 +27,9 @@ from central.pages.naming import Names
 from central.pages.wall import HOURS, SLOT, chips
 from central.parts import SITE, Parts
 from central.store.queries import Filter
-from central.taking import take_package
+from central.taking import take_case, take_package
 from central.views import EntryView, PassageDetail
+from journal.access import narrowed
 from kernel.errors import ConfigError, FullError, RefusedError
 from kernel.events import EntryRef
 from web import times
@@ -43,7 +46,10 @@ HERE = Path(__file__).parent
 PER_PAGE = 50
 JournalId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$")]
 Seq = Annotated[int, InPath(ge=0, lt=2**53)]
+CaseId = Annotated[str, InPath(max_length=80)]
 Digest = Annotated[str, Form(pattern="^[0-9a-f]{64}$")]
+Asked = Annotated[str, Query(max_length=80)]
+ACCESSES = 500
 OUTCOMES = {
     "over_limit": _("over limit or suspected"),
     "undetermined": _("to be confirmed"),
@@ -55,6 +61,7 @@ LINKS = (
     Link(path="/events", key=_("Crossings")),
     Link(path="/sources", key=_("Devices")),
     Link(path="/quarantine", key=_("Quarantine")),
+    Link(path="/accesses", key=_("Accesses"), role="auditor"),
 )
 
 
@@ -83,6 +90,15 @@ class Search:
     def query(self, **more: str) -> str:
         names = ("station", "lane", "outcome", "plate", "since", "until")
         return urlencode({name: getattr(self, name) for name in names if getattr(self, name)} | more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewForm:
+    """What a reviewer sends; the key makes a second tap the same act."""
+
+    outcome: Annotated[Literal["confirmed", "rejected", "returned"], Form()]
+    key: Annotated[str, Form(pattern="^[A-Za-z0-9-]{8,64}$")]
+    reason: Annotated[str, Form(max_length=500)] = ""
 
 
 def mount(app: FastAPI, parts: Parts) -> None:
@@ -116,7 +132,9 @@ class Pages:
 
     def install(self, app: FastAPI) -> None:
         self._shell.install(app)
+        self._install_packages(app)
         looks, acts = Depends(self._shell.at_least("viewer")), Depends(self._shell.at_least("operator"))
+        self._install_acts(app)
 
         @app.get("/", include_in_schema=False)
         async def first() -> Response:
@@ -136,12 +154,6 @@ class Pages:
         async def event(request: Request, journal: JournalId, seq: Seq, visitor: Visitor = looks) -> Response:
             return await self._event(request, visitor, journal, seq)
 
-        @app.get("/events/{journal}/{seq}/package", include_in_schema=False)
-        async def package(
-            request: Request, journal: JournalId, seq: Seq, visitor: Visitor = acts
-        ) -> Response:
-            return await self._package(request, visitor, journal, seq)
-
         @app.post("/events/{journal}/{seq}/clip", include_in_schema=False)
         async def clip(journal: JournalId, seq: Seq, sha256: Digest, visitor: Visitor = acts) -> Response:
             return await self._clip(visitor, journal, seq, sha256)
@@ -157,6 +169,40 @@ class Pages:
         for error in (FullError, RefusedError, SQLAlchemyError):
             app.add_exception_handler(error, self._unavailable)
         run_with(app, self._feed.run, name="wall feed")
+
+    def _install_acts(self, app: FastAPI) -> None:
+        reviews, audits = Depends(self._shell.at_least("reviewer")), Depends(self._shell.at_least("auditor"))
+
+        @app.post("/events/{journal}/{seq}/review", include_in_schema=False)
+        async def review(
+            request: Request,
+            journal: JournalId,
+            seq: Seq,
+            said: Annotated[ReviewForm, Depends()],
+            visitor: Visitor = reviews,
+        ) -> Response:
+            return await self._review(request, visitor, (journal, seq), said)
+
+        @app.get("/accesses", include_in_schema=False)
+        async def accesses(
+            request: Request, by: Asked = "", passage: Asked = "", day: Asked = "", visitor: Visitor = audits
+        ) -> Response:
+            return await self._accesses(request, visitor, by=by, passage=passage, day=day)
+
+    def _install_packages(self, app: FastAPI) -> None:
+        acts = Depends(self._shell.at_least("operator"))
+
+        @app.get("/events/{journal}/{seq}/package", include_in_schema=False)
+        async def package(
+            request: Request, journal: JournalId, seq: Seq, visitor: Visitor = acts
+        ) -> Response:
+            return await self._package(request, visitor, journal, seq)
+
+        @app.get("/events/{journal}/{seq}/cases/{case}/package", include_in_schema=False)
+        async def case_package(
+            request: Request, journal: JournalId, seq: Seq, case: CaseId, visitor: Visitor = acts
+        ) -> Response:
+            return await self._case_package(request, visitor, (journal, seq), case)
 
     # --- pages ------------------------------------------------------------------------------------------------
 
@@ -174,7 +220,8 @@ class Pages:
         )
 
     async def _events(self, request: Request, visitor: Visitor, search: Search, cursor: str) -> Response:
-        await self._parts.access.looked(by=visitor.account.name, what="list")
+        told = narrowed(**asdict(search.filter()), cursor=cursor)
+        await self._parts.access.looked(by=visitor.account.name, what="list", wanted=told)
         queries, texts = self._parts.queries, self._shell.texts(request)
         try:
             found = await asyncio.to_thread(
@@ -204,17 +251,65 @@ class Pages:
         about = EntryRef(journal=journal, seq=seq, leaf=entry.leaf)
         passage = detail.row.passage if detail else None
         await self._parts.access.looked(by=visitor.account.name, what="event", passage=passage, about=about)
-        texts = self._shell.texts(request)
         if detail is None:
             return self._shell.page(request, "entry.html", visitor=visitor, entry=entry)
-        view = event_view(detail, texts, self._names(texts.language))
+        return self._show(request, visitor, detail)
+
+    def _show(
+        self,
+        request: Request,
+        visitor: Visitor,
+        detail: PassageDetail,
+        *,
+        refusal: str = "",
+        reason: str = "",
+    ) -> Response:
+        texts = self._shell.texts(request)
         return self._shell.page(
             request,
             "event.html",
             visitor=visitor,
-            event=view,
+            status=409 if refusal else 200,
+            event=event_view(detail, texts, self._names(texts.language)),
             row=detail.row,
             can_act=visitor.may("operator"),
+            can_review=visitor.may("reviewer"),
+            review_key=uuid.uuid4().hex,
+            refusal=refusal,
+            reason=reason,
+        )
+
+    async def _review(
+        self, request: Request, visitor: Visitor, place: tuple[str, int], said: ReviewForm
+    ) -> Response:
+        """The act and its page; what was refused stands in the form again with the reason why."""
+        _entry, detail = await self._find(*place)
+        if detail is None:
+            raise HTTPException(404)
+        row, who = detail.row, Who(by=visitor.account.name, key=said.key)
+        try:
+            await self._parts.desk.review(row.box, row.passage, said.outcome, who=who, reason=said.reason)
+        except RefusedError as error:
+            why = word(wording.REFUSALS, str(error), self._shell.texts(request))
+            return self._show(request, visitor, detail, refusal=why, reason=said.reason)
+        return RedirectResponse(f"/events/{place[0]}/{place[1]}#review", 303)
+
+    async def _accesses(
+        self, request: Request, visitor: Visitor, *, by: str, passage: str, day: str
+    ) -> Response:
+        told = narrowed(by=by, passage=passage, day=day)
+        await self._parts.access.looked(by=visitor.account.name, what="accesses", wanted=told)
+        since_ms = times.parse_day(day)
+        rows = await asyncio.to_thread(
+            self._parts.queries.accesses,
+            by=by or None,
+            passage=passage or None,
+            from_ms=since_ms,
+            to_ms=None if since_ms is None else since_ms + times.DAY_MS,
+            limit=ACCESSES,
+        )
+        return self._shell.page(
+            request, "accesses.html", visitor=visitor, rows=rows, by=by, passage=passage, day=day
         )
 
     async def _package(self, request: Request, visitor: Visitor, journal: str, seq: int) -> Response:
@@ -222,15 +317,33 @@ class Pages:
         _entry, detail = await self._find(journal, seq)
         if detail is None:
             raise HTTPException(404)
-        row, by = detail.row, visitor.account.name
+        row, by, event = detail.row, visitor.account.name, f"/events/{journal}/{seq}"
         try:
             return await take_package(self._parts, box=row.box, passage=row.passage, by=by)
         except RefusedError as error:
-            why = word(wording.NO_PACKAGE, str(error), self._shell.texts(request))
-            event = f"/events/{journal}/{seq}"
-            return self._shell.page(
-                request, "package.html", visitor=visitor, status=409, why=why, event=event
-            )
+            return self._no_package(request, visitor, error, event=event, again=f"{event}/package")
+
+    async def _case_package(
+        self, request: Request, visitor: Visitor, place: tuple[str, int], case: str
+    ) -> Response:
+        """The same of a case that the crossing belongs to."""
+        _entry, detail = await self._find(*place)
+        if detail is None or case not in detail.cases:
+            raise HTTPException(404)
+        try:
+            return await take_case(self._parts, case=case, by=visitor.account.name)
+        except RefusedError as error:
+            event = f"/events/{place[0]}/{place[1]}"
+            again = f"{event}/cases/{quote(case)}/package"
+            return self._no_package(request, visitor, error, event=event, again=again)
+
+    def _no_package(
+        self, request: Request, visitor: Visitor, error: RefusedError, *, event: str, again: str
+    ) -> Response:
+        why = word(wording.NO_PACKAGE, str(error), self._shell.texts(request))
+        return self._shell.page(
+            request, "package.html", visitor=visitor, status=409, why=why, event=event, again=again
+        )
 
     async def _clip(self, visitor: Visitor, journal: str, seq: int, sha256: str) -> Response:
         _entry, detail = await self._find(journal, seq)

@@ -49,6 +49,20 @@ FILE_STATES = {
     "expected": _("on its way"),
     "on_box": _("kept at the lane"),
     "requested": _("asked for"),
+    "erased": _("erased by a rule"),
+}
+REVIEWS = {
+    "confirmed": _("review: confirmed"),
+    "rejected": _("review: not upheld"),
+    "returned": _("review: more is needed"),
+}
+# central.acts.desk: why a review was not written.
+REFUSALS = {
+    "give the reason": _("Give the reason."),
+    "not weighed yet": _("The weighing has not arrived yet. Try again when it is on this page."),
+    "leave the plate out of the text: the passage is named already": _(
+        "Leave the plate out of the text: the crossing is named already, and what is written here stays longer than its pictures."
+    ),
 }
 FILE_KINDS = {"picture": _("Picture"), "clip": _("Clip"), "other": _("Other file")}
 # central.packaging: why there is no package of a crossing.
@@ -102,11 +116,14 @@ def verdict(
     over_kg: int | None,
     limits: Sequence[int],
     texts: Texts,
+    reviewed: str | None = None,
 ) -> str:
     """The verdict in one line: never an amount of money, never more certain than what is known.
 
     `limits` are those that fit, lowest first.
     """
+    if reviewed == "rejected":
+        return texts(_("review: not upheld"))
     match vocabulary.tone(outcome, suspected):
         case "over":
             return texts(_("over limit by {over} kg"), over=grouped(over_kg))
@@ -118,6 +135,11 @@ def verdict(
             return _undetermined(limits, texts)
         case _:
             return texts(_("not weighed")) if outcome == "not_weighed" else texts(_("waiting for the weight"))
+
+
+def tone(outcome: str | None, *, suspected: bool | None, reviewed: str | None) -> vocabulary.Tone:
+    """What a review did not uphold is marked as nothing at all, not as within the limit: nobody has measured that."""
+    return "none" if reviewed == "rejected" else vocabulary.tone(outcome, suspected)
 
 
 def _undetermined(limits: Sequence[int], texts: Texts) -> str:

@@ -61,6 +61,29 @@ def snapshot(database: Database) -> Iterator[Connection]:
         yield connection
 
 
+def scrub(database: Database, tables: Sequence[Table]) -> bool:
+    """Leave nothing readable of rows that were deleted; False when a reader was in the way: try again.
+
+    SQLite has overwritten them in its pages (secure_delete), and the WAL that still holds old pages is emptied.
+    PostgreSQL gives their room free; the bytes go as it is used again, and with the WAL as that is recycled.
+    """
+    if database.writer.dialect.name == "sqlite":
+        return _empty_wal(database.writer)
+    with database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for table in tables:
+            connection.exec_driver_sql(f'VACUUM "{table.name}"')
+    return True
+
+
+def _empty_wal(writer: Engine) -> bool:
+    raw = writer.raw_connection()
+    try:
+        busy, _pages, _moved = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        raw.close()
+    return not busy
+
+
 def upsert(
     connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, update: Sequence[str]
 ) -> None:

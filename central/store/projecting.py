@@ -10,8 +10,10 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from central.live import Change
 from central.store import schema
+from central.store.acting import project_acts
 from central.store.dating import date_earlier, settle, summed, with_dates
 from central.store.engines import Database, upsert
+from central.store.erasing import file_erased, project_erasures
 from central.store.projections import (
     NamedFile,
     Read,
@@ -19,6 +21,7 @@ from central.store.projections import (
     Row,
     access_row,
     check_of,
+    copied_row,
     decision_row,
     file_rows,
     files_state,
@@ -48,7 +51,7 @@ from kernel.events import (
     VehicleWeighed,
 )
 
-_PICTURED = ("pictured", "tractor", "tractor_colour", "trailer", "trailer_colour")
+_PICTURED = ("pictured", "tractor", "tractor_colour", "trailer", "trailer_colour", "erased_ms")
 _UNREADABLE = "the database refused what it says"
 
 
@@ -72,9 +75,9 @@ def project(
         return []
     try:
         with connection.begin_nested():
-            return _project(connection, reads)
+            return _project(connection, reads, register)
     except (DataError, IntegrityError):
-        return [change for item in reads for change in _alone(connection, item)]
+        return [change for item in reads for change in _alone(connection, item, register)]
 
 
 def refresh_file(connection: Connection, *, box: str, sha256: str) -> list[str]:
@@ -90,16 +93,23 @@ def refresh_file(connection: Connection, *, box: str, sha256: str) -> list[str]:
     return passages
 
 
-def _alone(connection: Connection, item: Read) -> list[Change]:
+def refresh_passages(connection: Connection, changes: Sequence[Change]) -> None:
+    """Count the files of these passages again."""
+    for change in changes:
+        box, passage = change.key
+        _refresh_files(connection, box, [passage])
+
+
+def _alone(connection: Connection, item: Read, register: Register) -> list[Change]:
     try:
         with connection.begin_nested():
-            return _project(connection, [item])
+            return _project(connection, [item], register)
     except (DataError, IntegrityError):
         fault = item.fault or _UNREADABLE
-        return _project(connection, [Read(entry=item.entry, fault=fault)])
+        return _project(connection, [Read(entry=item.entry, fault=fault)], register)
 
 
-def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
+def _project(connection: Connection, reads: Sequence[Read], register: Register) -> list[Change]:
     reads = with_dates(connection, reads)
     upsert(
         connection, schema.quarantine, [quarantine_row(r) for r in reads if r.fault is not None], update=()
@@ -111,8 +121,11 @@ def _project(connection: Connection, reads: Sequence[Read]) -> list[Change]:
     accesses = [access_row(r.entry, r.body) for r in reads if isinstance(r.body, RecordAccessed)]
     upsert(connection, schema.access, accesses, update=())
     moves, changes = _date_earlier(connection, reads)
+    changes += project_acts(connection, reads, centre=register.centre)
+    erased = project_erasures(connection, reads, centre=register.centre)
+    refresh_passages(connection, erased)
     add(connection, summed([*rollup_rows(reads), *moves]))
-    return [*_changes(reads), *changes]
+    return [*_changes(reads), *changes, *erased]
 
 
 def _means_something(item: Read) -> bool:
@@ -154,6 +167,8 @@ def _without_what_is_held(connection: Connection, reads: Sequence[Read]) -> list
         checked.append(item)
         told.append(retold_row(box, item.old, here))
     upsert(connection, schema.retold, told, update=())
+    copies = [copied_row(item.old, item.entry) for item in reads if item.old is not None]
+    upsert(connection, schema.copied, copies, update=())
     return checked
 
 
@@ -223,13 +238,13 @@ def _passages(connection: Connection, reads: Sequence[Read]) -> None:
     ]
     upsert(connection, schema.passage, weighings, update=_columns(weighings))
     upsert(connection, schema.passage, pictures, update=_PICTURED)
-    upsert(connection, schema.passage, stubs, update=())
+    upsert(connection, schema.passage, stubs, update=("erased_ms",))
     speaking = [passage_entry_row(r.entry, r.body) for r in reads if passage_of(r.body) is not None]
     upsert(connection, schema.passage_entry, speaking, update=())
 
 
 def _columns(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(name for name in rows[0] if name not in ("box", "passage")) if rows else ()
+    return tuple(name for name in rows[0] if name not in ("box", "passage", "erased_ms")) if rows else ()
 
 
 def _files(connection: Connection, reads: Sequence[Read]) -> None:
@@ -264,6 +279,7 @@ def _refresh_files(connection: Connection, box: str, passages: Sequence[str]) ->
             named.c.on_demand,
             stored.c.sha256.is_not(None).label("stored"),
             requested.c.sha256.is_not(None).label("requested"),
+            file_erased(named).label("erased"),
         )
         .select_from(named.outerjoin(stored, same_stored).outerjoin(requested, same_requested))
         .where(named.c.box == box, named.c.passage.in_(passages))

@@ -16,6 +16,7 @@ from kernel.errors import ProtocolError
 from kernel.events import (
     STREAMS,
     Body,
+    CaseRecorded,
     ClockChecked,
     EntryRef,
     FileRequested,
@@ -23,8 +24,12 @@ from kernel.events import (
     JournalRecovered,
     LaneHealth,
     PassageDecided,
+    PassageReviewed,
     PlateRead,
     RecordAccessed,
+    RecordErased,
+    RecordHeld,
+    RecordPublished,
     VehiclePictured,
     VehicleWeighed,
 )
@@ -39,6 +44,14 @@ _PASSAGE = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 _JOURNAL = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_PLATE = 20
+_LONGEST_CASE = 80
+# What the centre alone may say; a box that says it says nothing.
+_CENTRE_SAYS: dict[type[Body], str] = {
+    FileRequested: "only the centre asks for files",
+    PassageReviewed: "only the centre reviews",
+    CaseRecorded: "only the centre records cases",
+    RecordPublished: "only the centre publishes",
+}
 # What a box says of its file's type is not believed beyond these: it is served to browsers.
 _MEDIA_TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
 PLAIN_BYTES = "application/octet-stream"
@@ -95,6 +108,7 @@ class NamedFile:
     on_demand: bool
     stored: bool
     requested: bool
+    erased: bool = False
 
 
 def read(entry: Accepted, *, register: Register) -> Read:
@@ -118,8 +132,8 @@ def read(entry: Accepted, *, register: Register) -> Read:
         _check_names(body)
     except (ProtocolError, msgspec.ValidationError) as error:
         return Read(entry=entry, fault=f"invalid body: {error}"[:400])
-    if isinstance(body, FileRequested) and entry.box != register.centre:
-        return Read(entry=entry, fault="only the centre asks for files")
+    if type(body) in _CENTRE_SAYS and entry.box != register.centre:
+        return Read(entry=entry, fault=_CENTRE_SAYS[type(body)])
     return Read(entry=entry, body=body)
 
 
@@ -214,6 +228,16 @@ def retold_row(box: str, old: EntryRef, here: tuple[str, int]) -> Row:
     }
 
 
+def copied_row(old: EntryRef, entry: Accepted) -> Row:
+    """That this entry holds the body of another once more."""
+    return {
+        "by_journal": entry.header.journal,
+        "by_seq": entry.seq,
+        "journal": old.journal,
+        "seq": old.seq,
+    }
+
+
 def passage_of(body: Body | None) -> str | None:
     """The passage an entry of its own lane belongs to."""
     if isinstance(body, VehicleWeighed | VehiclePictured | FileStored):
@@ -232,6 +256,7 @@ def passage_row(entry: Accepted, passage: str) -> Row:
         "lane": lane,
         "shown_ms": shown_ms(entry.header.at, entry.received_ms),
         "received_ms": entry.received_ms,
+        "erased_ms": None,
     }
 
 
@@ -323,6 +348,7 @@ def access_row(entry: Accepted, body: RecordAccessed) -> Row:
         "what": body.what,
         "passage": body.passage,
         "sha256": body.sha256,
+        "wanted": body.filter,
     }
 
 
@@ -365,6 +391,7 @@ def rollup_rows(reads: Iterable[Read]) -> list[Row]:
 
 def files_state(files: Sequence[NamedFile]) -> Row:
     """What the files of a crossing come to: how many belong here, how many are, the clip, the picture to show."""
+    files = [file for file in files if not file.erased]
     due = [file for file in files if not file.on_demand or file.requested or file.stored]
     fronts = [f for f in files if f.stored and f.role == "front"] or [f for f in files if f.stored and f.role]
     return {
@@ -386,12 +413,28 @@ def _check_names(body: Body) -> None:
         raise ProtocolError("passage is not a name")
     if isinstance(body, VehiclePictured):
         _check_plates(body.tractor, body.trailer)
-    if isinstance(body, PassageDecided) and not (
-        _JOURNAL.fullmatch(body.weighed.journal) and _DIGEST.fullmatch(body.weighed.leaf)
-    ):
-        raise ProtocolError("weighed is not a reference")
     if isinstance(body, FileRequested | RecordAccessed) and not _DIGEST.fullmatch(body.sha256 or "0" * 64):
         raise ProtocolError("sha256 is not a digest")
+    for ref in _named_entries(body):
+        if not (_JOURNAL.fullmatch(ref.journal) and _DIGEST.fullmatch(ref.leaf) and 0 <= ref.seq < 2**53):
+            raise ProtocolError("what it is about is not a reference")
+    if isinstance(body, RecordErased | RecordHeld) and not all(map(_DIGEST.fullmatch, body.files)):
+        raise ProtocolError("a file is not a digest")
+    case = body.case if isinstance(body, CaseRecorded | RecordPublished | PassageReviewed) else None
+    if case is not None and not 0 < len(case) <= _LONGEST_CASE:
+        raise ProtocolError("case is not a name")
+
+
+def _named_entries(body: Body) -> tuple[EntryRef, ...]:
+    match body:
+        case PassageDecided() | PassageReviewed():
+            return (body.weighed,)
+        case CaseRecorded() | RecordErased():
+            return body.entries
+        case RecordPublished() | RecordHeld():
+            return body.about
+        case _:
+            return ()
 
 
 def _check_plates(*plates: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import msgspec
@@ -13,9 +13,13 @@ from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select, 
 from central.store import schema
 from central.store.custody import custody_view
 from central.store.engines import Database
+from central.store.erasing import file_erased
 from central.store.projections import Register, place
+from central.store.staying import entries_of, held_passages
 from central.views import (
     AccessRow,
+    CaseEntry,
+    CaseView,
     Custody,
     DecisionView,
     DeviceState,
@@ -26,7 +30,9 @@ from central.views import (
     Page,
     PassageDetail,
     PassageRow,
+    Publication,
     QuarantineRow,
+    ReviewView,
     SourceState,
 )
 from kernel.errors import ConfigError
@@ -34,10 +40,12 @@ from kernel.events import (
     STREAMS,
     Body,
     DeviceHealth,
+    EntryRef,
     FileStored,
     JournalRecovered,
     LaneHealth,
     PassageDecided,
+    PassageReviewed,
     VehiclePictured,
     VehicleWeighed,
 )
@@ -109,7 +117,23 @@ class Queries:
             files = _files(connection, schema.named_file.c.passage == passage, schema.named_file.c.box == box)
             journals = sorted({entry.journal for entry in entries})
             custody = tuple(custody_view(connection, journal) for journal in journals)
-        return _detail(row, entries, files, tuple(view for view in custody if view is not None))
+            reviews = _reviews(connection, row, entries)
+            cases = _cases_of(connection, entries)
+        detail = _detail(row, entries, files, tuple(view for view in custody if view is not None))
+        return replace(detail, reviews=reviews, cases=cases)
+
+    def held(self, box: str, passage: str, *, now_ms: int) -> str | None:
+        """Why nothing of it may be erased now, if anything forbids it."""
+        with self._engine.connect() as connection:
+            return held_passages(connection, [(box, passage)], now_ms=now_ms).get((box, passage))
+
+    def quarantined_naming(self, box: str, passage: str) -> tuple[EntryView, ...]:
+        """Entries of this box that cannot be read and seem to speak of this passage."""
+        table = schema.quarantine
+        query = select(table.c.journal, table.c.seq).where(table.c.box == box)
+        with self._engine.connect() as connection:
+            held = _entries(connection, [(row.journal, row.seq) for row in connection.execute(query)])
+        return tuple(entry for entry in held if _seems_to_name(entry, passage))
 
     def entry(self, journal: str, seq: int) -> EntryView | None:
         with self._engine.connect() as connection:
@@ -180,11 +204,70 @@ class Queries:
             views = [custody_view(connection, journal) for journal in ids]
         return tuple(view for view in views if view is not None)
 
-    def accesses(self, *, passage: str | None = None, limit: int = 100) -> tuple[AccessRow, ...]:
+    def case_entries(self, case: str) -> tuple[EntryRef, ...]:
+        """What belongs to a case, in the order it was recorded; some of it may not have arrived yet."""
+        table = schema.case_entry
+        query = (
+            select(table.c.journal, table.c.seq, table.c.leaf)
+            .where(table.c.case_id == case)
+            .order_by(table.c.by_journal, table.c.by_seq, table.c.journal, table.c.seq)
+        )
+        with self._engine.connect() as connection:
+            return tuple(EntryRef(**row) for row in connection.execute(query).mappings())
+
+    def case(self, case: str) -> CaseView | None:
+        """A case with what has arrived of it."""
+        table, entry, said = schema.case_entry, schema.entry, entries_of()
+        same = (entry.c.journal == table.c.journal) & (entry.c.seq == table.c.seq)
+        of_passage = (said.c.journal == table.c.journal) & (said.c.seq == table.c.seq)
+        query = (
+            select(table, entry.c.stream, entry.c.leaf.label("held"), entry.c.box, said.c.passage)
+            .select_from(table.outerjoin(entry, same).outerjoin(said, of_passage))
+            .where(table.c.case_id == case)
+            .order_by(table.c.by_journal, table.c.by_seq, table.c.journal, table.c.seq)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        if not rows:
+            return None
+        newest_ms = max(row["at_ms"] for row in rows)
+        return CaseView(case=case, newest_ms=newest_ms, entries=tuple(map(_case_entry, rows)))
+
+    def published(
+        self, *, now_ms: int, limit: int, before: tuple[int, str] | None = None
+    ) -> list[Publication]:
+        """What is public now, newest first; `before` is the time and case after which the next page begins."""
+        table = schema.publication
+        query = (
+            select(table)
+            .where(table.c.act == "published", or_(table.c.until_ms.is_(None), table.c.until_ms > now_ms))
+            .order_by(table.c.at_ms.desc(), table.c.case_id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            query = query.where(tuple_(table.c.at_ms, table.c.case_id) < tuple_(*before))
+        with self._engine.connect() as connection:
+            return [_publication(connection, row) for row in connection.execute(query).mappings().all()]
+
+    def accesses(
+        self,
+        *,
+        passage: str | None = None,
+        by: str | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 100,
+    ) -> tuple[AccessRow, ...]:
+        """Who looked at what, newest first."""
         table = schema.access
         query = select(table).order_by(table.c.at_ms.desc(), table.c.seq.desc()).limit(limit)
-        if passage is not None:
-            query = query.where(table.c.passage == passage)
+        for column, value in ((table.c.passage, passage), (table.c.by, by)):
+            if value is not None:
+                query = query.where(column == value)
+        if from_ms is not None:
+            query = query.where(table.c.at_ms >= from_ms)
+        if to_ms is not None:
+            query = query.where(table.c.at_ms < to_ms)
         with self._engine.connect() as connection:
             return tuple(AccessRow(**row) for row in connection.execute(query).mappings())
 
@@ -218,6 +301,8 @@ def _passage_row(row: RowMapping) -> PassageRow:
     for name in ("missing", "quality"):
         values[name] = msgspec.json.decode(values[name], type=tuple[str, ...])
     values["limits_kg"] = msgspec.json.decode(values["limits_kg"], type=tuple[int, ...])
+    # A person has looked: it is over limit, or it is not upheld, but no mere suspicion any more.
+    values["suspected"] = values["suspected"] and values["reviewed"] not in ("confirmed", "rejected")
     return PassageRow(**values)
 
 
@@ -233,12 +318,97 @@ def _entries_of(connection: Connection, row: PassageRow) -> tuple[EntryView, ...
     named = schema.passage_entry
     query = select(named.c.journal, named.c.seq).where(named.c.box == row.box, named.c.passage == row.passage)
     places = [(found.journal, found.seq) for found in connection.execute(query)]
-    decision = schema.decision
-    acts = select(decision.c.journal, decision.c.seq).where(
-        decision.c.weighed_journal == row.journal, decision.c.weighed_seq == row.seq
-    )
-    places += [(found.journal, found.seq) for found in connection.execute(acts)]
+    for act in (schema.decision, schema.review):
+        acts = select(act.c.journal, act.c.seq).where(
+            act.c.weighed_journal == row.journal, act.c.weighed_seq == row.seq
+        )
+        places += [(found.journal, found.seq) for found in connection.execute(acts)]
     return _entries(connection, places)
+
+
+def _reviews(connection: Connection, row: PassageRow, entries: Sequence[EntryView]) -> tuple[ReviewView, ...]:
+    table = schema.review
+    query = (
+        select(table)
+        .where(table.c.weighed_journal == row.journal, table.c.weighed_seq == row.seq)
+        .order_by(table.c.at_ms, table.c.journal, table.c.seq)
+    )
+    said = {(entry.journal, entry.seq): _body(entry) for entry in entries}
+    leaf = _leaf(row, entries)
+    return tuple(
+        ReviewView(
+            journal=found.journal,
+            seq=found.seq,
+            at_ms=found.at_ms,
+            matches=found.weighed_leaf == leaf,
+            outcome=found.outcome,
+            act=body if isinstance(body := said.get((found.journal, found.seq)), PassageReviewed) else None,
+        )
+        for found in connection.execute(query)
+    )
+
+
+def _leaf(row: PassageRow, entries: Sequence[EntryView]) -> str | None:
+    """Of the weighing."""
+    return next((e.leaf for e in entries if (e.journal, e.seq) == (row.journal, row.seq)), None)
+
+
+def _cases_of(connection: Connection, entries: Sequence[EntryView]) -> tuple[str, ...]:
+    table = schema.case_entry
+    places = [(entry.journal, entry.seq) for entry in entries]
+    query = select(table.c.case_id).where(tuple_(table.c.journal, table.c.seq).in_(places)).distinct()
+    return tuple(sorted(connection.execute(query).scalars())) if places else ()
+
+
+def _case_entry(row: RowMapping) -> CaseEntry:
+    return CaseEntry(
+        journal=row["journal"],
+        seq=row["seq"],
+        leaf=row["leaf"],
+        stream=row["stream"],
+        box=row["box"],
+        passage=row["passage"],
+        matches=row["held"] is None or row["held"].hex() == row["leaf"],
+    )
+
+
+def _publication(connection: Connection, row: RowMapping) -> Publication:
+    about = msgspec.json.decode(row["about"], type=tuple[EntryRef, ...])
+    return Publication(
+        case=row["case_id"],
+        at_ms=row["at_ms"],
+        until_ms=row["until_ms"],
+        fields=msgspec.json.decode(row["fields"], type=tuple[str, ...]),
+        rows=_weighings(connection, about),
+    )
+
+
+def _weighings(connection: Connection, about: Sequence[EntryRef]) -> tuple[PassageRow, ...]:
+    """The lines of those that have arrived and are what was named."""
+    table, entry = schema.passage, schema.entry
+    same = (entry.c.journal == table.c.journal) & (entry.c.seq == table.c.seq)
+    leaves = {(ref.journal, ref.seq): ref.leaf for ref in about}
+    query = (
+        select(table, entry.c.leaf)
+        .select_from(table.join(entry, same))
+        .where(tuple_(table.c.journal, table.c.seq).in_(list(leaves)))
+        .order_by(table.c.shown_ms, table.c.box, table.c.passage)
+    )
+    found = connection.execute(query).mappings().all() if leaves else []
+    return tuple(
+        _passage_row(row) for row in found if leaves[row["journal"], row["seq"]] == row["leaf"].hex()
+    )
+
+
+class _SpeaksOfPassage(msgspec.Struct, frozen=True):
+    passage: str | None = None
+
+
+def _seems_to_name(entry: EntryView, passage: str) -> bool:
+    try:
+        return msgspec.json.decode(entry.body or "{}", type=_SpeaksOfPassage).passage == passage
+    except msgspec.DecodeError:
+        return passage in (entry.body or "")
 
 
 def _entries(connection: Connection, places: Sequence[tuple[str, int]]) -> tuple[EntryView, ...]:
@@ -253,10 +423,29 @@ def _entries(connection: Connection, places: Sequence[tuple[str, int]]) -> tuple
         .where(tuple_(entry.c.journal, entry.c.seq).in_(places))
         .order_by(entry.c.received_ms, entry.c.journal, entry.c.seq)
     )
-    return tuple(_entry_view(row) for row in connection.execute(query).mappings())
+    erasers = _erasers(connection, places)
+    return tuple(
+        _entry_view(row, erasers.get((row["journal"], row["seq"])))
+        for row in connection.execute(query).mappings()
+    )
 
 
-def _entry_view(row: RowMapping) -> EntryView:
+def _erasers(connection: Connection, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], EntryRef]:
+    """By which record.erased the bodies of these went."""
+    table, entry = schema.erasure, schema.entry
+    by = (entry.c.journal == table.c.by_journal) & (entry.c.seq == table.c.by_seq)
+    query = (
+        select(table.c.journal, table.c.seq, table.c.by_journal, table.c.by_seq, entry.c.leaf)
+        .select_from(table.join(entry, by))
+        .where(tuple_(table.c.journal, table.c.seq).in_(places), table.c.done_ms.is_not(None))
+    )
+    return {
+        (row.journal, row.seq): EntryRef(journal=row.by_journal, seq=row.by_seq, leaf=row.leaf.hex())
+        for row in connection.execute(query)
+    }
+
+
+def _entry_view(row: RowMapping, erased: EntryRef | None) -> EntryView:
     return EntryView(
         journal=row["journal"],
         seq=row["seq"],
@@ -272,6 +461,7 @@ def _entry_view(row: RowMapping) -> EntryView:
         body=row["body"].decode(errors="replace") if row["body"] is not None else None,
         absent=row["absent"],
         quarantined=row["reason"],
+        erased=erased,
     )
 
 
@@ -280,7 +470,7 @@ def _files(connection: Connection, *where: Any) -> tuple[FileView, ...]:
     same_stored = (stored.c.sha256 == named.c.sha256) & (stored.c.box == named.c.box)
     same_requested = (requested.c.sha256 == named.c.sha256) & (requested.c.box == named.c.box)
     query = (
-        select(named, stored.c.stored_ms, requested.c.requested_ms)
+        select(named, stored.c.stored_ms, requested.c.requested_ms, file_erased(named).label("erased"))
         .select_from(named.outerjoin(stored, same_stored).outerjoin(requested, same_requested))
         .where(*where)
         .order_by(named.c.journal, named.c.seq, named.c.name)
@@ -290,7 +480,9 @@ def _files(connection: Connection, *where: Any) -> tuple[FileView, ...]:
 
 def _file_view(row: RowMapping) -> FileView:
     state: FileState = "expected"
-    if row["stored_ms"] is not None:
+    if row["erased"]:
+        state = "erased"
+    elif row["stored_ms"] is not None:
         state = "stored"
     elif row["on_demand"]:
         state = "on_box" if row["requested_ms"] is None else "requested"
@@ -307,7 +499,7 @@ def _detail(
         for entry, body in said
         if isinstance(body, VehicleWeighed) and (entry.journal, entry.seq) == (row.journal, row.seq)
     ]
-    leaf = next((e.leaf for e in entries if (e.journal, e.seq) == (row.journal, row.seq)), None)
+    leaf = _leaf(row, entries)
     return PassageDetail(
         row=row,
         weighed=weighed[0] if weighed else None,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, bindparam, insert, or_, select, text
 from central.live import Change
 from central.store import projecting, schema
 from central.store.engines import Database, upsert
+from central.store.erasing import came_too_late, file_erased
 from central.store.projections import Register, body_row, entry_row, part_at
 from journal.store import Accepted, Declared, Head
 
@@ -60,7 +61,7 @@ class CentreStore:
         named = schema.named_file
         query = (
             select(named.c.sha256, named.c.size, named.c.journal, named.c.seq, named.c.name)
-            .where(named.c.sha256 == sha256, named.c.box == box)
+            .where(named.c.sha256 == sha256, named.c.box == box, ~file_erased(named))
             .order_by(named.c.journal, named.c.seq)
             .limit(1)
         )
@@ -71,6 +72,8 @@ class CentreStore:
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         row = {"sha256": sha256, "box": box, "stored_ms": at_ms}
         with self._engine.begin() as connection:
+            if came_too_late(connection, box, sha256):
+                return
             upsert(connection, schema.stored_file, [row], update=())
             passages = projecting.refresh_file(connection, box=box, sha256=sha256)
         changes = [Change(kind="passage", key=(box, passage), at_ms=at_ms) for passage in passages]

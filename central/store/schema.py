@@ -244,6 +244,8 @@ passage = Table(
     Column("boot", String(16)),  # these three of a weighing whose clock nobody had set
     Column("mono_ms", BigInteger),
     Column("dated_mono_ms", BigInteger),  # of the check of the clock that has dated it since
+    Column("reviewed", Text),  # newest review: confirmed, rejected, returned
+    Column("erased_ms", BigInteger),  # when plates and pictures of it went
     PrimaryKeyConstraint("box", "passage"),
 )
 Index("passage_id", passage.c.passage)
@@ -251,6 +253,12 @@ Index("passage_weighing", passage.c.journal, passage.c.seq, unique=True)
 Index("passage_shown", passage.c.shown_ms, passage.c.box, passage.c.passage)
 Index("passage_place", passage.c.station, passage.c.lane, passage.c.shown_ms)
 Index("passage_undated", passage.c.box, passage.c.boot)
+Index(
+    "passage_keeping",
+    passage.c.received_ms,
+    sqlite_where=text("erased_ms IS NULL"),
+    postgresql_where=text("erased_ms IS NULL"),
+)
 Index("passage_tractor", passage.c.tractor, passage.c.shown_ms)
 Index("passage_trailer", passage.c.trailer, passage.c.shown_ms)
 Index(
@@ -347,9 +355,126 @@ access = Table(
     _required("what", Text),
     Column("passage", Text),
     Column("sha256", String(64)),
+    Column("wanted", Text, nullable=False, server_default=""),  # what a list was narrowed to
     PrimaryKeyConstraint("journal", "seq"),
 )
 Index("access_time", access.c.at_ms)
+Index("access_person", access.c.by, access.c.at_ms)
+Index("access_passage", access.c.passage, access.c.at_ms)
+
+# --- the centre's acts; what they name may arrive after them ---------------------------------------------------
+
+review = Table(
+    "review",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("at_ms", BigInteger),
+    Column("weighed_journal", String(32), nullable=False),
+    _required("weighed_seq", BigInteger),
+    Column("weighed_leaf", String(64), nullable=False),
+    _required("outcome", Text),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("review_about", review.c.weighed_journal, review.c.weighed_seq)
+
+case_entry = Table(
+    "case_entry",
+    metadata,
+    _required("case_id", Text),
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    Column("leaf", String(64), nullable=False),
+    _required("at_ms", BigInteger),  # of the newest act that names it
+    Column("by_journal", String(32), nullable=False),  # the first act that named it
+    _required("by_seq", BigInteger),
+    PrimaryKeyConstraint("case_id", "journal", "seq"),
+)
+Index("case_entry_of", case_entry.c.journal, case_entry.c.seq)
+
+publication = Table(  # the newest act of each case
+    "publication",
+    metadata,
+    Column("case_id", Text, primary_key=True),
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("at_ms", BigInteger),
+    _required("act", Text),
+    _required("about", Text),  # JSON list of references
+    _required("fields", Text),  # JSON list of names
+    Column("until_ms", BigInteger),
+)
+Index("publication_time", publication.c.at_ms, publication.c.case_id)
+
+hold = Table(  # `thing` is passage:ID, entry:JOURNAL/SEQ or file:SHA256; `box` whose, * for any box's
+    "hold",
+    metadata,
+    _required("thing", Text),
+    _required("box", Text),
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("at_ms", BigInteger),
+    _required("by", Text),
+    _required("reason", Text),
+    Column("until_ms", BigInteger),
+    PrimaryKeyConstraint("thing", "box"),
+)
+
+marked = Table(  # a rule says that it is to go, and it goes after some days
+    "marked",
+    metadata,
+    _required("box", Text),
+    _required("passage", Text),
+    _required("rule", Text),
+    _required("marked_ms", BigInteger),
+    _required("seen_ms", BigInteger),  # when the rule last wanted it
+    PrimaryKeyConstraint("box", "passage", "rule"),
+)
+
+erasure = (
+    Table(  # every entry whose body is to go; `done_ms` once it has, `cleaned` once no byte of it is left
+        "erasure",
+        metadata,
+        Column("journal", String(32), nullable=False),
+        _required("seq", BigInteger),
+        Column("leaf", String(64), nullable=False),
+        _required("box", Text),  # who asks; * is the centre
+        Column("by_journal", String(32), nullable=False),  # the record.erased
+        _required("by_seq", BigInteger),
+        _required("at_ms", BigInteger),
+        _required("rule", Text),
+        Column("done_ms", BigInteger),
+        Column("cleaned", Boolean, nullable=False, server_default=text("false")),
+        PrimaryKeyConstraint("journal", "seq"),
+    )
+)
+Index("erasure_time", erasure.c.at_ms)
+
+erased_file = Table(  # the same for files; `box` whose file it is, * for any box's
+    "erased_file",
+    metadata,
+    Column("sha256", String(64), nullable=False),
+    _required("box", Text),
+    Column("by_journal", String(32), nullable=False),
+    _required("by_seq", BigInteger),
+    _required("at_ms", BigInteger),
+    _required("rule", Text),
+    Column("done_ms", BigInteger),
+    Column("cleaned", Boolean, nullable=False, server_default=text("false")),
+    PrimaryKeyConstraint("sha256", "box"),
+)
+Index("erased_file_time", erased_file.c.at_ms)
+
+copied = Table(  # journal.recovered entries: whose body lies in them a second time
+    "copied",
+    metadata,
+    Column("by_journal", String(32), nullable=False),
+    _required("by_seq", BigInteger),
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    PrimaryKeyConstraint("by_journal", "by_seq"),
+)
+Index("copied_of", copied.c.journal, copied.c.seq)
 
 # --- accounts --------------------------------------------------------------------------------------------------
 

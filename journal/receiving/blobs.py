@@ -83,6 +83,14 @@ class BlobFolder:
             shutil.copyfile(source, part)
         self.finish("own", sha256)
 
+    def erase(self, sha256: str) -> None:
+        """Remove the file and every box's partial of it; one that is not here is no error."""
+        places = [self._place(sha256), *self._partial.glob(f"*/{sha256}")]
+        for path in places:
+            path.unlink(missing_ok=True)
+        for folder in {path.parent for path in places}:
+            sync_folder(folder)
+
     def _place(self, sha256: str) -> Path:
         return self._whole / sha256[:2] / sha256
 

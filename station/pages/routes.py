@@ -23,11 +23,12 @@ from station.pages import wording
 from station.pages.detail import DetailView, detail_view, verdict_view
 from station.parts import Parts
 from station.releasing import Grounds, Override
+from station.slips import Kind
 from web import times
-from web.accounts import ROLES
+from web.accounts import LADDER
 from web.sessions import Visitor
 
-SUPERVISOR = ROLES[ROLES.index("operator") + 1]  # the duty supervisor signs in as one above an operator
+SUPERVISOR = LADDER[LADDER.index("operator") + 1]  # the duty supervisor signs in as one above an operator
 LONGEST = 16 * 1024
 
 BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
@@ -61,6 +62,10 @@ class Release(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     police_result: Short = ""
     override_reason: Words | None = None
     note: Words = ""
+
+
+class PrintSlip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    kind: Kind = "weighing"
 
 
 class Pages:
@@ -133,6 +138,17 @@ class Pages:
             tap = Tap(box=box, passage=passage, by=visitor.account.name, key=key, note=said.note)
             return await self._release(request, tap, said, visitor)
 
+        @app.post("/tablet/{box}/{passage}/slip")
+        async def slip(
+            request: Request, box: BoxName, passage: PassageId, key: Key, visitor: Visitor = acts
+        ) -> Response:
+            said = await body(request, PrintSlip)
+            issue = self._parts.slips.issue(box, passage, said.kind, by=visitor.account.name, key=key)
+            issued = await self._do(issue)
+            if issued is None:
+                raise HTTPException(404)
+            return answer(issued)
+
     # --- pages ------------------------------------------------------------------------------------------------
 
     async def _tablet(self, request: Request, visitor: Visitor) -> Response:
@@ -193,7 +209,7 @@ class Pages:
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    async def _do(self, act: Coroutine[None, None, Answer]) -> Answer:
+    async def _do(self, act: Coroutine[None, None, T]) -> T:
         try:
             return await act
         except FullError as error:

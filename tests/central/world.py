@@ -8,21 +8,28 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from central.acts.desk import Desk
 from central.api.callers import new_token
 from central.app import create_app
+from central.evidence.journal import JournalExports
+from central.keeping.housekeeping import Keeping
+from central.keeping.rules import Retention
 from central.live import Bus
 from central.parts import Parts
 from central.settings import Broker, Keys, Root, Settings
+from central.slips import Slips
 from central.store.accounts import CentreAccounts
+from central.store.custody import CustodyStore
 from central.store.engines import Database
+from central.store.keeping import Keeper
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from journal.access import AccessLog
 from journal.store import Accepted
 from kernel.errors import RefusedError
-from kernel.events import Body
+from kernel.events import Body, EntryRef
 from kernel.law.shipped import national
-from tests.central.made import NOON_MS, REGISTER
+from tests.central.made import NOON_MS, REGISTER, Made
 from web.accounts import Account, Role
 from web.passwords import Cost, Passwords
 from web.sessions import Sessions
@@ -54,6 +61,9 @@ class FolderOfFiles:
         path = self.folder / sha256
         return path if path.exists() else None
 
+    def erase(self, sha256: str) -> None:
+        (self.folder / sha256).unlink(missing_ok=True)
+
 
 @dataclass
 class Requested:
@@ -77,12 +87,18 @@ class OnePackage:
             raise RefusedError(self.refusal or "not weighed yet")
         path.write_bytes(self.zip_)
 
+    def write_case(self, case: str, path: Path) -> None:
+        self.write("", case, path)
+
 
 class World:
     """Parts with a real store; `entries` is what went into the centre's own journal."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, *, retention: Retention | None = None) -> None:
         self.clock = StillClock()
+        self.database = database
+        self.own = Made(journal="f" * 32, box="yiyuan-centre", source="yiyuan/centre")
+        self.keys: dict[str, EntryRef] = {}
         self.store = CentreStore(database, store_id="centre-1", register=REGISTER)
         self.entries: list[Body] = []
         self.refuse: Exception | None = None
@@ -90,18 +106,33 @@ class World:
         self.packages = OnePackage("p1")
         self.folder = folder
         accounts = CentreAccounts(database)
+        queries = Queries(database, register=REGISTER)
+        self.files = FolderOfFiles(folder)
+        self.keeping = Keeping(
+            Keeper(database),
+            queries,
+            self.files,
+            retention=retention or Retention(),
+            by="yiyuan-centre",
+            write=self.act,
+            clock=self.clock,
+        )
         self.parts = Parts(
             settings=settings(),
             clock=self.clock,
-            queries=Queries(database, register=REGISTER),
+            queries=queries,
             accounts=accounts,
             sessions=Sessions(accounts, clock=self.clock, passwords=Passwords(Cost(memory_kib=8, passes=1))),
             access=AccessLog(self._append, clock=self.clock),
             bus=Bus(),
             law=national(),
-            files=FolderOfFiles(folder),
+            files=self.files,
             requests=self.requested,
             packages=self.packages,
+            exports=JournalExports(database, CustodyStore(database)),
+            slips=Slips(queries, CustodyStore(database), write=self.act),
+            desk=Desk(queries, write=self.act, clock=self.clock),
+            keeping=self.keeping,
             alarms=lambda: (),
             healthy=lambda: {"frames": 0},
         )
@@ -114,6 +145,19 @@ class World:
         if self.refuse is not None:
             raise self.refuse
         self.entries.append(body)
+
+    async def act(self, body: Body, *, key: str | None = None) -> EntryRef:
+        """As the centre's own journal does: durable, and received by the store."""
+        if key is not None and key in self.keys:
+            return self.keys[key]
+        await self._append(body)
+        now_ms = self.clock.now_ms()
+        entry = self.own.add(body, at_ms=now_ms, received_ms=now_ms)
+        self.take(entry)
+        ref = EntryRef(journal=self.own.journal, seq=entry.seq, leaf=entry.leaf.hex())
+        if key is not None:
+            self.keys[key] = ref
+        return ref
 
     def take(self, *entries: Accepted) -> None:
         with self.store.begin() as transaction:

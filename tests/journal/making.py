@@ -89,6 +89,8 @@ def said(number: int, *, size: int = 0) -> ClockChecked:
 class PaperJournal:
     """A journal without a disk: what a writer would have said, and what a liar could."""
 
+    source = "yiyuan/s01/lane1"
+
     def __init__(
         self,
         identity: Identity,
@@ -131,7 +133,7 @@ class PaperJournal:
             journal=self.id,
             mono_ms=self.size,
             seq=self.size,
-            source="yiyuan/s01/lane1",
+            source=self.source,
             stream=stream,
         )
         self.take((header.encode(head), salt, body))

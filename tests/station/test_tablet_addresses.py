@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from kernel.events import RecordAccessed
+from kernel.events import RecordAccessed, SlipIssued
 from kernel.evidence import header
 from kernel.evidence.header import FileRef
+from kernel.evidence.slips import Slip
 from kernel.law.shipped import national
 from kernel.settings import read
 from station.assembly import Assembly, load_keys
@@ -252,6 +254,47 @@ async def test_who_looked_is_an_entry_and_a_page_that_refreshes_itself_looks_onc
     journal = visited.assembly._journal
     streams = [header.decode(entry.header).stream for entry in await journal.read(0, 50)]
     assert streams.count(RecordAccessed.stream) == 2  # the list and the vehicle
+
+
+async def test_a_slip_is_an_entry_before_it_is_printed_and_a_repetition_is_the_same(visited: Visited) -> None:
+    path = visited.weighed(58_000)
+    await visited.sign_in()
+    assert (await visited.post(f"{path}/slip", {"kind": "decision"})).status_code == 404  # nobody has decided
+    first, again = [await visited.post(f"{path}/slip", {}) for _ in range(2)]
+    assert first.status_code == 200, first.text
+    assert first.json() == again.json()
+    slip = Slip.parse(first.json()["payload"])
+    about = first.json()["about"]
+    assert (slip.journal, slip.seq, slip.cosigned_size) == (about["journal"], about["seq"], 0)
+    assert about["leaf"].startswith(slip.leaf)
+    assert first.json()["qr_svg"].startswith("<svg")
+    await visited.post(f"{path}/hold", {"note": ""})
+    decided = (await visited.post(f"{path}/slip", {"kind": "decision"})).json()
+    journal = visited.assembly._journal
+    assert decided["about"]["journal"] == journal.id
+    said = [
+        msgspec.json.decode(entry.body or b"", type=SlipIssued)
+        for entry in await journal.read(0, 50)
+        if header.decode(entry.header).stream == SlipIssued.stream
+    ]
+    assert [(each.kind, each.payload, each.by) for each in said] == [
+        ("weighing", first.json()["payload"], "li"),
+        ("decision", decided["payload"], "li"),
+    ]
+
+
+async def test_who_only_looks_prints_no_slip(visited: Visited) -> None:
+    path = visited.weighed(58_000)
+    await visited.sign_in("viewer")
+    assert (await visited.post(f"{path}/slip", {})).status_code == 403
+
+
+async def test_a_slip_of_nothing_or_for_a_stranger_is_refused(visited: Visited) -> None:
+    path = visited.weighed(58_000)
+    assert (await visited.post(f"{path}/slip", {})).status_code in (303, 401, 403)
+    await visited.sign_in()
+    assert (await visited.post(f"{path}x/slip", {})).status_code == 404
+    assert (await visited.post(f"{path}/slip", {"kind": "fine"})).status_code == 422
 
 
 async def test_health_needs_no_login_and_says_nothing_personal(visited: Visited) -> None:

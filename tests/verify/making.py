@@ -127,14 +127,16 @@ class Log:
     box: Signer = BOX
     seed: str = "log"
     entries: list[Made] = field(default_factory=list)
+    process: str = "edge"
+    before: Log | None = None  # the journal that this one continues, as long as it is now
 
     def __post_init__(self) -> None:
         body = {
             "public_key": b64(self.key.public),
             "box": self.box.name,
-            "process": "edge",
+            "process": self.process,
             "software": "0.1.0",
-            "predecessor": None,
+            "predecessor": self.before.as_predecessor() if self.before else None,
         }
         signature = b64(self.box.private.sign(as_json(body)))
         self.add("journal.opened", {**body, "signature": signature})
@@ -171,6 +173,20 @@ class Log:
         self.entries.append(Made(as_json(header), salt, data))
         return self.entries[-1]
 
+    def as_predecessor(self) -> dict[str, Any]:
+        return {"id": self.id, "size": len(self.entries), "root": tree_root(self.leaves).hex()}
+
+    def recover(self, seq: int, old: Log) -> Made:
+        """An entry of the journal before, said again in this one."""
+        entry = old.entries[seq]
+        body = {
+            "old": old.reference(seq),
+            "header": entry.header.decode(),
+            "salt": entry.salt.hex(),
+            "body": entry.body.decode(),
+        }
+        return self.add("journal.recovered", body)
+
     def reference(self, seq: int) -> dict[str, Any]:
         return {"journal": self.id, "seq": seq, "leaf": self.entries[seq].leaf.hex()}
 
@@ -191,22 +207,27 @@ PICTURES = {"front.jpg": b"\xff\xd8 front " * 40, "rear.jpg": b"\xff\xd8 rear " 
 CLIP = {"clip-front.mp4": b"\x00\x00\x00\x18ftypmp42" * 60}
 
 
-def passage_log(box: Signer = BOX, seed: str = "log", gross_kg: int = 51_300) -> Log:
+def passage_log(box: Signer = BOX, seed: str = "log", gross_kg: int = 51_300, passage: str = "p-1") -> Log:
     """Two other entries, then weighed, pictured and clip of one passage (3, 4, 5), then two others."""
     log = Log(box, seed)
     for _ in range(2):
         log.add("lane.health", {"devices": [], "disk_free_kb": 1})
-    log.add("vehicle.weighed", {"passage": "p-1", "gross_kg": gross_kg, "lane": "lane1"})
+    log.add("vehicle.weighed", {"passage": passage, "gross_kg": gross_kg, "lane": "lane1"})
     weighed = log.reference(3)
-    log.add("vehicle.pictured", {"passage": "p-1", "weighed": weighed, "tractor": "云A12345"}, PICTURES)
-    log.add("file.stored", {"passage": "p-1", "weighed": weighed, "kind": "clip"}, CLIP)
+    log.add("vehicle.pictured", {"passage": passage, "weighed": weighed, "tractor": "云A12345"}, PICTURES)
+    log.add("file.stored", {"passage": passage, "weighed": weighed, "kind": "clip"}, CLIP)
     for _ in range(2):
         log.add("lane.health", {"devices": [], "disk_free_kb": 2})
     return log
 
 
 PASSAGE = (0, 3, 4, 5)
-STEM = "entries/{:06d}"
+CENTRE_BOX = Signer("yiyuan-centre-box")
+
+
+def central_log(seed: str = "centre") -> Log:
+    """The centre's own journal, as far as its genesis."""
+    return Log(CENTRE_BOX, seed, process="central")
 
 
 @dataclass
@@ -238,35 +259,66 @@ def draft(
     size: int | None = None,
     cosignatures: Sequence[Signer] = (CENTRE, WITNESS),
     certificates: Mapping[str, str] | None = None,
+    also: Sequence[tuple[Log, Sequence[int]]] = (),
+    case: str | None = None,
 ) -> Draft:
-    """The clean package of one passage."""
+    """The clean package of one passage; `also` is what other journals say of it, or of the case."""
     log = log or passage_log()
-    count = len(log.entries) if size is None else size
-    note = log.checkpoint(count) + "".join(signer.cosignature(log.text(count)) for signer in cosignatures)
-    parts: dict[str, bytes] = {"checkpoint.txt": note.encode()}
-    issued = certificates or {
-        "box": certificate("box", log.box, ENROLMENT),
-        "enrolment": certificate("enrolment", ENROLMENT, ROOT),
-    }
-    parts |= {f"certs/{name}.cert": text.encode() for name, text in issued.items()}
+    parts: dict[str, bytes] = {}
     manifest: dict[str, Any] = {
         "v": 1,
         "made_ms": NOW_MS,
-        "journal": log.id,
         "seq": seqs[-1] if len(seqs) < 2 else seqs[1],
-        "entries": [_entry(log, seq, count, parts) for seq in seqs],
-        "checkpoint": "checkpoint.txt",
-        "certificates": [f"certs/{name}.cert" for name in issued],
+        **_chapter(log, seqs, "", parts, size=size, cosignatures=cosignatures, certificates=certificates),
         "files": [row for seq in seqs for row in _files(log, seq, parts)],
         "outside": [],
         "extras": ["README.txt"],
     }
+    if also:
+        manifest["also"] = [
+            _chapter(other, some, f"journals/{other.id}/", parts, cosignatures=cosignatures)
+            for other, some in also
+        ]
+        manifest["files"] += [
+            {**row, "entry_journal": other.id}
+            for other, some in also
+            for seq in some
+            for row in _files(other, seq, parts)
+        ]
+    if case is not None:
+        manifest["case"] = case
     parts["README.txt"] = "说明 read me\n".encode()
     return Draft(manifest, parts)
 
 
-def _entry(log: Log, seq: int, count: int, parts: dict[str, bytes]) -> dict[str, Any]:
-    stem, entry = STEM.format(seq), log.entries[seq]
+def _chapter(
+    log: Log,
+    seqs: Sequence[int],
+    folder: str,
+    parts: dict[str, bytes],
+    *,
+    size: int | None = None,
+    cosignatures: Sequence[Signer],
+    certificates: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    count = len(log.entries) if size is None else size
+    note = log.checkpoint(count) + "".join(signer.cosignature(log.text(count)) for signer in cosignatures)
+    parts[f"{folder}checkpoint.txt"] = note.encode()
+    issued = certificates or {
+        "box": certificate("box", log.box, ENROLMENT),
+        "enrolment": certificate("enrolment", ENROLMENT, ROOT),
+    }
+    parts.update({f"{folder}certs/{name}.cert": text.encode() for name, text in issued.items()})
+    return {
+        "journal": log.id,
+        "entries": [_entry(log, seq, count, parts, folder) for seq in seqs],
+        "checkpoint": f"{folder}checkpoint.txt",
+        "certificates": [f"{folder}certs/{name}.cert" for name in issued],
+    }
+
+
+def _entry(log: Log, seq: int, count: int, parts: dict[str, bytes], folder: str) -> dict[str, Any]:
+    stem, entry = f"{folder}entries/{seq:06d}", log.entries[seq]
     parts[f"{stem}.header.json"] = entry.header
     parts[f"{stem}.body.json"] = entry.body
     return {

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from central.evidence.package import PackagedEntry, PackageParts, ShownKey, page_digest, write
+from central.evidence.package import Chapter, PackagedEntry, PackageParts, ShownKey, page_digest, write
 from kernel.errors import RefusedError
 from tests.verify.making import (
     BOX,
@@ -28,6 +28,7 @@ from tests.verify.making import (
     Log,
     Signer,
     b64,
+    central_log,
     certificate,
     inclusion,
     passage_log,
@@ -53,7 +54,7 @@ def store(folder: Path, contents: Mapping[str, bytes]) -> dict[str, Path]:
     return found
 
 
-def parts_of(log: Log, folder: Path, seqs: tuple[int, ...] = PASSAGE, **changes: Any) -> PackageParts:
+def chapter_of(log: Log, seqs: tuple[int, ...]) -> Chapter:
     entries = tuple(
         PackagedEntry(
             header=log.entries[seq].header,
@@ -64,15 +65,28 @@ def parts_of(log: Log, folder: Path, seqs: tuple[int, ...] = PASSAGE, **changes:
         for seq in seqs
     )
     note = log.checkpoint() + CENTRE.cosignature(log.text()) + WITNESS.cosignature(log.text())
-    made = PackageParts(
+    return Chapter(
         journal=log.id,
-        seq=seqs[1],
         entries=entries,
         checkpoint=note,
         certificates={
-            "box": certificate("box", BOX, ENROLMENT),
+            "box": certificate("box", log.box, ENROLMENT),
             "enrolment": certificate("enrolment", ENROLMENT, ROOT),
         },
+    )
+
+
+def parts_of(
+    log: Log,
+    folder: Path,
+    seqs: tuple[int, ...] = PASSAGE,
+    *,
+    also: tuple[Chapter, ...] = (),
+    **changes: Any,
+) -> PackageParts:
+    made = PackageParts(
+        seq=seqs[1],
+        chapters=(chapter_of(log, seqs), *also),
         files=store(folder, {**PICTURES, **CLIP}),
         made_ms=NOW_MS,
         keys=KEYS,
@@ -143,34 +157,73 @@ def test_references_to_other_journals_are_listed_as_outside(tmp_path: Path) -> N
     assert [(row["journal"], row["seq"]) for row in outside] == [(other.id, 3)]
 
 
-@pytest.mark.parametrize("signer", [CENTRE, Signer("somebody")])
-def test_an_erased_body_travels_as_a_signed_note(tmp_path: Path, signer: Signer) -> None:
-    log = passage_log()
-    text = f"weighpost-absent/v1\nweighpost/{log.id}\n4 erased\n"
-    parts = parts_of(log, tmp_path, files=store(tmp_path, CLIP))
-    erased = replace(parts.entries[2], salt=None, body=None, erased_note=text + "\n" + signer.line(text))
-    path = tmp_path / "package.zip"
-    write(replace(parts, entries=(*parts.entries[:2], erased, parts.entries[3])), path)
-    assert judge(path).proven is (signer is CENTRE)
+def with_main(parts: PackageParts, **changes: Any) -> PackageParts:
+    return replace(parts, chapters=(replace(parts.chapters[0], **changes), *parts.chapters[1:]))
 
 
 def spoil(parts: PackageParts, number: int, **changes: Any) -> PackageParts:
-    entries = list(parts.entries)
+    entries = list(parts.chapters[0].entries)
     entries[number] = replace(entries[number], **changes)
-    return replace(parts, entries=tuple(entries))
+    return with_main(parts, entries=tuple(entries))
+
+
+def test_a_case_of_several_journals_is_proven(tmp_path: Path) -> None:
+    lane, station, centre = (
+        passage_log(),
+        Log(Signer("yiyuan-s01"), "station", process="station"),
+        central_log(),
+    )
+    station.add("passage.decided", {"passage": "p-1", "weighed": lane.reference(3), "act": "held", "by": "x"})
+    centre.add("case.recorded", {"case": "云〔2026〕1号", "entries": [lane.reference(3)], "by": "y"})
+    also = (chapter_of(station, (0, 1)), chapter_of(centre, (0, 1)))
+    path = tmp_path / "package.zip"
+    write(parts_of(lane, tmp_path, also=also, case="云〔2026〕1号"), path)
+    report = judge(path)
+    assert report.proven, [line.en for line in report.lines if line.verdict != PROVEN]
+    assert report.case == "云〔2026〕1号"
+
+
+def test_an_erased_body_travels_with_the_entry_that_erased_it(tmp_path: Path) -> None:
+    log, centre = passage_log(), central_log()
+    pictures = [sha(data).hex() for data in PICTURES.values()]
+    erasure = {"rule": "retention-90", "by": "x", "entries": [log.reference(4)], "files": pictures}
+    centre.add("record.erased", erasure)
+    parts = spoil(parts_of(log, tmp_path, files=store(tmp_path, CLIP)), 2, salt=None, body=None)
+    path = tmp_path / "package.zip"
+    write(parts, path)
+    assert {line.where for line in judge(path).lines if line.verdict != PROVEN} == {"entry 4", *PICTURES}
+    write(replace(parts, chapters=(*parts.chapters, chapter_of(centre, (0, 1)))), path)
+    report = judge(path)
+    assert report.proven, [line.en for line in report.lines if line.verdict != PROVEN]
+
+
+def test_a_recovered_entry_stands_for_its_first_identity(tmp_path: Path) -> None:
+    old = passage_log()
+    log = Log(BOX, "next", before=old)
+    log.recover(3, old)
+    log.add("vehicle.pictured", {"passage": "p-1", "weighed": old.reference(3)})
+    path = tmp_path / "package.zip"
+    write(parts_of(log, tmp_path, (0, 1, 2)), path)
+    report = judge(path)
+    assert report.proven, [line.en for line in report.lines if line.verdict != PROVEN]
+    with zipfile.ZipFile(path) as archive:
+        assert json.loads(archive.read("package.json"))["outside"] == []
 
 
 def test_parts_that_do_not_belong_together_are_not_built(tmp_path: Path) -> None:
     log, other = passage_log(), passage_log(seed="other")
     parts = parts_of(log, tmp_path)
+    entries = parts.chapters[0].entries
     wrong = [
-        replace(parts, entries=parts.entries[1:]),
-        replace(parts, entries=parts.entries[::-1]),
-        replace(parts, entries=(*parts.entries, parts.entries[-1])),
+        with_main(parts, entries=entries[1:]),
+        with_main(parts, entries=entries[::-1]),
+        with_main(parts, entries=(*entries, entries[-1])),
         replace(parts, seq=6),
-        replace(parts, checkpoint=other.checkpoint()),
-        replace(parts, checkpoint="nonsense"),
-        replace(parts, journal=other.id),
+        replace(parts, chapters=()),
+        replace(parts, chapters=(*parts.chapters, *parts.chapters)),
+        with_main(parts, checkpoint=other.checkpoint()),
+        with_main(parts, checkpoint="nonsense"),
+        with_main(parts, journal=other.id),
         spoil(parts, 1, header=other.entries[3].header),
         spoil(parts, 1, header=b"{}"),
         spoil(parts, 1, body=b"{}"),
@@ -256,7 +309,8 @@ def _lighten(page_file: Path) -> None:
     )
     end = page.index("</script>", start)
     data = json.loads(page[start:end])
-    body = bytearray(base64.b64decode(data["entries"][1]["body"]))
+    weighed = data["chapters"][0]["entries"][1]
+    body = bytearray(base64.b64decode(weighed["body"]))
     body[body.index(b"51300")] = ord("2")
-    data["entries"][1]["body"] = b64(bytes(body))
+    weighed["body"] = b64(bytes(body))
     page_file.write_text(page[:start] + json.dumps(data) + page[end:], "utf-8")

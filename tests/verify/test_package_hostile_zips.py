@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -134,3 +136,63 @@ def test_noise_never_raises_anything_else(cut: int, noise: bytes, at: int) -> No
         return
     assert data == CLEAN
     assert package.seq == 3
+
+
+def retouched(at: bytes, offset: int, value: bytes, data: bytes = CLEAN) -> bytes:
+    """`value` written `offset` bytes after the last place where `at` stands."""
+    place = data.rindex(at) + offset
+    return data[:place] + value + data[place + len(value) :]
+
+
+MODE = 38  # of a directory row: external attributes
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        retouched(b"PK\x01\x02", MODE, (0o120777 << 16).to_bytes(4, "little")),  # a symbolic link
+        retouched(b"PK\x01\x02", MODE, (0o040755 << 16).to_bytes(4, "little")),  # a folder
+        retouched(b"PK\x01\x02", 8, b"\x01\x00"),  # encrypted
+        retouched(b"PK\x01\x02", 6, b"\x2d\x00"),  # made for zip64
+        retouched(b"PK\x01\x02", 20, b"\xff" * 8),  # sizes that stand elsewhere, as in zip64
+        retouched(b"PK\x01\x02", 42, b"\x00" * 4),  # a second row for the first file: an overlapping bomb
+        retouched(b"PK\x05\x06", 8, b"\xff\xff\xff\xff"),  # a number of files that stands elsewhere
+        retouched(b"PK\x05\x06", 12, b"\xff\xff\xff\xff"),  # a directory of 4 GB
+        retouched(b"PK\x05\x06", 16, b"\xff\xff\xff\xff"),  # a directory beyond the end
+        retouched(b"PK\x03\x04", 26, b"\xff\xff"),  # a local name of 64 kB
+        CLEAN.replace(b"PK\x05\x06", b"PK\x06\x07" + bytes(16) + b"PK\x05\x06"),  # a zip64 locator
+    ],
+    ids=range(11),
+)
+def test_what_other_readers_would_read_otherwise_is_not_read(tmp_path: Path, data: bytes) -> None:
+    assert only_line(data, tmp_path).check == "package"
+
+
+def test_a_wrong_crc_is_false(tmp_path: Path) -> None:
+    at = CLEAN.index(b"PK\x03\x04") + 14
+    row = CLEAN.index(b"PK\x01\x02") + 16
+    data = bytearray(CLEAN)
+    data[at] ^= 1
+    data[row] ^= 1
+    line = only_line(bytes(data), tmp_path)
+    assert (line.verdict, "CRC" in line.en) == (FALSE, True)
+
+
+def test_a_hundred_thousand_members_are_refused_before_any_is_read(tmp_path: Path) -> None:
+    row = b"PK\x01\x02" + bytes(42)
+    count, directory = 0xFFFF, row * 100_000
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, count, count, len(directory), 0, 0)
+    assert "too large" in only_line(directory + end, tmp_path).en
+
+
+def test_much_text_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    path.write_bytes(zipped([(f"entries/{n:06d}.header.json", b" " * 60_000) for n in range(1_200)]))
+    tracemalloc.start()
+    try:
+        report = verify(path, TRUST, NOW_MS)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "too much text" in report.lines[0].en
+    assert peak < 80 << 20

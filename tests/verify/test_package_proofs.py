@@ -14,6 +14,7 @@ from tests.verify.making import (
     CENTRE,
     ENROLMENT,
     NOW_MS,
+    PASSAGE,
     PICTURES,
     ROOT,
     SECOND,
@@ -25,6 +26,7 @@ from tests.verify.making import (
     Signer,
     as_json,
     b64,
+    central_log,
     certificate,
     draft,
     passage_log,
@@ -154,12 +156,6 @@ def _unlisted_file(made: Draft) -> None:
     del made.parts[FRONT]
 
 
-def _two_passages(made: Draft) -> None:
-    other = passage_log()
-    other.entries[4].body = other.entries[4].body.replace(b"p-1", b"p-2")
-    made.parts["entries/000004.body.json"] = other.entries[4].body
-
-
 SPOILS: list[tuple[str, Spoil, str, str]] = [
     ("a lighter truck", _heavier, "v4 entry 3", FALSE),
     (
@@ -188,7 +184,6 @@ SPOILS: list[tuple[str, Spoil, str, str]] = [
         FALSE,
     ),
     ("another picture", lambda d: d.parts.update({FRONT: b"\xff\xd8 other"}), "v5 front.jpg", FALSE),
-    ("entries of two passages", _two_passages, "v6 references", FALSE),
     (
         "something outside that nobody refers to",
         lambda d: d.manifest["outside"].append({"journal": "0" * 32, "seq": 1, "leaf": "0" * 64, "why": "x"}),
@@ -309,7 +304,9 @@ def test_a_root_of_ones_own_is_untrusted_and_named(tmp_path: Path) -> None:
     assert "untrusted key: yiyuan-root" in told(report)
 
 
-def test_a_forged_package_with_everything_of_its_own_is_false(tmp_path: Path) -> None:
+def test_attack_12_a_forged_package_with_everything_of_its_own_is_false_and_says_whose_keys(
+    tmp_path: Path,
+) -> None:
     thief = {name: Signer(name, "thief") for name in ("yiyuan-root", "yiyuan-enrolment", BOX.name)}
     log = passage_log(thief[BOX.name], "thief", gross_kg=20_000)
     certificates = {
@@ -317,13 +314,18 @@ def test_a_forged_package_with_everything_of_its_own_is_false(tmp_path: Path) ->
         "enrolment": certificate("enrolment", thief["yiyuan-enrolment"], thief["yiyuan-root"]),
     }
     own = [Signer(CENTRE.name, "thief"), Signer(WITNESS.name, "thief")]
-    report = judge(draft(log, cosignatures=own, certificates=certificates), tmp_path)
-    assert {("v2", "entry 0", FALSE), ("v3", "centre", FALSE), ("v3", "witness", FALSE)} <= set(
+    made = draft(log, cosignatures=own, certificates=certificates)
+    made.parts["verify.html"] = "<h1>已证实 PROVEN</h1>".encode()
+    made.manifest["extras"].append("verify.html")
+    report = judge(made, tmp_path)
+    assert {("v2", "entry 0", FALSE), ("v3", "centre", FALSE), ("v3", "witness", FALSE)} == set(
         spoiled_lines(report)
     )
+    assert "signed by an untrusted key: yiyuan-root (" in told(report)
+    assert "yiyuan-witness cosigned with an untrusted key (" in told(report)
 
 
-def test_stolen_keys_that_rewrite_a_mass_have_no_witness(tmp_path: Path) -> None:
+def test_attack_11_a_stolen_box_key_that_rewrites_a_mass_has_no_witness(tmp_path: Path) -> None:
     # Box and journal key stolen, tree rebuilt, the old cosignatures kept: they are for another root.
     honest, rewritten = passage_log(), passage_log(gross_kg=40_000)
     made = draft(rewritten, cosignatures=[])
@@ -331,6 +333,24 @@ def test_stolen_keys_that_rewrite_a_mass_have_no_witness(tmp_path: Path) -> None
     assert not judge(made, tmp_path).proven
     made.parts["checkpoint.txt"] += cosignatures.encode()
     assert ("v3", "witness", FALSE) in spoiled_lines(judge(made, tmp_path))
+
+
+def test_attack_11_a_key_of_the_thiefs_own_is_refused(tmp_path: Path) -> None:
+    # Without the box identity he can only open a journal in his own name, or sign beside the journal's key.
+    thief = passage_log(Signer(BOX.name, "thief"), "thief", gross_kg=40_000)
+    certificates = {
+        "box": certificate("box", BOX, ENROLMENT),
+        "enrolment": certificate("enrolment", ENROLMENT, ROOT),
+    }
+    report = judge(draft(thief, certificates=certificates), tmp_path)
+    assert spoiled_lines(report) == [("v2", "entry 0", FALSE)]
+    honest, rewritten = passage_log(), passage_log(gross_kg=40_000)
+    made, text = draft(rewritten, cosignatures=[]), rewritten.text()
+    own = Signer(f"weighpost/{honest.id}", "thief")
+    cosignatures = CENTRE.cosignature(text) + WITNESS.cosignature(text)
+    made.parts["checkpoint.txt"] = (text + "\n" + own.line(text) + cosignatures).encode()
+    report = judge(made, tmp_path)
+    assert ("v2", "checkpoint.txt", FALSE) in spoiled_lines(report)
 
 
 def test_a_checkpoint_that_the_journal_did_not_sign_is_false(tmp_path: Path) -> None:
@@ -414,36 +434,229 @@ def test_a_revoked_key_proves_up_to_its_bound(tmp_path: Path, bound: int, verdic
 # --- erased, outside --------------------------------------------------------------------------------------------
 
 
-def erase(made: Draft, signer: Signer, log: Log, seq: int = 4, text_seq: int = 4) -> None:
-    row = _row(made, seq)
-    del made.parts[row["body"]]
-    note = f"weighpost-absent/v1\nweighpost/{log.id}\n2 evicted\n{text_seq} erased-retention\n"
-    row.update(body=None, salt=None, erased={"note": f"entries/{seq:06d}.absent.txt"})
-    made.parts[f"entries/{seq:06d}.absent.txt"] = (note + "\n" + signer.line(note)).encode()
+def erase(made: Draft, seq: int = 4) -> None:
+    """Body and pictures of an entry leave the package."""
+    _without_body(made)
+    for row in [row for row in made.manifest["files"] if row["entry_seq"] == seq]:
+        made.manifest["files"].remove(row)
+        made.parts.pop(row["path"])
 
 
-@pytest.mark.parametrize("by_centre", [True, False])
-def test_a_body_erased_by_signed_declaration_still_proves(tmp_path: Path, by_centre: bool) -> None:
-    made, log = draft(), passage_log()
-    erase(made, CENTRE if by_centre else log.key, log)
-    _unlisted_file(made)  # its pictures go with it
+def erasure(log: Log, seq: int = 4) -> dict[str, Any]:
+    files = [row["sha256"] for row in json.loads(log.entries[seq].header)["files"]]
+    return {"rule": "retention-90", "by": "keeper", "entries": [log.reference(seq)], "files": files}
+
+
+ERASED_LINES = [("v4", "entry 4", NOT_PROVEN), *(("v5", name, NOT_PROVEN) for name in PICTURES)]
+
+
+def test_a_body_that_the_journal_says_it_erased_still_proves_and_says_when(tmp_path: Path) -> None:
+    log = passage_log()
+    log.add("record.erased", erasure(log))
+    made = draft(log, seqs=(*PASSAGE, 8))
+    erase(made)
     report = judge(made, tmp_path)
-    assert report.proven
-    assert "body erased (erased-retention)" in told(report)
+    assert report.proven, told(report)
+    assert "body erased on 2026-" in told(report)
+    assert "by rule retention-90, as entry 8 of journal" in told(report)
+    assert "正文已" in "".join(line.zh for line in report.lines)
 
 
-def test_a_body_erased_by_anybody_else_is_not_proven(tmp_path: Path) -> None:
-    made, log = draft(), passage_log()
-    erase(made, Signer("somebody"), log)
+def test_the_centre_may_erase_what_any_box_wrote(tmp_path: Path) -> None:
+    log, centre = passage_log(), central_log()
+    centre.add("record.erased", erasure(log))
+    made = draft(log, also=[(centre, (0, 1))])
+    erase(made)
+    assert judge(made, tmp_path).proven
+
+
+def test_a_body_that_nobody_says_was_erased_is_not_proven(tmp_path: Path) -> None:
+    made = draft()
+    erase(made)
+    assert spoiled_lines(judge(made, tmp_path)) == ERASED_LINES
+
+
+def test_another_box_may_not_erase(tmp_path: Path) -> None:
+    log, other = passage_log(), Log(Signer("yiyuan-s01-lane2"), "lane2")
+    other.add("record.erased", erasure(log))
+    made = draft(log, also=[(other, (0, 1))])
+    erase(made)
     report = judge(made, tmp_path)
-    assert spoiled_lines(report) == [("v4", "entry 4", NOT_PROVEN)]
-    assert "untrusted key: somebody" in told(report)
+    assert spoiled_lines(report) == ERASED_LINES
+    assert "yiyuan-s01-lane2 may not erase it" in told(report)
 
 
-def test_a_declaration_for_another_entry_is_false(tmp_path: Path) -> None:
-    made, log = draft(), passage_log()
-    erase(made, CENTRE, log, text_seq=5)
-    assert spoiled_lines(judge(made, tmp_path)) == [("v4", "entry 4", FALSE)]
+@pytest.mark.parametrize("change", [{"seq": 5}, {"leaf": "0" * 64}, {"journal": "0" * 32}])
+def test_an_erasure_of_something_else_excuses_nothing(tmp_path: Path, change: dict[str, Any]) -> None:
+    log = passage_log()
+    body = erasure(log)
+    body["entries"][0].update(change)
+    log.add("record.erased", {**body, "files": []})
+    made = draft(log, seqs=(*PASSAGE, 8))
+    made.manifest["outside"] = [{**body["entries"][0], "why": ""}]
+    erase(made)
+    assert spoiled_lines(judge(made, tmp_path)) == ERASED_LINES
+
+
+def test_an_erasure_outside_the_checkpoint_excuses_nothing(tmp_path: Path) -> None:
+    log = passage_log()
+    log.add("record.erased", erasure(log))
+    made = draft(log, seqs=(*PASSAGE, 8))
+    erase(made)
+    _row(made, 8)["inclusion"][0] = b64(bytes(32))
+    lines = spoiled_lines(judge(made, tmp_path))
+    assert lines == [("v1", "entry 8", FALSE), *ERASED_LINES]
+
+
+# --- several journals -------------------------------------------------------------------------------------------
+
+CASE = "云交罚〔2026〕17号"
+
+
+def case_draft(**changes: Any) -> Draft:
+    """Two lanes, a station that decided, a centre that reviewed and recorded the case."""
+    lane, other = passage_log(), passage_log(Signer("yiyuan-s02-lane1"), "other", passage="p-2")
+    station, centre = Log(Signer("yiyuan-s01"), "station", process="station"), central_log()
+    station.add("passage.decided", {"passage": "p-1", "weighed": lane.reference(3), "act": "held", "by": "x"})
+    centre.add("passage.reviewed", {"passage": "p-2", "weighed": other.reference(3), "case": CASE, "by": "y"})
+    centre.add("case.recorded", {"case": CASE, "entries": [lane.reference(3)], "by": "y"})
+    centre.add("case.recorded", {"case": "another", "entries": [], "by": "y"})
+    also = [(other, PASSAGE), (station, (0, 1)), (centre, changes.pop("acts", (0, 1, 2)))]
+    return draft(lane, also=also, **{"case": CASE, **changes})
+
+
+def test_v6_a_case_of_four_journals_is_proven(tmp_path: Path) -> None:
+    report = judge(case_draft(), tmp_path)
+    assert report.proven, told(report)
+    assert f"case {CASE}: 2 passages" in told(report)
+    assert report.witnessed_ms == WITNESSED_S * 1000
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"case": None}, FALSE),  # two passages and no case
+        ({"case": "another"}, FALSE),  # a case that is not these entries'
+        ({"acts": (0, 1)}, FALSE),  # one passage that nobody has put into the case
+        ({"acts": (0,)}, NOT_PROVEN),  # a case that nobody has recorded
+        ({"acts": (0, 1, 2, 3)}, FALSE),  # with an entry of another case
+    ],
+)
+def test_v6_a_case_is_what_the_centre_recorded(tmp_path: Path, changes: dict[str, Any], verdict: str) -> None:
+    lines = spoiled_lines(judge(case_draft(**changes), tmp_path))
+    assert [(check, found) for check, _where, found in lines] == [("v6", verdict)]
+
+
+def test_v6_only_the_centre_records_cases(tmp_path: Path) -> None:
+    lane, station = passage_log(), Log(Signer("yiyuan-s01"), "station", process="station")
+    station.add("case.recorded", {"case": CASE, "entries": [lane.reference(3)], "by": "y"})
+    report = judge(draft(lane, also=[(station, (0, 1))], case=CASE), tmp_path)
+    assert spoiled_lines(report) == [("v6", "case", NOT_PROVEN)]
+
+
+def test_every_journal_of_a_case_needs_its_own_witness(tmp_path: Path) -> None:
+    made, centre = case_draft(), central_log()
+    path = f"journals/{centre.id}/checkpoint.txt"
+    note = made.parts[path].decode()
+    made.parts[path] = note[: note.rindex("\u2014 yiyuan-witness")].encode()
+    report = judge(made, tmp_path)
+    assert spoiled_lines(report) == [("v3", f"{centre.id[:8]} witness", NOT_PROVEN)]
+    assert report.witnessed_ms is None
+
+
+def test_a_changed_entry_in_another_journal_is_found(tmp_path: Path) -> None:
+    made = case_draft()
+    station = Log(Signer("yiyuan-s01"), "station", process="station")
+    body = f"journals/{station.id}/entries/000001.body.json"
+    made.parts[body] = made.parts[body].replace(b"held", b"free")
+    assert ("v4", f"{station.id[:8]} entry 1", FALSE) in spoiled_lines(judge(made, tmp_path))
+
+
+@pytest.mark.parametrize("given", [{"box": "yiyuan-s01-lane1"}, {"journal": passage_log().id, "size": 5}])
+def test_a_revoked_box_or_journal_is_not_proven(tmp_path: Path, given: dict[str, Any]) -> None:
+    rows = "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+    trust = read_trust(trust_toml() + f"[[revoked]]\n{rows}")
+    assert spoiled_lines(judge(draft(), tmp_path, trust)) == [("v2", "revocation", NOT_PROVEN)]
+
+
+def test_a_journal_with_a_bound_of_its_own_outlives_its_box(tmp_path: Path) -> None:
+    rows = f'[[revoked]]\nbox = "{BOX.name}"\n'
+    trust = read_trust(trust_toml(revoked={passage_log().id: 8}) + rows)
+    assert judge(draft(), tmp_path, trust).proven
+    thief = passage_log(seed="the thief's own key")
+    assert spoiled_lines(judge(draft(thief), tmp_path, trust)) == [("v2", "revocation", NOT_PROVEN)]
+
+
+# --- recovered --------------------------------------------------------------------------------------------------
+
+
+def recovered(**spoilt: Any) -> tuple[Log, Log]:
+    """A journal that was doubted, and its successor that says its weighing again."""
+    old = passage_log()
+    log = Log(old.box, "next", before=old)
+    log.recover(3, old)
+    if spoilt:
+        body = json.loads(log.entries.pop().body)
+        log.add("journal.recovered", {**body, **spoilt})
+    log.add("vehicle.pictured", {"passage": "p-1", "weighed": old.reference(3)})
+    return old, log
+
+
+def test_a_recovered_entry_is_proven_under_its_first_identity(tmp_path: Path) -> None:
+    old, log = recovered()
+    report = judge(draft(log, seqs=(0, 1, 2)), tmp_path)
+    assert report.proven, told(report)
+    assert f"says entry 3 of journal {old.id[:8]} again" in told(report)
+    assert f"continues {old.id} at 8, not in the package" in told(report)
+    assert judge(draft(log, seqs=(0, 1, 2), also=[(old, (0,))]), tmp_path).proven
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"body": '{"passage":"p-1","gross_kg":1}'},
+        {"salt": "00" * 16},
+        {"salt": None},
+        {"header": passage_log().entries[4].header.decode()},
+        {"old": passage_log().reference(4)},
+        {"old": None},
+    ],
+)
+def test_a_recovered_entry_that_is_another_is_false(tmp_path: Path, spoilt: dict[str, Any]) -> None:
+    _old, log = recovered(**spoilt)
+    assert ("v4", "entry 1", FALSE) in spoiled_lines(judge(draft(log, seqs=(0, 1, 2)), tmp_path))
+
+
+def test_a_recovered_entry_of_a_journal_that_is_not_continued_is_not_proven(tmp_path: Path) -> None:
+    old, log = passage_log(seed="stranger"), Log(BOX, "next", before=passage_log())
+    log.recover(3, old)
+    report = judge(draft(log, seqs=(0, 1)), tmp_path)
+    assert spoiled_lines(report) == [("v4", "entry 1", NOT_PROVEN)]
+
+
+def test_the_journal_before_last_is_known_by_the_one_between(tmp_path: Path) -> None:
+    old = passage_log()
+    between = Log(BOX, "between", before=old)
+    last = Log(BOX, "last", before=between)
+    last.recover(3, old)
+    assert spoiled_lines(judge(draft(last, seqs=(0, 1)), tmp_path)) == [("v4", "entry 1", NOT_PROVEN)]
+    assert judge(draft(last, seqs=(0, 1), also=[(between, (0,))]), tmp_path).proven
+
+
+def test_a_predecessor_with_another_root_or_box_is_false(tmp_path: Path) -> None:
+    honest, rewritten = passage_log(), passage_log(gross_kg=40_000)
+    log = Log(BOX, "next", before=rewritten)
+    report = judge(draft(log, seqs=(0,), also=[(honest, (0,))]), tmp_path)
+    assert spoiled_lines(report) == [("v2", "predecessor", FALSE)]
+    stranger = Log(Signer("yiyuan-s01-lane2"), "lane2", before=honest)
+    report = judge(draft(stranger, seqs=(0,), also=[(honest, (0,))]), tmp_path)
+    assert spoiled_lines(report) == [("v2", "predecessor", FALSE)]
+
+
+def test_v6_entries_of_two_passages_are_no_package_of_one(tmp_path: Path) -> None:
+    log = passage_log()
+    log.add("vehicle.weighed", {"passage": "p-2", "gross_kg": 1})
+    assert spoiled_lines(judge(draft(log, seqs=(*PASSAGE, 8)), tmp_path)) == [("v6", "passage", FALSE)]
 
 
 def test_a_reference_outside_must_be_listed(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What people at the centre do: reviews, cases, publications, holds; each is an entry before it is shown."""

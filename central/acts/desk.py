@@ -1,0 +1,167 @@
+"""The acts of people at the centre: checked, written to the centre's own journal, and shown only then.
+
+The same key again is the same act.  What an act names may still be on its way here; what it must rest on may not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from central.acts import publishing
+from central.store.queries import Queries
+from central.views import PassageDetail, PassageRow
+from kernel.clock import Clock
+from kernel.errors import RefusedError
+from kernel.events import (
+    Body,
+    CaseRecorded,
+    EntryRef,
+    PassageReviewed,
+    RecordHeld,
+    RecordPublished,
+    VehicleWeighed,
+)
+from kernel.plates import normalise
+
+Outcome = Literal["confirmed", "rejected", "returned"]
+
+AT_ONCE = 100  # references in one entry: a body has at most 28 kB
+
+
+class Writes(Protocol):
+    """Appends to the centre's own journal; the same key again gives the entry that is there."""
+
+    async def __call__(self, body: Body, *, key: str | None = None) -> EntryRef: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Whose act it is, and the key that makes a repetition harmless."""
+
+    by: str
+    key: str
+
+
+class Desk:
+    """RefusedError says why an act is not done; nothing is written then."""
+
+    def __init__(self, queries: Queries, *, write: Writes, clock: Clock) -> None:
+        self._queries = queries
+        self._write = write
+        self._clock = clock
+
+    async def review(
+        self, box: str, passage: str, outcome: Outcome, *, who: Who, reason: str = "", case: str | None = None
+    ) -> EntryRef:
+        """审核: it stands, it does not, or more is needed; whatever but a confirmation gives its reason."""
+        detail = await self._passage(box, passage)
+        if outcome != "confirmed" and not reason.strip():
+            raise RefusedError("give the reason")
+        _names_no_plate(reason, detail.row)
+        body = PassageReviewed(
+            passage=passage,
+            weighed=_weighing(detail),
+            outcome=outcome,
+            by=who.by,
+            reason=reason.strip(),
+            case=case,
+        )
+        return await self._write(body, key=f"review/{box}/{passage}/{who.by}/{who.key}")
+
+    async def add_to_case(
+        self, case: str, passages: Sequence[tuple[str, str]], *, who: Who, note: str = ""
+    ) -> int:
+        """立案: every entry of these passages that is here; how many that are."""
+        refs: list[EntryRef] = []
+        for box, passage in passages:
+            detail = await self._passage(box, passage)
+            _names_no_plate(note, detail.row)
+            refs += [
+                EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in detail.entries
+            ]
+        for start in range(0, len(refs), AT_ONCE):
+            entries = tuple(refs[start : start + AT_ONCE])
+            body = CaseRecorded(case=case, entries=entries, by=who.by, note=note.strip())
+            await self._write(body, key=f"case/{case}/{who.by}/{who.key}/{start}")
+        return len(refs)
+
+    async def publish(
+        self, case: str, fields: Sequence[str], *, who: Who, until_ms: int | None = None
+    ) -> EntryRef:
+        """公示 of what has been reviewed, field by field."""
+        if wrong := publishing.unknown(fields):
+            raise RefusedError(f"may not be published: {', '.join(wrong)}")
+        if until_ms is not None and until_ms <= self._clock.now_ms():
+            raise RefusedError("until is over already")
+        about = await self._weighings(case)
+        body = RecordPublished(
+            case=case,
+            act="published",
+            about=tuple(about),
+            fields=tuple(dict.fromkeys(fields)),
+            by=who.by,
+            until_ms=until_ms,
+        )
+        return await self._write(body, key=f"publish/{case}/{who.by}/{who.key}")
+
+    async def withdraw(self, case: str, *, who: Who) -> EntryRef:
+        """撤回: from now on nobody is given it."""
+        body = RecordPublished(case=case, act="withdrawn", about=(), fields=(), by=who.by)
+        return await self._write(body, key=f"withdraw/{case}/{who.by}/{who.key}")
+
+    async def hold(
+        self,
+        box: str,
+        passage: str,
+        act: Literal["held", "released"],
+        *,
+        who: Who,
+        reason: str,
+        until_ms: int | None = None,
+    ) -> EntryRef:
+        """封存, or its end: until then nothing of the passage is erased here."""
+        if not reason.strip():
+            raise RefusedError("give the reason")
+        detail = await self._passage(box, passage)
+        _names_no_plate(reason, detail.row)
+        body = RecordHeld(act=act, passage=passage, by=who.by, reason=reason.strip(), until_ms=until_ms)
+        return await self._write(body, key=f"hold/{act}/{box}/{passage}/{who.by}/{who.key}")
+
+    async def _passage(self, box: str, passage: str) -> PassageDetail:
+        found = await asyncio.to_thread(self._queries.passage, box, passage)
+        if found is None:
+            raise RefusedError("no such passage")
+        return found
+
+    async def _weighings(self, case: str) -> list[EntryRef]:
+        """What of the case may be shown: weighings that nobody merely suspects."""
+        found = await asyncio.to_thread(self._queries.case, case)
+        weighed = [
+            entry for entry in (found.entries if found else ()) if entry.stream == VehicleWeighed.stream
+        ]
+        if not weighed:
+            raise RefusedError("the case has no weighing here")
+        for entry in weighed:
+            row = await asyncio.to_thread(self._queries.row, entry.box or "", entry.passage or "")
+            if row is None or row.suspected or row.reviewed in ("rejected", "returned"):
+                raise RefusedError(f"passage {entry.passage} is not confirmed by a review")
+        return [EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in weighed]
+
+
+def _weighing(detail: PassageDetail) -> EntryRef:
+    row = detail.row
+    for entry in detail.entries:
+        if (entry.journal, entry.seq) == (row.journal, row.seq):
+            return EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf)
+    raise RefusedError("not weighed yet")
+
+
+def _names_no_plate(text: str, row: PassageRow) -> None:
+    """Free text outlives the pictures: what it says of the vehicle could not be erased with them."""
+    said = normalise(text)
+    for plate in (row.tractor, row.trailer):
+        if plate and normalise(plate) in said:
+            raise RefusedError("leave the plate out of the text: the passage is named already")

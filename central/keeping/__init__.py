@@ -1,0 +1,1 @@
+"""How long the centre keeps what is personal, and how it goes."""

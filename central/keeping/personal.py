@@ -1,0 +1,75 @@
+"""What of a passage is personal: pictures, plates, and whatever people wrote in their own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from central.views import EntryView, PassageDetail
+from kernel.errors import ProtocolError
+from kernel.events import (
+    EntryRef,
+    JournalRecovered,
+    PassageDecided,
+    PassageReviewed,
+    VehiclePictured,
+)
+from kernel.evidence.recovery import unwrap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Personal:
+    """Entries whose bodies are personal, and files by digest."""
+
+    entries: tuple[EntryRef, ...]
+    files: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.files)
+
+
+def of_passage(detail: PassageDetail, unreadable: tuple[EntryView, ...] = ()) -> Personal:
+    """All that is to go; a weighing stays: what it says is nobody's without plate and picture."""
+    entries = [entry for entry in detail.entries if _is_personal(entry)]
+    entries += [entry for entry in unreadable if entry.body is not None]
+    return Personal(entries=tuple(dict.fromkeys(map(_ref, entries))), files=_files(detail))
+
+
+def clips_of(detail: PassageDetail) -> Personal:
+    """Its clips alone."""
+    return Personal(entries=(), files=_files(detail, kind="clip"))
+
+
+def _files(detail: PassageDetail, *, kind: str | None = None) -> tuple[str, ...]:
+    named = [file for file in detail.files if file.state != "erased" and kind in (None, file.kind)]
+    return tuple(dict.fromkeys(file.sha256 for file in named))
+
+
+def _ref(entry: EntryView) -> EntryRef:
+    return EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf)
+
+
+def _is_personal(entry: EntryView) -> bool:
+    if entry.body is None:
+        return False
+    return entry.quarantined is not None or _says(entry.stream, entry.body.encode())
+
+
+def _says(stream: str, body: bytes) -> bool:
+    try:
+        if stream == JournalRecovered.stream:
+            first = unwrap(body)
+            return _says(first.header.stream, first.body or b"{}")
+        if stream == PassageDecided.stream:
+            return _has_words(msgspec.json.decode(body, type=PassageDecided))
+        if stream == PassageReviewed.stream:
+            return bool(msgspec.json.decode(body, type=PassageReviewed).reason)
+    except (msgspec.MsgspecError, ProtocolError):
+        return True  # what cannot be read may say anything
+    return stream == VehiclePictured.stream
+
+
+def _has_words(act: PassageDecided) -> bool:
+    grounds = act.grounds
+    return bool(act.note or (grounds and (grounds.override_reason or grounds.police_result)))

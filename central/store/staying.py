@@ -1,0 +1,124 @@
+"""What must stay although a rule would have it erased: what is held, and what a case needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    Text,
+    cast,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+
+from central.store import schema
+from central.store.acting import ANY_BOX
+
+Passage = tuple[str, str]  # box, id
+Place = tuple[str, int]  # journal, seq
+
+
+def entries_of() -> Any:
+    """(box, passage, journal, seq) of every entry of a crossing: its lane's, officers' and reviewers' acts."""
+    own, passage = schema.passage_entry, schema.passage
+    parts = [select(own.c.box, own.c.passage, own.c.journal, own.c.seq)]
+    for act in (schema.decision, schema.review):
+        about = (act.c.weighed_journal == passage.c.journal) & (act.c.weighed_seq == passage.c.seq)
+        parts.append(
+            select(passage.c.box, passage.c.passage, act.c.journal, act.c.seq).select_from(
+                act.join(passage, about)
+            )
+        )
+    return union_all(*parts).subquery("said")
+
+
+def passages_of(connection: Connection, places: Collection[Place]) -> dict[Place, Passage]:
+    """The crossing that each of these entries belongs to."""
+    if not places:
+        return {}
+    said = entries_of()
+    query = select(said).where(tuple_(said.c.journal, said.c.seq).in_(list(places)))
+    return {(row.journal, row.seq): (row.box, row.passage) for row in connection.execute(query)}
+
+
+def held_passages(
+    connection: Connection, passages: Collection[Passage], *, now_ms: int, cases_since_ms: int = 0
+) -> dict[Passage, str]:
+    """Which of them must stay, and why.  A case counts while its newest act is not older than `cases_since_ms`."""
+    if not passages:
+        return {}
+    said, named = entries_of(), schema.named_file
+    wanted = list(passages)
+    of_said = tuple_(said.c.box, said.c.passage).in_(wanted)
+    of_file = tuple_(named.c.box, named.c.passage).in_(wanted)
+    passage = schema.passage
+    of_passage = tuple_(passage.c.box, passage.c.passage).in_(wanted)
+    thing = literal("passage:", type_=Text) + passage.c.passage
+    queries = (
+        _in_case(select(said.c.box, said.c.passage), said, cases_since_ms).where(of_said),
+        _on_hold(select(said.c.box, said.c.passage), said, _entry_thing(said), now_ms).where(of_said),
+        _on_hold(select(named.c.box, named.c.passage), named, _file_thing(named), now_ms).where(of_file),
+        _on_hold(select(passage.c.box, passage.c.passage), passage, thing, now_ms).where(of_passage),
+    )
+    return {(row.box, row.passage): row.why for query in queries for row in connection.execute(query)}
+
+
+def held_entries(
+    connection: Connection, places: Collection[Place], *, now_ms: int, cases_since_ms: int = 0
+) -> set[Place]:
+    """Which of these entries are in a case or held by name."""
+    if not places:
+        return set()
+    entry = schema.entry
+    wanted = tuple_(entry.c.journal, entry.c.seq).in_(list(places))
+    queries = (
+        _in_case(select(entry.c.journal, entry.c.seq), entry, cases_since_ms).where(wanted),
+        _on_hold(select(entry.c.journal, entry.c.seq), entry, _entry_thing(entry), now_ms).where(wanted),
+    )
+    return {(row.journal, row.seq) for query in queries for row in connection.execute(query)}
+
+
+def held_files(connection: Connection, digests: Sequence[str], *, now_ms: int) -> set[str]:
+    """Which of these files are held by their digest."""
+    table = schema.hold
+    things = [f"file:{sha256}" for sha256 in digests]
+    query = select(table.c.thing).where(table.c.thing.in_(things), _in_force(now_ms))
+    return {thing.removeprefix("file:") for thing in connection.execute(query).scalars()}
+
+
+def _in_case(query: Select[Any], what: Any, since_ms: int) -> Select[Any]:
+    case = schema.case_entry
+    same = (case.c.journal == what.c.journal) & (case.c.seq == what.c.seq)
+    why = (literal("case ", type_=Text) + case.c.case_id).label("why")
+    return query.add_columns(why).join_from(what, case, same).where(case.c.at_ms >= since_ms)
+
+
+def _on_hold(query: Select[Any], what: Any, thing: ColumnElement[str], now_ms: int) -> Select[Any]:
+    hold = schema.hold
+    same = (hold.c.thing == thing) & or_(hold.c.box == what.c.box, hold.c.box == ANY_BOX)
+    why = (literal("held by ", type_=Text) + hold.c.by + ": " + hold.c.reason).label("why")
+    return query.add_columns(why).join_from(what, hold, same).where(_in_force(now_ms))
+
+
+def _in_force(now_ms: int) -> ColumnElement[bool]:
+    return or_(schema.hold.c.until_ms.is_(None), schema.hold.c.until_ms > now_ms)
+
+
+def _entry_thing(what: Any) -> ColumnElement[str]:
+    thing: ColumnElement[str] = (
+        literal("entry:", type_=Text) + what.c.journal + "/" + cast(what.c.seq, String)
+    )
+    return thing
+
+
+def _file_thing(what: Any) -> ColumnElement[str]:
+    thing: ColumnElement[str] = literal("file:", type_=Text) + what.c.sha256
+    return thing
