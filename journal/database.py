@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ PRAGMAS = (
     "wal_autocheckpoint = 1000",
     "journal_size_limit = 16777216",
 )
+PATIENCE_MS = (100, 5_000)  # with readers, while appends wait; and otherwise
 # A full disk has no room for the shared memory that opening needs.
 _OF_THE_MOMENT = {
     sqlite3.SQLITE_FULL,
@@ -128,6 +129,13 @@ class JournalFile:
         self._write(entries, blocks, (frontier.size, frontier.to_bytes(), checkpoint))
         self.frontier, self.checkpoint = frontier, checkpoint
 
+    def erase(self, seqs: Sequence[int]) -> bool:
+        """The bodies and salts of these entries are gone; headers and leaves stay.  FullError: they are not.
+
+        False: somebody reads the WAL, which may still hold older copies; calling again removes those too.
+        """
+        return _erase(self._db, seqs)
+
     def _block_root(self, entries: Sequence[NewEntry], end: int) -> bytes:
         first = self.size
         stored = leaves(self._db, end - BLOCK, min(end, first))
@@ -177,6 +185,30 @@ class JournalFile:
         self.frontier, self.checkpoint = rebuilt, head[2]
 
 
+def erase_unwritten(path: Path, seqs: Sequence[int]) -> bool:
+    """As `JournalFile.erase`, in the database of a journal that nobody writes any more; DoubtError when it is damaged."""
+    with doubting("cannot be erased from"), closing(_connect(path, create=False)) as db:
+        return _erase(db, seqs)
+
+
+def _erase(db: sqlite3.Connection, seqs: Sequence[int]) -> bool:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("DELETE FROM body WHERE seq = ?", [(seq,) for seq in seqs])
+        db.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise FullError("no room to erase") from error
+        raise
+    # secure_delete has zeroed the pages; the WAL still holds them as they were.
+    db.execute(f"PRAGMA busy_timeout = {PATIENCE_MS[0]}")
+    busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    db.execute(f"PRAGMA busy_timeout = {PATIENCE_MS[1]}")
+    return not busy
+
+
 class Reader:
     """The reading end: read-only, short transactions, so that it never keeps the WAL from being checkpointed."""
 
@@ -200,6 +232,21 @@ class Reader:
         for entry in found:
             verify_entry(entry)
         return found
+
+    def bodies(self, seqs: Sequence[int]) -> set[int]:
+        """Which of these entries still have theirs."""
+        marks = ", ".join("?" * len(seqs))
+        rows = self._db.execute(f"SELECT seq FROM body WHERE seq IN ({marks})", tuple(seqs))  # noqa: S608
+        return {row[0] for row in rows}
+
+    def holding(self, words: Sequence[str], start: int) -> list[int]:
+        """The entries from `start` on whose headers hold one of these words; no body is read."""
+        marks = " OR ".join("instr(header, ?)" for _ in words)
+        rows = self._db.execute(
+            f"SELECT seq FROM entry WHERE seq >= ? AND ({marks}) ORDER BY seq",  # noqa: S608
+            (start, *(word.encode() for word in words)),
+        )
+        return [row[0] for row in rows]
 
     def frontier(self, size: int) -> Frontier:
         return frontier_at(self._db, size)

@@ -19,6 +19,7 @@ from journal.database import DoubtError, NewEntry, Reader, StoredEntry, doubting
 from journal.keys import SigningKey
 from journal.lock import FolderLock
 from journal.recovering import recover
+from journal.reserve import Reserve, with_reserve
 from journal.shelf import HeadFile, Opened, mark_doubted, open_current
 from journal.stamping import Stamped, Stamper, unknown_clock
 from kernel.clock import Clock
@@ -61,6 +62,15 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Errand:
+    """Something else that only the writer's thread may do, between two commits."""
+
+    work: Callable[[], bool]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
     seq: int
     leaf: bytes
@@ -71,7 +81,9 @@ class _Place:
 class Journal:
     """One per process, for its life; made by `Journal.open`."""
 
-    def __init__(self, opened: Opened, *, stamper: Stamper, lock: FolderLock) -> None:
+    def __init__(
+        self, opened: Opened, *, stamper: Stamper, lock: FolderLock, reserve: Reserve | None = None
+    ) -> None:
         self.id = opened.file.journal
         self.public_key = opened.file.key.public
         self.box = stamper.box
@@ -80,6 +92,7 @@ class Journal:
         self.doubted = opened.doubted
         self._stamper = stamper
         self._lock = lock
+        self._reserve = reserve
         self._file = opened.file
         self._size = opened.file.size
         self._head = _QuietHead(HeadFile(opened.folder / "head"))
@@ -87,7 +100,7 @@ class Journal:
         self._reader = Reader(opened.folder / "journal.db")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
         self._cutter = Cutter(self._reader, key=opened.file.key)
-        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[_Request | _Errand | None] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(WAITING)
         self._listeners: list[tuple[asyncio.AbstractEventLoop, Callable[[int], None]]] = []
         self._closed = False
@@ -108,10 +121,12 @@ class Journal:
         clock: Clock,
         boot: str,
         source_clock: Callable[[], ClockState] = unknown_clock,
+        reserve: Reserve | None = None,
     ) -> Journal:
         """Lock, verify and continue the journal of this folder, or begin one; RefusedError names another owner.
 
         Blocking.  A journal whose disk is in doubt is kept as it is and continued by a new one that names it.
+        `reserve` is given up when the journal finds no other room.
         """
         stamper = Stamper(
             box=box,
@@ -124,14 +139,18 @@ class Journal:
         )
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder)
+        begin = partial(
+            open_current,
+            folder,
+            genesis=stamper.genesis,
+            recover=partial(recover, cursors=folder, stamper=stamper),
+        )
         try:
-            opened = open_current(
-                folder, genesis=stamper.genesis, recover=partial(recover, cursors=folder, stamper=stamper)
-            )
+            opened = with_reserve(begin, reserve)
         except BaseException:
             lock.release()
             raise
-        return cls(opened, stamper=stamper, lock=lock)
+        return cls(opened, stamper=stamper, lock=lock, reserve=reserve)
 
     @property
     def size(self) -> int:
@@ -161,6 +180,27 @@ class Journal:
             answer: asyncio.Future[Appended] = loop.create_future()
             self._requests.put(_Request(stamped=stamped, key=key, loop=loop, answer=answer))
             return await answer
+
+    async def erase(self, seqs: Sequence[int]) -> bool:
+        """Remove bodies and salts for ever; the entry that says so is the caller's, and comes before.
+
+        False: somebody is reading, and an older copy may be left until this is called again.  FullError: no room.
+        """
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise RefusedError("the journal is closed")
+        answer: asyncio.Future[bool] = loop.create_future()
+        work = partial(with_reserve, partial(self._file.erase, tuple(seqs)), self._reserve)
+        self._requests.put(_Errand(work=work, loop=loop, answer=answer))
+        return await answer
+
+    async def bodies(self, seqs: Sequence[int]) -> set[int]:
+        """Which of these entries still have theirs."""
+        return await self._in_thread(partial(self._reader.bodies, seqs))
+
+    async def holding(self, words: Sequence[str], start: int = 0) -> list[int]:
+        """The entries from `start` on whose headers hold one of these words."""
+        return await self._in_thread(partial(self._reader.holding, words, start))
 
     async def read(self, start: int, count: int) -> list[StoredEntry]:
         """RestartError, here and wherever it is read: the disk has changed it; the next `open` goes on with a new one."""
@@ -244,34 +284,53 @@ class Journal:
             except WeighpostError as error:
                 _settle((request, error) for request in batch)
             except Exception as error:
-                # After a failed fsync nobody knows what is on disk: only opening the journal again finds out.
                 log.critical("journal failed", exc_info=error)
-                self._failed = RestartError(f"the journal has failed: {error}")
-                _settle((request, self._failed) for request in batch)
-                for loop, failed in self._watchers:
-                    _call(loop, failed.set)
+                failed = self._fail(error)
+                _settle((request, failed) for request in batch)
+
+    def _fail(self, error: Exception) -> RestartError:
+        """After a failed fsync nobody knows what is on disk: only opening the journal again finds out."""
+        self._failed = RestartError(f"the journal has failed: {error}")
+        for loop, failed in self._watchers:
+            _call(loop, failed.set)
+        return self._failed
 
     def _next_batch(self) -> list[_Request]:
         """Whatever waits now, at most BATCH; empty when the journal is closed and nothing waits."""
         batch: list[_Request] = []
         request = self._requests.get()
         while request is not None:
-            batch.append(request)
+            if isinstance(request, _Errand):
+                self._run(request)
+            else:
+                batch.append(request)
             if len(batch) == BATCH:
                 return batch
             try:
-                request = self._requests.get_nowait()
+                request = self._requests.get(block=not batch)
             except queue.Empty:
                 return batch
         if batch:
             self._requests.put(None)
         return batch
 
+    def _run(self, errand: _Errand) -> None:
+        try:
+            if self._failed:
+                raise self._failed
+            outcome = partial(_answer, errand.answer, errand.work())
+        except WeighpostError as error:
+            outcome = partial(_refuse, errand.answer, error)
+        except Exception as error:
+            log.critical("journal failed", exc_info=error)
+            outcome = partial(_refuse, errand.answer, self._fail(error))
+        _call(errand.loop, outcome)
+
     def _commit(self, batch: Sequence[_Request]) -> None:
         first = self._file.size
         places, entries = self._place(batch, first)
         if entries:
-            self._file.commit(entries)
+            with_reserve(partial(self._file.commit, entries), self._reserve)
             self._size = self._file.size
         durable_ms = self._stamper.clock.now_ms()
         _settle(
@@ -369,6 +428,16 @@ def _resolve(answers: Sequence[tuple[asyncio.Future[Appended], _Outcome]]) -> No
             answer.set_result(outcome)
         else:
             answer.set_exception(outcome)
+
+
+def _answer(answer: asyncio.Future[bool], done: bool) -> None:
+    if not answer.done():
+        answer.set_result(done)
+
+
+def _refuse(answer: asyncio.Future[bool], error: WeighpostError) -> None:
+    if not answer.done():
+        answer.set_exception(error)
 
 
 def _call(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
