@@ -1,7 +1,7 @@
 """Removal 删除: said in an entry first, then done, and done again after a crash until it is.
 
 Headers and leaves stay, so every proof holds.  What is erased is erased wherever it lies: in this journal, in those
-before it on this disk, and in what a successor said again.
+before it on this disk, doubted ones too, and in what a successor said again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from journal.cursors import Cursors
 from journal.database import DoubtError, StoredEntry
-from journal.earlier import Bodies, earlier_journals
+from journal.doubted import Bodies, DoubtedJournal, doubted_journals
 from journal.files import FileStore
 from journal.writer import Journal
 from kernel.errors import ProtocolError
@@ -57,13 +57,14 @@ class Erasing:
         self._source = source
         self._files = files
         self._cursors = cursors
-        self._earlier: list[Bodies] = list(earlier_journals(journal.folder))
+        here = [volume.folder for volume in journal.volumes]
+        self._doubted = doubted_journals(journal.home, but=here)
         self.unclean: dict[str, str] = {}
 
     @property
     def places(self) -> list[Bodies]:
-        """The journals on this disk, oldest first, this one last."""
-        return [*self._earlier, self._journal]
+        """The journals on this disk, in the order in which they were written."""
+        return sorted((*self._doubted, *self._journal.volumes), key=lambda place: place.folder.name)
 
     async def erase(
         self, entries: Sequence[EntryRef], *, files: Sequence[str] = (), rule: str, by: str
@@ -163,7 +164,7 @@ class Erasing:
 
     async def _erase_in(self, place: Bodies, seqs: Sequence[int]) -> None:
         try:
-            clean, why = await place.erase(seqs), "somebody reads it"
+            clean, why = await self._erase_from(place, seqs), "somebody reads it"
         except DoubtError as error:
             clean, why = False, error.problem
             log.error("journal cannot be erased from", extra={"journal": place.id, "reason": why})  # noqa: TRY400
@@ -172,12 +173,18 @@ class Erasing:
         else:
             self.unclean[place.id] = why
 
+    async def _erase_from(self, place: Bodies, seqs: Sequence[int]) -> bool:
+        if isinstance(place, DoubtedJournal):
+            return await place.erase(seqs)
+        [volume] = [one for one in self._journal.volumes if one.id == place.id]
+        return await self._journal.erase(volume, seqs)
+
     async def _retold(self, refs: Sequence[EntryRef]) -> list[EntryRef]:
         """Where successors said these entries again."""
         wanted = {(ref.journal, ref.seq) for ref in refs}
         found: list[EntryRef] = []
         if all(ref.journal == self._journal.id for ref in refs):
-            return found  # nobody has succeeded this one
+            return found  # nothing has followed it yet
         for place in self.places:
             async for entry in _recovered(place):
                 old = _first_identity(entry)

@@ -185,7 +185,7 @@ async def test_i7_what_a_crash_left_undone_is_done_by_the_next_start(box: Box) -
     await box.journal.append(
         RecordErased(rule=RULE, by="x", entries=tuple(one.ref for one in said[3:5])), source=SOURCE
     )
-    await box.journal.erase([said[3].seq])
+    await box.journal.erase(box.journal.current, [said[3].seq])
     box.cursors.close()
     (box.folder / "journal" / "cursor.db").unlink()  # it is only ever a saving
     box.again()
@@ -321,7 +321,7 @@ async def test_a_removal_that_makes_no_sense_is_passed_over(box: Box) -> None:
 async def test_erasing_waits_its_turn_between_commits(box: Box) -> None:
     said = [await box.say(n) for n in range(3)]
     appends = [box.say(n) for n in range(10, 300)]
-    erased = box.journal.erase([one.seq for one in said])
+    erased = box.journal.erase(box.journal.current, [one.seq for one in said])
     done = await asyncio.gather(erased, *appends)
     assert done[0] is True
     assert box.journal.size == 1 + 3 + 290
@@ -332,6 +332,6 @@ async def test_a_journal_that_has_failed_erases_nothing(box: Box) -> None:
     await box.say(1)
     box.journal._file._db.close()
     with pytest.raises(RestartError):
-        await box.journal.erase([1])
+        await box.journal.erase(box.journal.current, [1])
     with pytest.raises(RestartError):
         await box.say(2)

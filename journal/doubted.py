@@ -1,10 +1,10 @@
-"""The journals before this one that still lie beside it: read, and erased from, but never written."""
+"""Journals that were doubted and still lie here: read as far as they can be, erased from, and never written."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,13 @@ T = TypeVar("T")
 
 
 class Bodies(Protocol):
-    """A journal on this disk, as far as removal needs it."""
+    """A journal on this disk, as far as removal looks at it."""
 
     @property
     def id(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
 
     @property
     def size(self) -> int: ...
@@ -35,15 +38,14 @@ class Bodies(Protocol):
 
     async def holding(self, words: Sequence[str], start: int = 0) -> list[int]: ...
 
-    async def erase(self, seqs: Sequence[int]) -> bool: ...
 
+class DoubtedJournal:
+    """Every answer may be DoubtError, for its disk may be damaged."""
 
-class EarlierJournal:
-    """Closed or doubted; every answer may be DoubtError, for its disk may be damaged."""
-
-    def __init__(self, journal: str, *, database: Path) -> None:
+    def __init__(self, journal: str, *, folder: Path) -> None:
         self.id = journal
-        self._database = database
+        self.folder = folder
+        self._database = folder / "journal.db"
         self._size: int | None = None
 
     @property
@@ -73,17 +75,16 @@ class EarlierJournal:
             return work(reader)
 
 
-def earlier_journals(current: Path) -> list[EarlierJournal]:
-    """Blocking.  Beside the folder of the current one, oldest first; what a crash left half made is among them."""
+def doubted_journals(home: Path, *, but: Collection[Path]) -> list[DoubtedJournal]:
+    """Blocking.  The others in a process's folder, oldest first; what a crash left half made is among them."""
     found = []
-    for inside in sorted(current.parent.glob("[0-9][0-9][0-9][0-9]*")):
-        database = inside / "journal.db"
-        if inside == current or not database.exists():
+    for inside in sorted(home.glob("[0-9][0-9][0-9][0-9]*")):
+        if inside in but or not (inside / "journal.db").exists():
             continue
         try:
             key = SigningKey.load(inside / "journal.key", kind="journal")
         except ConfigError as error:
             log.warning("a journal of nobody", extra={"folder": str(inside), "reason": str(error)})
             continue
-        found.append(EarlierJournal(header.journal_id(key.public), database=database))
+        found.append(DoubtedJournal(header.journal_id(key.public), folder=inside))
     return found
