@@ -71,7 +71,7 @@ class Uplink:
                 destination=destination,
                 http=self._http,
                 clock=clock,
-                accepted=lambda: self._sender.accepted,
+                accepted=self._sender.accepted_of,
                 stores=stores,
             )
             if destination.files

@@ -85,6 +85,18 @@ class JournalDoubted(Body, frozen=True, kw_only=True):
     recovered: int
     lost: tuple[int, ...] = ()  # seqs that were signed and cannot be read any more, at most 1000 of them
     lost_count: int = 0
+    bodies_lost: tuple[int, ...] = ()  # seqs that follow without their bodies, which nobody has erased
+    bodies_lost_count: int = 0
+
+
+class JournalRemoved(Body, frozen=True, kw_only=True):
+    """A closed journal leaves this box whole; every destination has it, and there it is out of danger."""
+
+    stream: ClassVar[str] = "journal.removed"
+    journal: Predecessor
+    destination: str  # the one with custody
+    store: str
+    kept: int  # entries, as its receipt says
 
 
 class JournalRecovered(Body, frozen=True, kw_only=True):
@@ -327,9 +339,9 @@ class FileEvicted(Body, frozen=True, kw_only=True):
 
 
 class RecordHeld(Body, frozen=True, kw_only=True):
-    """A hold 封存: nothing of it is erased or evicted until it is released, or `until_ms` has passed.
+    """A hold 留置: what it names is neither erased nor evicted, by nobody's rule, until it is released or over.
 
-    It names a passage, entries or files; a release names the same.
+    It names entries, files by SHA-256, or a passage with all that belongs to it, whatever is still to come included.
     """
 
     stream: ClassVar[str] = "record.held"
@@ -340,6 +352,17 @@ class RecordHeld(Body, frozen=True, kw_only=True):
     by: str
     reason: str
     until_ms: int | None = None  # None: until it is released
+
+
+class FilesReconciled(Body, frozen=True, kw_only=True):
+    """The disk was held against the journal 核对, both ways.  Unknown files are reported and never removed."""
+
+    stream: ClassVar[str] = "files.reconciled"
+    files: int  # that entries name and that are here
+    unknown_count: int
+    missing_count: int
+    unknown: tuple[str, ...] = ()  # names of files that no entry and no index knows, at most 100
+    missing: tuple[str, ...] = ()  # SHA-256, or segment, that should be here and is not, at most 100
 
 
 # --- commands --------------------------------------------------------------------------------------------------
@@ -549,6 +572,13 @@ STREAMS: dict[str, Stream] = {
             body=JournalRecovered, per_hour=0, silent_s=None, keep_days=36_500, says="an entry it could save"
         ),
         Stream(
+            body=JournalRemoved,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="a closed journal left a box",
+        ),
+        Stream(
             body=VehicleWeighed, per_hour=60, silent_s=None, keep_days=3_650, says="a vehicle was weighed"
         ),
         Stream(
@@ -593,6 +623,13 @@ STREAMS: dict[str, Stream] = {
             says="something must not be removed, or may be again",
         ),
         Stream(body=FileEvicted, per_hour=1, silent_s=None, keep_days=3_650, says="files left a box"),
+        Stream(
+            body=FilesReconciled,
+            per_hour=0,
+            silent_s=None,
+            keep_days=3_650,
+            says="the disk was held against the journal",
+        ),
         Stream(
             body=CommandAccepted,
             per_hour=10,

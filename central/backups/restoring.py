@@ -33,7 +33,7 @@ from journal.keys import sync_folder
 from journal.lock import FolderLock
 from journal.receiving.blobs import BlobFolder
 from journal.recovering import recover
-from journal.shelf import open_current
+from journal.shelf import Rules, open_current
 from journal.stamping import Stamper, unknown_clock
 from journal.vouching import follows, next_name
 from journal.writer import Journal
@@ -307,11 +307,12 @@ class _Succession:
         )
         lock = FolderLock(self._folder)
         try:
-            opened = open_current(
-                self._folder,
+            rules = Rules(
                 genesis=lambda key, said: stamper.genesis(key, said or predecessor),
+                owns=stamper.owns,
                 recover=partial(recover, cursors=self._folder, stamper=stamper),
             )
+            opened = open_current(self._folder, rules)
             opened.file.close()
         finally:
             lock.release()

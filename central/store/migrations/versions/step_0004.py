@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 metadata = MetaData()
 
