@@ -16,8 +16,16 @@ import msgspec
 from journal.database import StoredEntry
 from journal.writer import Appended, Journal
 from kernel.errors import ProtocolError
-from kernel.events import EntryRef, JointMode, PassageDecided, ReleaseGrounds, VehicleFacts, Verdict
-from kernel.evidence import header
+from kernel.events import (
+    EntryRef,
+    JointMode,
+    JournalRecovered,
+    PassageDecided,
+    ReleaseGrounds,
+    VehicleFacts,
+    Verdict,
+)
+from kernel.evidence import header, recovery
 from kernel.law.law import Law
 from kernel.law.rows import china_day
 from station import confirming, releasing
@@ -91,12 +99,13 @@ class Officers:
 
     async def catch_up(self) -> None:
         """Bring acts into the views that were written when the process died."""
-        start = await asyncio.to_thread(self._store.own_size, self._journal.id)
-        while start < self._journal.size:
-            entries = await self._journal.read(start, AT_ONCE)
-            start += len(entries)
-            acts = [act for entry in entries if (act := _own_act(entry)) is not None]
-            await asyncio.to_thread(self._store.project_own, acts, journal=self._journal.id, size=start)
+        for volume in self._journal.volumes:
+            start = await asyncio.to_thread(self._store.own_size, volume.id)
+            while start < volume.size:
+                entries = await volume.read(start, AT_ONCE)
+                start += len(entries)
+                acts = [act for entry in entries if (act := _own_act(entry)) is not None]
+                await asyncio.to_thread(self._store.project_own, acts, journal=volume.id, size=start)
 
     async def preview(self, box: str, passage: str, seen: Seen) -> Verdict | None:
         """The verdict that these facts would give; nothing is written."""
@@ -231,16 +240,21 @@ def _same_act(detail: Detail, act: Act, by: str) -> Done | None:
 
 
 def _act_of(appended: Appended, body: PassageDecided) -> OwnAct:
-    return OwnAct(seq=appended.seq, leaf=appended.leaf_hex, at_ms=appended.at, body=body)
+    return OwnAct(ref=appended.ref, at_ms=appended.at, body=body)
 
 
 def _own_act(entry: StoredEntry) -> OwnAct | None:
+    """An act as it was first said: a successor of a doubted journal says it again."""
     try:
-        head = header.decode(entry.header)
-        if head.stream != PassageDecided.stream or entry.body is None:
+        head, data = header.decode(entry.header), entry.body
+        ref = EntryRef(journal=head.journal, seq=head.seq, leaf=header.leaf(entry.header).hex())
+        if head.stream == JournalRecovered.stream and data is not None:
+            first = recovery.unwrap(data)
+            head, data, ref = first.header, first.body, first.old
+        if head.stream != PassageDecided.stream or data is None:
             return None
-        body = msgspec.json.decode(entry.body, type=PassageDecided)
+        body = msgspec.json.decode(data, type=PassageDecided)
     except (ProtocolError, msgspec.MsgspecError):
         log.exception("own entry unreadable")
         return None
-    return OwnAct(seq=head.seq, leaf=header.leaf(entry.header).hex(), at_ms=head.at, body=body)
+    return OwnAct(ref=ref, at_ms=head.at, body=body)
