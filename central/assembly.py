@@ -6,8 +6,9 @@ import asyncio
 import importlib.metadata
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,15 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
 
 from central import alarms
 from central.app import Mount, create_app
+from central.enrolment.admission import Admission
+from central.enrolment.certifying import Certifier
+from central.enrolment.http import EnrolmentGate
+from central.enrolment.own import OwnRenewal
+from central.enrolment.service import Enrolment, Root
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
 from central.ingest.cosigning import Cosigning
@@ -35,6 +42,7 @@ from central.store.engines import Database
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.store.requests import Requested
+from central.store.speakers import Speakers
 from central.views import Alarm
 from journal.access import AccessLog
 from journal.checking import Trust
@@ -43,6 +51,7 @@ from journal.intake import Intake
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
+from journal.tls import Credentials
 from journal.transport import Transport
 from journal.witnessing import Cosigner, WitnessClient
 from journal.writer import Journal
@@ -69,13 +78,21 @@ class Given:
     transport: Transport
     http: httpx.AsyncClient
     clock: Clock
+    admission: Admission
+    certifier: Certifier | None = None
+    tls: Credentials | None = None
+    broker_refused: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Centre:
-    """A centre that is put together; every one of `tasks` runs for its life, `close` lets go of threads and files."""
+    """A centre that is put together; every one of `tasks` runs for its life, `close` lets go of threads and files.
+
+    `gate` is for boxes, where they come over HTTPS with their certificates.
+    """
 
     app: FastAPI
+    gate: Starlette | None
     parts: Parts
     receiver: Receiver
     tasks: dict[str, Run]
@@ -106,7 +123,8 @@ def software() -> str:
 def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
     """Open journal, files and store, and connect everything.  RefusedError: another process has the journal."""
     ingest = _take_in(given)
-    queries = Queries(given.database, register=given.settings.register)
+    queries = Queries(given.database, register=given.admission.register)
+    enrolment = _enrolment(given, ingest)
     requests = FileRequests(
         queries,
         Requested(given.database),
@@ -116,11 +134,16 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
         clock=given.clock,
     )
     ingest.receiver.on_hello(lambda box, hello, _welcome: requests.greeted(box, hello.nonce))
-    parts = _parts(given, ingest, queries, requests)
+    parts = _parts(given, ingest, queries, requests, enrolment)
     app = create_app(parts, mounts=mounts)
-    app.router.routes.extend(ingest.intake.routes())
+    gate = None
+    if given.settings.gate is None:
+        app.router.routes.extend(ingest.intake.routes())
+    else:
+        gate = Starlette(routes=[*ingest.intake.routes(), *EnrolmentGate(enrolment).routes()])
     return Centre(
         app=app,
+        gate=gate,
         parts=parts,
         receiver=ingest.receiver,
         tasks={
@@ -129,6 +152,8 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "journal's health": ingest.own.journal.watch,
             "cosigning": ingest.cosigning.run,
             "housekeeping": partial(_keep_house, parts),
+            "enrolment": enrolment.run,
+            **_own_renewal(given),
         },
         close=partial(_close, ingest),
     )
@@ -138,11 +163,16 @@ def _take_in(given: Given) -> _Ingest:
     settings, keys, clock = given.settings, given.keys, given.clock
     bus = Bus()
     store = CentreStore(
-        given.database, store_id=settings.store_id, register=settings.register, told=_telling(bus)
+        given.database, store_id=settings.store_id, register=given.admission.register, told=_telling(bus)
     )
     trust = Trust(root_name=keys.root_name, root_public=keys.root_public)
     receiver = Receiver(
-        store, key=keys.store, trust=trust, clock=clock, kept_after_ms=settings.custody.kept_after_ms
+        store,
+        key=keys.store,
+        trust=trust,
+        clock=clock,
+        kept_after_ms=settings.custody.kept_after_ms,
+        bound=given.admission.bound,
     )
     blobs = BlobFolder(settings.folder / "files")
     custody = CustodyStore(given.database)
@@ -167,7 +197,9 @@ def _take_in(given: Given) -> _Ingest:
     )
 
 
-def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileRequests) -> Parts:
+def _parts(
+    given: Given, ingest: _Ingest, queries: Queries, requests: FileRequests, enrolment: Enrolment
+) -> Parts:
     settings, clock = given.settings, given.clock
     accounts = CentreAccounts(given.database)
     lifetimes = Lifetimes(person_s=settings.web.session_hours * 3600)
@@ -184,7 +216,7 @@ def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileReques
         requests=requests,
         packages=Packages(queries, ingest.custody, ingest.blobs, keys=_shown_keys(given), clock=clock),
         alarms=partial(_alarms, given, queries),
-        healthy=partial(_healthy, given, ingest),
+        healthy=partial(_healthy, given, ingest, enrolment),
     )
 
 
@@ -223,11 +255,36 @@ def _intake(given: Given, store: CentreStore, blobs: BlobFolder) -> FileIntake:
         store=store,
         blobs=blobs,
         key=given.keys.store,
-        secrets={box.name: box.password for box in given.settings.boxes},
+        secrets=given.settings.passwords,
+        guests=given.admission,
         clock=given.clock,
         kept=custody.backup or custody.kept_after_days == 0,
         largest=custody.file_limit_mb << 20,
     )
+
+
+def _enrolment(given: Given, ingest: _Ingest) -> Enrolment:
+    return Enrolment(
+        Speakers(given.database),
+        given.admission,
+        certifier=given.certifier,
+        root=Root(name=given.keys.root_name, public=given.keys.root_public),
+        append=ingest.own.append,
+        clock=given.clock,
+    )
+
+
+def _own_renewal(given: Given) -> dict[str, Run]:
+    if given.tls is None:
+        return {}
+    renewal = OwnRenewal(
+        Path(given.settings.keys.folder),
+        identity=given.keys.identity,
+        tls=given.tls,
+        certifier=given.certifier,
+        clock=given.clock,
+    )
+    return {"certificates": renewal.run}
 
 
 def _open_own(given: Given, receiver: Receiver) -> OwnJournal:
@@ -288,7 +345,7 @@ def _alarms(given: Given, queries: Queries) -> tuple[Alarm, ...]:
     )
 
 
-def _healthy(given: Given, ingest: _Ingest) -> dict[str, object]:
+def _healthy(given: Given, ingest: _Ingest, enrolment: Enrolment) -> dict[str, object]:
     return {
         "software": software(),
         "store": given.settings.store_id,
@@ -297,6 +354,8 @@ def _healthy(given: Given, ingest: _Ingest) -> dict[str, object]:
         "frames_refused": {box: count for box, count in ingest.receiver.refused.items() if count},
         "frames_dropped": ingest.inlet.dropped,
         "uploads_refused": dict(ingest.intake.refused),
+        "broker_refused": dict(given.broker_refused),
+        "certificates_refused": dict(enrolment.refused),
         "own_journal": ingest.own.journal.id,
         "not_cosigned": dict(ingest.cosigning.failing),
     }

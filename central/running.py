@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 
 from central import keyring
 from central.app import Mount
 from central.assembly import Given, assemble
+from central.enrolment.admission import Admission, Standing
+from central.enrolment.certifying import Certifier
 from central.settings import Settings
 from central.store.engines import Database, connect
 from central.store.migrate import migrate
-from journal.brokers import connection
+from central.store.speakers import Speakers
+from journal.brokers import Door, connection
 from kernel.clock import Clock
-from web.serving import listen, serve
+from web.serving import Gate, listen, serve
 
 _WITNESS_PATIENCE_S = 10.0
 
@@ -26,6 +30,8 @@ async def run(
 ) -> None:
     """Until SIGINT or SIGTERM; `ready` is told the address.  ConfigError, RefusedError: why it cannot start."""
     keys, broker = keyring.load(settings), settings.broker
+    tls = keyring.credentials(settings, keys, clock=clock)
+    certifier = Certifier.load(Path(settings.keys.folder)) if settings.gate else None
     async with AsyncExitStack() as stack:
         listening = listen(settings.web.host, settings.web.port, path="web.port")
         stack.callback(listening.close)
@@ -33,17 +39,41 @@ async def run(
             listen(broker.host, broker.port, path="broker.port").close()
         database = await asyncio.to_thread(_open_database, settings)
         stack.callback(database.close)
-        boxes = {box.name: box.password for box in settings.boxes}
-        transport = await stack.enter_async_context(connection(broker, user=broker.user, boxes=boxes))
+        admission = await asyncio.to_thread(_admission, settings, Speakers(database))
+        door = Door(passwords=settings.passwords, guests=admission, tls=tls)
+        gate = None
+        if settings.gate is not None:
+            gate = listen(settings.gate.host, settings.gate.port, path="gate.port")
+            stack.callback(gate.close)
+        transport = await stack.enter_async_context(connection(broker, user=settings.user, door=door))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=_WITNESS_PATIENCE_S))
         given = Given(
-            settings=settings, keys=keys, database=database, transport=transport, http=http, clock=clock
+            settings=settings,
+            keys=keys,
+            database=database,
+            transport=transport,
+            http=http,
+            clock=clock,
+            admission=admission,
+            certifier=certifier,
+            tls=tls,
+            broker_refused=door.refused,
         )
         centre = assemble(given, mounts=mounts)
         stack.callback(centre.close)
         await transport.start()
         stack.push_async_callback(transport.stop)
-        await serve(centre.app, listening, tasks=centre.tasks, ready=ready)
+        beside = None
+        if gate is not None and tls is not None and centre.gate is not None:
+            beside = Gate(app=centre.gate, listening=gate, context=tls.server(demand=False))
+        await serve(centre.app, listening, tasks=centre.tasks, ready=ready, gate=beside)
+
+
+def _admission(settings: Settings, speakers: Speakers) -> Admission:
+    boxes = {box.name: box.source for box in settings.boxes}
+    admission = Admission(centre=settings.box, source=settings.source, boxes=boxes)
+    admission.learn(Standing.read(speakers))
+    return admission
 
 
 def _open_database(settings: Settings) -> Database:

@@ -8,14 +8,17 @@ from pathlib import Path
 import journal.settings
 from central.pages.county import County
 from central.store.projections import Register
-from journal.settings import Keeping
-from kernel.settings import filled, must, once_each, refuse, token, url
+from journal.settings import Gate, Keeping, one_way
+from kernel.settings import must, once_each, refuse, token, url
 from web.settings import Web
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker(journal.settings.Broker):
-    """The embedded broker's own port, or the URL of one that runs elsewhere; `user` is the centre there."""
+    """The embedded broker's own port, or the URL of one that runs elsewhere.
+
+    `user` is the centre there; by certificate it is the box's own name.
+    """
 
     user: str = "centre"
 
@@ -53,11 +56,12 @@ class Box:
     """One enrolled process: its identity, its secret towards broker and uploads, where it stands."""
 
     name: str
-    password: str
     source: str  # device path or its beginning, such as yiyuan/s01/lane1
+    password: str | None = None  # None: it comes by certificate
 
     def __post_init__(self) -> None:
-        refuse(token("name", self.name), filled("password", self.password))
+        empty = self.password == ""
+        refuse(token("name", self.name), must(not empty, "password", "must not be empty"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,7 @@ class Settings:
     keys: Keys
     broker: Broker
     web: Web = field(default_factory=Web)
+    gate: Gate | None = None  # None: boxes upload where people find their pages, by password
     database: Database = field(default_factory=Database)
     custody: Custody = field(default_factory=Custody)
     boxes: tuple[Box, ...] = ()
@@ -115,6 +120,7 @@ class Settings:
             token("store_id", self.store_id),
             once_each("boxes", names),
             must(self.box not in names, "boxes", f"{self.box} is the centre itself"),
+            one_way(self.broker, [box.password for box in self.boxes]),
         )
 
     @property
@@ -132,6 +138,21 @@ class Settings:
     @property
     def command(self) -> str:
         return self.keys.command or self.box
+
+    @property
+    def certified(self) -> bool:
+        """Somebody comes by certificate."""
+        return self.broker.certified or self.gate is not None
+
+    @property
+    def user(self) -> str:
+        """Who the centre is at its broker."""
+        return self.box if self.broker.certified else self.broker.user
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """Boxes that come by password."""
+        return {box.name: box.password for box in self.boxes if box.password is not None}
 
     @property
     def register(self) -> Register:

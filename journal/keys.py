@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -67,16 +66,14 @@ class SigningKey:
     @classmethod
     def load(cls, path: Path, *, kind: KeyKind | None = None) -> SigningKey:
         """ConfigError names the file and what is wrong with it."""
+        check_private(path)
         try:
-            mode = path.stat().st_mode
             stored = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
             key = cls(kind=stored.kind, name=stored.name, private=decode_base64(stored.private))
         except OSError as error:
             raise ConfigError.one(str(path), f"cannot be read: {error.strerror}") from error
         except (msgspec.MsgspecError, ProtocolError, ValueError) as error:
             raise ConfigError.one(str(path), "is not a key file") from error
-        if mode & 0o077:
-            raise ConfigError.one(str(path), "may be read by others; chmod 600")
         if encode_base64(key.public) != stored.public:
             raise ConfigError.one(str(path), "public and private key do not belong together")
         if kind is not None and key.kind != kind:
@@ -84,16 +81,37 @@ class SigningKey:
         return key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a process is to others: its box key, and the certificates from the box up to, not including, the root."""
+    """Who a process is to others: its box key, and the certificates from the box up to, not including, the root.
 
-    key: SigningKey
-    certs: tuple[str, ...]
+    `renewed` replaces the certificates while it runs; the key is for life.
+    """
+
+    __slots__ = ("certs", "key")
+
+    def __init__(self, *, key: SigningKey, certs: tuple[str, ...]) -> None:
+        self.key = key
+        self.certs = certs
 
     @property
     def box(self) -> str:
         return self.key.name
+
+    @property
+    def not_after_ms(self) -> int:
+        """When the first of its certificates ends."""
+        return min(parse_certificate(note).not_after_ms for note in self.certs)
+
+    @property
+    def not_before_ms(self) -> int:
+        """A time that is past for certain: then the newest of its certificates was made."""
+        return max(parse_certificate(note).not_before_ms for note in self.certs)
+
+    def renewed(self, certs: tuple[str, ...]) -> None:
+        """For whoever is greeted from now on; ConfigError when they are another key's."""
+        if parse_certificate(certs[0]).public_key != self.key.public:
+            raise ConfigError.one(self.box, "was given the certificate of another key")
+        self.certs = certs
 
     @classmethod
     def load(cls, key: Path, *, certificates: tuple[Path, ...]) -> Identity:
@@ -154,9 +172,22 @@ def read_certificate(path: Path) -> str:
     return note
 
 
+def check_private(path: Path) -> None:
+    """ConfigError when others may read or have made the file of a key."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError.one(str(path), f"cannot be read: {error.strerror}") from error
+    if found.st_mode & 0o077:
+        raise ConfigError.one(str(path), "may be read by others; chmod 600")
+    if found.st_uid not in (0, os.geteuid()):
+        raise ConfigError.one(str(path), "belongs to another user; whoever owns a key can change it")
+
+
 def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """The file is there whole, after a power cut too, or not at all."""
     part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)  # what a crash left there may have another mode
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

@@ -69,6 +69,7 @@ class Sender:
         software: str,
         clock: Clock,
         obey: Obey = lambda _command: None,
+        past: Callable[[int], None] = lambda _at_ms: None,
         patience_ms: tuple[int, int] = PATIENCE_MS,
     ) -> None:
         self._journal = journal
@@ -79,6 +80,7 @@ class Sender:
         self._software = software
         self._clock = clock
         self._obey = obey
+        self._past = past
         self._store_key = decode_base64(destination.store_public)
         self._cursor = Cursor()
         self._saved = (Cursor(), 0)
@@ -180,6 +182,7 @@ class Sender:
             raise
         if receipt.size < self._cursor.size and receipt.store == self._cursor.store:
             raise ProtocolError("a receipt older than one we had")
+        self._past(receipt.time_ms)  # signed, so that a box without a clock knows a time that is past
         self._accept(receipt)
 
     def _accept(self, receipt: Receipt) -> None:

@@ -16,6 +16,7 @@ from journal.keys import Identity
 from journal.mqtt import PahoTransport
 from journal.sender import UP, Sender, UplinkState
 from journal.settings import Destination
+from journal.tls import Credentials
 from journal.uploads import Uploader
 from journal.writer import Journal
 from kernel.clock import Clock
@@ -40,14 +41,22 @@ class Uplink:
         destination: Destination,
         software: str,
         clock: Clock,
+        tls: Credentials | None = None,
     ) -> None:
+        """`tls`: what we show where the destination has no password."""
         self.destination = destination
         self._box = identity.box
         self._clock = clock
         self._since_ms = clock.now_ms()
         self._was: str = ""
         self._asked: asyncio.Queue[str] = asyncio.Queue(maxsize=256)
-        self._transport = PahoTransport(destination.mqtt, user=identity.box, password=destination.password)
+        certified = tls if destination.password is None else None
+        self._transport = PahoTransport(
+            destination.mqtt,
+            user=identity.box,
+            password=destination.password,
+            tls=certified.client() if certified else None,
+        )
         self._sender = Sender(
             journal,
             cursors,
@@ -57,8 +66,11 @@ class Uplink:
             software=software,
             clock=clock,
             obey=self._obey,
+            past=tls.time.past if tls else lambda _at_ms: None,
         )
-        self._http = httpx.AsyncClient(timeout=HTTP_PATIENCE_S)
+        self._http = httpx.AsyncClient(
+            timeout=HTTP_PATIENCE_S, verify=certified.client() if certified else True
+        )
         self._uploader = (
             Uploader(
                 journal,

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from journal.access import AccessLog
+from journal.brokers import Door
 from journal.checking import Trust
 from journal.clock import boot_id
 from journal.console import read_law
@@ -25,6 +27,8 @@ from journal.keys import Identity, SigningKey
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
+from journal.renewing import Renewal
+from journal.tls import Credentials
 from journal.transport import Transport
 from journal.uplink import Uplink
 from journal.writer import Journal
@@ -72,6 +76,7 @@ class Assembled:
     """A station that is put together; every one of `tasks` runs for its life, `close` lets go of threads and files."""
 
     app: FastAPI
+    gate: Starlette | None  # for lanes that come over HTTPS with their certificates
     parts: Parts
     tasks: dict[str, Run]
     close: Callable[[], None]
@@ -109,11 +114,15 @@ class Assembly:
         transport: Transport,
         clock: Clock,
         passwords: Passwords | None = None,
+        tls: Credentials | None = None,
+        door: Door | None = None,
     ) -> None:
         folder = settings.folder
         self._settings = settings
         self._keys = keys
         self._clock = clock
+        self._tls = tls
+        self._door = door or Door(passwords=settings.passwords)
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._journal = self._open_journal(folder / "journal")
@@ -161,8 +170,12 @@ class Assembly:
         )
         app = FastAPI(title="Weighpost station", docs_url=None, redoc_url=None, openapi_url=None)
         Pages(parts).install(app)
-        app.router.routes.extend(self._file_intake().routes())
-        return Assembled(app=app, parts=parts, tasks=self._tasks(), close=self.close)
+        gate = None
+        if settings.gate is None:
+            app.router.routes.extend(self._file_intake().routes())
+        else:
+            gate = Starlette(routes=self._file_intake().routes())
+        return Assembled(app=app, gate=gate, parts=parts, tasks=self._tasks(), close=self.close)
 
     async def catch_up(self) -> None:
         await self._officers.catch_up()
@@ -186,6 +199,7 @@ class Assembly:
             "entries": self._receiver.committed,
             "refused": dict(self._receiver.refused),
             "dropped": self._intake.dropped,
+            "broker_refused": dict(self._door.refused),
             "browsers": self._shell.hub.clients,
             "own": self._journal.size,
             "destinations": [
@@ -206,7 +220,18 @@ class Assembly:
     def _tasks(self) -> dict[str, Run]:
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
         own: dict[str, Run] = {"sessions": self._forget_sessions, "journal": self._journal.watch}
+        if self._tls is not None:
+            own["certificates"] = self._renewal(self._tls).run
         return {"tablets": self._feed.run, **own, **uplinks}
+
+    def _renewal(self, tls: Credentials) -> Renewal:
+        return Renewal(
+            self._settings.box,
+            identity=self._keys.identity,
+            tls=tls,
+            clock=self._clock,
+            shut_out=lambda: not any(centre.connected for centre in self.centres()),
+        )
 
     async def _forget_sessions(self) -> None:
         while True:
@@ -259,6 +284,7 @@ class Assembly:
                 destination=destination,
                 software=software(),
                 clock=self._clock,
+                tls=self._tls,
             )
             for destination in self._settings.destinations
         ]
@@ -287,6 +313,7 @@ class Assembly:
             blobs=self._blobs,
             key=self._keys.store,
             secrets=self._settings.passwords,
+            guests=self._door.guests,
             clock=self._clock,
             largest=self._settings.store.file_limit_mb << 20,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journal.brokers import connection
+from journal.brokers import Door, connection
 from journal.checking import Trust
 from journal.clock import SystemClock
 from journal.console import AGAIN
