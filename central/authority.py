@@ -50,9 +50,9 @@ class TlsAuthority:
 
     @classmethod
     def create(cls, folder: Path, *, enrolment: SigningKey, now_ms: int) -> TlsAuthority:
-        """ca.key, ca.pem and ca.note; nothing that is there is overwritten."""
-        if (folder / "ca.key").exists():
-            raise ConfigError.one(str(folder / "ca.key"), "exists already; a key is never overwritten")
+        """ca.key.pem, ca.pem and ca.note; nothing that is there is overwritten."""
+        if (folder / "ca.key.pem").exists():
+            raise ConfigError.one(str(folder / "ca.key.pem"), "exists already; a key is never overwritten")
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{enrolment.name}-tls")])
         certificate = _self_signed(name, key, _at(now_ms) + timedelta(days=_CA_DAYS))
@@ -62,13 +62,13 @@ class TlsAuthority:
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         write_durably(folder / "ca.pem", pem.encode())
         write_durably(folder / "ca.note", note.format().encode())
-        write_durably(folder / "ca.key", private, mode=0o600)
+        write_durably(folder / "ca.key.pem", private, mode=0o600)
         return cls(certificate=certificate, key=key, pem=pem, note=note.format(), index=folder / "ca.index")
 
     @classmethod
     def load(cls, folder: Path) -> TlsAuthority:
         """ConfigError names the file and what is wrong with it."""
-        path = folder / "ca.key"
+        path = folder / "ca.key.pem"
         check_private(path)
         certificate = read_pem(folder / "ca.pem")
         try:

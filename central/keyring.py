@@ -110,7 +110,7 @@ def credentials(settings: Settings, keys: CentreKeys, *, clock: Clock) -> Creden
 
 
 def _enrol_tls(folder: Path, box: str, *, enrolment: SigningKey, hosts: Sequence[str], now_ms: int) -> None:
-    if (folder / "ca.key").exists():
+    if (folder / "ca.key.pem").exists():
         authority = TlsAuthority.load(folder)
     else:
         authority = TlsAuthority.create(folder, enrolment=enrolment, now_ms=now_ms)

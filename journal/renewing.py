@@ -20,12 +20,16 @@ from kernel.evidence.notes import decode_base64
 log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
+SHUT_OUT_MS = 6 * 3_600_000
 LOOK_S = 3_600.0
 RETRY_S = (30.0, LOOK_S)
 
 
 class Renewal:
-    """`shut_out`: nobody lets us in; then the certificates may have ended though our clock does not know it."""
+    """`shut_out`: nobody lets us in.
+
+    When that lasts, the certificates may have ended although our clock does not know it.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Renewal:
         self._clock = clock
         self._shut_out = shut_out
         self._tried_ms: int | None = None
+        self._let_in_ms = clock.mono_ms()
         self._failed_s = RETRY_S[0]
         self._reason = ""
 
@@ -70,10 +75,19 @@ class Renewal:
 
     def _due(self) -> bool:
         """Once a day at most, unless it failed: with a clock that is far ahead they always seem to end."""
-        if self._tried_ms is not None and not self._reason and self._clock.mono_ms() - self._tried_ms < DAY_MS:
+        if (
+            self._tried_ms is not None
+            and not self._reason
+            and self._clock.mono_ms() - self._tried_ms < DAY_MS
+        ):
             return False
         now_ms = max(self._clock.now_ms(), self._tls.time.known_ms)
-        return self.ends_ms - now_ms <= self._box.renew_days * DAY_MS or self._shut_out()
+        return self.ends_ms - now_ms <= self._box.renew_days * DAY_MS or self._long_shut_out()
+
+    def _long_shut_out(self) -> bool:
+        if not self._shut_out():
+            self._let_in_ms = self._clock.mono_ms()
+        return self._clock.mono_ms() - self._let_in_ms >= SHUT_OUT_MS
 
     def _renew(self) -> None:
         assert self._box.renewal and self._box.tls  # noqa: S101, PT018 - the settings see to it

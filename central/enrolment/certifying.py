@@ -31,7 +31,7 @@ class Certifier:
     @classmethod
     def load(cls, folder: Path) -> Certifier | None:
         """From the folder of keys; None when the enrolment key is not in it: it is kept off line."""
-        if not (folder / "enrolment.key").exists() or not (folder / "ca.key").exists():
+        if not (folder / "enrolment.key").exists() or not (folder / "ca.key.pem").exists():
             return None
         return cls(
             root=read_certificate(folder / "root.cert"),

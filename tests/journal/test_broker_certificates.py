@@ -13,7 +13,6 @@ import pytest
 from journal.broker import STRANGERS, EmbeddedBroker
 from journal.guests import Listed
 from journal.mqtt import PahoTransport
-from journal.tls import CountyContext
 from tests.support.certified import CENTRE, LANE, OTHER, CertifiedCounty, quick_county
 from tests.support.postgresql import free_port
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Text
 
-revision = "0003-speakers"
+revision = "0003_speakers"
 down_revision = "0002"
 
 
