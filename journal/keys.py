@@ -132,13 +132,8 @@ class Identity:
         """
         try:
             identity = cls.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
-            own = parse_certificate(identity.certs[0])
-            verify_chain(
-                identity.certs,
-                root_name=box.root_name,
-                root_pub=decode_base64(box.root_public),
-                now_ms=own.not_before_ms,
-            )
+            public = decode_base64(box.root_public)
+            verify_chain(identity.certs, root_name=box.root_name, root_pub=public, now_ms=None)
         except (ProtocolError, RefusedError) as error:
             raise ConfigError.one("box.certificates", f"do not lead to {box.root_name}: {error}") from error
         if identity.box != box.name:

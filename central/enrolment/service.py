@@ -16,7 +16,6 @@ from central.enrolment.admission import Admission, Standing
 from central.enrolment.certifying import Certifier
 from central.store.speakers import Enrolled, EnrolmentToken, Revocation, Speakers
 from journal.enrolling import Asked, Granted, Offer
-from journal.keys import parse_certificate
 from kernel.clock import Clock
 from kernel.errors import ProtocolError, RefusedError
 from kernel.events import Body, BoxEnrolled, BoxRevoked
@@ -177,12 +176,8 @@ class Enrolment:
         """Right when it was made is enough: that it has ended is why he is here."""
         if not asked.certificates:
             raise RefusedError("a renewal without the certificates that end")
-        own = parse_certificate(asked.certificates[0])
-        verify_chain(
-            asked.certificates,
-            root_name=self._root.name,
-            root_pub=self._root.public,
-            now_ms=own.not_before_ms,
+        own = verify_chain(
+            asked.certificates, root_name=self._root.name, root_pub=self._root.public, now_ms=None
         )
         if (own.kind, own.name, own.public_key) != ("box", request.box, request.public_key):
             raise RefusedError(f"the certificates are not of {request.box} and its key")
