@@ -140,7 +140,7 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
     if given.settings.gate is None:
         app.router.routes.extend(ingest.intake.routes())
     else:
-        gate = Starlette(routes=[*ingest.intake.routes(), *EnrolmentGate(enrolment).routes()])
+        gate = Starlette(routes=[*ingest.intake.routes(), *_enrolment_gate(given, enrolment).routes()])
     return Centre(
         app=app,
         gate=gate,
@@ -272,6 +272,10 @@ def _enrolment(given: Given, ingest: _Ingest) -> Enrolment:
         append=ingest.own.append,
         clock=given.clock,
     )
+
+
+def _enrolment_gate(given: Given, enrolment: Enrolment) -> EnrolmentGate:
+    return EnrolmentGate(enrolment, given.admission, command=given.keys.command)
 
 
 def _own_renewal(given: Given) -> dict[str, Run]:

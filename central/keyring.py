@@ -96,14 +96,12 @@ def load(settings: Settings) -> CentreKeys:
     )
 
 
-def credentials(settings: Settings, keys: CentreKeys, *, clock: Clock) -> Credentials | None:
+def credentials(settings: Settings, *, clock: Clock) -> Credentials | None:
     """What the centre shows on the wire, where somebody comes by certificate; ConfigError says what is wrong."""
     if not settings.certified:
         return None
     places = places_in(Path(settings.keys.folder), settings.box)
-    time = TlsTime(clock=clock)
-    time.past(keys.identity.not_before_ms)
-    tls = Credentials(places.tls, authority=places.ca, time=time)
+    tls = Credentials(places.tls, authority=places.ca, time=TlsTime(clock=clock))
     if tls.name != settings.box:
         raise ConfigError.one(str(places.tls), f"is of {tls.name}, this is {settings.box}")
     return tls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -30,7 +31,7 @@ async def run(
 ) -> None:
     """Until SIGINT or SIGTERM; `ready` is told the address.  ConfigError, RefusedError: why it cannot start."""
     keys, broker = keyring.load(settings), settings.broker
-    tls = keyring.credentials(settings, keys, clock=clock)
+    tls = keyring.credentials(settings, clock=clock)
     certifier = Certifier.load(Path(settings.keys.folder)) if settings.gate else None
     async with AsyncExitStack() as stack:
         listening = listen(settings.web.host, settings.web.port, path="web.port")
@@ -41,10 +42,7 @@ async def run(
         stack.callback(database.close)
         admission = await asyncio.to_thread(_admission, settings, Speakers(database))
         door = Door(passwords=settings.passwords, guests=admission, tls=tls)
-        gate = None
-        if settings.gate is not None:
-            gate = listen(settings.gate.host, settings.gate.port, path="gate.port")
-            stack.callback(gate.close)
+        gate = _listen_at_gate(settings, stack)
         transport = await stack.enter_async_context(connection(broker, user=settings.user, door=door))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=_WITNESS_PATIENCE_S))
         given = Given(
@@ -64,9 +62,17 @@ async def run(
         await transport.start()
         stack.push_async_callback(transport.stop)
         beside = None
-        if gate is not None and tls is not None and centre.gate is not None:
+        if gate and tls and centre.gate:
             beside = Gate(app=centre.gate, listening=gate, context=tls.server(demand=False))
         await serve(centre.app, listening, tasks=centre.tasks, ready=ready, gate=beside)
+
+
+def _listen_at_gate(settings: Settings, stack: AsyncExitStack) -> socket.socket | None:
+    if settings.gate is None:
+        return None
+    listening = listen(settings.gate.host, settings.gate.port, path="gate.port")
+    stack.callback(listening.close)
+    return listening
 
 
 def _admission(settings: Settings, speakers: Speakers) -> Admission:

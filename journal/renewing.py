@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from journal import settings
 from journal.enrolling import Pinned, Places, renew
@@ -25,6 +27,14 @@ LOOK_S = 3_600.0
 RETRY_S = (30.0, LOOK_S)
 
 
+class Ask(Protocol):
+    """journal.enrolling.renew."""
+
+    def __call__(
+        self, url: str, *, identity: Identity, pinned: Pinned, context: ssl.SSLContext, places: Places
+    ) -> None: ...
+
+
 class Renewal:
     """`shut_out`: nobody lets us in.
 
@@ -39,12 +49,14 @@ class Renewal:
         tls: Credentials,
         clock: Clock,
         shut_out: Callable[[], bool] = lambda: False,
+        ask: Ask = renew,
     ) -> None:
         self._box = box
         self._identity = identity
         self._tls = tls
         self._clock = clock
         self._shut_out = shut_out
+        self._ask = ask
         self._tried_ms: int | None = None
         self._let_in_ms = clock.mono_ms()
         self._failed_s = RETRY_S[0]
@@ -81,8 +93,8 @@ class Renewal:
             and self._clock.mono_ms() - self._tried_ms < DAY_MS
         ):
             return False
-        now_ms = max(self._clock.now_ms(), self._tls.time.known_ms)
-        return self.ends_ms - now_ms <= self._box.renew_days * DAY_MS or self._long_shut_out()
+        left_ms = self.ends_ms - self._tls.time.latest_ms()
+        return left_ms <= self._box.renew_days * DAY_MS or self._long_shut_out()
 
     def _long_shut_out(self) -> bool:
         if not self._shut_out():
@@ -98,7 +110,7 @@ class Renewal:
             tls=Path(self._box.tls.certificate),
             ca=Path(self._box.tls.authority),
         )
-        renew(
+        self._ask(
             self._box.renewal.rstrip("/"),
             identity=self._identity,
             pinned=Pinned(name=self._box.root_name, public_key=decode_base64(self._box.root_public)),
@@ -117,7 +129,7 @@ class Renewal:
 
 def credentials(box: settings.Identity, identity: Identity, *, time: TlsTime) -> Credentials | None:
     """As the settings of a process name them; ConfigError when the certificate is another box's."""
-    time.past(identity.not_before_ms)
+    time.heard(identity.not_before_ms)
     if box.tls is None:
         return None
     tls = Credentials(Path(box.tls.certificate), authority=Path(box.tls.authority), time=time)

@@ -69,7 +69,7 @@ class Sender:
         software: str,
         clock: Clock,
         obey: Obey = lambda _command: None,
-        past: Callable[[int], None] = lambda _at_ms: None,
+        heard_time: Callable[[int], None] = lambda _at_ms: None,
         patience_ms: tuple[int, int] = PATIENCE_MS,
     ) -> None:
         self._journal = journal
@@ -80,7 +80,7 @@ class Sender:
         self._software = software
         self._clock = clock
         self._obey = obey
-        self._past = past
+        self._heard_time = heard_time
         self._store_key = decode_base64(destination.store_public)
         self._cursor = Cursor()
         self._saved = (Cursor(), 0)
@@ -182,7 +182,7 @@ class Sender:
             raise
         if receipt.size < self._cursor.size and receipt.store == self._cursor.store:
             raise ProtocolError("a receipt older than one we had")
-        self._past(receipt.time_ms)  # signed, so that a box without a clock knows a time that is past
+        self._heard_time(receipt.time_ms)  # signed: a box without a clock learns when to renew
         self._accept(receipt)
 
     def _accept(self, receipt: Receipt) -> None:

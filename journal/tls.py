@@ -33,17 +33,27 @@ Peer = Mapping[str, Any]  # what getpeercert() says
 class TlsTime:
     """max(system clock, newest time that is known to be past); of a clock that nobody keeps only what is known.
 
-    `known_ms` is raised by whoever learns of a time that is surely past.
+    What others say of the time counts for renewing and never against a certificate: one centre whose clock runs ahead
+    would shut out every box that has heard it.
     """
 
     clock: Clock
     known_ms: int = BUILT_MS
+    heard_ms: int = 0
     kept: Callable[[], bool] = lambda: True
 
     def past(self, at_ms: int) -> None:
         self.known_ms = max(self.known_ms, at_ms)
 
+    def heard(self, at_ms: int) -> None:
+        self.heard_ms = max(self.heard_ms, at_ms)
+
+    def latest_ms(self) -> int:
+        """By which it may be time to renew."""
+        return max(self.clock.now_ms(), self.known_ms, self.heard_ms)
+
     def now_ms(self) -> int:
+        """By which certificates are judged."""
         return max(self.clock.now_ms(), self.known_ms) if self.kept() else self.known_ms
 
 

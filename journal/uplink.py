@@ -66,7 +66,7 @@ class Uplink:
             software=software,
             clock=clock,
             obey=self._obey,
-            past=tls.time.past if tls else lambda _at_ms: None,
+            heard_time=tls.time.heard if tls else lambda _at_ms: None,
         )
         self._http = httpx.AsyncClient(
             timeout=HTTP_PATIENCE_S, verify=certified.client() if certified else True

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
@@ -21,13 +22,16 @@ from journal.checking import Trust
 from journal.clock import boot_id
 from journal.console import read_law
 from journal.cursors import Cursors
+from journal.custody import unbounded
 from journal.files import FileStore
+from journal.guests import Listed
 from journal.intake import UP, Intake
 from journal.keys import Identity, SigningKey
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
 from journal.renewing import Renewal
+from journal.revoking import Issuer, RevokedList
 from journal.tls import Credentials
 from journal.transport import Transport
 from journal.uplink import Uplink
@@ -60,6 +64,7 @@ T = TypeVar("T")
 PAGES = Path(__file__).parent / "pages"
 LONGEST_LIVE = 4 * 1024
 HOUR_S = 3_600.0
+PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +121,7 @@ class Assembly:
         passwords: Passwords | None = None,
         tls: Credentials | None = None,
         door: Door | None = None,
+        guests: Listed | None = None,
     ) -> None:
         folder = settings.folder
         self._settings = settings
@@ -123,6 +129,7 @@ class Assembly:
         self._clock = clock
         self._tls = tls
         self._door = door or Door(passwords=settings.passwords)
+        self._revoked = self._revocations(guests or Listed(settings.passwords))
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._journal = self._open_journal(folder / "journal")
@@ -136,6 +143,7 @@ class Assembly:
             trust=keys.trust,
             clock=clock,
             kept_after_ms=settings.store.kept_after_ms,
+            bound=self._revoked.bound if self._revoked else unbounded,
         )
         self._accounts = SqliteAccounts(folder / "accounts.db")
         self._cursors = Cursors(folder)
@@ -222,7 +230,23 @@ class Assembly:
         own: dict[str, Run] = {"sessions": self._forget_sessions, "journal": self._journal.watch}
         if self._tls is not None:
             own["certificates"] = self._renewal(self._tls).run
+        if self._revoked is not None:
+            own["revocations"] = partial(self._watch, self._revoked)
         return {"tablets": self._feed.run, **own, **uplinks}
+
+    def _revocations(self, guests: Listed) -> RevokedList | None:
+        """What the centre's command key says, where there is a gate to ask at."""
+        for destination in self._settings.destinations:
+            name, public = destination.command_issuer, destination.command_public
+            if name and public and self._tls is not None and self._settings.box.renewal:
+                issuer = Issuer(name=name, public_key=decode_base64(public))
+                return RevokedList(self._settings.folder / "revoked", issuer=issuer, door=guests)
+        return None
+
+    async def _watch(self, revoked: RevokedList) -> None:
+        assert self._tls and self._settings.box.renewal  # noqa: S101, PT018 - there is a list only with both
+        async with httpx.AsyncClient(verify=self._tls.client(), timeout=PATIENCE_S) as http:
+            await revoked.run(self._settings.box.renewal, http=http, clock=self._clock)
 
     def _renewal(self, tls: Credentials) -> Renewal:
         return Renewal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -27,20 +28,27 @@ async def run(settings: Settings, *, clock: Clock, ready: Callable[[str], None])
         stack.callback(listening.close)
         if broker.url is None:
             listen(broker.host, broker.port, path="broker.port").close()
-        gate = None
-        if settings.gate is not None:
-            gate = listen(settings.gate.host, settings.gate.port, path="gate.port")
-            stack.callback(gate.close)
+        gate = _listen_at_gate(settings, stack)
         guests = Listed([name, *(box.name for box in settings.boxes)])
         door = Door(passwords=settings.passwords, guests=guests, tls=tls)
         transport = await stack.enter_async_context(connection(broker, user=name, door=door))
-        station = Assembly(settings, keys=keys, law=law, transport=transport, clock=clock, tls=tls, door=door)
+        station = Assembly(
+            settings, keys=keys, law=law, transport=transport, clock=clock, tls=tls, door=door, guests=guests
+        )
         stack.callback(station.close)
         await station.catch_up()
         assembled = station.assemble()
         await transport.start()
         stack.push_async_callback(transport.stop)
         beside = None
-        if gate is not None and tls is not None and assembled.gate is not None:
+        if gate and tls and assembled.gate:
             beside = Gate(app=assembled.gate, listening=gate, context=tls.server(demand=True))
         await serve(assembled.app, listening, tasks=assembled.tasks, ready=ready, gate=beside)
+
+
+def _listen_at_gate(settings: Settings, stack: AsyncExitStack) -> socket.socket | None:
+    if settings.gate is None:
+        return None
+    listening = listen(settings.gate.host, settings.gate.port, path="gate.port")
+    stack.callback(listening.close)
+    return listening

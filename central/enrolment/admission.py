@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from central.store.projections import Register
 from central.store.speakers import Enrolled, Revocation, Speakers
 from journal.guests import ShutOut
+from kernel.evidence.revoked import Revoked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Admission:
 
     def __init__(self, *, centre: str, source: str, boxes: Mapping[str, str]) -> None:
         self._sources = {**boxes, centre: source}
+        self.known = Revoked()
         self._shut: frozenset[str] = frozenset()
         self._bounds: dict[str, int] = {}
         self._callbacks: list[ShutOut] = []
@@ -53,6 +55,7 @@ class Admission:
         before = self._shut
         self._shut = frozenset(one.box for one in standing.revocations if one.journal is None)
         self._bounds = lowest_bounds(standing.revocations)
+        self.known = Revoked(boxes=tuple(self._shut), journals=tuple(self._bounds.items()))
         for box in sorted(self._shut - before):
             for callback in self._callbacks:
                 callback(box)

@@ -3,6 +3,7 @@
 GET   /v1/enrolment         what anybody may know: root, enrolment key, TLS authority
 POST  /v1/enrolment         a token and a signed request: certificates
 POST  /v1/enrolment/renew   certificates that end and a signed request: new ones
+GET   /v1/revoked           what nobody shall believe any more, signed by the command key
 400: not a request.  403: refused, with the reason.  413: too long.  429: too many tries, Retry-After says how long.
 """
 
@@ -15,24 +16,30 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from central.enrolment.admission import Admission
 from central.enrolment.service import Enrolment, TooManyError
 from journal.enrolling import LARGEST, PATH, RENEW, Asked, Granted
+from journal.keys import SigningKey
+from journal.revoking import PATH as REVOKED
 from kernel.errors import ProtocolError, RefusedError
 
 _decoder = msgspec.json.Decoder(Asked)
 
 
 class EnrolmentGate:
-    """The routes."""
+    """The routes.  `command` signs the list of what is revoked."""
 
-    def __init__(self, enrolment: Enrolment) -> None:
+    def __init__(self, enrolment: Enrolment, admission: Admission, *, command: SigningKey) -> None:
         self._enrolment = enrolment
+        self._admission = admission
+        self._command = command
 
     def routes(self) -> list[Route]:
         return [
             Route(PATH, self._offer, methods=["GET"]),
             Route(PATH, self._enrol, methods=["POST"]),
             Route(RENEW, self._renew, methods=["POST"]),
+            Route(REVOKED, self._revoked, methods=["GET"]),
         ]
 
     async def _offer(self, _request: Request) -> Response:
@@ -40,6 +47,11 @@ class EnrolmentGate:
             return _json(self._enrolment.offer())
         except RefusedError as error:
             return PlainTextResponse(f"{error}\n", 403)
+
+    async def _revoked(self, _request: Request) -> Response:
+        key = self._command
+        note = self._admission.known.signed(issuer=key.name, public_key=key.public, sign=key.sign)
+        return PlainTextResponse(note.format())
 
     async def _enrol(self, request: Request) -> Response:
         return await self._answer(request, self._enrolment.enrol)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from central import keyring
 from journal import settings
@@ -20,6 +23,7 @@ from journal.settings import Destination, Tls
 from journal.tls import TlsTime
 from journal.uplink import Uplink
 from journal.writer import Journal
+from kernel.events import ClockChecked
 from kernel.evidence.certificates import Kind
 from kernel.evidence.notes import encode_base64
 from tests.central.county import CLOCK, LANE, SOURCE, County, Lane, verb
@@ -112,6 +116,20 @@ class CertifiedSite:
             tls=Tls(certificate=str(folder / f"{box}.tls.pem"), authority=str(folder / "ca.pem")),
             renewal=self.gate_url,
         )
+
+
+def said(number: int) -> ClockChecked:
+    """A small body that can be told from the others."""
+    return ClockChecked(reference="ntp", offset_ms=number, err_ms=1, state="ok")
+
+
+def own_entries(site: CertifiedSite, stream: str) -> list[dict[str, object]]:
+    """What the centre's own journal says in this stream, as the centre's store holds it."""
+    query = (
+        "SELECT body.body FROM entry JOIN body USING (journal, seq) WHERE entry.stream = ? ORDER BY entry.seq"
+    )
+    with closing(sqlite3.connect(site.county.folder / "data" / "centre.db")) as database:
+        return [msgspec.json.decode(row[0]) for row in database.execute(query, (stream,))]
 
 
 @asynccontextmanager

@@ -17,9 +17,8 @@ import pytest
 from central.authority import TlsAuthority
 from journal.clock import SystemClock
 from journal.mqtt import PahoTransport
-from tests.central.certified import CertifiedSite, certified_lane
+from tests.central.certified import CertifiedSite, certified_lane, own_entries, said
 from tests.central.county import SOURCE, running_centre, until
-from tests.central.test_who_may_speak import own_entries, said
 from tests.support.certified import CENTRE, LANE, OTHER, CertifiedCounty, quick_county
 from tests.support.postgresql import free_port
 
@@ -48,7 +47,9 @@ class Mosquitto:
         ):
             assert old in conf
             conf = conf.replace(old, new)
-        acl = re.sub(r"^user centre$", f"user {service}", (DEPLOY / "weighpost.acl").read_text(), flags=re.MULTILINE)
+        acl = re.sub(
+            r"^user centre$", f"user {service}", (DEPLOY / "weighpost.acl").read_text(), flags=re.MULTILINE
+        )
         (self.folder / "weighpost.acl").write_text(acl)
         (self.folder / "weighpost.acl").chmod(0o600)
         # Started by root it would become somebody who may not read the keys.

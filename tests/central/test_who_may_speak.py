@@ -5,32 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import sqlite3
 import subprocess
 import sys
 import tomllib
-from contextlib import closing
 from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
 
 from journal.enrolling import places_in
 from journal.tls import read_pem
-from kernel.events import ClockChecked
 from kernel.evidence.notes import decode_base64
-from tests.central.certified import CertifiedSite, certified_lane
+from tests.central.certified import CertifiedSite, certified_lane, own_entries, said
 from tests.central.county import CLOCK, LANE, SOURCE, Lane, running_centre, until
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 YEAR_MS = 366 * 86_400_000
 BOX = "s02-lane1"
-
-
-def said(number: int) -> ClockChecked:
-    return ClockChecked(reference="ntp", offset_ms=number, err_ms=1, state="ok")
 
 
 async def sent(lane: Lane, count: int = 1) -> None:
@@ -50,15 +42,6 @@ def edge(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=60, env=environment, cwd=Path.cwd()
     )
-
-
-def own_entries(site: CertifiedSite, stream: str) -> list[dict[str, object]]:
-    """What the centre's own journal says in this stream, as the centre's store holds it."""
-    query = (
-        "SELECT body.body FROM entry JOIN body USING (journal, seq) WHERE entry.stream = ? ORDER BY entry.seq"
-    )
-    with closing(sqlite3.connect(site.county.folder / "data" / "centre.db")) as database:
-        return [msgspec.json.decode(row[0]) for row in database.execute(query, (stream,))]
 
 
 def fingerprint(site: CertifiedSite) -> str:

@@ -113,6 +113,9 @@ def test_time_is_the_latest_that_is_known_to_be_past(now_ms: int, past: list[int
     for time in (kept, free):
         for at_ms in past:
             time.past(at_ms)
+    for time in (kept, free):
+        time.heard(2**53)
+        assert time.latest_ms() == 2**53
     assert kept.now_ms() == max([now_ms, BUILT_MS, *past])
     assert free.now_ms() == max([BUILT_MS, *past])
 

@@ -32,10 +32,12 @@ from journal.enrolling import (
     check_offer,
 )
 from journal.keys import SigningKey, issue
+from journal.revoking import PATH as REVOKED
 from kernel.errors import RefusedError
 from kernel.events import Body, BoxEnrolled, BoxRevoked
 from kernel.evidence.enrolment import KeyRequest
 from kernel.evidence.notes import encode_base64
+from kernel.evidence.revoked import Revoked
 from tests.central.made import NOON_MS
 from tests.central.world import StillClock
 from tests.support.certified import CENTRE, LANE, OTHER
@@ -43,6 +45,7 @@ from tests.support.certified import CENTRE, LANE, OTHER
 HOUR_MS = 3_600_000
 YEAR_MS = 366 * 86_400_000
 NEW = "s02-lane1"
+COMMAND = SigningKey.generate(kind="command", name=CENTRE)
 
 
 class World:
@@ -316,7 +319,7 @@ async def test_what_the_terminal_decides_becomes_an_entry_once(world: World) -> 
 
 @asynccontextmanager
 async def gate(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=EnrolmentGate(world.enrolment).routes())
+    app = Starlette(routes=EnrolmentGate(world.enrolment, world.admission, command=COMMAND).routes())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://centre") as client:
         yield client
 
@@ -339,6 +342,15 @@ async def test_the_gate_answers_in_words(world: World) -> None:
             last = await client.post(PATH, content=msgspec.json.encode(asking(box_key(), made, token="x")))
         assert last.status_code == 429
         assert int(last.headers["Retry-After"]) > 0
+
+
+async def test_the_list_of_what_is_revoked_is_signed_and_whole(world: World) -> None:
+    async with gate(world) as client:
+        for size in (None, 50):
+            world.revoke(LANE if size is None else OTHER, journal="a" * 32 if size else None, size=size)
+        note = (await client.get(REVOKED)).text
+        said = Revoked.open(note, issuer=CENTRE, public_key=COMMAND.public)
+        assert said == Revoked(boxes=(LANE,), journals=(("a" * 32, 50),))
 
 
 async def test_an_offer_of_another_root_is_not_believed(world: World) -> None:
