@@ -6,8 +6,9 @@ import asyncio
 import importlib.metadata
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,16 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
 
 from central import alarms
 from central.acts.desk import Desk
 from central.app import Mount, create_app
+from central.enrolment.admission import Admission
+from central.enrolment.certifying import Certifier
+from central.enrolment.http import EnrolmentGate
+from central.enrolment.own import OwnRenewal
+from central.enrolment.service import Enrolment, Root
 from central.evidence.journal import JournalExports
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
@@ -45,6 +52,7 @@ from central.store.partitions import make_ahead
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.store.requests import Requested
+from central.store.speakers import Speakers
 from central.views import Alarm
 from journal.access import AccessLog
 from journal.checking import Trust
@@ -53,6 +61,7 @@ from journal.intake import Intake
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
+from journal.tls import Credentials
 from journal.transport import Transport
 from journal.witnessing import Cosigner, WitnessClient
 from journal.writer import Journal
@@ -79,13 +88,21 @@ class Given:
     transport: Transport
     http: httpx.AsyncClient
     clock: Clock
+    admission: Admission
+    certifier: Certifier | None = None
+    tls: Credentials | None = None
+    broker_refused: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Centre:
-    """A centre that is put together; every one of `tasks` runs for its life, `close` lets go of threads and files."""
+    """A centre that is put together; every one of `tasks` runs for its life, `close` lets go of threads and files.
+
+    `gate` is for boxes, where they come over HTTPS with their certificates.
+    """
 
     app: FastAPI
+    gate: Starlette | None
     parts: Parts
     receiver: Receiver
     tasks: dict[str, Run]
@@ -118,7 +135,8 @@ def software() -> str:
 def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
     """Open journal, files and store, and connect everything.  RefusedError: another process has the journal."""
     ingest = _take_in(given)
-    queries = Queries(given.database, register=given.settings.register)
+    queries = Queries(given.database, register=given.admission.register)
+    enrolment = _enrolment(given, ingest)
     requests = FileRequests(
         queries,
         Requested(given.database),
@@ -128,11 +146,16 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
         clock=given.clock,
     )
     ingest.receiver.on_hello(lambda box, hello, _welcome: requests.greeted(box, hello.nonce))
-    parts = _parts(given, ingest, queries, requests)
+    parts = _parts(given, ingest, queries, requests, enrolment)
     app = create_app(parts, mounts=mounts)
-    app.router.routes.extend(ingest.intake.routes())
+    gate = None
+    if given.settings.gate is None:
+        app.router.routes.extend(ingest.intake.routes())
+    else:
+        gate = Starlette(routes=[*ingest.intake.routes(), *_enrolment_gate(given, enrolment).routes()])
     return Centre(
         app=app,
+        gate=gate,
         parts=parts,
         receiver=ingest.receiver,
         tasks={
@@ -143,6 +166,8 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "declaring": Declaring(ingest.findings, ingest.own.append, clock=given.clock).run,
             "housekeeping": partial(_keep_house, given, parts, ingest.recounting),
             "erasing": parts.keeping.run,
+            "enrolment": enrolment.run,
+            **_own_renewal(given),
         },
         close=partial(_close, ingest),
     )
@@ -152,11 +177,16 @@ def _take_in(given: Given) -> _Ingest:
     settings, keys, clock = given.settings, given.keys, given.clock
     bus = Bus()
     store = CentreStore(
-        given.database, store_id=settings.store_id, register=settings.register, told=_telling(bus)
+        given.database, store_id=settings.store_id, register=given.admission.register, told=_telling(bus)
     )
     trust = Trust(root_name=keys.root_name, root_public=keys.root_public)
     receiver = Receiver(
-        store, key=keys.store, trust=trust, clock=clock, kept_after_ms=settings.custody.kept_by_time_ms
+        store,
+        key=keys.store,
+        trust=trust,
+        clock=clock,
+        kept_after_ms=settings.custody.kept_by_time_ms,
+        bound=given.admission.bound,
     )
     blobs = BlobFolder(settings.folder / "files")
     custody = CustodyStore(given.database)
@@ -183,7 +213,9 @@ def _take_in(given: Given) -> _Ingest:
     )
 
 
-def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileRequests) -> Parts:
+def _parts(
+    given: Given, ingest: _Ingest, queries: Queries, requests: FileRequests, enrolment: Enrolment
+) -> Parts:
     settings, clock = given.settings, given.clock
     accounts = CentreAccounts(given.database)
     lifetimes = Lifetimes(person_s=settings.web.session_hours * 3600)
@@ -215,7 +247,7 @@ def _parts(given: Given, ingest: _Ingest, queries: Queries, requests: FileReques
         ),
         exports=JournalExports(given.database, ingest.custody),
         slips=Slips(queries, ingest.custody, write=ingest.own.act),
-        healthy=partial(_healthy, given, ingest),
+        healthy=partial(_healthy, given, ingest, enrolment),
     )
 
 
@@ -254,11 +286,40 @@ def _intake(given: Given, store: CentreStore, blobs: BlobFolder) -> FileIntake:
         store=store,
         blobs=blobs,
         key=given.keys.store,
-        secrets={box.name: box.password for box in given.settings.boxes},
+        secrets=given.settings.passwords,
+        guests=given.admission,
         clock=given.clock,
         kept=not custody.backup and custody.kept_after_days == 0,
         largest=custody.file_limit_mb << 20,
     )
+
+
+def _enrolment(given: Given, ingest: _Ingest) -> Enrolment:
+    return Enrolment(
+        Speakers(given.database),
+        given.admission,
+        certifier=given.certifier,
+        root=Root(name=given.keys.root_name, public=given.keys.root_public),
+        append=ingest.own.append,
+        clock=given.clock,
+    )
+
+
+def _enrolment_gate(given: Given, enrolment: Enrolment) -> EnrolmentGate:
+    return EnrolmentGate(enrolment, given.admission, command=given.keys.command)
+
+
+def _own_renewal(given: Given) -> dict[str, Run]:
+    if given.tls is None:
+        return {}
+    renewal = OwnRenewal(
+        Path(given.settings.keys.folder),
+        identity=given.keys.identity,
+        tls=given.tls,
+        certifier=given.certifier,
+        clock=given.clock,
+    )
+    return {"certificates": renewal.run}
 
 
 def _open_own(given: Given, receiver: Receiver) -> OwnJournal:
@@ -324,7 +385,7 @@ def _alarms(given: Given, queries: Queries, ingest: _Ingest) -> tuple[Alarm, ...
     )
 
 
-def _healthy(given: Given, ingest: _Ingest) -> dict[str, object]:
+def _healthy(given: Given, ingest: _Ingest, enrolment: Enrolment) -> dict[str, object]:
     return {
         "software": software(),
         "store": given.settings.store_id,
@@ -333,6 +394,8 @@ def _healthy(given: Given, ingest: _Ingest) -> dict[str, object]:
         "frames_refused": {box: count for box, count in ingest.receiver.refused.items() if count},
         "frames_dropped": ingest.inlet.dropped,
         "uploads_refused": dict(ingest.intake.refused),
+        "broker_refused": dict(given.broker_refused),
+        "certificates_refused": dict(enrolment.refused),
         "own_journal": ingest.own.journal.id,
         "not_cosigned": dict(ingest.cosigning.failing),
     }

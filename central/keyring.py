@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from central.authority import TlsAuthority, read_request
 from central.settings import Settings
+from journal.enrolling import TlsRequest, places_in
 from journal.keys import Identity, SigningKey, issue, parse_certificate, read_certificate, write_durably
+from journal.tls import Credentials, TlsTime
+from kernel.clock import Clock
 from kernel.errors import ConfigError, ProtocolError
 from kernel.evidence.certificates import ISSUED_BY, Certificate, Kind
 from kernel.evidence.notes import decode_base64, encode_base64
@@ -15,6 +19,7 @@ from kernel.evidence.notes import decode_base64, encode_base64
 _YEAR_MS = 366 * 86_400_000
 _LIFE_YEARS: dict[Kind, int] = {"root": 30, "enrolment": 10, "witness": 10}
 _BOX_YEARS = 3
+_TLS_YEARS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +49,26 @@ def new_root(folder: Path, *, name: str, now_ms: int) -> Certificate:
     return _certify(folder, root, issuer=root, kind="root", now_ms=now_ms)
 
 
-def enrol(folder: Path, *, kind: Kind, name: str, now_ms: int) -> Certificate:
-    """A new key of this kind, certified by whoever may; the enrolment key is made at the first need."""
+def enrol(folder: Path, *, kind: Kind, name: str, now_ms: int, hosts: Sequence[str] = ()) -> Certificate:
+    """A new key of this kind, certified by whoever may; the enrolment key is made at the first need.
+
+    A box gets a TLS key as well; with `hosts` it may be spoken to there.
+    """
     issuer = _issuer(folder, ISSUED_BY[kind], now_ms)
     key = SigningKey.create(folder / f"{stem(kind, name)}.key", kind=kind, name=name)
+    if kind == "box":
+        _enrol_tls(folder, name, enrolment=issuer, hosts=hosts, now_ms=now_ms)
     return _certify(folder, key, issuer=issuer, kind=kind, now_ms=now_ms)
 
 
-def trust(folder: Path) -> str:
-    """trust.toml: what a verifier outside needs, and nothing secret."""
+def trust(folder: Path, *, revoked: Mapping[str, int] | None = None) -> str:
+    """trust.toml: what a verifier outside needs, and nothing secret.  `revoked` are journals and their bounds."""
     lines = ["required_witnesses = 1", "", "[root]", *_named(_certificate(folder / "root.cert"))]
     for kind in ("cosigner", "witness"):
         for path in sorted(folder.glob(f"*.{kind}.cert")):
             lines += ["", f"[[{kind}]]", *_named(_certificate(path))]
+    for journal, size in sorted((revoked or {}).items()):
+        lines += ["", "[[revoked]]", f'journal = "{journal}"', f"size = {size}"]
     return "\n".join(lines) + "\n"
 
 
@@ -84,6 +96,28 @@ def load(settings: Settings) -> CentreKeys:
         root_public=root,
         store_certs=_certificates(folder, "store", settings.store_id),
     )
+
+
+def credentials(settings: Settings, *, clock: Clock) -> Credentials | None:
+    """What the centre shows on the wire, where somebody comes by certificate; ConfigError says what is wrong."""
+    if not settings.certified:
+        return None
+    places = places_in(Path(settings.keys.folder), settings.box)
+    tls = Credentials(places.tls, authority=places.ca, time=TlsTime(clock=clock))
+    if tls.name != settings.box:
+        raise ConfigError.one(str(places.tls), f"is of {tls.name}, this is {settings.box}")
+    return tls
+
+
+def _enrol_tls(folder: Path, box: str, *, enrolment: SigningKey, hosts: Sequence[str], now_ms: int) -> None:
+    if (folder / "ca.key.pem").exists():
+        authority = TlsAuthority.load(folder)
+    else:
+        authority = TlsAuthority.create(folder, enrolment=enrolment, now_ms=now_ms)
+    request = TlsRequest.make(box)
+    csr = read_request(request.csr, box=box, csr_sha256=request.csr_sha256)
+    pem = authority.certify(csr, hosts=hosts, until_ms=now_ms + _TLS_YEARS * _YEAR_MS)
+    write_durably(places_in(folder, box).tls, request.private + pem.encode(), mode=0o600)
 
 
 def _certify(folder: Path, key: SigningKey, *, issuer: SigningKey, kind: Kind, now_ms: int) -> Certificate:

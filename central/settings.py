@@ -9,14 +9,17 @@ import journal.settings
 from central.keeping.rules import Retention
 from central.pages.county import County
 from central.store.projections import Register
-from journal.settings import Keeping, Limits
-from kernel.settings import above_zero, filled, must, once_each, refuse, token, url
+from journal.settings import Gate, Keeping, Limits, one_way
+from kernel.settings import above_zero, must, once_each, refuse, token, url
 from web.settings import Web
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker(journal.settings.Broker):
-    """The embedded broker's own port, or the URL of one that runs elsewhere; `user` is the centre there."""
+    """The embedded broker's own port, or the URL of one that runs elsewhere.
+
+    `user` is the centre there; by certificate it is the box's own name.
+    """
 
     user: str = "centre"
 
@@ -54,11 +57,12 @@ class Box:
     """One enrolled process: its identity, its secret towards broker and uploads, where it stands."""
 
     name: str
-    password: str
     source: str  # device path or its beginning, such as yiyuan/s01/lane1
+    password: str | None = None  # None: it comes by certificate
 
     def __post_init__(self) -> None:
-        refuse(token("name", self.name), filled("password", self.password))
+        empty = self.password == ""
+        refuse(token("name", self.name), must(not empty, "password", "must not be empty"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,7 @@ class Settings:
     keys: Keys
     broker: Broker
     web: Web = field(default_factory=Web)
+    gate: Gate | None = None  # None: boxes upload where people find their pages, by password
     database: Database = field(default_factory=Database)
     custody: Custody = field(default_factory=Custody)
     limits: Limits = field(default_factory=Limits)
@@ -130,6 +135,7 @@ class Settings:
             token("store_id", self.store_id),
             once_each("boxes", names),
             must(self.box not in names, "boxes", f"{self.box} is the centre itself"),
+            one_way(self.broker, [box.password for box in self.boxes]),
         )
 
     @property
@@ -147,6 +153,21 @@ class Settings:
     @property
     def command(self) -> str:
         return self.keys.command or self.box
+
+    @property
+    def certified(self) -> bool:
+        """Somebody comes by certificate."""
+        return self.broker.certified or self.gate is not None
+
+    @property
+    def user(self) -> str:
+        """Who the centre is at its broker."""
+        return self.box if self.broker.certified else self.broker.user
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """Boxes that come by password."""
+        return {box.name: box.password for box in self.boxes if box.password is not None}
 
     @property
     def register(self) -> Register:

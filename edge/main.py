@@ -26,13 +26,16 @@ from edge.settings import Settings
 from edge.supervise import supervise
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
+from journal import enrol_verb
 from journal.clock import SystemClock, boot_id
-from journal.console import end, read_law, read_settings, write
+from journal.console import Console, end, read_law, read_settings, write
 from journal.cursors import Cursors
 from journal.files import FileStore
 from journal.keys import Identity
 from journal.logs import log_as_json
+from journal.renewing import Renewal, credentials, learn_time
 from journal.timekeeping import check_clock, clock_state
+from journal.tls import Credentials, TlsTime
 from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.clock import Clock
@@ -67,11 +70,13 @@ class LaneProcess:
         self._signs: asyncio.Queue[tuple[tuple[str, ...], Colour]] = asyncio.Queue()
         self._releases: asyncio.Queue[str] = asyncio.Queue()
         self._uplinks: list[Uplink] = []
+        self._tls: Credentials | None = None
 
     async def run(self) -> None:
         """ConfigError and RefusedError: why it cannot start; RestartError, in a group: why it must start anew."""
         settings = self._settings
         identity = Identity.of(settings.box)
+        self._tls = open_tls(settings, identity, clock=self._clock)
         journal = await asyncio.to_thread(
             Journal.open,
             self._folder / "journal",
@@ -84,6 +89,8 @@ class LaneProcess:
             source_clock=clock_state,
         )
         try:
+            if self._tls is not None:
+                await learn_time(journal, self._tls.time)
             await self._with_journal(journal, identity)
         finally:
             await asyncio.to_thread(journal.close)
@@ -100,12 +107,13 @@ class LaneProcess:
                 destination=destination,
                 software=software(),
                 clock=self._clock,
+                tls=self._tls,
             )
             for destination in self._settings.destinations
         ]
         eyes = await self._eyes()
         try:
-            await self._tasks(journal, files, eyes)
+            await self._tasks(journal, files, eyes, identity)
         finally:
             if eyes is not None:
                 await eyes.close()
@@ -121,7 +129,9 @@ class LaneProcess:
         lane = self._settings.lane
         return await open_eyes(vision, clock=self._clock, station=lane.station, lane=lane.name)
 
-    async def _tasks(self, journal: Journal, files: FileStore, eyes: CameraEyes | None) -> None:
+    async def _tasks(
+        self, journal: Journal, files: FileStore, eyes: CameraEyes | None, identity: Identity
+    ) -> None:
         settings = self._settings
         driver = make_driver(
             settings.scale.driver, settings.scale.options, device=settings.scale.name, clock=self._clock
@@ -163,6 +173,17 @@ class LaneProcess:
                 self._drive(controller, lane, tasks)
             for uplink in self._uplinks:
                 tasks.create_task(uplink.run(), name=f"uplink {uplink.destination.name}")
+            if self._tls is not None:
+                tasks.create_task(self._renewal(identity, self._tls).run(), name="certificates")
+
+    def _renewal(self, identity: Identity, tls: Credentials) -> Renewal:
+        return Renewal(
+            self._settings.box,
+            identity=identity,
+            tls=tls,
+            clock=self._clock,
+            shut_out=lambda: not any(uplink.state.connected for uplink in self._uplinks),
+        )
 
     def _drive(self, controller: LaneController, lane: Lane, tasks: asyncio.TaskGroup) -> None:
         settings = self._settings.controller
@@ -254,6 +275,12 @@ class LaneProcess:
         return await open_link(controller.url, line=controller.serial, holder=self._settings.box.name)
 
 
+def open_tls(settings: Settings, identity: Identity, *, clock: Clock) -> Credentials | None:
+    """A lane's clock is believed about the certificates of others only while somebody keeps it right."""
+    time = TlsTime(clock=clock, kept=lambda: clock_state().state == "ok")
+    return credentials(settings.box, identity, time=time)
+
+
 def load(path: Path) -> tuple[Settings, Law]:
     """Read the settings and the law's rows; ConfigError has every fault."""
     settings = read_settings(Settings, path)
@@ -293,6 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
     run = verbs.add_parser("run", help="run the lane until stopped")
     run.add_argument("settings", type=Path, metavar="lane.toml")
+    enrol_verb.add(verbs)
     check = verbs.add_parser("check", help="read the settings and say every fault in them")
     check.add_argument("settings", type=Path, metavar="lane.toml")
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
@@ -302,6 +330,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
+        if given.verb == "enrol":
+            return int(given.run(given, Console(clock=SystemClock())))
         return _run(given.settings, check=given.verb == "check")
     except (WeighpostError, ExceptionGroup) as error:
         return end(error, program="weighpost-edge")
@@ -309,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(path: Path, *, check: bool) -> int:
     settings, law = load(path)
-    Identity.of(settings.box)
+    open_tls(settings, Identity.of(settings.box), clock=SystemClock())
     if check:
         write(f"{path}: no faults")
         return 0

@@ -11,7 +11,7 @@ from edge.controller import ControllerOptions
 from edge.links.opening import SerialSettings, check_url
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
-from journal.settings import Destination, Identity
+from journal.settings import Destination, Identity, by_certificate
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
 from kernel.settings import day, must, refuse
@@ -106,4 +106,7 @@ class Settings:
     def __post_init__(self) -> None:
         custodians = [d.name for d in self.destinations if d.custody]
         problem = f"exactly one must have custody, found {custodians}"
-        refuse(must(len(custodians) == 1, "destinations", problem))
+        refuse(
+            must(len(custodians) == 1, "destinations", problem),
+            by_certificate(self.box.tls, self.destinations),
+        )

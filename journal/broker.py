@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import ssl
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +22,8 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
+from journal.guests import Guests, Listed
+from journal.tls import CountyContext, peer_name
 from kernel.errors import ConfigError, ProtocolError
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ DOWN = "weighpost/v1/down"
 LARGEST = 256 * 1024  # bytes of one message; a frame is at most 96 kB
 CONNECT_S = 10.0  # from the connection to the end of its first packet
 SILENT_S = 600  # for clients that want no keepalive, or a longer one
+STRANGERS = "?"  # in the counts: whoever is nobody of ours
 
 
 class Identities(BaseAuthPlugin):  # type: ignore[misc]  # amqtt ships no types
@@ -41,12 +46,7 @@ class Identities(BaseAuthPlugin):  # type: ignore[misc]  # amqtt ships no types
     async def authenticate(self, *, session: Session) -> bool | None:
         user, password = session.username or "", session.password or ""
         wanted = self.config.users.get(user)
-        good = wanted is not None and hmac.compare_digest(wanted.encode(), password.encode())
-        if not good:
-            log.warning(
-                "broker refused a client", extra={"user": user[:40], "address": session.remote_address}
-            )
-        return good
+        return wanted is not None and hmac.compare_digest(wanted.encode(), password.encode())
 
 
 class Places(BaseTopicPlugin):  # type: ignore[misc]
@@ -91,26 +91,54 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]
             self.reader.feed_eof()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Doorkeeper:
+    """Who is let in; with a context it is the name in the certificate that counts, whatever a client calls itself."""
+
+    guests: Guests
+    services: tuple[str, ...]
+    context: CountyContext | None
+    refused: Counter[str]  # connections, publications and subscriptions, by box
+
+    def knows(self, user: str | None) -> bool:
+        return user is not None and (user in self.services or self.guests.admits(user))
+
+    def refuse(self, user: str | None) -> None:
+        # Names that a stranger makes up are not counted one by one: they would fill the memory.
+        self.refused[user if user is not None and self.knows(user) else STRANGERS] += 1
+
+
 class _StrictBroker(Broker):  # type: ignore[misc]
     """amqtt without what lets one client harm another.
 
     As it comes it clears the session of a client id before it has asked for the password, publishes wills without
-    asking who may, keeps dead connections and forgets those that are not yet, or no longer, sessions.
+    asking who may, keeps dead connections and forgets those that are not yet, or no longer, sessions.  It also asks
+    nobody's certificate for a name.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], *, door: _Doorkeeper) -> None:
         super().__init__(config)
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._door = door
+        self._writers: dict[asyncio.StreamWriter, str | None] = {}
 
     async def stream_connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
     ) -> None:
-        self._writers.add(writer)
+        self._writers[writer] = _certified(writer)
         try:
             await self._client_connected(listener_name, _Bytes(reader), StreamWriterAdapter(writer))
         finally:
-            self._writers.discard(writer)
+            self._writers.pop(writer, None)
             writer.close()
+
+    def expel(self, box: str) -> None:
+        """Ends the connections of a box that came by certificate."""
+        for writer, name in self._writers.items():
+            if name == box:
+                writer.transport.abort()
+
+    def _create_ssl_context(self, _listener: object) -> ssl.SSLContext | None:
+        return self._door.context
 
     async def shutdown(self) -> None:
         await super().shutdown()
@@ -129,6 +157,8 @@ class _StrictBroker(Broker):  # type: ignore[misc]
                 handler, session = await _Handler.init_from_connect(reader, writer, self.plugins_manager)
         except Exception as error:  # whatever the first bytes make of amqtt's parser costs no place
             raise AMQTTError(f"no session for {remote_address}:{remote_port}") from error
+        if self._door.context is not None:
+            session.username = peer_name(writer.get_ssl_info().getpeercert())
         session.clean_session = True
         session.parent = 0
         session.will_flag = False
@@ -156,6 +186,23 @@ class _StrictBroker(Broker):  # type: ignore[misc]
         await self._take_over(session.client_id)
         await super()._handle_client_session(reader, writer, session, handler, server, listener_name)
 
+    async def _authenticate(self, session: Session, listener: object) -> bool:
+        if self._door.context is None:
+            good = bool(await super()._authenticate(session, listener))
+        else:
+            good = self._door.knows(session.username)
+        if not good:
+            self._door.refuse(session.username)
+            user, address = (session.username or "")[:40], session.remote_address
+            log.warning("broker refused a client", extra={"user": user, "address": address})
+        return good
+
+    async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
+        good = bool(await super()._topic_filtering(session, topic, action))
+        if not good and action != Action.RECEIVE:
+            self._door.refuse(session.username)
+        return good
+
     async def _take_over(self, client_id: str) -> None:
         _session, handler = self._sessions.get(client_id, (None, None))
         await self._delete_session(client_id)
@@ -164,35 +211,64 @@ class _StrictBroker(Broker):  # type: ignore[misc]
 
 
 class EmbeddedBroker:
-    """amqtt on host:port.  `users` are names and passwords; `services` those of them that serve all boxes."""
+    """amqtt on host:port.
 
-    def __init__(self, *, host: str, port: int, users: Mapping[str, str], services: tuple[str, ...]) -> None:
+    `users` are names and passwords; or, with `context`, whoever shows a certificate that names one of `guests`.
+    `services` serve all boxes.  `refused` counts by box.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        services: tuple[str, ...],
+        users: Mapping[str, str] | None = None,
+        guests: Guests | None = None,
+        context: CountyContext | None = None,
+        refused: Counter[str] | None = None,
+    ) -> None:
         self._address = f"{host}:{port}"
+        self.refused: Counter[str] = Counter() if refused is None else refused
+        listener = {"type": "tcp", "bind": self._address, "max_connections": 500, "ssl": context is not None}
         self._config: dict[str, Any] = {
-            "listeners": {"default": {"type": "tcp", "bind": self._address, "max_connections": 500}},
+            "listeners": {"default": listener},
             "timeout_disconnect_delay": 2,
             "plugins": {
-                "journal.broker.Identities": {"users": dict(users)},
+                "journal.broker.Identities": {"users": dict(users or {})},
                 "journal.broker.Places": {"services": list(services)},
             },
         }
-        self._broker: Broker | None = None
+        self._door = _Doorkeeper(
+            guests=guests or Listed(users or {}), services=services, context=context, refused=self.refused
+        )
+        self._door.guests.on_shut_out(self._expel)
+        self._broker: _StrictBroker | None = None
 
     async def start(self) -> None:
         """ConfigError when the port is taken."""
         # amqtt writes a line for every packet; what matters of it we say ourselves.
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        broker = _StrictBroker(self._config)
+        broker = _StrictBroker(self._config, door=self._door)
         try:
             await broker.start()
         except Exception as error:
             raise ConfigError.one("broker.port", f"cannot listen on {self._address}: {error}") from error
         self._broker = broker
-        log.info("broker listens", extra={"address": self._address})
+        log.info("broker listens", extra={"address": self._address, "tls": self._door.context is not None})
 
     async def stop(self) -> None:
         broker, self._broker = self._broker, None
         if broker is not None:
             async with asyncio.timeout(5):
                 await broker.shutdown()
+
+    def _expel(self, box: str) -> None:
+        if self._broker is not None:
+            self._broker.expel(box)
+
+
+def _certified(writer: asyncio.StreamWriter) -> str | None:
+    connection = writer.get_extra_info("ssl_object")
+    return peer_name(connection.getpeercert()) if connection is not None else None

@@ -7,7 +7,7 @@ that are there already change nothing.  Blind to meaning: what a body says decid
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -26,6 +26,13 @@ log = logging.getLogger(__name__)
 
 LEAVES = 8192  # read at once when an old root is computed
 KEPT_EVERY_MS = 3_600_000
+
+Bound = Callable[[str, str], int | None]
+
+
+def unbounded(_box: str, _journal: str) -> int | None:
+    """How many entries of this journal of this box may be taken at most; None: there is no bound."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +106,10 @@ class _Work:
 
 
 class Custody:
-    """`kept_after_ms`: without a backup, what was committed this long ago counts as kept; None: only backups count."""
+    """`kept_after_ms`: without a backup, what was committed this long ago counts as kept; None: only backups count.
+
+    `bound`: what was revoked, and from which size on.
+    """
 
     def __init__(
         self,
@@ -109,6 +119,7 @@ class Custody:
         trust: Trust,
         clock: Clock,
         kept_after_ms: int | None = 14 * 86_400_000,
+        bound: Bound = unbounded,
     ) -> None:
         if key.name != store.store_id:
             raise ConfigError.one("store_id", f"is {store.store_id!r}, its key is of {key.name!r}")
@@ -117,6 +128,7 @@ class Custody:
         self._trust = trust
         self._clock = clock
         self._kept_after_ms = kept_after_ms
+        self._bound = bound
         self._kept_looked_ms: dict[str, int] = {}
 
     def take(self, offered: Sequence[Inspected]) -> Taken:
@@ -172,6 +184,7 @@ class Custody:
             raise RefusedError("not a journal of this box")
         if not _takes(work.head, end):
             raise RefusedError(f"the journal is {work.head.state}")
+        self._check_bound(work.head.box, work.head.journal, end)
         size = work.head.size
         if start > size:
             return
@@ -208,6 +221,7 @@ class Custody:
         self, tx: StoreTransaction, box: str, hello: Hello, said: HelloJournal
     ) -> tuple[Head, bool]:
         checkpoint = checking.claimed(said)
+        self._check_bound(box, checkpoint.journal, checkpoint.size)
         head = tx.heads([checkpoint.journal]).get(checkpoint.journal)
         if head is None:
             return self._register(tx, box, hello, said), True
@@ -254,6 +268,11 @@ class Custody:
                 f"{new.opened.process} of {box} has journal {before} open and does not continue it"
             )
         tx.save_head(replace(_in_state(tx.heads([before])[before], "closed"), bound=said.size))
+
+    def _check_bound(self, box: str, journal: str, size: int) -> None:
+        bound = self._bound(box, journal)
+        if bound is not None and size > bound:
+            raise RefusedError(f"revoked beyond size {bound}")
 
     # --- both --------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -67,16 +66,14 @@ class SigningKey:
     @classmethod
     def load(cls, path: Path, *, kind: KeyKind | None = None) -> SigningKey:
         """ConfigError names the file and what is wrong with it."""
+        check_private(path)
         try:
-            mode = path.stat().st_mode
             stored = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
             key = cls(kind=stored.kind, name=stored.name, private=decode_base64(stored.private))
         except OSError as error:
             raise ConfigError.one(str(path), f"cannot be read: {error.strerror}") from error
         except (msgspec.MsgspecError, ProtocolError, ValueError) as error:
             raise ConfigError.one(str(path), "is not a key file") from error
-        if mode & 0o077:
-            raise ConfigError.one(str(path), "may be read by others; chmod 600")
         if encode_base64(key.public) != stored.public:
             raise ConfigError.one(str(path), "public and private key do not belong together")
         if kind is not None and key.kind != kind:
@@ -84,18 +81,43 @@ class SigningKey:
         return key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a process is to others: its box key, and the certificates from the box up to, not including, the root."""
+    """Who a process is to others: its box key, and the certificates from the box up to, not including, the root.
 
-    key: SigningKey
-    certs: tuple[str, ...]
-    root_name: str = ""  # the county's root as it is pinned here; empty: nobody is believed through it
-    root_public: bytes = b""
+    `renewed` replaces the certificates while it runs; the key is for life.
+    """
+
+    __slots__ = ("certs", "key", "root_name", "root_public")
+
+    def __init__(
+        self, *, key: SigningKey, certs: tuple[str, ...], root_name: str = "", root_public: bytes = b""
+    ) -> None:
+        self.key = key
+        self.certs = certs
+        self.root_name = (
+            root_name  # the county's root as it is pinned here; empty: nobody is believed through it
+        )
+        self.root_public = root_public
 
     @property
     def box(self) -> str:
         return self.key.name
+
+    @property
+    def not_after_ms(self) -> int:
+        """When the first of its certificates ends."""
+        return min(parse_certificate(note).not_after_ms for note in self.certs)
+
+    @property
+    def not_before_ms(self) -> int:
+        """A time that is past for certain: then the newest of its certificates was made."""
+        return max(parse_certificate(note).not_before_ms for note in self.certs)
+
+    def renewed(self, certs: tuple[str, ...]) -> None:
+        """For whoever is greeted from now on; ConfigError when they are another key's."""
+        if parse_certificate(certs[0]).public_key != self.key.public:
+            raise ConfigError.one(self.box, "was given the certificate of another key")
+        self.certs = certs
 
     @classmethod
     def load(cls, key: Path, *, certificates: tuple[Path, ...]) -> Identity:
@@ -116,13 +138,8 @@ class Identity:
         """
         try:
             identity = cls.load(Path(box.key), certificates=tuple(Path(path) for path in box.certificates))
-            own = parse_certificate(identity.certs[0])
-            verify_chain(
-                identity.certs,
-                root_name=box.root_name,
-                root_pub=decode_base64(box.root_public),
-                now_ms=own.not_before_ms,
-            )
+            public = decode_base64(box.root_public)
+            verify_chain(identity.certs, root_name=box.root_name, root_pub=public, now_ms=None)
         except (ProtocolError, RefusedError) as error:
             raise ConfigError.one("box.certificates", f"do not lead to {box.root_name}: {error}") from error
         if identity.box != box.name:
@@ -131,7 +148,7 @@ class Identity:
 
     def pinning(self, root_name: str, root_public: bytes) -> Identity:
         """With the root that stores are vouched for by."""
-        return replace(self, root_name=root_name, root_public=root_public)
+        return Identity(key=self.key, certs=self.certs, root_name=root_name, root_public=root_public)
 
 
 def issue(
@@ -160,9 +177,22 @@ def read_certificate(path: Path) -> str:
     return note
 
 
+def check_private(path: Path) -> None:
+    """ConfigError when others may read or have made the file of a key."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError.one(str(path), f"cannot be read: {error.strerror}") from error
+    if found.st_mode & 0o077:
+        raise ConfigError.one(str(path), "may be read by others; chmod 600")
+    if found.st_uid not in (0, os.geteuid()):
+        raise ConfigError.one(str(path), "belongs to another user; whoever owns a key can change it")
+
+
 def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """The file is there whole, after a power cut too, or not at all."""
     part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)  # what a crash left there may have another mode
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +31,7 @@ class PahoTransport:
         url: str,
         *,
         user: str,
-        password: str,
+        password: str | None = None,
         client_id: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -50,6 +51,7 @@ class PahoTransport:
             self._client.tls_set_context(tls or ssl.create_default_context())
         self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         self._client.on_connect = self._paho_connect
+        self._client.on_connect_fail = self._paho_connect_fail
         self._client.on_disconnect = self._paho_disconnect
         self._client.on_message = self._paho_message
         self._client.on_publish = self._paho_publish
@@ -104,6 +106,12 @@ class PahoTransport:
             return
         self._post(self._up)
 
+    def _paho_connect_fail(self, _client: Client, _data: Any) -> None:
+        """Called where paho catches it; one that is only away is waited for without a word."""
+        error = sys.exception()
+        if isinstance(error, ssl.SSLError):
+            self._post(self._refusal, f"TLS: {error}")
+
     def _paho_disconnect(
         self,
         _client: Client,
@@ -140,7 +148,7 @@ class PahoTransport:
 
     def _refusal(self, reason: str) -> None:
         if reason != self._refused:
-            log.error("broker refuses us", extra={"broker": self._name, "reason": reason})
+            log.error("no session with the broker", extra={"broker": self._name, "reason": reason})
         self._refused = reason
 
     def _deliver(self, topic: str, payload: bytes) -> None:

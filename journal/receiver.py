@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from journal import checking
 from journal.checking import Inspected, Trust
-from journal.custody import Answer, Custody, Welcome
+from journal.custody import Answer, Bound, Custody, Welcome, unbounded
 from journal.keys import SigningKey
 from journal.logs import is_worth_a_line
 from journal.store import Accepted, Head, ReceiverStore
@@ -72,11 +72,14 @@ class Receiver:
         trust: Trust,
         clock: Clock,
         kept_after_ms: int | None = 14 * 86_400_000,
+        bound: Bound = unbounded,
     ) -> None:
         self.refusals: dict[str, Refusal] = {}
         self.refused: Counter[str] = Counter()  # frames and hellos, by box
         self.committed = 0  # entries since the start
-        self._custody = Custody(store, key=key, trust=trust, clock=clock, kept_after_ms=kept_after_ms)
+        self._custody = Custody(
+            store, key=key, trust=trust, clock=clock, kept_after_ms=kept_after_ms, bound=bound
+        )
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._jobs: Turns[_Job | _Greeting] = Turns()

@@ -71,6 +71,7 @@ class Sender:
         software: str,
         clock: Clock,
         obey: Obey = lambda _command: None,
+        heard_time: Callable[[int], None] = lambda _at_ms: None,
         patience_ms: tuple[int, int] = PATIENCE_MS,
         stores: KnownStores | None = None,
     ) -> None:
@@ -82,6 +83,7 @@ class Sender:
         self._software = software
         self._clock = clock
         self._obey = obey
+        self._heard_time = heard_time
         self._stores = stores or KnownStores.of(destination, identity)
         self._courses: dict[str, Course] = {}
         self._at: Course | None = (
@@ -195,6 +197,7 @@ class Sender:
         except RestartError as error:
             self._stopped = str(error)
             raise
+        self._heard_time(receipt.time_ms)  # signed: a box without a clock learns when to renew
         if receipt.store != store:
             self._meet(receipt.store, course)
         if not answered:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kernel.settings import Fault, above_zero, filled, must, port, public_key, refuse, token, url
+from kernel.settings import Fault, above_zero, must, port, public_key, refuse, token, url
 
 _DAY_MS = 86_400_000
 _FEWEST = 100  # entries of one journal: a new one with every few is a mistake
+_PLAIN = "is required without TLS (mqtts://, https://)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Who it is on the wire.  Key and certificate lie in one file, so that a renewal replaces both at once."""
+
+    certificate: str  # path of the .tls.pem, which holds the private key too
+    authority: str  # path of the county's ca.pem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +29,17 @@ class Identity:
     certificates: tuple[str, ...]  # paths: its own first, then the enrolment's
     root_name: str
     root_public: str  # base64; the pin
+    tls: Tls | None = None  # needed where a destination or the own broker has no password
+    renewal: str | None = None  # https://host:port of the centre's gate; None: renewed by hand
+    renew_days: int = 60  # so long before the end
 
     def __post_init__(self) -> None:
         refuse(
             token("name", self.name),
             public_key("root_public", self.root_public),
+            url("renewal", self.renewal, "https://"),
+            above_zero("renew_days", self.renew_days),
+            must(self.renewal is None or self.tls is not None, "tls", "is required with renewal"),
             must(len(self.certificates) == 2, "certificates", "must be its own and the enrolment's"),
         )
 
@@ -65,11 +81,11 @@ class Destination:
     """Who takes our entries: broker, store key and upload address."""
 
     name: str
-    mqtt: str  # mqtt://host:port
-    password: str
+    mqtt: str  # mqtt://host:port, mqtts://host:port
     store_id: str
     store_public: str  # base64; receipts are signed by this key
-    files: str | None = None  # http://host:port; None: files do not go there
+    password: str | None = None  # None: by certificate, over TLS
+    files: str | None = None  # http:// or https://host:port; None: files do not go there
     command_issuer: str | None = None
     command_public: str | None = None  # base64; who may send commands
     custody: bool = False  # its `kept` decides what may be evicted
@@ -80,7 +96,8 @@ class Destination:
         refuse(
             url("mqtt", self.mqtt, "mqtt://", "mqtts://"),
             url("files", self.files, "http://", "https://"),
-            filled("password", self.password),
+            must(self.password != "", "password", "must not be empty"),
+            must(self.password is not None or self.encrypted, "password", _PLAIN),
             token("store_id", self.store_id),
             public_key("store_public", self.store_public),
             public_key("command_public", self.command_public),
@@ -91,26 +108,66 @@ class Destination:
             ),
         )
 
+    @property
+    def encrypted(self) -> bool:
+        return self.mqtt.startswith("mqtts://") and (self.files or "https://").startswith("https://")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker:
-    """The embedded broker's own port, or the URL of one that runs elsewhere."""
+    """The embedded broker's own port, or the URL of one that runs elsewhere.
 
-    password: str
+    With a password boxes come with theirs, without TLS; without one they come by certificate.
+    """
+
+    password: str | None = None
     host: str = "127.0.0.1"
     port: int = 1883
-    url: str | None = None  # mqtt://host:port: then nothing is embedded
+    url: str | None = None  # mqtt:// or mqtts://host:port: then nothing is embedded
 
     def __post_init__(self) -> None:
+        plain = self.password is None and self.url is not None and not self.url.startswith("mqtts://")
         refuse(
             port("port", self.port),
             url("url", self.url, "mqtt://", "mqtts://"),
-            filled("password", self.password),
+            must(self.password != "", "password", "must not be empty"),
+            must(not plain, "password", _PLAIN),
         )
 
     @property
+    def certified(self) -> bool:
+        """Whoever comes shows a certificate."""
+        return self.password is None
+
+    @property
     def address(self) -> str:
-        return self.url or f"mqtt://{self.host}:{self.port}"
+        """Where we ourselves connect."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - the loopback is part of it
+        return self.url or f"{'mqtts' if self.certified else 'mqtt'}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Where boxes come over HTTPS with their certificates: files; at the centre enrolment and renewal too."""
+
+    host: str = "127.0.0.1"
+    port: int = 8443
+
+    def __post_init__(self) -> None:
+        refuse(port("port", self.port))
+
+
+def by_certificate(tls: Tls | None, destinations: Sequence[Destination]) -> Fault:
+    """A destination without a password needs a certificate to show."""
+    names = [one.name for one in destinations if one.password is None]
+    return must(tls is not None or not names, "box.tls", f"is required by {', '.join(names)}: no password")
+
+
+def one_way(broker: Broker, passwords: Sequence[str | None]) -> Fault:
+    """An embedded broker takes passwords or certificates, not both."""
+    wrong = broker.url is None and any((one is None) != broker.certified for one in passwords)
+    problem = "have no password where the broker has none, and one where it has one"
+    return must(not wrong, "boxes", problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from journal.keys import Identity
 from journal.mqtt import PahoTransport
 from journal.sender import UP, Sender, UplinkState
 from journal.settings import Destination
+from journal.tls import Credentials
 from journal.uploads import Uploader
 from journal.vouching import KnownStores
 from journal.writer import Journal
@@ -41,7 +42,9 @@ class Uplink:
         destination: Destination,
         software: str,
         clock: Clock,
+        tls: Credentials | None = None,
     ) -> None:
+        """`tls`: what we show where the destination has no password."""
         self.destination = destination
         self._box = identity.box
         self._clock = clock
@@ -49,7 +52,13 @@ class Uplink:
         self._was: str = ""
         self._asked: asyncio.Queue[str] = asyncio.Queue(maxsize=256)
         stores = KnownStores.of(destination, identity)
-        self._transport = PahoTransport(destination.mqtt, user=identity.box, password=destination.password)
+        certified = tls if destination.password is None else None
+        self._transport = PahoTransport(
+            destination.mqtt,
+            user=identity.box,
+            password=destination.password,
+            tls=certified.client() if certified else None,
+        )
         self._sender = Sender(
             journal,
             cursors,
@@ -60,8 +69,11 @@ class Uplink:
             clock=clock,
             obey=self._obey,
             stores=stores,
+            heard_time=tls.time.heard if tls else lambda _at_ms: None,
         )
-        self._http = httpx.AsyncClient(timeout=HTTP_PATIENCE_S)
+        self._http = httpx.AsyncClient(
+            timeout=HTTP_PATIENCE_S, verify=certified.client() if certified else True
+        )
         self._uploader = (
             Uploader(
                 journal,

@@ -79,7 +79,7 @@ class Uploader:
         )
         self._url = f"{(destination.files or '').rstrip('/')}/v1/files"
         self._http = http
-        self._auth = _basic(box, destination.password)
+        self._auth = _authorization(box, destination.password)
         self._clock = clock
         self._accepted = accepted
         self._wake = asyncio.Event()
@@ -209,7 +209,7 @@ class Uploader:
                 method,
                 f"{self._url}/{upload.sha256}",
                 content=content or None,
-                headers={"Authorization": self._auth, **(headers or {})},
+                headers=self._auth | (headers or {}),
             )
         except httpx.HTTPError as error:
             raise LinkError(f"{method} {self._url}: {error!r}") from error
@@ -280,5 +280,8 @@ def _offset_of(response: httpx.Response, upload: Upload) -> int:
     return offset
 
 
-def _basic(user: str, secret: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()
+def _authorization(user: str, secret: str | None) -> dict[str, str]:
+    """Nothing for those who have shown a certificate."""
+    if secret is None:
+        return {}
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()}

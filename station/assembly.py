@@ -12,19 +12,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from journal.access import AccessLog
+from journal.brokers import Door
 from journal.checking import Trust
 from journal.clock import boot_id
 from journal.console import read_law
 from journal.cursors import Cursors
+from journal.custody import unbounded
 from journal.files import FileStore
+from journal.guests import Listed
 from journal.intake import UP, Intake
 from journal.keys import Identity, SigningKey
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
+from journal.renewing import Renewal
+from journal.revoking import Issuer, RevokedList
+from journal.tls import Credentials
 from journal.transport import Transport
 from journal.uplink import Uplink
 from journal.writer import Journal
@@ -57,6 +65,7 @@ T = TypeVar("T")
 PAGES = Path(__file__).parent / "pages"
 LONGEST_LIVE = 4 * 1024
 HOUR_S = 3_600.0
+PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,7 @@ class Assembled:
     """A station that is put together; every one of `tasks` runs for its life, `close` lets go of threads and files."""
 
     app: FastAPI
+    gate: Starlette | None  # for lanes that come over HTTPS with their certificates
     parts: Parts
     tasks: dict[str, Run]
     close: Callable[[], None]
@@ -110,11 +120,17 @@ class Assembly:
         transport: Transport,
         clock: Clock,
         passwords: Passwords | None = None,
+        tls: Credentials | None = None,
+        door: Door | None = None,
+        guests: Listed | None = None,
     ) -> None:
         folder = settings.folder
         self._settings = settings
         self._keys = keys
         self._clock = clock
+        self._tls = tls
+        self._door = door or Door(passwords=settings.passwords)
+        self._revoked = self._revocations(guests or Listed(settings.passwords))
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._journal = self._open_journal(folder / "journal")
@@ -128,6 +144,7 @@ class Assembly:
             trust=keys.trust,
             clock=clock,
             kept_after_ms=settings.store.kept_after_ms,
+            bound=self._revoked.bound if self._revoked else unbounded,
         )
         self._accounts = SqliteAccounts(folder / "accounts.db")
         self._cursors = Cursors(folder)
@@ -163,8 +180,12 @@ class Assembly:
         )
         app = FastAPI(title="Weighpost station", docs_url=None, redoc_url=None, openapi_url=None)
         Pages(parts).install(app)
-        app.router.routes.extend(self._file_intake().routes())
-        return Assembled(app=app, parts=parts, tasks=self._tasks(), close=self.close)
+        gate = None
+        if settings.gate is None:
+            app.router.routes.extend(self._file_intake().routes())
+        else:
+            gate = Starlette(routes=self._file_intake().routes())
+        return Assembled(app=app, gate=gate, parts=parts, tasks=self._tasks(), close=self.close)
 
     async def catch_up(self) -> None:
         await self._officers.catch_up()
@@ -188,6 +209,7 @@ class Assembly:
             "entries": self._receiver.committed,
             "refused": dict(self._receiver.refused),
             "dropped": self._intake.dropped,
+            "broker_refused": dict(self._door.refused),
             "browsers": self._shell.hub.clients,
             "own": self._journal.size,
             "destinations": [
@@ -208,7 +230,34 @@ class Assembly:
     def _tasks(self) -> dict[str, Run]:
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
         own: dict[str, Run] = {"sessions": self._forget_sessions, "journal": self._journal.watch}
+        if self._tls is not None:
+            own["certificates"] = self._renewal(self._tls).run
+        if self._revoked is not None:
+            own["revocations"] = partial(self._watch, self._revoked)
         return {"tablets": self._feed.run, **own, **uplinks}
+
+    def _revocations(self, guests: Listed) -> RevokedList | None:
+        """What the centre's command key says, where there is a gate to ask at."""
+        for destination in self._settings.destinations:
+            name, public = destination.command_issuer, destination.command_public
+            if name and public and self._tls is not None and self._settings.box.renewal:
+                issuer = Issuer(name=name, public_key=decode_base64(public))
+                return RevokedList(self._settings.folder / "revoked", issuer=issuer, door=guests)
+        return None
+
+    async def _watch(self, revoked: RevokedList) -> None:
+        assert self._tls and self._settings.box.renewal  # noqa: S101, PT018 - there is a list only with both
+        async with httpx.AsyncClient(verify=self._tls.client(), timeout=PATIENCE_S) as http:
+            await revoked.run(self._settings.box.renewal, http=http, clock=self._clock)
+
+    def _renewal(self, tls: Credentials) -> Renewal:
+        return Renewal(
+            self._settings.box,
+            identity=self._keys.identity,
+            tls=tls,
+            clock=self._clock,
+            shut_out=lambda: not any(centre.connected for centre in self.centres()),
+        )
 
     async def _forget_sessions(self) -> None:
         while True:
@@ -261,6 +310,7 @@ class Assembly:
                 destination=destination,
                 software=software(),
                 clock=self._clock,
+                tls=self._tls,
             )
             for destination in self._settings.destinations
         ]
@@ -289,6 +339,7 @@ class Assembly:
             blobs=self._blobs,
             key=self._keys.store,
             secrets=self._settings.passwords,
+            guests=self._door.guests,
             clock=self._clock,
             largest=self._settings.store.file_limit_mb << 20,
         )

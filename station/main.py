@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from journal import enrol_verb
 from journal.clock import SystemClock
 from journal.console import Console, end
 from kernel.errors import WeighpostError
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for part in (running, people, listings):
         part.add(verbs)
+    enrol_verb.add(verbs, store=True)
     given = parser.parse_args(arguments)
     try:
         return int(given.run(given, Console(clock=SystemClock())))

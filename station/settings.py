@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 import web.settings
-from journal.settings import Broker, Destination, Identity, Keeping, Limits
+from journal.settings import Broker, Destination, Gate, Identity, Keeping, Limits, by_certificate, one_way
 from kernel.events import JointMode
-from kernel.settings import filled, must, once_each, refuse, token
+from kernel.settings import must, once_each, refuse, token
 
 _SOURCE = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)+")
 
@@ -55,8 +55,8 @@ class Box:
     """One lane that may speak here: its identity, its secret towards broker and uploads, where it stands."""
 
     name: str
-    password: str
     source: str  # device path, such as yiyuan/s01/lane2
+    password: str | None = None  # None: it comes by certificate
     name_zh: str = ""
     name_en: str = ""
     platform: bool = False  # its scale sends the live weight that the tablet shows large
@@ -64,7 +64,7 @@ class Box:
     def __post_init__(self) -> None:
         refuse(
             token("name", self.name),
-            filled("password", self.password),
+            must(self.password != "", "password", "must not be empty"),
             must(bool(_SOURCE.fullmatch(self.source)), "source", "must be a device path"),
         )
 
@@ -87,6 +87,7 @@ class Settings:
     store: Store
     jurisdiction: str  # GB/T 2260, six digits: whose law must be in force here
     web: Web = field(default_factory=Web)
+    gate: Gate | None = None  # None: lanes upload where tablets find their page, by password
     joint_mode: JointMode = "joint"  # who decides on what was found over the limit
     limits: Limits = field(default_factory=Limits)
     boxes: tuple[Box, ...] = ()
@@ -106,6 +107,9 @@ class Settings:
             once_each("boxes", names),
             once_each("destinations", where),
             must(self.box.name not in names, "boxes", f"{self.box.name} is the station itself"),
+            one_way(self.broker, [box.password for box in self.boxes]),
+            by_certificate(self.box.tls, self.destinations),
+            must(self.box.tls is not None or not self.certified, "box.tls", "is required without passwords"),
         )
 
     @property
@@ -120,7 +124,12 @@ class Settings:
     @property
     def passwords(self) -> dict[str, str]:
         """Who may speak at the broker and upload files."""
-        return {box.name: box.password for box in self.boxes}
+        return {box.name: box.password for box in self.boxes if box.password is not None}
+
+    @property
+    def certified(self) -> bool:
+        """Somebody comes by certificate."""
+        return self.broker.certified or self.gate is not None
 
     def lane(self, box: str) -> Box | None:
         return next((lane for lane in self.boxes if lane.name == box), None)

@@ -7,13 +7,17 @@ import contextlib
 import errno
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from kernel.errors import ConfigError, RestartError
+from web.peers import PeerProtocol
 from web.ports import holder
 
 FAREWELL_S = 3
@@ -37,20 +41,54 @@ def listen(host: str, port: int, *, path: str) -> socket.socket:
     return bound
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A second address of a process, behind TLS, for machines: its requests know whose certificate was shown."""
+
+    app: ASGIApp
+    listening: socket.socket
+    context: ssl.SSLContext
+
+
 async def serve(
-    app: FastAPI, listening: socket.socket, *, tasks: Mapping[str, Run], ready: Callable[[str], None]
+    app: FastAPI,
+    listening: socket.socket,
+    *,
+    tasks: Mapping[str, Run],
+    ready: Callable[[str], None],
+    gate: Gate | None = None,
 ) -> None:
     """Until SIGINT or SIGTERM; `ready` is told the address.  What a task raises comes in a group."""
     host, port = listening.getsockname()[:2]
     server = _Server(_config(app), ready=lambda: ready(f"http://{host}:{port}"))
+    beside = _Server(_gate_config(gate), ready=lambda: None) if gate else None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(work(), name=name) for name, work in tasks.items()]
+        if gate and beside:
+            group.create_task(beside.serve(sockets=[gate.listening]), name="gate")
         await server.serve(sockets=[listening])
+        if beside:
+            beside.stop()
         for task in running:
             task.cancel()
+
+
+def _gate_config(gate: Gate) -> uvicorn.Config:
+    config = uvicorn.Config(
+        gate.app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=FAREWELL_S,
+        http=PeerProtocol,
+        ws="none",
+        lifespan="off",
+    )
+    config.load()
+    config.ssl = gate.context
+    return config
 
 
 def _config(app: FastAPI) -> uvicorn.Config:

@@ -1,4 +1,4 @@
-"""`new-root`, `enrol`, `trust`: the keys of a county."""
+"""`new-root`, `enrol`, `trust`, `crl`: the keys of a county."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import argparse
 from pathlib import Path
 
 from central import keyring
+from central.authority import TlsAuthority
+from central.commands.shared import load_settings, needs_settings, open_database
+from central.enrolment.admission import lowest_bounds
+from central.store.speakers import Revocation, Speakers
 from journal.console import Console, Verbs, write
 from kernel.errors import ConfigError
 from kernel.evidence.certificates import Certificate, Kind
@@ -23,10 +27,21 @@ def add(verbs: Verbs) -> None:
     enrol.add_argument("folder", type=Path)
     for kind in _KINDS:
         enrol.add_argument(f"--{kind}", action="append", default=[], metavar="NAME")
+    enrol.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        help="where these boxes serve others, for their TLS certificates",
+    )
     enrol.set_defaults(run=_enrol)
     trust = verbs.add_parser("trust", help="print trust.toml for verifiers")
     trust.add_argument("folder", type=Path)
+    trust.add_argument("--settings", type=Path, metavar="FILE", help="with them: what was revoked, too")
     trust.set_defaults(run=_trust)
+    crl = verbs.add_parser("crl", help="print the list by which mosquitto refuses revoked boxes")
+    crl.add_argument("folder", type=Path)
+    needs_settings(crl)
+    crl.set_defaults(run=_crl)
 
 
 def _new_root(arguments: argparse.Namespace, console: Console) -> int:
@@ -39,13 +54,28 @@ def _enrol(arguments: argparse.Namespace, console: Console) -> int:
     if not wanted:
         raise ConfigError.one("enrol", f"says nobody: use {', '.join(f'--{kind}' for kind in _KINDS)}")
     for kind, name in wanted:
-        _told(keyring.enrol(arguments.folder, kind=kind, name=name, now_ms=console.clock.now_ms()))
+        made = keyring.enrol(
+            arguments.folder, kind=kind, name=name, now_ms=console.clock.now_ms(), hosts=arguments.host
+        )
+        _told(made)
     return 0
 
 
 def _trust(arguments: argparse.Namespace, _console: Console) -> int:
-    write(keyring.trust(arguments.folder))
+    bounds = lowest_bounds(_revocations(arguments.settings)) if arguments.settings else {}
+    write(keyring.trust(arguments.folder, revoked=bounds))
     return 0
+
+
+def _crl(arguments: argparse.Namespace, console: Console) -> int:
+    gone = {one.box for one in _revocations(arguments.settings) if one.journal is None}
+    write(TlsAuthority.load(arguments.folder).revocations(gone, now_ms=console.clock.now_ms()))
+    return 0
+
+
+def _revocations(path: Path) -> tuple[Revocation, ...]:
+    with open_database(load_settings(path)) as database:
+        return Speakers(database).revocations()
 
 
 def _told(certificate: Certificate) -> None:

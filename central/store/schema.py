@@ -476,6 +476,47 @@ copied = Table(  # journal.recovered entries: whose body lies in them a second t
 )
 Index("copied_of", copied.c.journal, copied.c.seq)
 
+# --- who may speak ---------------------------------------------------------------------------------------------
+
+enrolment_token = Table(  # good for one box, once; only its hash is here
+    "enrolment_token",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    _required("box", Text),
+    _required("source", Text),
+    _required("hosts", Text),  # JSON list: where the box may be spoken to
+    _required("made_ms", BigInteger),
+    _required("expires_ms", BigInteger),
+    _required("by", Text),
+    Column("public_key", Text),  # of the box that has used it
+)
+
+enrolled = Table(  # boxes that were certified over the wire; those of the settings need no row
+    "enrolled",
+    metadata,
+    Column("box", Text, primary_key=True),
+    _required("source", Text),
+    _required("public_key", Text),
+    _required("not_after_ms", BigInteger),
+    _required("by", Text),
+    _required("at_ms", BigInteger),
+    Column("renewed", Boolean, nullable=False),
+    Column("said", Boolean, nullable=False),  # by an entry of the centre's own journal
+)
+
+revocation = Table(  # nothing of this box, or nothing of this journal beyond `size`
+    "revocation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _required("box", Text),
+    Column("journal", String(32)),
+    Column("size", BigInteger),
+    _required("reason", Text),
+    _required("by", Text),
+    _required("at_ms", BigInteger),
+    Column("said", Boolean, nullable=False),
+)
+
 # --- accounts --------------------------------------------------------------------------------------------------
 
 account = Table(

@@ -3,7 +3,8 @@
 HEAD  /v1/files/{sha256}                      200, Upload-Offset: how many bytes are here, Upload-Length
 PATCH /v1/files/{sha256}  Upload-Offset: n    204 with the new Upload-Offset, or, when the file is whole,
                                               200 with a signed file receipt
-Basic authentication with the box's name and secret.  404: no accepted entry of this box names it.  409: another
+The box is the one that the certificate of the connection names; where there is no TLS, Basic authentication with
+its name and secret.  404: no accepted entry of this box names it.  409: another
 offset, said in Upload-Offset.  413: more bytes than the entry says.  422: the bytes have another digest, start again.
 423: this file of this box is being uploaded already.  507: no room.
 """
@@ -23,9 +24,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from journal.guests import Guests, Listed
 from journal.keys import SigningKey
 from journal.receiving.blobs import BlobFolder
 from journal.store import Declared, ReceiverStore
+from journal.tls import Peer, peer_name
 from kernel.clock import Clock
 from kernel.errors import FullError, ProtocolError
 from kernel.evidence.texts import FileReceipt
@@ -46,7 +49,8 @@ class FileIntake:
         store: ReceiverStore,
         blobs: BlobFolder,
         key: SigningKey,
-        secrets: Mapping[str, str],
+        secrets: Mapping[str, str] | None = None,
+        guests: Guests | None = None,
         clock: Clock,
         kept: bool = False,
         largest: int = 512 << 20,
@@ -54,7 +58,8 @@ class FileIntake:
         self._store = store
         self._blobs = blobs
         self._key = key
-        self._secrets = secrets
+        self._secrets = secrets or {}
+        self._guests = guests or Listed(())
         self._clock = clock
         self._kept = kept
         self._largest = largest
@@ -134,6 +139,18 @@ class FileIntake:
         return await asyncio.to_thread(self._store.declared, box, sha256)
 
     def _who(self, request: Request) -> str | None:
+        peer = request.scope.get("extensions", {}).get("tls")
+        return self._by_secret(request) if peer is None else self._by_certificate(peer["client_cert"])
+
+    def _by_certificate(self, peer: Peer | None) -> str | None:
+        """What a request says of itself counts for nothing here: the name is the connection's."""
+        box = peer_name(peer)
+        if box is None or not self._guests.admits(box):
+            self.refused[STRANGERS] += 1
+            return None
+        return box
+
+    def _by_secret(self, request: Request) -> str | None:
         box, secret = _basic(request.headers.get("Authorization", ""))
         wanted = self._secrets.get(box)
         if wanted is None or not hmac.compare_digest(wanted.encode(), secret.encode()):

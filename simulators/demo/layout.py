@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,10 @@ Enrol = Callable[[list[str]], object]  # runs weighpost-central with these argum
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     centre: int
+    centre_gate: int
     centre_mqtt: int
     station: int
+    station_gate: int
     station_mqtt: int
     witness: int
     cameras: int
@@ -40,7 +41,7 @@ class Ports:
     @classmethod
     def free(cls, wanted: Mapping[str, int]) -> Ports:
         """Ports that nobody has now; `wanted` are kept where they are free."""
-        names = ("centre", "centre_mqtt", "station", "station_mqtt", "witness", "cameras")
+        names = [field.name for field in fields(cls)]
         held = [_hold(wanted.get(name, 0)) for name in names]
         ports = [one.getsockname()[1] for one in held]
         for one in held:
@@ -68,10 +69,6 @@ class Layout:
         self.wires = self.folder / "wires"
         self.logs = self.folder / "logs"
         self.trust = self.folder / "trust.toml"
-        self.secrets = {
-            name: secrets.token_urlsafe(12)
-            for name in (CENTRE, STATION, *LANES.values(), "centre-broker", "station-broker")
-        }
 
     def make(self) -> None:
         """The folders; keys are made by the product itself."""
@@ -81,10 +78,11 @@ class Layout:
     def enrol(self, run: Enrol) -> None:
         """A county's keys, thrown away with the folder."""
         run(["new-root", str(self.keys), "--name", ROOT])
-        boxes = [part for box in (CENTRE, STATION, *LANES.values()) for part in ("--box", box)]
+        lanes = [part for box in LANES.values() for part in ("--box", box)]
         stores = ["--store", CENTRE_STORE, "--store", STATION_STORE]
         others = ["--cosigner", CENTRE, "--witness", WITNESS, "--command", CENTRE]
-        run(["enrol", str(self.keys), *boxes, *stores, *others])
+        run(["enrol", str(self.keys), "--box", CENTRE, "--box", STATION, "--host", HOST])
+        run(["enrol", str(self.keys), *lanes, *stores, *others])
 
     def wire(self, device: str) -> Path:
         return self.wires / device
@@ -99,6 +97,10 @@ class Layout:
     @property
     def station_url(self) -> str:
         return self.url(self.ports.station)
+
+    @property
+    def centre_gate(self) -> str:
+        return f"https://{HOST}:{self.ports.centre_gate}"
 
     def write(self, name: str, table: Table) -> Path:
         path = self.folder / f"{name}.toml"
@@ -127,16 +129,10 @@ class Layout:
                 "root": {"name": ROOT, "public": self.public("root")},
                 "cosigner": CENTRE,
             },
-            "broker": {
-                "host": HOST,
-                "port": self.ports.centre_mqtt,
-                "password": self.secrets["centre-broker"],
-            },
+            "broker": {"host": HOST, "port": self.ports.centre_mqtt},
             "web": {"host": HOST, "port": self.ports.centre},
-            "boxes": [
-                {"name": box, "password": self.secrets[box], "source": source}
-                for box, source in sources.items()
-            ],
+            "gate": {"host": HOST, "port": self.ports.centre_gate},
+            "boxes": [{"name": box, "source": source} for box, source in sources.items()],
             "stations": [{"id": SOURCE, "name_zh": "沂源治超站（演示）", "name_en": "Yiyuan station (demo)"}],
             "county": {
                 "roads": [{"name": "S229", "grade": "provincial", "bends": ["60,430", "380,300", "940,220"]}],
@@ -157,17 +153,13 @@ class Layout:
             "jurisdiction": JURISDICTION,
             "station": {"id": SOURCE, "name_zh": "沂源治超站（演示）", "name_en": "Yiyuan station (demo)"},
             "box": self.identity(STATION),
-            "broker": {
-                "host": HOST,
-                "port": self.ports.station_mqtt,
-                "password": self.secrets["station-broker"],
-            },
+            "broker": {"host": HOST, "port": self.ports.station_mqtt},
             "store": {"id": STATION_STORE, "key": str(self.keys / f"{STATION_STORE}.store.key")},
             "web": {"host": HOST, "port": self.ports.station},
+            "gate": {"host": HOST, "port": self.ports.station_gate},
             "boxes": [
                 {
                     "name": box,
-                    "password": self.secrets[box],
                     "source": f"{SOURCE}/{lane}",
                     "name_zh": {"lane1": "预检车道", "lane2": "精检车道"}[lane],
                     "name_en": {"lane1": "Pre-check lane", "lane2": "Platform lane"}[lane],
@@ -175,7 +167,7 @@ class Layout:
                 }
                 for lane, box in LANES.items()
             ],
-            "destinations": [self.to_centre(STATION)],
+            "destinations": [self.to_centre()],
         }
 
     def lane(self, lane: str) -> Table:
@@ -188,7 +180,7 @@ class Layout:
             "controller": {"url": str(self.wire(f"{lane}.controller"))},
             "allowance": _ALLOWANCE[lane],
             "vision": self.vision(lane),
-            "destinations": [self.to_centre(box, custody=True), self.to_station(box)],
+            "destinations": [self.to_centre(custody=True), self.to_station()],
         }
 
     def vision(self, lane: str) -> Table:
@@ -209,29 +201,32 @@ class Layout:
             "certificates": [str(self.keys / f"{box}.cert"), str(self.keys / "enrolment.cert")],
             "root_name": ROOT,
             "root_public": self.public("root"),
+            "tls": {
+                "certificate": str(self.keys / f"{box}.tls.pem"),
+                "authority": str(self.keys / "ca.pem"),
+            },
+            "renewal": self.centre_gate,
         }
 
-    def to_centre(self, box: str, *, custody: bool = False) -> Table:
+    def to_centre(self, *, custody: bool = False) -> Table:
         return {
             "name": "centre",
-            "mqtt": f"mqtt://{HOST}:{self.ports.centre_mqtt}",
-            "password": self.secrets[box],
+            "mqtt": f"mqtts://{HOST}:{self.ports.centre_mqtt}",
             "store_id": CENTRE_STORE,
             "store_public": self.public(f"{CENTRE_STORE}.store"),
-            "files": self.centre_url,
+            "files": self.centre_gate,
             "command_issuer": CENTRE,
             "command_public": self.public(f"{CENTRE}.command"),
             "custody": custody,
         }
 
-    def to_station(self, box: str) -> Table:
+    def to_station(self) -> Table:
         return {
             "name": "station",
-            "mqtt": f"mqtt://{HOST}:{self.ports.station_mqtt}",
-            "password": self.secrets[box],
+            "mqtt": f"mqtts://{HOST}:{self.ports.station_mqtt}",
             "store_id": STATION_STORE,
             "store_public": self.public(f"{STATION_STORE}.store"),
-            "files": self.station_url,
+            "files": f"https://{HOST}:{self.ports.station_gate}",
             "live": True,
         }
 

@@ -26,7 +26,15 @@ from simulators.faults import Fault
 from simulators.scene.view import Light
 from simulators.traffic import Crossing, read_traffic
 
-WANTED = {"centre": 8080, "station": 8081, "witness": 8090, "centre_mqtt": 1883, "station_mqtt": 1884}
+WANTED = {
+    "centre": 8080,
+    "station": 8081,
+    "witness": 8090,
+    "centre_gate": 8443,
+    "station_gate": 8444,
+    "centre_mqtt": 8883,
+    "station_mqtt": 8884,
+}
 LEAD_MS = 11_000  # cameras see a truck some 10 s before it is on the loop
 ENDLESS = 3_000  # vehicles of a demo that runs until Ctrl-C
 SETTLE_S = 150.0

@@ -8,10 +8,11 @@ from collections import Counter
 import pytest
 
 from journal.broker import EmbeddedBroker
+from journal.guests import Listed
 from simulators.demo.layout import CENTRE, HOST, LANES
 from simulators.world import Truth
 from tests.faults import ledger
-from tests.support.chain import Chain, rigs_of
+from tests.support.chain import Chain, credentials_of, rigs_of
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
 
@@ -32,17 +33,17 @@ async def all_there_once(chain: Chain, truths: list[Truth]) -> None:
 
 def broker_of(chain: Chain) -> EmbeddedBroker:
     """A broker of its own, as one from the system would be."""
-    users = {box: chain.layout.secrets[box] for box in LANES.values()}
-    users[CENTRE] = "service"
-    return EmbeddedBroker(host=HOST, port=chain.layout.ports.centre_mqtt, users=users, services=(CENTRE,))
+    return EmbeddedBroker(
+        host=HOST,
+        port=chain.layout.ports.centre_mqtt,
+        services=(CENTRE,),
+        guests=Listed(LANES.values()),
+        context=credentials_of(chain.layout, CENTRE).server(demand=True),
+    )
 
 
 async def test_a_broker_that_goes_and_comes_back_costs_nothing(chain: Chain) -> None:
-    chain.tables["central"]["broker"] = {
-        "url": f"mqtt://{HOST}:{chain.layout.ports.centre_mqtt}",
-        "user": CENTRE,
-        "password": "service",
-    }
+    chain.tables["central"]["broker"] = {"url": f"mqtts://{HOST}:{chain.layout.ports.centre_mqtt}"}
     async with rigs_of(chain, "lane1") as rigs:
         rig = rigs["lane1"]
         first = broker_of(chain)
@@ -100,7 +101,7 @@ async def test_a_killed_lane_goes_on_with_its_journal_and_the_devices_memory(cha
 
 async def test_a_station_without_its_centre_has_everything_and_hands_it_on(chain: Chain) -> None:
     lane = chain.tables["lane1"]
-    lane["destinations"] = [*lane["destinations"], chain.layout.to_station(LANES["lane1"])]
+    lane["destinations"] = [*lane["destinations"], chain.layout.to_station()]
     async with rigs_of(chain, "lane1") as rigs:
         rig = rigs["lane1"]
         await chain.up("station")

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from simulators.demo.layout import LANES
 from simulators.demo.watching import Watcher
 from station.main import main as weighpost_station
 from tests.support.chain import CLOCK, Chain, central_tool, rigs_of
@@ -73,7 +72,7 @@ async def screens(chain: Chain) -> AsyncIterator[tuple[Screen, Screen]]:
 
 async def test_tablet_and_wall_name_a_silent_scale_a_missing_controller_and_a_cut_link(chain: Chain) -> None:
     lane = chain.tables["lane2"]
-    lane["destinations"] = [*lane["destinations"], chain.layout.to_station(LANES["lane2"])]
+    lane["destinations"] = [*lane["destinations"], chain.layout.to_station()]
     async with rigs_of(chain, "lane2") as rigs, screens(chain) as (tablet, wall):
         rig = rigs["lane2"]
         chain.start("lane2")

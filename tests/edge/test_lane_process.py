@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journal.brokers import connection
+from journal.brokers import Door, connection
 from journal.checking import Trust
 from journal.clock import SystemClock
 from journal.console import AGAIN
+from journal.guests import Listed
 from journal.intake import Intake
 from journal.keys import SigningKey
 from journal.receiver import Receiver
@@ -24,8 +25,8 @@ from journal.store import Accepted
 from journal.stores import SqliteStore
 from kernel.events import JournalDoubted, JournalRecovered, LaneHealth, VehicleWeighed
 from kernel.evidence.notes import decode_base64
-from simulators.demo.layout import CENTRE_STORE, LANES, ROOT
-from tests.support.chain import Chain, chain_in, rigs_of
+from simulators.demo.layout import CENTRE, CENTRE_STORE, LANES, ROOT
+from tests.support.chain import Chain, chain_in, credentials_of, rigs_of
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
@@ -56,13 +57,13 @@ class Centre:
 @asynccontextmanager
 async def centre_of(chain: Chain) -> AsyncIterator[Centre]:
     layout, folder = chain.layout, chain.layout.folder
-    broker = Broker(port=layout.ports.centre_mqtt, password=layout.secrets["centre-broker"])
-    boxes = {BOX: layout.secrets[BOX]}
+    broker = Broker(port=layout.ports.centre_mqtt)
+    door = Door(guests=Listed([BOX]), tls=credentials_of(layout, CENTRE))
     key = SigningKey.load(layout.keys / f"{CENTRE_STORE}.store.key", kind="store")
     trust = Trust(root_name=ROOT, root_public=decode_base64(layout.public("root")))
     with closing(SqliteStore(folder / "received.db", store_id=CENTRE_STORE)) as store:
         receiver = Receiver(store, key=key, trust=trust, clock=SystemClock())
-        async with connection(broker, user="centre", boxes=boxes) as transport:
+        async with connection(broker, user=CENTRE, door=door) as transport:
             intake = Intake(transport, receiver)
             centre = Centre(chain, receiver)
             await transport.start()

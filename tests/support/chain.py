@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import httpx
 
 from central.main import main as weighpost_central
+from journal.enrolling import places_in
+from journal.tls import Credentials, TlsTime
 from simulators.demo.centre import Answer, CentreApi
 from simulators.demo.clock import RealClock
 from simulators.demo.layout import LANES, Layout, Ports, Table
@@ -196,6 +198,12 @@ def script_run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [str(SCRIPTS / script), *arguments], capture_output=True, text=True, check=False, timeout=60
     )
+
+
+def credentials_of(layout: Layout, box: str) -> Credentials:
+    """What this process shows on the wire."""
+    places = places_in(layout.keys, box)
+    return Credentials(places.tls, authority=places.ca, time=TlsTime(clock=CLOCK))
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tomllib
 
 import pytest
 
@@ -20,7 +19,16 @@ from simulators.demo.watching import PASSAGE, TOKEN
 from verify.settings import read_witness_settings
 from web.security import CSRF_FIELD
 
-PORTS = Ports(centre=8080, centre_mqtt=1883, station=8081, station_mqtt=1884, witness=8090, cameras=8100)
+PORTS = Ports(
+    centre=8080,
+    centre_gate=8443,
+    centre_mqtt=8883,
+    station=8081,
+    station_gate=8444,
+    station_mqtt=8884,
+    witness=8090,
+    cameras=8100,
+)
 
 
 def enrol(arguments: list[str]) -> None:
@@ -48,7 +56,7 @@ def test_the_station_has_both_lanes_and_is_itself(layout: Layout) -> None:
     settings = read_settings(station.settings.Settings, layout.write("station", layout.station()))
     assert [(box.lane, box.platform) for box in settings.boxes] == [("lane1", False), ("lane2", True)]
     assert Identity.of(settings.box).box == STATION
-    assert settings.destinations[0].files == layout.centre_url
+    assert settings.destinations[0].files == layout.centre_gate
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -67,12 +75,16 @@ def test_the_witness_believes_the_demos_root(layout: Layout) -> None:
     assert (settings.host, settings.port) == (HOST, PORTS.witness)
 
 
-def test_secrets_are_for_their_owner_only_and_differ(layout: Layout) -> None:
-    path = layout.write("central", layout.centre())
-    assert path.stat().st_mode & 0o077 == 0
-    table = tomllib.loads(path.read_text())
-    secrets = [box["password"] for box in table["boxes"]] + [table["broker"]["password"]]
-    assert len(set(secrets)) == len(secrets)
+def test_everybody_comes_by_certificate_and_no_settings_hold_a_secret(layout: Layout) -> None:
+    tables = [layout.centre(), layout.station(), *(layout.lane(lane) for lane in LANES)]
+    for table in tables:
+        path = layout.write("one", table)
+        assert path.stat().st_mode & 0o077 == 0
+        assert "password" not in path.read_text()
+    urls = [one for table in tables for one in table.get("destinations", ())]
+    assert {(one["mqtt"][:8], one["files"][:8]) for one in urls} == {("mqtts://", "https://")}
+    for box in (CENTRE, STATION, *LANES.values()):
+        assert (layout.keys / f"{box}.tls.pem").stat().st_mode & 0o077 == 0
 
 
 def test_ports_that_are_free_are_all_different() -> None:
