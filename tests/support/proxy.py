@@ -81,6 +81,7 @@ class Link:
 
     def reset(self) -> None:
         """Every connection ends with RST; new ones are taken."""
+        self.resets += len(self._connections)
         for connection in tuple(self._connections):
             connection.cancel()
 
@@ -99,8 +100,11 @@ class Link:
 
     # --- for its proxies ---------------------------------------------------------------------------------------
 
-    def strikes(self, way: Way) -> bool:
-        return self._chance.randrange(1000) < way.reset_permille
+    def strike(self, way: Way) -> None:
+        """ConnectionResetError for as many pieces as its weather wants."""
+        if self._chance.randrange(1000) < way.reset_permille:
+            self.resets += 1
+            raise ConnectionResetError
 
     async def flowing(self) -> None:
         await self._flowing.wait()
@@ -163,7 +167,6 @@ class Proxy:
         try:
             await both
         except (OSError, asyncio.CancelledError):
-            self.link.resets += 1
             _reset(near[1])
             _reset(far[1])
         else:
@@ -181,8 +184,7 @@ class Proxy:
         landing = asyncio.create_task(self._land(flying, sink))
         try:
             while data := await source.read(PIECE):
-                if self.link.strikes(lane.way):
-                    raise ConnectionResetError
+                self.link.strike(lane.way)
                 await flying.put((await lane.pass_through(len(data)), data))
             await flying.put((0, b""))
             await landing
