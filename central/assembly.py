@@ -226,7 +226,9 @@ def _intake(given: Given, store: CentreStore, blobs: BlobFolder) -> FileIntake:
         secrets={box.name: box.password for box in given.settings.boxes},
         clock=given.clock,
         kept=custody.backup or custody.kept_after_days == 0,
+        kept_after_ms=custody.kept_after_ms,
         largest=custody.file_limit_mb << 20,
+        unfinished=custody.unfinished_limit_mb << 20,
     )
 
 

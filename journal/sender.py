@@ -23,7 +23,6 @@ from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ProtocolError, RefusedError, RestartError
 from kernel.evidence import frames
-from kernel.evidence.commands import Command
 from kernel.evidence.frames import NONCE_BYTES, Hello, HelloJournal
 from kernel.evidence.notes import Note, decode_base64
 from kernel.evidence.texts import Checkpoint, Receipt
@@ -32,13 +31,13 @@ log = logging.getLogger(__name__)
 
 UP, DOWN = "weighpost/v1/up", "weighpost/v1/down"
 WINDOW = 8  # frames under way
-INBOX = 64  # receipts and commands waiting to be read; receipts are cumulative, so the oldest may go
+INBOX = 64  # receipts waiting to be read; they are cumulative, so the oldest may go
 HELLO_EVERY_MS = 60_000
 SAVE_EVERY_MS = 1_000
 PATIENCE_MS = (1_000, 30_000)  # without progress: first, and at most after doubling
 BUSY_MS = 50  # when the broker takes no more for now
 
-Obey = Callable[[Command], None]
+Heard = Callable[[bytes, bytes], None]  # a message of the command topic, and the nonce of the session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +50,11 @@ class UplinkState:
     size: int
     kept: int
     refused_receipts: int
-    refused_commands: int
     stopped: str | None  # why nothing is sent any more: the process ends, its next start opens a successor
 
 
 class Sender:
-    """One journal, one destination, one connection; `obey` is given verified commands."""
+    """One journal, one destination, one connection; `command` is given what arrives on the command topic."""
 
     def __init__(
         self,
@@ -68,7 +66,7 @@ class Sender:
         transport: Transport,
         software: str,
         clock: Clock,
-        obey: Obey = lambda _command: None,
+        command: Heard = lambda _payload, _nonce: None,
         patience_ms: tuple[int, int] = PATIENCE_MS,
     ) -> None:
         self._journal = journal
@@ -78,12 +76,12 @@ class Sender:
         self._transport = transport
         self._software = software
         self._clock = clock
-        self._obey = obey
+        self._command = command
         self._store_key = decode_base64(destination.store_public)
         self._cursor = Cursor()
         self._saved = (Cursor(), 0)
         self._listeners: list[Callable[[int], None]] = []
-        self._inbox: deque[tuple[str, bytes]] = deque(maxlen=INBOX)
+        self._inbox: deque[bytes] = deque(maxlen=INBOX)
         self._wake = asyncio.Event()
         self._nonce = b""
         self._greeted_ms: int | None = None
@@ -94,13 +92,17 @@ class Sender:
         self._patience = patience_ms
         self._patience_ms = patience_ms[0]
         self._refused_receipts = 0
-        self._refused_commands = 0
         self._stopped: str | None = None
 
     @property
     def accepted(self) -> int:
         """Entries that the destination has receipted."""
         return self._cursor.size
+
+    @property
+    def store(self) -> str:
+        """Who said so; another name after the destination came back from a backup."""
+        return self._cursor.store
 
     @property
     def state(self) -> UplinkState:
@@ -111,7 +113,6 @@ class Sender:
             size=self._cursor.size,
             kept=self._cursor.kept,
             refused_receipts=self._refused_receipts,
-            refused_commands=self._refused_commands,
             stopped=self._stopped,
         )
 
@@ -126,8 +127,8 @@ class Sender:
         )
         self._saved = (self._cursor, self._clock.mono_ms())
         box = self._identity.box
-        for topic in (f"{DOWN}/{box}/receipt/{self._journal.id}", f"{DOWN}/{box}/command"):
-            self._transport.subscribe(topic, self._heard)
+        self._transport.subscribe(f"{DOWN}/{box}/receipt/{self._journal.id}", self._heard)
+        self._transport.subscribe(f"{DOWN}/{box}/command", self._commanded)
         self._transport.on_connected(self._connected)
         self._journal.on_append(lambda _size: self._wake.set())
         try:
@@ -149,22 +150,21 @@ class Sender:
         self._patience_ms = self._patience[0]
         self._wake.set()
 
-    def _heard(self, topic: str, payload: bytes) -> None:
-        self._inbox.append((topic, payload))
+    def _heard(self, _topic: str, payload: bytes) -> None:
+        self._inbox.append(payload)
         self._wake.set()
+
+    def _commanded(self, _topic: str, payload: bytes) -> None:
+        self._command(payload, self._nonce)
 
     # --- what comes back ---------------------------------------------------------------------------------------
 
     async def _read_inbox(self) -> None:
         while self._inbox:
-            topic, payload = self._inbox.popleft()
             try:
-                if topic.endswith("/command"):
-                    await self._command(payload)
-                else:
-                    await self._receipt(payload)
+                await self._receipt(self._inbox.popleft())
             except (ProtocolError, RefusedError) as error:
-                self._count_refusal(topic, error)
+                self._count_refusal(error)
         cursor, saved_ms = self._saved
         if cursor != self._cursor and self._clock.mono_ms() - saved_ms >= SAVE_EVERY_MS:
             await asyncio.to_thread(self._save)
@@ -200,31 +200,12 @@ class Sender:
                 listener(receipt.size)
         self._roots = {end: root for end, root in self._roots.items() if end > receipt.size}
 
-    async def _command(self, payload: bytes) -> None:
-        issuer, public = self._destination.command_issuer, self._destination.command_public
-        if issuer is None or public is None:
-            raise RefusedError(f"{self._destination.name} may not command")
-        command = Command.open(
-            _text(payload),
-            box=self._identity.box,
-            issuer=issuer,
-            public_key=decode_base64(public),
-            nonce=self._nonce,
-        )
-        if command.counter <= await asyncio.to_thread(self._cursors.counter, issuer=issuer):
-            raise RefusedError("a command that was obeyed before")
-        await asyncio.to_thread(self._cursors.count_command, command.counter, issuer=issuer)
-        self._obey(command)
-
-    def _count_refusal(self, topic: str, error: Exception) -> None:
-        if topic.endswith("/command"):
-            self._refused_commands += 1
-        else:
-            self._refused_receipts += 1
-        count = self._refused_commands + self._refused_receipts
-        if is_worth_a_line(count):
+    def _count_refusal(self, error: Exception) -> None:
+        self._refused_receipts += 1
+        if is_worth_a_line(self._refused_receipts):
+            count = self._refused_receipts
             extra = {"from": self._destination.name, "reason": str(error), "count": count}
-            log.warning("message refused", extra=extra)
+            log.warning("receipt refused", extra=extra)
 
     # --- what goes out -----------------------------------------------------------------------------------------
 

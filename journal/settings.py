@@ -29,24 +29,29 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Who takes our entries: broker, store key and upload address."""
+    """Who takes our entries: brokers, store key and upload addresses."""
 
     name: str
-    mqtt: str  # mqtt://host:port
+    mqtt: str  # mqtt://host:port; several with commas, the first is preferred
     password: str
     store_id: str
     store_public: str  # base64; receipts are signed by this key
-    files: str | None = None  # http://host:port; None: files do not go there
+    files: str | None = None  # http://host:port, several with commas; None: files do not go there
     command_issuer: str | None = None
     command_public: str | None = None  # base64; who may send commands
     custody: bool = False  # its `kept` decides what may be evicted
-    live: bool = False  # live values go there
+    live: bool = False  # live values go there, and the newest entries while it lags
     upload_kbit_s: int = 0  # of the link; 0: measured
 
     def __post_init__(self) -> None:
         refuse(
-            url("mqtt", self.mqtt, "mqtt://", "mqtts://"),
-            url("files", self.files, "http://", "https://"),
+            *(url("mqtt", each, "mqtt://", "mqtts://") for each in listed(self.mqtt) or ("",)),
+            must(
+                len({each.partition(":")[0] for each in listed(self.mqtt)}) <= 1,
+                "mqtt",
+                "all of them with TLS, or none",
+            ),
+            *(url("files", each, "http://", "https://") for each in listed(self.files or "")),
             filled("password", self.password),
             token("store_id", self.store_id),
             public_key("store_public", self.store_public),
@@ -57,6 +62,11 @@ class Destination:
                 "goes with command_issuer",
             ),
         )
+
+
+def listed(addresses: str) -> tuple[str, ...]:
+    """Addresses of one destination, in order of preference."""
+    return tuple(each.strip() for each in addresses.split(",") if each.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,15 +97,18 @@ class Keeping:
     # Without a backup, what is older than this counts as kept and boxes may evict it.
     kept_after_days: int = 14
     file_limit_mb: int = 512
+    # What one box may have begun to upload and not finished.
+    unfinished_limit_mb: int = 2048
 
     def __post_init__(self) -> None:
         refuse(*self.faults)
 
     @property
-    def faults(self) -> tuple[Fault, Fault]:
+    def faults(self) -> tuple[Fault, ...]:
         return (
             must(self.kept_after_days >= 0, "kept_after_days", "must not be below 0"),
             above_zero("file_limit_mb", self.file_limit_mb),
+            above_zero("unfinished_limit_mb", self.unfinished_limit_mb),
         )
 
     @property

@@ -257,6 +257,7 @@ class Assembly:
                 self._cursors,
                 identity=self._keys.identity,
                 destination=destination,
+                source=self._settings.source,
                 software=software(),
                 clock=self._clock,
             )
@@ -288,7 +289,9 @@ class Assembly:
             key=self._keys.store,
             secrets=self._settings.passwords,
             clock=self._clock,
+            kept_after_ms=self._settings.store.kept_after_ms,
             largest=self._settings.store.file_limit_mb << 20,
+            unfinished=self._settings.store.unfinished_limit_mb << 20,
         )
 
     def _live(self, topic: str, payload: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 
@@ -67,6 +67,15 @@ class CentreStore:
             passages = projecting.refresh_file(connection, box=box, sha256=sha256)
         changes = [Change(kind="passage", key=(box, passage), at_ms=at_ms) for passage in passages]
         self._told([Change(kind="file", key=(box, sha256), at_ms=at_ms), *changes])
+
+    def files_kept(self, box: str, digests: Collection[str], *, before_ms: int) -> Collection[str]:
+        """journal.store.KnowsKept: by age."""
+        stored = schema.stored_file
+        query = select(stored.c.sha256).where(
+            stored.c.box == box, stored.c.stored_ms < before_ms, stored.c.sha256.in_(digests)
+        )
+        with self._reader.connect() as connection:
+            return list(connection.execute(query).scalars())
 
 
 class CentreTransaction:

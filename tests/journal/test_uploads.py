@@ -123,6 +123,7 @@ def uploader_of(shelf: Shelf, cursors: Cursors, http: httpx.AsyncClient, clock: 
         http=http,
         clock=clock,
         accepted=lambda: len(shelf.entries),
+        store=lambda: shelf.store_id,
     )
 
 
@@ -171,9 +172,21 @@ async def test_what_stayed_comes_when_somebody_asks(tmp_path: Path) -> None:
     shelf = shelf_of(tmp_path)
     stays = shelf.add(b"stays", upload="on_demand")
     async with uploading(tmp_path, shelf) as (uploader, _):
-        assert not await uploader.demand("0" * 64)
-        assert await uploader.demand(stays)
+        assert not await uploader.has("0" * 64)
+        assert await uploader.has(stays)
+        await uploader.demand(stays)
         await until(lambda: shelf.stored == [stays])
+
+
+async def test_what_is_asked_for_before_its_entry_is_accepted_comes_after(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    async with uploading(tmp_path, shelf) as (uploader, _):
+        await uploader.demand(sha(b"stays"))
+        stays = shelf.add(b"stays", upload="on_demand")
+        uploader.wake()
+        await until(lambda: shelf.stored == [stays])
+        await uploader.demand(stays)  # it was lost there: once more
+        await until(lambda: shelf.stored == [stays, stays])
 
 
 async def test_a_wire_that_breaks_costs_no_byte_twice(tmp_path: Path) -> None:
@@ -184,8 +197,13 @@ async def test_a_wire_that_breaks_costs_no_byte_twice(tmp_path: Path) -> None:
         tmp_path, shelf, breaks=lambda request, number: "out" if number % 3 == 0 else ""
     ) as (_, wire):
         await until(lambda: shelf.stored == [digest])
-    sent = [int(r.headers["Upload-Offset"]) for r in wire.requests if r.method == "PATCH"]
-    assert sorted(set(sent)) == [0, PIECE, 2 * PIECE, 3 * PIECE, 4 * PIECE]
+    sent = [r for r in wire.requests if r.method == "PATCH"]
+    taken = {int(r.headers["Upload-Offset"]): len(r.content) for r in sent}
+    end = 0
+    for offset in sorted(taken):
+        assert offset == end
+        end += taken[offset]
+    assert (end, max(taken.values())) == (len(data), PIECE)
 
 
 async def test_an_answer_that_is_lost_is_asked_for_again(tmp_path: Path) -> None:
