@@ -65,6 +65,7 @@ class FileIntake:
         kept_after_ms: int | None = None,
         largest: int = 512 << 20,
         unfinished: int = 2048 << 20,
+        requests_per_s: int = REQUESTS_PER_S,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -75,7 +76,7 @@ class FileIntake:
         self._kept_after_ms = kept_after_ms
         self._largest = largest
         self._unfinished = unfinished
-        self._boxes, self._strangers = Buckets(REQUESTS_PER_S), Buckets(GUESSES_PER_S)
+        self._boxes, self._strangers = Buckets(requests_per_s), Buckets(GUESSES_PER_S)
         self._tidied_ms: int | None = None
         self._busy: set[tuple[str, str]] = set()
         self.refused: Counter[str] = Counter()  # by box
