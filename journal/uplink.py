@@ -14,6 +14,7 @@ from journal.commands import Arguments, Commands, Kind
 from journal.cursors import Cursors
 from journal.files import FileStore
 from journal.keys import Identity
+from journal.live import NAME, LiveCopy
 from journal.mqtt import PahoTransport
 from journal.sender import UP, Sender, UplinkState
 from journal.settings import Destination
@@ -74,6 +75,7 @@ class Uplink:
             clock=clock,
             command=self._commands.heard,
         )
+        self._live_copy = LiveCopy(journal, publish=self._glimpse, accepted=lambda: self._sender.accepted)
         self._http = httpx.AsyncClient(timeout=HTTP_PATIENCE_S)
         self._uploader = (
             Uploader(
@@ -107,6 +109,9 @@ class Uplink:
         if self.destination.live:
             self._transport.publish(f"{UP}/{self._box}/live/{name}", msgspec.json.encode(value), qos=0)
 
+    def _glimpse(self, payload: bytes) -> None:
+        self._transport.publish(f"{UP}/{self._box}/live/{NAME}", payload, qos=0)
+
     @property
     def state(self) -> UplinkState:
         return self._sender.state
@@ -137,6 +142,9 @@ class Uplink:
         if self._uploader is not None:
             self._sender.on_accepted(lambda _size: self._uploader.wake() if self._uploader else None)
             work.append(("files", self._uploader.run))
+        if self.destination.live:
+            self._transport.on_connected(self._live_copy.connected)
+            work.append(("live", self._live_copy.run))
         return work
 
     async def _may_fetch(self, arguments: Arguments) -> bool:

@@ -22,6 +22,7 @@ from journal.cursors import Cursors
 from journal.files import FileStore
 from journal.intake import UP, Intake
 from journal.keys import Identity, SigningKey
+from journal.live import LARGEST
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
@@ -54,7 +55,6 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 T = TypeVar("T")
 
 PAGES = Path(__file__).parent / "pages"
-LONGEST_LIVE = 4 * 1024
 HOUR_S = 3_600.0
 
 
@@ -296,7 +296,7 @@ class Assembly:
 
     def _live(self, topic: str, payload: bytes) -> None:
         _, _, _, box, _, name = topic.split("/")
-        if len(payload) <= LONGEST_LIVE:
+        if len(payload) <= LARGEST:
             self._feed.live(box, name, payload)
 
     def _file_stored(self, box: str, sha256: str) -> None:

@@ -25,6 +25,7 @@ from journal.access import AccessLog
 from journal.checking import Trust, inspect
 from journal.custody import Custody
 from journal.keys import SigningKey
+from journal.live import LARGEST
 from journal.store import Accepted, Head
 from journal.witnessing import Cosigner, RootAt
 from kernel.events import Body, CommandAccepted, FileRequested, RecordAccessed
@@ -196,7 +197,7 @@ async def test_glimpses_reach_who_looks_and_giants_do_not() -> None:
     broker, bus = MemoryBroker(), Bus()
     relay_glimpses(broker.transport(), bus, clock=StillClock())
     with bus.listen() as listener:
-        broker.inject("weighpost/v1/up/lane1-box/live/weight", bytes(20_000))
+        broker.inject("weighpost/v1/up/lane1-box/live/weight", bytes(LARGEST + 1))
         broker.inject("weighpost/v1/up/lane1-box/live/weight", b'{"kg":1}')
         change = await listener.get()
     assert (change.kind, change.key, change.data) == ("live", ("lane1-box", "weight"), b'{"kg":1}')
