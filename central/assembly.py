@@ -290,7 +290,9 @@ def _intake(given: Given, store: CentreStore, blobs: BlobFolder) -> FileIntake:
         guests=given.admission,
         clock=given.clock,
         kept=not custody.backup and custody.kept_after_days == 0,
+        kept_after_ms=custody.kept_by_time_ms,
         largest=custody.file_limit_mb << 20,
+        unfinished=custody.unfinished_limit_mb << 20,
     )
 
 

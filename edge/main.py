@@ -105,6 +105,7 @@ class LaneProcess:
                 cursors,
                 identity=identity,
                 destination=destination,
+                source=self._settings.lane.source,
                 software=software(),
                 clock=self._clock,
                 tls=self._tls,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,19 @@ CREATE TABLE IF NOT EXISTS upload (
 );
 CREATE INDEX IF NOT EXISTS upload_order ON upload (destination, state, priority, seq);
 CREATE TABLE IF NOT EXISTS removed (journal TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS upload_unkept ON upload (destination, seq, sha256) WHERE state = 'done' AND kept = 0;
+CREATE TABLE IF NOT EXISTS demanded (destination TEXT, sha256 TEXT, PRIMARY KEY (destination, sha256));
+CREATE TABLE IF NOT EXISTS uploaded_to (destination TEXT PRIMARY KEY, store TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS command (issuer TEXT PRIMARY KEY, counter INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS obeyed (
+  journal TEXT, destination TEXT, seq INTEGER NOT NULL, PRIMARY KEY (journal, destination)
+);
 """
+# What was asked for goes first, from wherever it is: staying until asked for, or taken by a store that was lost.
+DEMANDED = (
+    "UPDATE upload SET state = 'waiting', priority = 0 WHERE destination = ? AND sha256 = ? AND state != 'waiting'"
+    " AND sha256 IN (SELECT sha256 FROM demanded WHERE demanded.destination = upload.destination)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,29 +110,34 @@ class Cursors:
         """Put files on the list, each with its first state ('waiting' or 'on_demand'); known ones stay as they are."""
         rows = [(destination, u.sha256, u.size, u.journal, u.seq, u.priority, state) for u, state in uploads]
         self._write("INSERT OR IGNORE INTO upload VALUES (?, ?, ?, ?, ?, ?, ?, 0)", rows)
+        self._write(DEMANDED, [(destination, u.sha256) for u, state in uploads if state == "on_demand"])
         self._write("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?)", [(journal, destination, scanned)])
 
-    def next_upload(self, *, destination: str) -> Upload | None:
-        row = self._one(
-            "SELECT sha256, size, journal, seq, priority FROM upload WHERE destination = ? AND state = 'waiting'"
-            " ORDER BY priority, seq LIMIT 1",
-            destination,
-        )
-        return (
-            Upload(sha256=row[0], size=row[1], journal=row[2], seq=row[3], priority=row[4]) if row else None
-        )
+    def next_upload(
+        self, *, destination: str, accepted: Mapping[str, int], but: Collection[str] = ()
+    ) -> Upload | None:
+        """The most urgent file that waits, and is none of `but`; of these journals only what accepted entries name."""
+        named = " AND (journal != ? OR seq < ?)" * len(accepted)
+        bounds = [value for pair in accepted.items() for value in pair]
+        sql = f"SELECT sha256, size, journal, seq, priority FROM upload WHERE destination = ? AND state = 'waiting'{named}"  # noqa: S608
+        with self._lock:
+            rows = self._db.execute(
+                f"{sql} ORDER BY priority, seq LIMIT ?", (destination, *bounds, len(but) + 1)
+            ).fetchall()
+        for sha256, size, named_by, seq, priority in rows:
+            if sha256 not in but:
+                return Upload(sha256=sha256, size=size, journal=named_by, seq=seq, priority=priority)
+        return None
 
-    def demand(self, sha256: str, *, destination: str) -> bool:
-        """Somebody who may asks for a file that stays here otherwise; False when it is not on the list."""
-        self._write(
-            "UPDATE upload SET state = 'waiting', priority = 0"
-            " WHERE destination = ? AND sha256 = ? AND state = 'on_demand'",
-            [(destination, sha256)],
-        )
-        return (
-            self._one("SELECT 1 FROM upload WHERE destination = ? AND sha256 = ?", destination, sha256)
-            is not None
-        )
+    def upload_state(self, sha256: str, *, destination: str) -> str | None:
+        """'waiting', 'on_demand', 'done', or None when it is not on the list."""
+        row = self._one("SELECT state FROM upload WHERE destination = ? AND sha256 = ?", destination, sha256)
+        return str(row[0]) if row else None
+
+    def demand(self, sha256: str, *, destination: str) -> None:
+        """Somebody who may asks for a file, on the list or not yet: it goes before others, again if need be."""
+        self._write("INSERT OR IGNORE INTO demanded VALUES (?, ?)", [(destination, sha256)])
+        self._write(DEMANDED, [(destination, sha256)])
 
     def postpone(self, sha256: str, *, destination: str) -> None:
         """Behind everything else that waits."""
@@ -130,8 +146,10 @@ class Cursors:
             [(destination, sha256)],
         )
 
-    def uploaded(self, sha256: str, *, destination: str, kept: bool) -> None:
-        self._write(
+    def uploaded(self, sha256: str, *, destination: str, kept: bool) -> bool:
+        """False when it could not be written."""
+        self._write("DELETE FROM demanded WHERE destination = ? AND sha256 = ?", [(destination, sha256)])
+        return self._write(
             "UPDATE upload SET state = 'done', kept = ? WHERE destination = ? AND sha256 = ?",
             [(int(kept), destination, sha256)],
         )
@@ -156,6 +174,35 @@ class Cursors:
     def save_removed(self, seq: int, *, journal: str) -> None:
         self._write("INSERT OR REPLACE INTO removed VALUES (?, ?)", [(journal, seq)])
 
+    def upload_again(self, *, store: str, destination: str) -> bool:
+        """The receiver is `store`: when it was another before, what that one had not kept waits again."""
+        row = self._one("SELECT store FROM uploaded_to WHERE destination = ?", destination)
+        if row is not None and row[0] == store:
+            return False
+        if row is not None:
+            self._write(
+                "UPDATE upload SET state = 'waiting' WHERE destination = ? AND state = 'done' AND kept = 0",
+                [(destination,)],
+            )
+        self._write("INSERT OR REPLACE INTO uploaded_to VALUES (?, ?)", [(destination, store)])
+        return row is not None
+
+    def unkept(self, *, destination: str, count: int) -> list[tuple[str, int]]:
+        """The oldest files that are there and not known to be out of danger, as (digest, size)."""
+        with self._lock:
+            return self._db.execute(
+                "SELECT sha256, size FROM upload WHERE destination = ? AND state = 'done' AND kept = 0"
+                " ORDER BY seq, sha256 LIMIT ?",
+                (destination, count),
+            ).fetchall()
+
+    def kept(self, digests: Sequence[str], *, destination: str) -> None:
+        """A signed receipt says that these are out of danger."""
+        self._write(
+            "UPDATE upload SET kept = 1 WHERE destination = ? AND sha256 = ? AND state = 'done'",
+            [(destination, sha256) for sha256 in digests],
+        )
+
     def waiting(self, *, destination: str) -> int:
         row = self._one(
             "SELECT count(*) FROM upload WHERE destination = ? AND state = 'waiting'", destination
@@ -167,29 +214,39 @@ class Cursors:
         row = self._one("SELECT count(*) FROM upload WHERE journal = ? AND state = 'waiting'", journal)
         return int(row[0]) if row else 0
 
+    def obeyed(self, *, journal: str, destination: str) -> int:
+        """Commands among the entries below this have been acted on."""
+        row = self._one("SELECT seq FROM obeyed WHERE journal = ? AND destination = ?", journal, destination)
+        return int(row[0]) if row else 0
+
+    def obey_up_to(self, seq: int, *, journal: str, destination: str) -> None:
+        self._write("INSERT OR REPLACE INTO obeyed VALUES (?, ?, ?)", [(journal, destination, seq)])
+
     def counter(self, *, issuer: str) -> int:
+        """The largest number seen; losing it costs a walk through the journal."""
         row = self._one("SELECT counter FROM command WHERE issuer = ?", issuer)
         return int(row[0]) if row else 0
 
     def count_command(self, counter: int, *, issuer: str) -> None:
         self._write("INSERT OR REPLACE INTO command VALUES (?, ?)", [(issuer, counter)])
 
-    def _one(self, sql: str, *values: str) -> tuple[Any, ...] | None:
+    def _one(self, sql: str, *values: str | int) -> tuple[Any, ...] | None:
         with self._lock:
             row: tuple[Any, ...] | None = self._db.execute(sql, values).fetchone()
         return row
 
-    def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+    def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> bool:
         try:
             with self._lock:
                 if self._closed:
-                    return
+                    return False
                 self._db.executemany(sql, rows)
                 self._full = False
         except sqlite3.OperationalError as error:
             if not self._full:
                 log.warning("cursor not saved", extra={"reason": str(error)})
             self._full = True
+        return not self._full
 
 
 def kept_everywhere(folder: Path, *, journal: str) -> int:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import random
+import socket
 import ssl
 import sys
 from collections.abc import Callable
@@ -15,16 +18,25 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from journal.hosts import Hosts
+from journal.settings import listed
 from journal.transport import Handler, topic_matches
 
 log = logging.getLogger(__name__)
 
 UNDER_WAY = 64  # messages handed over and not yet acknowledged; more would only hide how far behind we are
 KEEPALIVE_S = 15
+LONGEST_WAIT_S = 10  # between two tries
+BACK_S = 60.0  # with another broker than the first, until the first is tried again
+PROBE_S = 5.0
 
 
 class PahoTransport:
-    """journal.transport.Transport.  `url` is mqtt://host:port or mqtts://host:port (certificates by `tls`)."""
+    """journal.transport.Transport.  `url` is mqtt://host:port or mqtts://host:port (certificates by `tls`).
+
+    Several, with commas between them, are brokers of one destination: after a failure the next is tried, and the first
+    again once it answers.
+    """
 
     def __init__(
         self,
@@ -34,11 +46,14 @@ class PahoTransport:
         password: str | None = None,
         client_id: str | None = None,
         tls: ssl.SSLContext | None = None,
+        back_s: float = BACK_S,
     ) -> None:
-        parts = urlsplit(url)
-        self._host = parts.hostname or "127.0.0.1"
-        self._port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
-        self._name = f"{user}@{self._host}:{self._port}"
+        self._hosts = Hosts(listed(url))
+        self._user = user
+        self._back_s = back_s
+        self._returning = False
+        self._failures = 0
+        self._coming_back: asyncio.Task[None] | None = None
         self._subscriptions: list[tuple[str, Handler]] = []
         self._callbacks: list[Callable[[], None]] = []
         self._under_way: set[int] = set()
@@ -47,14 +62,17 @@ class PahoTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id or user, clean_session=True)
         self._client.username_pw_set(user, password)
-        if parts.scheme == "mqtts":
+        if url.startswith("mqtts:"):
             self._client.tls_set_context(tls or ssl.create_default_context())
-        self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         self._client.on_connect = self._paho_connect
         self._client.on_connect_fail = self._paho_connect_fail
         self._client.on_disconnect = self._paho_disconnect
         self._client.on_message = self._paho_message
         self._client.on_publish = self._paho_publish
+
+    @property
+    def _name(self) -> str:
+        return f"{self._user}@{self._hosts.now}"
 
     @property
     def connected(self) -> bool:
@@ -80,10 +98,15 @@ class PahoTransport:
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._client.connect_async(self._host, self._port, keepalive=KEEPALIVE_S)
+        self._client.connect_async(*_place(self._hosts.now), keepalive=KEEPALIVE_S)
         self._client.loop_start()
+        if self._hosts.several:
+            self._coming_back = asyncio.create_task(self._come_back(), name=f"first broker of {self._user}")
 
     async def stop(self) -> None:
+        if self._coming_back is not None:
+            self._coming_back.cancel()
+            await asyncio.gather(self._coming_back, return_exceptions=True)
         await asyncio.to_thread(self._stop)
         self._connected = False
 
@@ -111,6 +134,7 @@ class PahoTransport:
         error = sys.exception()
         if isinstance(error, ssl.SSLError):
             self._post(self._refusal, f"TLS: {error}")
+        self._try_again()
 
     def _paho_disconnect(
         self,
@@ -121,6 +145,17 @@ class PahoTransport:
         _props: Properties | None,
     ) -> None:
         self._post(self._down, str(code))
+        self._try_again()
+
+    def _try_again(self) -> None:
+        """Where and when: waits are spread, so that a thousand boxes do not come back in step."""
+        self._failures += 1
+        wait_s = random.randint(1, min(2**self._failures, LONGEST_WAIT_S))  # noqa: S311
+        self._client.reconnect_delay_set(wait_s, wait_s)
+        if self._hosts.several:
+            url = self._hosts.back() if self._returning else self._hosts.failed()
+            self._returning = False
+            self._client.connect_async(*_place(url), keepalive=KEEPALIVE_S)
 
     def _paho_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._post(self._deliver, message.topic, bytes(message.payload))
@@ -133,7 +168,8 @@ class PahoTransport:
     # --- the loop ---
 
     def _up(self) -> None:
-        self._connected, self._refused = True, ""
+        self._connected, self._refused, self._failures = True, "", 0
+        self._hosts.answered()
         # Here and not in paho's thread: what is subscribed to while the connection comes up would be missed.
         if self._subscriptions:
             self._client.subscribe([(pattern, 1) for pattern, _ in self._subscriptions])
@@ -155,3 +191,35 @@ class PahoTransport:
         for pattern, handler in self._subscriptions:
             if topic_matches(pattern, topic):
                 handler(topic, payload)
+
+    async def _come_back(self) -> None:
+        """For ever: to the first broker, once something answers there."""
+        while True:
+            spread = random.uniform(0.75, 1.25)  # noqa: S311
+            await asyncio.sleep(self._back_s * self._hosts.patience * spread)
+            if self._connected and self._hosts.is_away and await _answers(self._hosts.first):
+                log.info("first broker answers again", extra={"broker": self._hosts.first})
+                self._returning = True
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        """So that paho's thread notices a lost connection, and makes the next one."""
+        line = self._client.socket()
+        with contextlib.suppress(OSError):
+            if isinstance(line, socket.socket):
+                line.shutdown(socket.SHUT_RDWR)
+
+
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with asyncio.timeout(PROBE_S):
+            _, writer = await asyncio.open_connection(*_place(url))
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

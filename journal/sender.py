@@ -26,21 +26,19 @@ from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ProtocolError, RefusedError, RestartError
 from kernel.evidence import frames
-from kernel.evidence.commands import Command
 from kernel.evidence.frames import NONCE_BYTES
-from kernel.evidence.notes import decode_base64
 
 log = logging.getLogger(__name__)
 
 UP, DOWN = "weighpost/v1/up", "weighpost/v1/down"
 WINDOW = 8  # frames under way
-INBOX = 64  # receipts and commands waiting to be read; receipts are cumulative, so the oldest may go
+INBOX = 64  # receipts waiting to be read; they are cumulative, so the oldest may go
 HELLO_EVERY_MS = 60_000
 SAVE_EVERY_MS = 1_000
 PATIENCE_MS = (1_000, 30_000)  # without progress: first, and at most after doubling
 BUSY_MS = 50  # when the broker takes no more for now
 
-Obey = Callable[[Command], None]
+Heard = Callable[[bytes, bytes], None]  # a message of the command topic, and the nonce of the session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +51,11 @@ class UplinkState:
     size: int
     kept: int
     refused_receipts: int
-    refused_commands: int
     stopped: str | None  # why nothing is sent any more: the process ends, its next start opens a successor
 
 
 class Sender:
-    """One process's journals, one destination, one connection; `obey` is given verified commands."""
+    """One process's journals, one destination, one connection; `command` is given what its command topic brings."""
 
     def __init__(
         self,
@@ -70,7 +67,7 @@ class Sender:
         transport: Transport,
         software: str,
         clock: Clock,
-        obey: Obey = lambda _command: None,
+        command: Heard = lambda _payload, _nonce: None,
         heard_time: Callable[[int], None] = lambda _at_ms: None,
         patience_ms: tuple[int, int] = PATIENCE_MS,
         stores: KnownStores | None = None,
@@ -82,13 +79,14 @@ class Sender:
         self._transport = transport
         self._software = software
         self._clock = clock
-        self._obey = obey
+        self._command = command
         self._heard_time = heard_time
         self._stores = stores or KnownStores.of(destination, identity)
         self._courses: dict[str, Course] = {}
         self._at: Course | None = (
             None  # the journal at hand: the first that the destination does not have whole
         )
+        self._store = ""
         self._saved_ms = 0
         self._listeners: list[Callable[[int], None]] = []
         self._inbox: deque[tuple[str, bytes]] = deque(maxlen=INBOX)
@@ -101,7 +99,6 @@ class Sender:
         self._patience = patience_ms
         self._patience_ms = patience_ms[0]
         self._refused_receipts = 0
-        self._refused_commands = 0
         self._stopped: str | None = None
 
     @property
@@ -111,6 +108,11 @@ class Sender:
 
     def accepted_of(self, journal: str) -> int:
         return self._cursor(journal).size
+
+    @property
+    def store(self) -> str:
+        """Who said so; another name after the destination came back from a backup."""
+        return self._store
 
     @property
     def state(self) -> UplinkState:
@@ -123,7 +125,6 @@ class Sender:
             size=cursor.size,
             kept=cursor.kept,
             refused_receipts=self._refused_receipts,
-            refused_commands=self._refused_commands,
             stopped=self._stopped,
         )
 
@@ -136,11 +137,13 @@ class Sender:
         await self._look_at_line()
         for course in self._courses.values():
             self._stores.heard(course.cursor.store)
+            self._store = course.cursor.store or self._store
         self._saved_ms = self._clock.mono_ms()
         box = self._identity.box
         down = f"{DOWN}/{box}"
-        for topic in (f"{down}/receipt/+", f"{down}/command", f"{down}/store"):
-            self._transport.subscribe(topic, self._heard)
+        self._transport.subscribe(f"{down}/receipt/+", self._heard)
+        self._transport.subscribe(f"{down}/store", self._heard)
+        self._transport.subscribe(f"{down}/command", self._commanded)
         self._transport.on_connected(self._connected)
         self._journal.on_append(lambda _size: self._wake.set())
         try:
@@ -167,20 +170,21 @@ class Sender:
         self._inbox.append((topic, payload))
         self._wake.set()
 
+    def _commanded(self, _topic: str, payload: bytes) -> None:
+        self._command(payload, self._nonce)
+
     # --- what comes back ---------------------------------------------------------------------------------------
 
     async def _read_inbox(self) -> None:
         while self._inbox:
             topic, payload = self._inbox.popleft()
             try:
-                if topic.endswith("/command"):
-                    await self._command(payload)
-                elif topic.endswith("/store"):
+                if topic.endswith("/store"):
                     self._stores.learn(payload)
                 else:
                     await self._receipt(payload)
             except (ProtocolError, RefusedError) as error:
-                self._count_refusal(topic, error)
+                self._count_refusal(error)
         if self._clock.mono_ms() - self._saved_ms >= SAVE_EVERY_MS:
             await asyncio.to_thread(self._save)
 
@@ -197,6 +201,7 @@ class Sender:
         except RestartError as error:
             self._stopped = str(error)
             raise
+        self._store = receipt.store
         self._heard_time(receipt.time_ms)  # signed: a box without a clock learns when to renew
         if receipt.store != store:
             self._meet(receipt.store, course)
@@ -216,31 +221,12 @@ class Sender:
             if course is not at:
                 course.forget_session()
 
-    async def _command(self, payload: bytes) -> None:
-        issuer, public = self._destination.command_issuer, self._destination.command_public
-        if issuer is None or public is None:
-            raise RefusedError(f"{self._destination.name} may not command")
-        command = Command.open(
-            _text(payload),
-            box=self._identity.box,
-            issuer=issuer,
-            public_key=decode_base64(public),
-            nonce=self._nonce,
-        )
-        if command.counter <= await asyncio.to_thread(self._cursors.counter, issuer=issuer):
-            raise RefusedError("a command that was obeyed before")
-        await asyncio.to_thread(self._cursors.count_command, command.counter, issuer=issuer)
-        self._obey(command)
-
-    def _count_refusal(self, topic: str, error: Exception) -> None:
-        if topic.endswith("/command"):
-            self._refused_commands += 1
-        else:
-            self._refused_receipts += 1
-        count = self._refused_commands + self._refused_receipts
-        if is_worth_a_line(count):
+    def _count_refusal(self, error: Exception) -> None:
+        self._refused_receipts += 1
+        if is_worth_a_line(self._refused_receipts):
+            count = self._refused_receipts
             extra = {"from": self._destination.name, "reason": str(error), "count": count}
-            log.warning("message refused", extra=extra)
+            log.warning("receipt refused", extra=extra)
 
     # --- what goes out -----------------------------------------------------------------------------------------
 

@@ -78,24 +78,29 @@ class Journal(Succession):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Who takes our entries: broker, store key and upload address."""
+    """Who takes our entries: brokers, store key and upload addresses."""
 
     name: str
-    mqtt: str  # mqtt://host:port, mqtts://host:port
+    mqtt: str  # mqtt:// or mqtts://host:port; several with commas, the first is preferred
     store_id: str
     store_public: str  # base64; receipts are signed by this key
     password: str | None = None  # None: by certificate, over TLS
-    files: str | None = None  # http:// or https://host:port; None: files do not go there
+    files: str | None = None  # http:// or https://host:port, several with commas; None: files do not go there
     command_issuer: str | None = None
     command_public: str | None = None  # base64; who may send commands
     custody: bool = False  # its `kept` decides what may be evicted
-    live: bool = False  # live values go there
+    live: bool = False  # live values go there, and the newest entries while it lags
     upload_kbit_s: int = 0  # of the link; 0: measured
 
     def __post_init__(self) -> None:
         refuse(
-            url("mqtt", self.mqtt, "mqtt://", "mqtts://"),
-            url("files", self.files, "http://", "https://"),
+            *(url("mqtt", each, "mqtt://", "mqtts://") for each in listed(self.mqtt) or ("",)),
+            must(
+                len({each.partition(":")[0] for each in listed(self.mqtt)}) <= 1,
+                "mqtt",
+                "all of them with TLS, or none",
+            ),
+            *(url("files", each, "http://", "https://") for each in listed(self.files or "")),
             must(self.password != "", "password", "must not be empty"),
             must(self.password is not None or self.encrypted, "password", _PLAIN),
             token("store_id", self.store_id),
@@ -110,7 +115,13 @@ class Destination:
 
     @property
     def encrypted(self) -> bool:
-        return self.mqtt.startswith("mqtts://") and (self.files or "https://").startswith("https://")
+        brokers = all(each.startswith("mqtts://") for each in listed(self.mqtt))
+        return brokers and all(each.startswith("https://") for each in listed(self.files or ""))
+
+
+def listed(addresses: str) -> tuple[str, ...]:
+    """Addresses of one destination, in order of preference."""
+    return tuple(each.strip() for each in addresses.split(",") if each.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,15 +199,18 @@ class Keeping:
     # Without a backup, what is older than this counts as kept and boxes may evict it.
     kept_after_days: int = 14
     file_limit_mb: int = 512
+    # What one box may have begun to upload and not finished.
+    unfinished_limit_mb: int = 2048
 
     def __post_init__(self) -> None:
         refuse(*self.faults)
 
     @property
-    def faults(self) -> tuple[Fault, Fault]:
+    def faults(self) -> tuple[Fault, ...]:
         return (
             must(self.kept_after_days >= 0, "kept_after_days", "must not be below 0"),
             above_zero("file_limit_mb", self.file_limit_mb),
+            above_zero("unfinished_limit_mb", self.unfinished_limit_mb),
         )
 
     @property

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from kernel.evidence.header import Header
 
@@ -94,4 +94,13 @@ class ReceiverStore(Protocol):
 
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         """The file is here, whole and durable."""
+        ...
+
+
+@runtime_checkable
+class KnowsKept(Protocol):
+    """A store that can say which files are out of danger; without it only those are that were kept on arrival."""
+
+    def files_kept(self, box: str, digests: Collection[str], *, before_ms: int) -> Collection[str]:
+        """Those of these files of this box that were stored before, or that a finished backup holds."""
         ...

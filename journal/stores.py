@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -107,8 +107,18 @@ class SqliteStore:
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         with self._lock:
             self._db.execute(
-                "UPDATE declared SET stored = ? WHERE box = ? AND sha256 = ?", (at_ms, box, sha256)
+                "UPDATE declared SET stored = ? WHERE box = ? AND sha256 = ? AND stored IS NULL",
+                (at_ms, box, sha256),
             )
+
+    def files_kept(self, box: str, digests: Collection[str], *, before_ms: int) -> Collection[str]:
+        """journal.store.KnowsKept: by age, this store has no backup."""
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT sha256 FROM declared WHERE box = ? AND stored < ? AND sha256 IN ({_marks(digests)})",  # noqa: S608
+                (box, before_ms, *digests),
+            )
+            return [row[0] for row in rows]
 
 
 class SqliteTransaction:
@@ -120,9 +130,8 @@ class SqliteTransaction:
         self._closed: set[str] = set()
 
     def heads(self, journals: Sequence[str]) -> dict[str, Head]:
-        marks = ", ".join("?" * len(journals))
         rows = self._db.execute(
-            f"SELECT {', '.join(_HEAD)} FROM head WHERE journal IN ({marks})",  # noqa: S608 - only our own names
+            f"SELECT {', '.join(_HEAD)} FROM head WHERE journal IN ({_marks(journals)})",  # noqa: S608 - only our own names
             tuple(journals),
         )
         heads = {row[0]: Head(**dict(zip(_HEAD, row, strict=True))) for row in rows}
@@ -225,6 +234,10 @@ class SqliteTransaction:
             return repr(error)
         self._db.execute("RELEASE views")
         return None
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _makes_sense(entry: Accepted) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import httpx
 import msgspec
 
+from journal.commands import Arguments, Commands, Kind
 from journal.cursors import Cursors
 from journal.files import FileStore
 from journal.keys import Identity
+from journal.live import NAME, LiveCopy
 from journal.mqtt import PahoTransport
 from journal.sender import UP, Sender, UplinkState
 from journal.settings import Destination
@@ -21,8 +23,9 @@ from journal.uploads import Uploader
 from journal.vouching import KnownStores
 from journal.writer import Journal
 from kernel.clock import Clock
+from kernel.errors import RefusedError
 from kernel.events import DeviceHealth
-from kernel.evidence.commands import FETCH_FILE, Command
+from kernel.evidence.commands import FETCH_FILE
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +33,11 @@ HTTP_PATIENCE_S = 20.0
 
 
 class Uplink:
-    """Sends a journal and its files to one destination, and obeys its commands to fetch what stayed here."""
+    """Sends a journal and its files to one destination, and obeys its commands.
+
+    It may always ask for files that stayed here; `kinds` are what it may command besides.  `source` speaks in the
+    entries about commands.
+    """
 
     def __init__(
         self,
@@ -40,9 +47,11 @@ class Uplink:
         *,
         identity: Identity,
         destination: Destination,
+        source: str,
         software: str,
         clock: Clock,
         tls: Credentials | None = None,
+        kinds: Mapping[str, Kind] | None = None,
     ) -> None:
         """`tls`: what we show where the destination has no password."""
         self.destination = destination
@@ -50,7 +59,6 @@ class Uplink:
         self._clock = clock
         self._since_ms = clock.now_ms()
         self._was: str = ""
-        self._asked: asyncio.Queue[str] = asyncio.Queue(maxsize=256)
         stores = KnownStores.of(destination, identity)
         certified = tls if destination.password is None else None
         self._transport = PahoTransport(
@@ -58,6 +66,15 @@ class Uplink:
             user=identity.box,
             password=destination.password,
             tls=certified.client() if certified else None,
+        )
+        self._commands = Commands(
+            journal,
+            cursors,
+            box=identity.box,
+            destination=destination,
+            source=source,
+            clock=clock,
+            kinds={FETCH_FILE: Kind(check=self._may_fetch, act=self._fetch), **(kinds or {})},
         )
         self._sender = Sender(
             journal,
@@ -67,13 +84,14 @@ class Uplink:
             transport=self._transport,
             software=software,
             clock=clock,
-            obey=self._obey,
+            command=self._commands.heard,
             stores=stores,
             heard_time=tls.time.heard if tls else lambda _at_ms: None,
         )
         self._http = httpx.AsyncClient(
             timeout=HTTP_PATIENCE_S, verify=certified.client() if certified else True
         )
+        self._live_copy = LiveCopy(journal, publish=self._glimpse, accepted=lambda: self._sender.accepted)
         self._uploader = (
             Uploader(
                 journal,
@@ -84,6 +102,7 @@ class Uplink:
                 http=self._http,
                 clock=clock,
                 accepted=self._sender.accepted_of,
+                store=lambda: self._sender.store,
                 stores=stores,
             )
             if destination.files
@@ -106,6 +125,9 @@ class Uplink:
         if self.destination.live:
             self._transport.publish(f"{UP}/{self._box}/live/{name}", msgspec.json.encode(value), qos=0)
 
+    def _glimpse(self, payload: bytes) -> None:
+        self._transport.publish(f"{UP}/{self._box}/live/{NAME}", payload, qos=0)
+
     @property
     def state(self) -> UplinkState:
         return self._sender.state
@@ -124,27 +146,31 @@ class Uplink:
                 since_ms=self._since_ms,
                 detail=state.stopped or f"{state.lag} entries{files} waiting",
                 good=state.size,
-                dropped=state.refused_receipts,
+                dropped=state.refused_receipts + self._commands.refused,
             ),
         )
 
     def _work(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
-        work: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [("custody", self._sender.run)]
+        work: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
+            ("custody", self._sender.run),
+            ("commands", self._commands.run),
+        ]
         if self._uploader is not None:
             self._sender.on_accepted(lambda _size: self._uploader.wake() if self._uploader else None)
-            work += [("files", self._uploader.run), ("requests", self._fetch)]
+            work.append(("files", self._uploader.run))
+        if self.destination.live:
+            self._transport.on_connected(self._live_copy.connected)
+            work.append(("live", self._live_copy.run))
         return work
 
-    def _obey(self, command: Command) -> None:
-        if command.kind != FETCH_FILE:
-            log.warning("command not known", extra={"kind": command.kind})
-            return
-        sha256 = command.args.get("sha256")
-        if isinstance(sha256, str) and not self._asked.full():
-            self._asked.put_nowait(sha256)
+    async def _may_fetch(self, arguments: Arguments) -> bool:
+        if self._uploader is None:
+            raise RefusedError(f"no files go to {self.destination.name}")
+        sha256 = arguments.get("sha256", "")
+        if not await self._uploader.has(sha256):
+            raise RefusedError("no such file here that an accepted entry names")
+        return not await self._uploader.is_on_its_way(sha256)
 
-    async def _fetch(self) -> None:
-        while True:
-            sha256 = await self._asked.get()
-            known = self._uploader is not None and await self._uploader.demand(sha256)
-            log.info("file asked for", extra={"sha256": sha256, "known": known})
+    async def _fetch(self, arguments: Arguments) -> None:
+        if self._uploader is not None:
+            await self._uploader.demand(arguments["sha256"])

@@ -15,7 +15,8 @@ import httpx
 from journal.cursors import Cursors, Upload
 from journal.database import StoredEntry
 from journal.files import digest_of
-from journal.settings import Destination
+from journal.hosts import Hosts
+from journal.settings import Destination, listed
 from journal.vouching import KnownStores
 from kernel.clock import Clock
 from kernel.errors import LinkError, ProtocolError
@@ -25,9 +26,15 @@ from kernel.evidence.texts import FileReceipt, number
 
 log = logging.getLogger(__name__)
 
-PIECE = 256 * 1024
+PIECE = 256 * 1024  # at most; on a slow link as much as it carries in PIECE_MS
+SMALLEST = 4 * 1024
+PIECE_MS = 150  # what an event may have to wait for in front of it
 SCAN = 256  # entries looked at in one go
 SHARE = 0.8  # of the link; the rest is for facts
+BACK_MS = 60_000  # with another address than the first, until the first is tried again
+KEPT_EVERY_MS = 3_600_000
+KEPT_AT_ONCE = 256
+UNSAVED = 256  # files that are there while cursor.db cannot be written
 LATER = 2  # priority of what no body speaks for
 POSTPONED = 10  # from this priority on a file has failed before
 BACK_OFF_S = (0.5, 30.0)
@@ -55,7 +62,10 @@ class Places(Protocol):
 
 
 class Uploader:
-    """One destination's files.  `accepted(id)` is how many entries of a journal that destination has receipted."""
+    """One destination's files.
+
+    `accepted(id)` is how many entries of a journal that destination has receipted, `store()` who said so.
+    """
 
     def __init__(
         self,
@@ -68,6 +78,7 @@ class Uploader:
         http: httpx.AsyncClient,
         clock: Clock,
         accepted: Callable[[str], int],
+        store: Callable[[], str],
         stores: KnownStores | None = None,
     ) -> None:
         self._journal = journal
@@ -77,12 +88,18 @@ class Uploader:
         self._stores = stores or KnownStores(
             pinned=destination.store_id, public_key=decode_base64(destination.store_public), root=None
         )
-        self._url = f"{(destination.files or '').rstrip('/')}/v1/files"
+        self._hosts = Hosts([each.rstrip("/") for each in listed(destination.files or "")])
+        self._away_ms = 0
         self._http = http
         self._auth = _authorization(box, destination.password)
         self._clock = clock
         self._accepted = accepted
+        self._store = store
         self._wake = asyncio.Event()
+        self._piece = SMALLEST
+        self._round_trip_ms: int | None = None
+        self._unsaved: dict[str, bool] = {}
+        self._kept_asked_ms: int | None = None
         self.waiting = 0
         self.refused = 0
         self.connected = False
@@ -91,23 +108,33 @@ class Uploader:
         """Something was accepted, or asked for."""
         self._wake.set()
 
-    async def demand(self, sha256: str) -> bool:
-        """Send a file that stays here otherwise; False when no accepted entry of ours names it."""
+    async def has(self, sha256: str) -> bool:
+        """Whether an accepted entry of ours names this file and it has not left this box."""
         await self._scan()
-        known = await asyncio.to_thread(self._cursors.demand, sha256, destination=self._destination.name)
+        known = await asyncio.to_thread(self._state_of, sha256)
+        return known is not None and await asyncio.to_thread(self._files.path, sha256) is not None
+
+    async def is_on_its_way(self, sha256: str) -> bool:
+        return await asyncio.to_thread(self._state_of, sha256) == "waiting"
+
+    async def demand(self, sha256: str) -> None:
+        """Send a file that stays here otherwise, or once more; before its entry is accepted: when it is."""
+        await asyncio.to_thread(self._cursors.demand, sha256, destination=self._destination.name)
+        await self._count()
         self.wake()
-        return known
 
     async def run(self) -> None:
-        """For ever; a lost link is waited for with growing patience."""
+        """For ever; a lost link is waited for with growing patience, at another address if there is one."""
         wait_s = BACK_OFF_S[0]
+        await self._count()
         while True:
             self._wake.clear()
             try:
+                await self._back_to_the_first()
                 if await self._one():
                     wait_s = BACK_OFF_S[0]
                 else:
-                    await self._wake.wait()
+                    await self._idle()
             except LinkError as error:
                 self._lost(error)
                 await self._clock.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the crowd
@@ -116,26 +143,59 @@ class Uploader:
     async def _one(self) -> bool:
         """Upload the next file; False when nothing waits."""
         await self._scan()
-        name = self._destination.name
-        self.waiting = await asyncio.to_thread(self._cursors.waiting, destination=name)
-        upload = await asyncio.to_thread(self._cursors.next_upload, destination=name)
+        upload = await self._next()
         if upload is None:
             return False
         try:
             receipt = await self._push(upload)
         except ProtocolError as error:
-            self.refused += 1
-            log.error("file not taken", extra={"sha256": upload.sha256, "reason": str(error)})  # noqa: TRY400
-            await asyncio.to_thread(self._cursors.postpone, upload.sha256, destination=name)
-            # What was postponed already is not tried again at once; anything new goes before it.
-            await self._rest(BACK_OFF_S[1] if upload.priority >= POSTPONED else BACK_OFF_S[0])
+            await self._put_off(upload, error)
             return True
-        await asyncio.to_thread(self._cursors.uploaded, upload.sha256, destination=name, kept=receipt.kept)
+        if receipt is not None:
+            await self._uploaded(upload, kept=receipt.kept)
         return True
+
+    def _state_of(self, sha256: str) -> str | None:
+        return self._cursors.upload_state(sha256, destination=self._destination.name)
+
+    async def _next(self) -> Upload | None:
+        return await asyncio.to_thread(
+            self._cursors.next_upload,
+            destination=self._destination.name,
+            accepted={volume.id: self._accepted(volume.id) for volume in self._journal.volumes},
+            but=tuple(self._unsaved),
+        )
+
+    async def _put_off(self, upload: Upload, error: ProtocolError) -> None:
+        self.refused += 1
+        log.error("file not taken", extra={"sha256": upload.sha256, "reason": str(error)})
+        await asyncio.to_thread(self._cursors.postpone, upload.sha256, destination=self._destination.name)
+        # What was postponed already is not tried again at once; anything new goes before it.
+        await self._rest(BACK_OFF_S[1] if upload.priority >= POSTPONED else BACK_OFF_S[0])
+
+    async def _uploaded(self, upload: Upload, *, kept: bool) -> None:
+        """What cannot be noted on a full disk is remembered here, or it would be sent for ever."""
+        self.waiting = max(self.waiting - 1, 0)
+        self._unsaved[upload.sha256] = kept
+        for sha256, was_kept in list(self._unsaved.items()):
+            saved = await asyncio.to_thread(
+                self._cursors.uploaded, sha256, destination=self._destination.name, kept=was_kept
+            )
+            if not saved:
+                break
+            del self._unsaved[sha256]
+        while len(self._unsaved) > UNSAVED:
+            del self._unsaved[next(iter(self._unsaved))]
+
+    async def _idle(self) -> None:
+        """Nothing waits: ask what has become safe, and rest until something is new."""
+        if self.connected and self._is_due(self._kept_asked_ms, KEPT_EVERY_MS):
+            await self._ask_what_is_kept()
+            self._kept_asked_ms = self._clock.mono_ms()
+        await self._rest(KEPT_EVERY_MS / 1000)
 
     async def _rest(self, seconds: float) -> None:
         """Sleep, or until something new is there."""
-        self._wake.clear()
         waits = [asyncio.create_task(self._clock.sleep(seconds)), asyncio.create_task(self._wake.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -145,41 +205,64 @@ class Uploader:
             await asyncio.gather(*waits, return_exceptions=True)
 
     async def _scan(self) -> None:
-        """Put the files of newly accepted entries on the list."""
+        """Put the files of newly accepted entries on the list; after a restore, those that were lost."""
+        store = self._store()
+        new = bool(store) and await asyncio.to_thread(
+            self._cursors.upload_again, store=store, destination=self._destination.name
+        )
         for journal in self._journal.volumes:
-            await self._scan_one(journal)
+            new = await self._scan_one(journal) or new
+        if new:
+            await self._count()
 
-    async def _scan_one(self, journal: Entries) -> None:
+    async def _scan_one(self, journal: Entries) -> bool:
+        """Whether there was something new."""
         name, accepted = self._destination.name, self._accepted(journal.id)
         start = await asyncio.to_thread(self._cursors.scanned, journal=journal.id, destination=name)
+        if start >= accepted:
+            return False
         while start < accepted:
             entries = await journal.read(start, min(SCAN, accepted - start))
             if not entries:
-                return
+                break
             start += len(entries)
             listed = [item for entry in entries for item in _uploads(entry)]
             await asyncio.to_thread(
                 self._cursors.list_uploads, listed, journal=journal.id, destination=name, scanned=start
             )
+        return True
 
-    async def _push(self, upload: Upload) -> FileReceipt:
-        """Every byte from the receiver's offset on; the signed receipt at the end."""
+    async def _count(self) -> None:
+        self.waiting = await asyncio.to_thread(self._cursors.waiting, destination=self._destination.name)
+
+    async def _push(self, upload: Upload) -> FileReceipt | None:
+        """Every byte from the receiver's offset on; the signed receipt, or None when something more urgent came."""
         path = await asyncio.to_thread(self._whole, upload)
         offset, stuck = await self._offset(upload), 0
         while stuck < STUCK:
-            piece = await asyncio.to_thread(_read, path, offset)
+            piece = await asyncio.to_thread(_read, path, offset, self._piece)
             before_ms = self._clock.mono_ms()
             response = await self._send(
-                "PATCH", upload, content=piece, headers={"Upload-Offset": str(offset)}
+                "PATCH", f"files/{upload.sha256}", content=piece, headers={"Upload-Offset": str(offset)}
             )
+            await self._pace(len(piece), self._clock.mono_ms() - before_ms)
             if response.status_code == 200:
                 return self._receipt(response.text, upload)
             if response.status_code not in (204, 409):
                 raise ProtocolError(f"{response.status_code}: {response.text.strip()[:200]}")
             before, offset = offset, _offset_of(response, upload)
             stuck = 0 if offset > before else stuck + 1
-            await self._pace(len(piece), self._clock.mono_ms() - before_ms)
-        raise LinkError(f"{self._url} always wants another offset")
+            if await self._something_more_urgent(upload):
+                return None
+        raise LinkError(f"{self._hosts.now} always wants another offset")
+
+    async def _something_more_urgent(self, upload: Upload) -> bool:
+        if not self._wake.is_set():
+            return False
+        self._wake.clear()
+        await self._scan()
+        first = await self._next()
+        return first is not None and first.priority < upload.priority
 
     def _whole(self, upload: Upload) -> Path:
         """Where it lies; one that the disk has changed would be sent again and again, and never taken."""
@@ -195,47 +278,94 @@ class Uploader:
         return path
 
     async def _offset(self, upload: Upload) -> int:
-        response = await self._send("HEAD", upload)
+        before_ms = self._clock.mono_ms()
+        response = await self._send("HEAD", f"files/{upload.sha256}")
+        self._timed(self._clock.mono_ms() - before_ms)
         if response.status_code != 200:
             raise ProtocolError(f"{response.status_code} for {upload.sha256}")
         self._found()
         return _offset_of(response, upload)
 
+    async def _ask_what_is_kept(self) -> None:
+        """The oldest first: as long as all of a page has become safe there may be more."""
+        name = self._destination.name
+        while pending := await asyncio.to_thread(self._cursors.unkept, destination=name, count=KEPT_AT_ONCE):
+            lines = "".join(f"{sha256}\n" for sha256, _ in pending)
+            response = await self._send("POST", "kept", content=lines.encode())
+            if response.status_code != 200:
+                return
+            try:
+                receipt = self._opened(response.text)
+            except ProtocolError as error:
+                self.refused += 1
+                log.error("file receipt refused", extra={"reason": str(error)})  # noqa: TRY400
+                return
+            kept = [sha256 for sha256, size in pending if receipt.kept and (sha256, size) in receipt.files]
+            await asyncio.to_thread(self._cursors.kept, kept, destination=name)
+            if len(kept) < len(pending):
+                return
+
     async def _send(
-        self, method: str, upload: Upload, *, content: bytes = b"", headers: dict[str, str] | None = None
+        self, method: str, path: str, *, content: bytes = b"", headers: dict[str, str] | None = None
     ) -> httpx.Response:
+        url = f"{self._hosts.now}/v1/{path}"
         try:
             response = await self._http.request(
-                method,
-                f"{self._url}/{upload.sha256}",
-                content=content or None,
-                headers=self._auth | (headers or {}),
+                method, url, content=content or None, headers=self._auth | (headers or {})
             )
         except httpx.HTTPError as error:
-            raise LinkError(f"{method} {self._url}: {error!r}") from error
-        if response.status_code == 423 or response.status_code >= 500:
-            raise LinkError(f"{method} {self._url}: {response.status_code}")
+            raise LinkError(f"{method} {url}: {error!r}") from error
+        if response.status_code in (423, 429) or response.status_code >= 500:
+            raise LinkError(f"{method} {url}: {response.status_code}")
         return response
 
     def _receipt(self, text: str, upload: Upload) -> FileReceipt:
-        receipt = self._stores.file_receipt(text)
+        receipt = self._opened(text)
         if (upload.sha256, upload.size) not in receipt.files:
             raise ProtocolError(f"a receipt that does not name {upload.sha256}")
         return receipt
 
+    def _opened(self, text: str) -> FileReceipt:
+        return self._stores.file_receipt(text)
+
     async def _pace(self, size: int, took_ms: int) -> None:
-        """Leave a fifth of the link free: of the rate that is set, or of what this piece has measured."""
+        """Leave a fifth of the link free: of the rate that is set, or of what this piece has measured.
+
+        Pieces grow and shrink with the link, because what is ahead of an event in the modem's queue makes it late.
+        """
         kbit_s = self._destination.upload_kbit_s
-        wanted_ms = size * 8 / (kbit_s * SHARE) if kbit_s else took_ms / SHARE
-        if wanted_ms > took_ms:
-            await self._clock.sleep((wanted_ms - took_ms) / 1000)
+        carried_ms = size * 8 // kbit_s if kbit_s else max(took_ms - (self._round_trip_ms or 0), 0)
+        fitting = size * PIECE_MS // max(carried_ms, 1)
+        if carried_ms > PIECE_MS:
+            self._piece = max(fitting, SMALLEST)
+        elif size == self._piece:  # the end of a file says little
+            self._piece = min(max(fitting, SMALLEST), 2 * self._piece, PIECE)
+        if carried_ms / SHARE > took_ms:
+            await self._clock.sleep((carried_ms / SHARE - took_ms) / 1000)
+
+    def _timed(self, took_ms: int) -> None:
+        """A question without a load: the way there and back.  One that got longer is believed slowly."""
+        known = self._round_trip_ms
+        self._round_trip_ms = took_ms if known is None else min(took_ms, known + known // 4 + 1)
+
+    async def _back_to_the_first(self) -> None:
+        if self._hosts.is_away and self._is_due(self._away_ms, BACK_MS * self._hosts.patience):
+            self._away_ms = self._clock.mono_ms()
+            self._hosts.back()
+
+    def _is_due(self, last_ms: int | None, every_ms: int) -> bool:
+        return last_ms is None or self._clock.mono_ms() - last_ms >= every_ms
 
     def _lost(self, error: LinkError) -> None:
         if self.connected:
             log.warning("uploads stopped", extra={"to": self._destination.name, "reason": str(error)})
         self.connected = False
+        if not self._hosts.is_away:
+            self._away_ms = self._clock.mono_ms()
+        self._hosts.failed()
 
     def _found(self) -> None:
+        self._hosts.answered()
         if not self.connected:
             log.info("uploads go on", extra={"to": self._destination.name})
         self.connected = True
@@ -263,11 +393,11 @@ def _wishes(body: bytes | None) -> tuple[int, str]:
     return (priority if isinstance(priority, int) else LATER), state
 
 
-def _read(path: Path, offset: int) -> bytes:
+def _read(path: Path, offset: int, count: int) -> bytes:
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            return file.read(PIECE)
+            return file.read(count)
     except OSError as error:
         raise ProtocolError(f"the file {path.name} cannot be read: {error.strerror}") from error
 

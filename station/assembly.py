@@ -27,6 +27,7 @@ from journal.files import FileStore
 from journal.guests import Listed
 from journal.intake import UP, Intake
 from journal.keys import Identity, SigningKey
+from journal.live import LARGEST
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
@@ -63,7 +64,6 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 T = TypeVar("T")
 
 PAGES = Path(__file__).parent / "pages"
-LONGEST_LIVE = 4 * 1024
 HOUR_S = 3_600.0
 PATIENCE_S = 20.0
 
@@ -308,6 +308,7 @@ class Assembly:
                 self._cursors,
                 identity=self._keys.identity,
                 destination=destination,
+                source=self._settings.source,
                 software=software(),
                 clock=self._clock,
                 tls=self._tls,
@@ -341,12 +342,14 @@ class Assembly:
             secrets=self._settings.passwords,
             guests=self._door.guests,
             clock=self._clock,
+            kept_after_ms=self._settings.store.kept_after_ms,
             largest=self._settings.store.file_limit_mb << 20,
+            unfinished=self._settings.store.unfinished_limit_mb << 20,
         )
 
     def _live(self, topic: str, payload: bytes) -> None:
         _, _, _, box, _, name = topic.split("/")
-        if len(payload) <= LONGEST_LIVE:
+        if len(payload) <= LARGEST:
             self._feed.live(box, name, payload)
 
     def _file_stored(self, box: str, sha256: str) -> None:

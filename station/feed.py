@@ -11,8 +11,11 @@ from functools import partial
 
 import msgspec
 
+from journal.live import NAME, glimpsed
 from journal.store import Accepted
 from kernel.clock import Clock
+from kernel.errors import ProtocolError
+from kernel.events import VehicleWeighed
 from station.pages.lines import Line, line
 from station.pages.state import Centre, StateView, state_view
 from station.projecting import passage_of
@@ -48,6 +51,7 @@ class Glimpse(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     gross_kg: int | None
     at_ms: int
+    unfiled: bool = False  # weighed, and the entry is on its way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +117,20 @@ class Feed:
                 self._hub.publish(f"weight.{box}", msgspec.json.decode(payload, type=LiveWeight))
             elif name == "passage" and lane is not None:
                 self._hub.publish(f"glimpse.{box}", msgspec.json.decode(payload, type=Glimpse))
-        except msgspec.MsgspecError as error:
+            elif name == NAME and lane is not None:
+                self._glimpsed(box, lane.source, payload)
+        except (ProtocolError, msgspec.MsgspecError) as error:
             log.debug("live value unreadable", extra={"box": box, "reason": str(error)})
+
+    def _glimpsed(self, box: str, source: str, payload: bytes) -> None:
+        entry = glimpsed(payload, box=box, received_ms=self._clock.now_ms())
+        if entry.header.stream != VehicleWeighed.stream or entry.header.source != source:
+            return
+        body = msgspec.json.decode(entry.body or b"", type=VehicleWeighed)
+        told = Glimpse(
+            passage=body.passage, state="weighed", gross_kg=body.gross_kg, at_ms=entry.header.at, unfiled=True
+        )
+        self._hub.publish(f"glimpse.{box}", told)
 
     # --- what is shown ----------------------------------------------------------------------------------------
 

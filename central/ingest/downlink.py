@@ -7,12 +7,12 @@ from collections import OrderedDict
 
 from central.live import Bus, Change
 from journal.intake import DOWN, UP
+from journal.live import LARGEST
 from journal.transport import Transport
 from kernel.clock import Clock
 
 _RETRY_S = 0.2
 _WAITING = 2_000
-_LONGEST_GLIMPSE = 16 * 1024
 
 
 class Downlink:
@@ -47,7 +47,7 @@ def relay_glimpses(transport: Transport, bus: Bus, *, clock: Clock) -> None:
 
     def glimpsed(topic: str, payload: bytes) -> None:
         _, _, _, box, _, name = topic.split("/")
-        if len(payload) <= _LONGEST_GLIMPSE:
+        if len(payload) <= LARGEST:
             bus.publish(Change(kind="live", key=(box, name), at_ms=clock.now_ms(), data=payload))
 
     transport.subscribe(f"{UP}/+/live/+", glimpsed)

@@ -1,4 +1,7 @@
-"""Files on demand: the request is an entry first, then a signed command, and again at every hello until it is here."""
+"""Files on demand: the request is an entry first, then a signed command, and again until the box has accepted it.
+
+What the box has accepted is an entry of its journal: it will come, also after the box was off for a month.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from kernel.events import Body, EntryRef, FileRequested
 from kernel.evidence.commands import FETCH_FILE, Command
 
 log = logging.getLogger(__name__)
+
+AGAIN_MS = 600_000  # in one session; a new session is asked at once
 
 Append = Callable[[Body], Awaitable[object]]
 
@@ -44,6 +49,7 @@ class FileRequests:
         self._key = key
         self._clock = clock
         self._sessions: dict[str, bytes] = {}
+        self._asked_ms: dict[tuple[str, str], int] = {}  # in the present session of the box
         self._greetings: set[asyncio.Task[None]] = set()
 
     async def request(self, sha256: str, *, by: str) -> bool:
@@ -59,20 +65,28 @@ class FileRequests:
         return True
 
     def greeted(self, box: str, nonce: bytes) -> None:
-        """The box begins a session: what it still owes is asked for again."""
+        """The box begins a session, or goes on with it: what it has not accepted is asked for again."""
+        if self._sessions.get(box) != nonce:
+            self._asked_ms = {key: asked_ms for key, asked_ms in self._asked_ms.items() if key[0] != box}
         self._sessions[box] = nonce
         task = asyncio.create_task(self._remind(box))
         self._greetings.add(task)
         task.add_done_callback(self._greetings.discard)
 
     async def _remind(self, box: str) -> None:
-        waiting = await asyncio.to_thread(self._requested.waiting, box)
-        await self._command(box, waiting)
+        waiting = await asyncio.to_thread(self._requested.waiting, box, issuer=self._key.name)
+        now_ms = self._clock.mono_ms()
+        await self._command(box, [sha256 for sha256 in waiting if self._is_due(box, sha256, now_ms)])
+
+    def _is_due(self, box: str, sha256: str, now_ms: int) -> bool:
+        asked_ms = self._asked_ms.get((box, sha256))
+        return asked_ms is None or now_ms - asked_ms >= AGAIN_MS
 
     async def _command(self, box: str, digests: Sequence[str]) -> None:
         nonce = self._sessions.get(box)
         if nonce is None or not digests:
             return  # asked for when it says hello
+        self._asked_ms |= {(box, sha256): self._clock.mono_ms() for sha256 in digests}
         counters = await asyncio.to_thread(
             self._requested.next_counters, box, len(digests), now_ms=self._clock.now_ms()
         )

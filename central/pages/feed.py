@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from central.live import Change, Listener
 from central.pages.lines import Line, line
 from central.pages.naming import Names
+from central.pages.unfiled import Unfiled, unfiled
 from central.pages.wall import WallState, wall_state
 from central.parts import Parts
 from central.store.queries import Filter
@@ -44,7 +45,9 @@ class Feed:
         self._hub = hub
         self._catalogues = catalogues
         self._names = names
+        self._register = parts.settings.register
         self._rows: set[tuple[str, str]] = set()
+        self._unfiled: dict[tuple[str, str], Unfiled] = {}
         self._changed = asyncio.Event()
         self._state_due = asyncio.Event()
         for language in LANGUAGES:
@@ -80,6 +83,10 @@ class Feed:
             self._changed.set()
         if change.kind != "live":
             self._state_due.set()
+        seen = unfiled(change, register=self._register)
+        if seen is not None and len(self._unfiled) < SHOWN:
+            self._unfiled[seen.key] = seen
+            self._changed.set()
 
     async def _look_again(self) -> None:
         while True:
@@ -93,6 +100,7 @@ class Feed:
             due.clear()
             if not self._hub.clients:  # whoever comes next asks the database itself
                 self._rows.clear()
+                self._unfiled.clear()
                 continue
             try:
                 await tell()
@@ -104,9 +112,13 @@ class Feed:
 
     async def _tell_lines(self) -> None:
         wanted, self._rows = self._rows, set()
-        rows = await asyncio.to_thread(self._read_rows, sorted(wanted))
+        seen, self._unfiled = self._unfiled, {}
+        rows = await asyncio.to_thread(self._read_rows, sorted(wanted | seen.keys()))
+        for row in rows:
+            seen.pop((row.box, row.passage), None)  # custody was quicker
         for language, texts in self._catalogues.items():
             lines = tuple(line(row, texts, self._names(language)) for row in rows)
+            lines += tuple(each.line(texts, self._names(language)) for each in seen.values())
             self._hub.publish(f"passages.{language}", Lines(lines=lines))
 
     async def _tell_state(self) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +29,10 @@ class BlobFolder:
         for first in range(256):
             (self._whole / f"{first:02x}").mkdir(parents=True, exist_ok=True)
         self._partial.mkdir(exist_ok=True)
+        self._unfinished = Counter(
+            {box.name: sum(part.stat().st_size for part in box.iterdir()) for box in self._partial.iterdir()}
+        )
+        self._counting = threading.Lock()
         sync_folder(self._whole)
 
     def path(self, sha256: str) -> Path | None:
@@ -41,6 +47,10 @@ class BlobFolder:
         except FileNotFoundError:
             return 0
 
+    def unfinished(self, box: str) -> int:
+        """Bytes of all partials of this box."""
+        return self._unfinished[box]
+
     def grow(self, box: str, sha256: str, data: bytes) -> int:
         """Append to the partial; FullError leaves what was there before."""
         part = self._part(box, sha256)
@@ -53,24 +63,34 @@ class BlobFolder:
             except OSError:
                 os.truncate(part, before)
                 raise
+            self._count(box, len(data))
             return file.tell()
 
     def forget(self, box: str, sha256: str) -> None:
+        self._count(box, -self.offset(box, sha256))
         self._part(box, sha256).unlink(missing_ok=True)
+
+    def forget_old(self, *, before_ms: int, busy: Collection[tuple[str, str]] = ()) -> None:
+        """Partials that have not grown since then, except those that are growing now."""
+        for part in self._partial.glob("*/*"):
+            place = (part.parent.name, part.name)
+            if place not in busy and part.stat().st_mtime_ns // 1_000_000 < before_ms:
+                self.forget(*place)
 
     def finish(self, box: str, sha256: str) -> None:
         """Check the digest and make the file whole and durable.  ProtocolError: wrong bytes, the partial is gone."""
         part = self._part(box, sha256)
         if not part.exists():  # a file of no bytes has never been written to
             self.grow(box, sha256, b"")
-        found, _size = digest_of(part)
+        found, size = digest_of(part)
         if found != sha256:
-            part.unlink()
+            self.forget(box, sha256)
             raise ProtocolError(f"the bytes are not those of {sha256}: they have {found}")
         with _room():
             _sync(part)
             place = self._place(sha256)
             part.replace(place)
+            self._count(box, -size)
             sync_folder(place.parent)
 
     def take(self, sha256: str, source: Path) -> None:
@@ -81,6 +101,7 @@ class BlobFolder:
         part.parent.mkdir(exist_ok=True)
         with _room():
             shutil.copyfile(source, part)
+        self._count("own", part.stat().st_size)
         self.finish("own", sha256)
 
     def erase(self, sha256: str) -> None:
@@ -90,6 +111,10 @@ class BlobFolder:
             path.unlink(missing_ok=True)
         for folder in {path.parent for path in places}:
             sync_folder(folder)
+
+    def _count(self, box: str, change: int) -> None:
+        with self._counting:
+            self._unfinished[box] += change
 
     def _place(self, sha256: str) -> Path:
         return self._whole / sha256[:2] / sha256

@@ -3,10 +3,13 @@
 HEAD  /v1/files/{sha256}                      200, Upload-Offset: how many bytes are here, Upload-Length
 PATCH /v1/files/{sha256}  Upload-Offset: n    204 with the new Upload-Offset, or, when the file is whole,
                                               200 with a signed file receipt
+POST  /v1/kept                                digests, one a line, at most 256: 200 with a signed file receipt, kept, of
+                                              those that are out of danger by now; 204 when none is
 The box is the one that the certificate of the connection names; where there is no TLS, Basic authentication with
 its name and secret.  404: no accepted entry of this box names it.  409: another
 offset, said in Upload-Offset.  413: more bytes than the entry says.  422: the bytes have another digest, start again.
-423: this file of this box is being uploaded already.  507: no room.
+423: this file of this box is being uploaded already.  429: too many requests.  507: no room, or this box has begun too
+much that it has not finished.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import hmac
 import logging
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -26,8 +29,9 @@ from starlette.routing import Route
 
 from journal.guests import Guests, Listed
 from journal.keys import SigningKey
+from journal.limits import Buckets
 from journal.receiving.blobs import BlobFolder
-from journal.store import Declared, ReceiverStore
+from journal.store import Declared, KnowsKept, ReceiverStore
 from journal.tls import Peer, peer_name
 from kernel.clock import Clock
 from kernel.errors import FullError, ProtocolError
@@ -38,10 +42,19 @@ log = logging.getLogger(__name__)
 DIGEST = re.compile(r"[0-9a-f]{64}")
 PIECE = 256 * 1024
 STRANGERS = "?"  # in the counts: whoever is no box of ours
+REQUESTS_PER_S = 200  # of one box; small files on a fast link are two requests each
+GUESSES_PER_S = 5  # of one address that is no box
+ASKED_AT_ONCE = 256  # digests
+FORGET_MS = 7 * 86_400_000  # a partial that has not grown for so long
+TIDY_EVERY_MS = 3_600_000
 
 
 class FileIntake:
-    """Takes the files of boxes into `blobs`; `kept` says that what is here is also out of danger."""
+    """Takes the files of boxes into `blobs`.
+
+    `kept`: whatever is here is also out of danger.  Otherwise the store may know which files are; without a backup those
+    that came `kept_after_ms` ago (None: no age is enough).
+    """
 
     def __init__(
         self,
@@ -53,7 +66,10 @@ class FileIntake:
         guests: Guests | None = None,
         clock: Clock,
         kept: bool = False,
+        kept_after_ms: int | None = None,
         largest: int = 512 << 20,
+        unfinished: int = 2048 << 20,
+        requests_per_s: int = REQUESTS_PER_S,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -62,17 +78,24 @@ class FileIntake:
         self._guests = guests or Listed(())
         self._clock = clock
         self._kept = kept
+        self._kept_after_ms = kept_after_ms
         self._largest = largest
+        self._unfinished = unfinished
+        self._boxes, self._strangers = Buckets(requests_per_s), Buckets(GUESSES_PER_S)
+        self._tidied_ms: int | None = None
         self._busy: set[tuple[str, str]] = set()
         self.refused: Counter[str] = Counter()  # by box
 
     def routes(self) -> list[Route]:
-        return [Route("/v1/files/{sha256}", self._answer, methods=["HEAD", "PATCH"])]
+        return [
+            Route("/v1/files/{sha256}", self._file, methods=["HEAD", "PATCH"]),
+            Route("/v1/kept", self._which_are_kept, methods=["POST"]),
+        ]
 
-    async def _answer(self, request: Request) -> Response:
+    async def _file(self, request: Request) -> Response:
         box = self._who(request)
-        if box is None:
-            return PlainTextResponse("who are you?\n", 401, {"WWW-Authenticate": 'Basic realm="weighpost"'})
+        if isinstance(box, Response):
+            return box
         sha256 = str(request.path_params["sha256"])
         declared = await self._declared(box, sha256)
         if declared is None:
@@ -89,11 +112,36 @@ class FileIntake:
         finally:
             self._busy.discard((box, sha256))
 
+    async def _which_are_kept(self, request: Request) -> Response:
+        box = self._who(request)
+        if isinstance(box, Response):
+            return box
+        try:
+            digests = await _digests(request)
+        except ProtocolError as error:
+            return self._refuse(box, 422, str(error))
+        kept = await asyncio.to_thread(self._kept_files, box, digests)
+        return self._receipt(kept, kept=True) if kept else Response(status_code=204)
+
+    def _kept_files(self, box: str, digests: Collection[str]) -> list[tuple[str, int]]:
+        """Those of these that are whole here, named by this box, and out of danger."""
+        whole = [sha256 for sha256 in digests if self._blobs.path(sha256) is not None]
+        if not self._kept:
+            whole = sorted(self._safe(box, whole))
+        declared = (self._store.declared(box, sha256) for sha256 in whole)
+        return [(each.sha256, each.size) for each in declared if each is not None]
+
+    def _safe(self, box: str, digests: Collection[str]) -> Collection[str]:
+        if not isinstance(self._store, KnowsKept) or self._kept_after_ms is None:
+            return ()
+        return self._store.files_kept(box, digests, before_ms=self._clock.now_ms() - self._kept_after_ms)
+
     async def _state(self, box: str, declared: Declared) -> Response:
         offset = await asyncio.to_thread(self._offset, box, declared)
         return Response(headers=_progress(offset, declared))
 
     async def _take(self, request: Request, box: str, declared: Declared) -> Response:
+        await self._tidy()
         offset = await asyncio.to_thread(self._offset, box, declared)
         if request.headers.get("Upload-Offset") != str(offset):
             return Response(status_code=409, headers=_progress(offset, declared))
@@ -102,6 +150,10 @@ class FileIntake:
                 if offset + len(piece) > declared.size:
                     await asyncio.to_thread(self._blobs.forget, box, declared.sha256)
                     return self._refuse(box, 413, f"the entry says {declared.size} bytes")
+                if self._blobs.unfinished(box) + len(piece) > self._unfinished:
+                    return self._refuse(
+                        box, 507, f"more than {self._unfinished} bytes begun and not finished"
+                    )
                 offset = await asyncio.to_thread(self._blobs.grow, box, declared.sha256, piece)
             if offset < declared.size:
                 return Response(status_code=204, headers=_progress(offset, declared))
@@ -117,11 +169,20 @@ class FileIntake:
             await asyncio.to_thread(self._store_whole, box, declared)
         except ProtocolError as error:
             return self._refuse(box, 422, str(error))
-        receipt = FileReceipt(
-            store=self._store.store_id, kept=self._kept, files=((declared.sha256, declared.size),)
-        )
+        return self._receipt([(declared.sha256, declared.size)], kept=self._kept)
+
+    def _receipt(self, files: Collection[tuple[str, int]], *, kept: bool) -> Response:
+        receipt = FileReceipt(store=self._store.store_id, kept=kept, files=tuple(files))
         note = receipt.signed(public_key=self._key.public, sign=self._key.sign)
         return PlainTextResponse(note.format())
+
+    async def _tidy(self) -> None:
+        """Partials that nobody goes on with."""
+        now_ms = self._clock.mono_ms()
+        if self._tidied_ms is None or now_ms - self._tidied_ms >= TIDY_EVERY_MS:
+            self._tidied_ms = now_ms
+            before_ms = self._clock.now_ms() - FORGET_MS
+            await asyncio.to_thread(self._blobs.forget_old, before_ms=before_ms, busy=frozenset(self._busy))
 
     def _store_whole(self, box: str, declared: Declared) -> None:
         if self._blobs.path(declared.sha256) is None:
@@ -138,9 +199,16 @@ class FileIntake:
             return None
         return await asyncio.to_thread(self._store.declared, box, sha256)
 
-    def _who(self, request: Request) -> str | None:
+    def _who(self, request: Request) -> str | Response:
+        """The box, or the answer to somebody who is none, or asks too often."""
         peer = request.scope.get("extensions", {}).get("tls")
-        return self._by_secret(request) if peer is None else self._by_certificate(peer["client_cert"])
+        box = self._by_secret(request) if peer is None else self._by_certificate(peer["client_cert"])
+        if box is None:
+            return self._stranger(request)
+        if not self._boxes.take(box, mono_ms=self._clock.mono_ms()):
+            self.refused[box] += 1
+            return _too_many()
+        return box
 
     def _by_certificate(self, peer: Peer | None) -> str | None:
         """What a request says of itself counts for nothing here: the name is the connection's."""
@@ -159,10 +227,33 @@ class FileIntake:
             return None
         return box
 
+    def _stranger(self, request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        if not self._strangers.take(address, mono_ms=self._clock.mono_ms()):
+            return _too_many()
+        return PlainTextResponse("who are you?\n", 401, {"WWW-Authenticate": 'Basic realm="weighpost"'})
+
     def _refuse(self, box: str, status: int, why: str) -> Response:
         self.refused[box] += 1
         log.warning("upload refused", extra={"box": box, "reason": why})
         return PlainTextResponse(f"{why}\n", status)
+
+
+def _too_many() -> Response:
+    return PlainTextResponse("too many requests\n", 429, {"Retry-After": "1"})
+
+
+async def _digests(request: Request) -> list[str]:
+    """What the body lists, each once; ProtocolError when it is no such list."""
+    data = b""
+    async for piece in request.stream():
+        data += piece
+        if len(data) > ASKED_AT_ONCE * 65:
+            raise ProtocolError(f"more than {ASKED_AT_ONCE} digests")
+    digests = sorted(set(data.decode("ascii", errors="replace").split()))
+    if not all(DIGEST.fullmatch(sha256) for sha256 in digests):
+        raise ProtocolError("not a list of digests")
+    return digests
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

@@ -166,6 +166,7 @@ async def certified_lane(
         cursors,
         identity=identity,
         destination=destination,
+        source="yiyuan/s01/lane1",
         software="test",
         clock=CLOCK,
         tls=tls,

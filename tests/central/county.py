@@ -202,7 +202,14 @@ async def running_lane(county: County, *, password: str = "lane1-secret") -> Asy
         upload_kbit_s=100_000,
     )
     uplink = Uplink(
-        journal, files, cursors, identity=identity, destination=destination, software="test", clock=CLOCK
+        journal,
+        files,
+        cursors,
+        identity=identity,
+        destination=destination,
+        source=SOURCE,
+        software="test",
+        clock=CLOCK,
     )
     sending = asyncio.create_task(uplink.run())
     try:

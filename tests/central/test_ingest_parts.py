@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from central.ingest.cosigning import Cosigning
 from central.ingest.downlink import Downlink, relay_glimpses
-from central.ingest.requests import FileRequests
+from central.ingest.requests import AGAIN_MS, FileRequests
 from central.live import Bus, Change
 from central.store.custody import CustodyStore
 from central.store.engines import Database
@@ -24,9 +25,10 @@ from journal.access import AccessLog
 from journal.checking import Trust, inspect
 from journal.custody import Custody
 from journal.keys import SigningKey
-from journal.store import Accepted
+from journal.live import LARGEST
+from journal.store import Accepted, Head
 from journal.witnessing import Cosigner, RootAt
-from kernel.events import Body, FileRequested, RecordAccessed
+from kernel.events import Body, CommandAccepted, FileRequested, RecordAccessed
 from kernel.evidence import frames, notes, tree
 from kernel.evidence.commands import Command
 from tests.central.made import NOON_MS, REGISTER, Made, clip, clip_file, weighed
@@ -37,6 +39,7 @@ from tests.journal.making import NOW, County, PaperJournal, TestClock
 COMMAND_KEY = SigningKey.generate(kind="command", name="yiyuan-command")
 COSIGNER_KEY = SigningKey.generate(kind="cosigner", name="yiyuan-centre")
 NONCE = bytes(range(16))
+NEXT_NONCE = bytes(range(1, 17))
 
 
 @dataclass
@@ -46,9 +49,12 @@ class Asking:
     database: Database
     appended: list[Body] = field(default_factory=list)
     sent: list[Command] = field(default_factory=list)
+    nonce: bytes = NONCE
+    clock: TestClock = field(default_factory=TestClock)
 
     def __post_init__(self) -> None:
         self.store = CentreStore(self.database, store_id="centre-1", register=REGISTER)
+        self.lane = Made()
         self.own = Made(journal="e" * 32, box="yiyuan-centre", source="yiyuan/centre")
         self.requests = FileRequests(
             Queries(self.database, register=REGISTER),
@@ -56,8 +62,25 @@ class Asking:
             append=self.append,
             send=self.send,
             key=COMMAND_KEY,
-            clock=StillClock(),
+            clock=self.clock,
         )
+
+    def register(self) -> None:
+        """The lane's journal is known and open."""
+        head = Head(
+            journal=self.lane.journal,
+            box=self.lane.box,
+            process="edge",
+            public_key=bytes(32),
+            state="open",
+            size=0,
+            frontier=b"",
+            root=bytes(32),
+            kept=0,
+            checkpoint="",
+        )
+        with self.store.begin() as transaction:
+            transaction.save_head(head)
 
     def take(self, *entries: Accepted) -> None:
         with self.store.begin() as transaction:
@@ -69,21 +92,21 @@ class Asking:
 
     def send(self, box: str, note: str, *, counter: int) -> None:
         opened = Command.open(
-            note, box=box, issuer="yiyuan-command", public_key=COMMAND_KEY.public, nonce=NONCE
+            note, box=box, issuer="yiyuan-command", public_key=COMMAND_KEY.public, nonce=self.nonce
         )
         assert opened.counter == counter
         self.sent.append(opened)
 
     async def hello(self, box: str = "lane1-box") -> None:
-        self.requests.greeted(box, NONCE)
+        self.requests.greeted(box, self.nonce)
         while self.requests._greetings:
             await asyncio.gather(*self.requests._greetings)
 
 
 @pytest.fixture
 def asking(database: Database) -> Asking:
-    asking, lane = Asking(database), Made()
-    asking.take(lane.add(weighed()), lane.add(clip(on_demand=True), files=clip_file()))
+    asking = Asking(database)
+    asking.take(asking.lane.add(weighed()), asking.lane.add(clip(on_demand=True), files=clip_file()))
     return asking
 
 
@@ -96,18 +119,48 @@ async def test_a_request_is_an_entry_before_it_is_a_command(asking: Asking) -> N
     assert [(each.kind, each.args) for each in asking.sent] == [("fetch-file", {"sha256": "d" * 64})]
 
 
-async def test_a_box_that_is_away_is_asked_at_each_hello_until_the_file_is_here(asking: Asking) -> None:
+async def test_a_box_that_is_away_is_asked_in_each_session_until_the_file_is_here(asking: Asking) -> None:
     assert await asking.requests.request("d" * 64, by="li")
     assert asking.sent == []
-    for _ in range(3):
-        await asking.hello()
+    for number in range(3):
+        asking.nonce = bytes([number]) * 16
+        for _ in range(3):  # a hello a minute is no new session
+            await asking.hello()
     assert len(asking.sent) == 3
+    asking.clock.ms += AGAIN_MS
+    await asking.hello()
+    assert len(asking.sent) == 4
     counters = [each.counter for each in asking.sent]
     assert counters == sorted(set(counters))
     asking.store.file_stored("lane1-box", "d" * 64, at_ms=NOON_MS)
+    asking.nonce = NEXT_NONCE
     await asking.hello()
-    assert len(asking.sent) == 3
+    assert len(asking.sent) == 4
     assert not await asking.requests.request("d" * 64, by="li")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "asked_again"),
+    [
+        ({}, False),
+        ({"issuer": "s01-command"}, True),
+        ({"kind": "hold"}, True),
+        ({"args": (("sha256", "e" * 64),)}, True),
+    ],
+)
+async def test_a_box_that_has_accepted_is_left_alone(
+    asking: Asking, accepted: dict[str, Any], asked_again: bool
+) -> None:
+    asking.register()
+    await asking.requests.request("d" * 64, by="li")
+    await asking.hello()
+    said = {"issuer": "yiyuan-command", "kind": "fetch-file", "args": (("sha256", "d" * 64),)} | accepted
+    asking.take(asking.lane.add(CommandAccepted(counter=asking.sent[0].counter, **said)))
+    asking.nonce = NEXT_NONCE
+    await asking.hello()
+    assert len(asking.sent) == (2 if asked_again else 1)
+    assert await asking.requests.request("d" * 64, by="li")  # a person may ask once more
+    assert len(asking.sent) == (3 if asked_again else 2)
 
 
 async def test_asking_twice_is_one_entry_and_what_nobody_named_is_not_asked_for(asking: Asking) -> None:
@@ -144,7 +197,7 @@ async def test_glimpses_reach_who_looks_and_giants_do_not() -> None:
     broker, bus = MemoryBroker(), Bus()
     relay_glimpses(broker.transport(), bus, clock=StillClock())
     with bus.listen() as listener:
-        broker.inject("weighpost/v1/up/lane1-box/live/weight", bytes(20_000))
+        broker.inject("weighpost/v1/up/lane1-box/live/weight", bytes(LARGEST + 1))
         broker.inject("weighpost/v1/up/lane1-box/live/weight", b'{"kg":1}')
         change = await listener.get()
     assert (change.kind, change.key, change.data) == ("live", ("lane1-box", "weight"), b'{"kg":1}')

@@ -15,3 +15,10 @@ MEMORY = Path("/dev/shm")
 def quick_path() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
         yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def quick_path_factory() -> Iterator[Path]:
+    """A folder to make folders in, for tests that run many times."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+        yield Path(name)

@@ -74,15 +74,75 @@ def test_uploads_go_by_priority_and_age_and_on_demand_ones_wait_for_a_demand(qui
         assert cursors.scanned(journal=JOURNAL, destination="centre") == 4
         assert cursors.waiting(destination="centre") == 3
         order: list[str] = []
-        while upload := cursors.next_upload(destination="centre"):
+        while upload := cursors.next_upload(destination="centre", accepted={JOURNAL: 9}):
             order.append(upload.sha256[:2])
             cursors.uploaded(upload.sha256, destination="centre", kept=False)
         assert order == ["bb", "aa", "cc"]
-        assert not cursors.demand("ee" * 32, destination="centre")
-        assert cursors.demand("dd" * 32, destination="centre")
-        demanded = cursors.next_upload(destination="centre")
+        assert cursors.upload_state("ee" * 32, destination="centre") is None
+        assert cursors.upload_state("dd" * 32, destination="centre") == "on_demand"
+        cursors.demand("dd" * 32, destination="centre")
+        demanded = cursors.next_upload(destination="centre", accepted={JOURNAL: 9})
         assert demanded is not None
         assert demanded.sha256 == "dd" * 32
+
+
+def _listed(cursors: Cursors, *digests: str, scanned: int = 9) -> None:
+    uploads = [(_upload(digest, seq=seq), "waiting") for seq, digest in enumerate(digests)]
+    cursors.list_uploads(uploads, journal=JOURNAL, destination="centre", scanned=scanned)
+
+
+def _waiting(cursors: Cursors, *, below: int = 9, but: tuple[str, ...] = ()) -> str | None:
+    found = cursors.next_upload(destination="centre", accepted={JOURNAL: below}, but=but)
+    return found.sha256[:2] if found else None
+
+
+def test_only_what_accepted_entries_name_is_next(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        _listed(cursors, "aa", "bb", "cc")
+        assert [_waiting(cursors, below=size) for size in (0, 1, 3)] == [None, "aa", "aa"]
+        assert _waiting(cursors, but=("aa" * 32,)) == "bb"
+        assert _waiting(cursors, but=("aa" * 32, "bb" * 32, "cc" * 32)) is None
+        # Another journal's entries are all accepted: it is closed, and was sent to its end before this one began.
+        found = cursors.next_upload(destination="centre", accepted={"ff" * 16: 0})
+        assert found is not None
+
+
+def test_a_demand_before_the_list_knows_the_file_is_kept(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        cursors.demand("aa" * 32, destination="centre")
+    with closing(Cursors(quick_path)) as cursors:
+        uploads = [(_upload("aa"), "on_demand"), (_upload("bb"), "on_demand")]
+        cursors.list_uploads(uploads, journal=JOURNAL, destination="centre", scanned=1)
+        assert _waiting(cursors) == "aa"
+        assert cursors.uploaded("aa" * 32, destination="centre", kept=False)
+        assert _waiting(cursors) is None
+
+
+def test_what_a_lost_store_had_not_kept_waits_again(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        assert not cursors.upload_again(store="centre-1", destination="centre")
+        _listed(cursors, "aa", "bb", "cc")
+        for digest, kept in (("aa", True), ("bb", False)):
+            cursors.uploaded(digest * 32, destination="centre", kept=kept)
+        assert not cursors.upload_again(store="centre-1", destination="centre")
+        assert cursors.upload_again(store="centre-2", destination="centre")
+        assert not cursors.upload_again(store="centre-2", destination="centre")
+        states = [cursors.upload_state(digest * 32, destination="centre") for digest in ("aa", "bb", "cc")]
+        assert states == ["done", "waiting", "waiting"]
+
+
+def test_what_is_kept_leaves_the_list_of_what_is_not(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        _listed(cursors, "aa", "bb", "cc")
+        for digest in ("aa", "bb"):
+            cursors.uploaded(digest * 32, destination="centre", kept=False)
+        assert cursors.unkept(destination="centre", count=9) == [("aa" * 32, 5), ("bb" * 32, 5)]
+        cursors.kept(["aa" * 32, "cc" * 32], destination="centre")
+        assert cursors.unkept(destination="centre", count=9) == [("bb" * 32, 5)]
+        cursors.uploaded(
+            "cc" * 32, destination="centre", kept=False
+        )  # it was not there yet: nothing was kept
+        assert len(cursors.unkept(destination="centre", count=9)) == 2
 
 
 def test_counters_of_commands_are_remembered(quick_path: Path) -> None:

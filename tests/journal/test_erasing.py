@@ -280,7 +280,7 @@ async def test_an_evicted_file_is_gone_and_forgotten_and_what_came_back_stays(bo
         rule="kept", files=(name,), freed_bytes=16, free_kb=1
     )
     assert box.files.path(name) is None
-    assert box.cursors.next_upload(destination="centre") is None
+    assert box.cursors.next_upload(destination="centre", accepted={}) is None
     await box.say(2, picture=b"the same picture")  # of a camera that is frozen
     box.again()
     assert await box.erasing.finish() == 0

@@ -15,13 +15,11 @@ from journal.cursors import Cursor, Cursors
 from journal.intake import Intake
 from journal.keys import Identity, SigningKey
 from journal.receiver import Receiver
-from journal.sender import Sender
+from journal.sender import Heard, Sender
 from journal.settings import Destination
 from journal.stores import SqliteStore
 from journal.writer import Journal
 from kernel.errors import RestartError
-from kernel.evidence.commands import Command
-from kernel.evidence.frames import decode_hello
 from kernel.evidence.notes import encode_base64
 from kernel.evidence.texts import Receipt
 from tests.journal.brokers import Hostile, MemoryBroker
@@ -30,7 +28,6 @@ from tests.journal.receiver_contract import COUNTY, STORE_KEY, TRUST
 
 BOX = "s01-lane1"
 SOURCE = "yiyuan/s01/lane1"
-COMMANDER = SigningKey.generate(kind="command", name="yiyuan-command")
 
 
 @dataclass
@@ -42,7 +39,6 @@ class Site:
     store: SqliteStore
     broker: MemoryBroker
     identity: Identity
-    obeyed: list[Command]
 
     def sender(
         self,
@@ -50,6 +46,7 @@ class Site:
         name: str = "centre",
         broker: MemoryBroker | None = None,
         patience_ms: tuple[int, int] = (50, 200),
+        command: Heard = lambda _payload, _nonce: None,
     ) -> Sender:
         return Sender(
             self.journal,
@@ -59,8 +56,8 @@ class Site:
             transport=(broker or self.broker).transport(),
             software="test",
             clock=SystemClock(),
-            obey=self.obeyed.append,
             patience_ms=patience_ms,
+            command=command,
         )
 
     async def append(self, count: int) -> None:
@@ -85,8 +82,6 @@ def destination(name: str = "centre") -> Destination:
         password="secret",
         store_id=STORE_KEY.name,
         store_public=encode_base64(STORE_KEY.public),
-        command_issuer=COMMANDER.name,
-        command_public=encode_base64(COMMANDER.public),
     )
 
 
@@ -98,7 +93,7 @@ def site(quick_path: Path) -> Iterator[Site]:
         closing(Cursors(quick_path)) as cursors,
         closing(SqliteStore(quick_path / "store.db", store_id=STORE_KEY.name)) as store,
     ):
-        yield Site(journal, cursors, store, MemoryBroker(), identity, [])
+        yield Site(journal, cursors, store, MemoryBroker(), identity)
 
 
 @asynccontextmanager
@@ -304,54 +299,3 @@ async def test_nothing_beyond_the_window_is_under_way(site: Site) -> None:
         for _ in range(50):
             await asyncio.sleep(0)
         assert sum("/frame/" in topic for topic, _ in site.broker.seen) == 8
-
-
-# --- commands --------------------------------------------------------------------------------------------------
-
-
-def nonce_of(site: Site) -> bytes:
-    return next(
-        decode_hello(payload).nonce for topic, payload in reversed(site.broker.seen) if "/hello" in topic
-    )
-
-
-def command(nonce: bytes, *, counter: int = 1, box: str = BOX, key: SigningKey = COMMANDER) -> bytes:
-    said = Command(
-        box=box,
-        issuer=COMMANDER.name,
-        counter=counter,
-        nonce=nonce,
-        kind="fetch-file",
-        args={"sha256": "ab" * 32},
-    )
-    return said.signed(public_key=key.public, sign=key.sign).format().encode()
-
-
-async def test_command_of_this_session_is_obeyed_once(site: Site) -> None:
-    topic = f"weighpost/v1/down/{BOX}/command"
-    async with receiving(site), running(site.sender()) as sender:
-        await reaches(sender, 1)
-        order = command(nonce_of(site))
-        for _ in range(3):
-            site.broker.inject(topic, order)
-        site.broker.inject(topic, command(nonce_of(site), counter=2))
-        await until(lambda: len(site.obeyed) == 2 and sender.state.refused_commands == 2)
-        assert [(each.counter, each.kind) for each in site.obeyed] == [(1, "fetch-file"), (2, "fetch-file")]
-
-
-async def test_command_of_another_session_box_or_key_is_refused(site: Site) -> None:
-    topic = f"weighpost/v1/down/{BOX}/command"
-    async with receiving(site), running(site.sender()) as sender:
-        await reaches(sender, 1)
-        old = command(nonce_of(site))
-        site.broker.cut()
-        site.broker.mend()
-        await until(
-            lambda: sender.state.connected and sum("/hello" in topic for topic, _ in site.broker.seen) == 2
-        )
-        fresh = nonce_of(site)
-        thief = SigningKey.generate(kind="command", name=COMMANDER.name)
-        for order in (old, command(fresh, box="s01-lane2"), command(fresh, key=thief), b"\xff"):
-            site.broker.inject(topic, order)
-        await until(lambda: sender.state.refused_commands == 4)
-        assert site.obeyed == []

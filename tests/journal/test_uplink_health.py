@@ -40,6 +40,7 @@ async def uplink_to(
             cursors,
             identity=identity,
             destination=destination,
+            source="yiyuan/s01/lane1",
             software="test",
             clock=clock,
         )

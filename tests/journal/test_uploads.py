@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,14 +14,15 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from journal.cursors import Cursors
+from journal.cursors import Cursors, Upload
 from journal.database import StoredEntry
 from journal.keys import SigningKey
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
 from journal.settings import Destination
 from journal.store import Declared, StoreTransaction
-from journal.uploads import PIECE, Uploader
+from journal.uploads import PIECE, SMALLEST, Uploader
+from kernel.clock import Clock
 from kernel.evidence import canonical, header
 from kernel.evidence.header import ClockState, FileRef, Header
 from kernel.evidence.notes import encode_base64
@@ -43,8 +45,11 @@ class Shelf:
     entries: list[StoredEntry] = field(default_factory=list)
     declared_: dict[str, Declared] = field(default_factory=dict)
     stored: list[str] = field(default_factory=list)
+    safe: set[str] = field(default_factory=set)
+    accepted: int | None = None  # fewer than there are
     id: str = JOURNAL
     store_id: str = "yiyuan-centre-1"
+    receipted_by: str = "yiyuan-centre-1"  # whose receipts of entries came last
 
     def add(self, data: bytes, *, priority: int = 2, upload: str = "now") -> str:
         digest, seq = sha(data), len(self.entries)
@@ -89,6 +94,9 @@ class Shelf:
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         self.stored.append(sha256)
 
+    def files_kept(self, box: str, digests: Collection[str], *, before_ms: int) -> Collection[str]:
+        return self.safe & set(digests)
+
 
 @dataclass
 class Wire(httpx.AsyncBaseTransport):
@@ -110,7 +118,15 @@ class Wire(httpx.AsyncBaseTransport):
         return response
 
 
-def uploader_of(shelf: Shelf, cursors: Cursors, http: httpx.AsyncClient, clock: TestClock) -> Uploader:
+def uploader_of(
+    shelf: Shelf,
+    cursors: Cursors,
+    http: httpx.AsyncClient,
+    clock: Clock,
+    *,
+    files: str = "http://centre",
+    kbit_s: int = 0,
+) -> Uploader:
     return Uploader(
         shelf,
         shelf,
@@ -122,25 +138,39 @@ def uploader_of(shelf: Shelf, cursors: Cursors, http: httpx.AsyncClient, clock: 
             password="s",
             store_id="yiyuan-centre-1",
             store_public=encode_base64(KEY.public),
-            files="http://centre",
+            files=files,
+            upload_kbit_s=kbit_s,
         ),
         http=http,
         clock=clock,
-        accepted=lambda _journal: len(shelf.entries),
+        accepted=lambda _journal: len(shelf.entries) if shelf.accepted is None else shelf.accepted,
+        store=lambda: shelf.receipted_by,
     )
 
 
 @asynccontextmanager
 async def uploading(
-    tmp_path: Path, shelf: Shelf, *, breaks: Callable[[httpx.Request, int], str] = lambda request, number: ""
+    tmp_path: Path,
+    shelf: Shelf,
+    *,
+    breaks: Callable[[httpx.Request, int], str] = lambda request, number: "",
+    clock: Clock | None = None,
+    files: str = "http://centre",
+    kbit_s: int = 0,
 ) -> AsyncIterator[tuple[Uploader, Wire]]:
     intake = FileIntake(
-        store=shelf, blobs=BlobFolder(tmp_path / "blobs"), key=KEY, secrets={BOX: "s"}, clock=TestClock()
+        store=shelf,
+        blobs=BlobFolder(tmp_path / "blobs"),
+        key=KEY,
+        secrets={BOX: "s"},
+        clock=TestClock(),
+        kept_after_ms=1,
+        requests_per_s=100_000,
     )
     wire = Wire(httpx.ASGITransport(app=Starlette(routes=intake.routes())), breaks)
     cursors = Cursors(tmp_path)
     async with httpx.AsyncClient(transport=wire) as http:
-        uploader = uploader_of(shelf, cursors, http, TestClock())
+        uploader = uploader_of(shelf, cursors, http, clock or TestClock(), files=files, kbit_s=kbit_s)
         task = asyncio.create_task(uploader.run())
         try:
             yield uploader, wire
@@ -175,9 +205,21 @@ async def test_what_stayed_comes_when_somebody_asks(tmp_path: Path) -> None:
     shelf = shelf_of(tmp_path)
     stays = shelf.add(b"stays", upload="on_demand")
     async with uploading(tmp_path, shelf) as (uploader, _):
-        assert not await uploader.demand("0" * 64)
-        assert await uploader.demand(stays)
+        assert not await uploader.has("0" * 64)
+        assert await uploader.has(stays)
+        await uploader.demand(stays)
         await until(lambda: shelf.stored == [stays])
+
+
+async def test_what_is_asked_for_before_its_entry_is_accepted_comes_after(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    async with uploading(tmp_path, shelf) as (uploader, _):
+        await uploader.demand(sha(b"stays"))
+        stays = shelf.add(b"stays", upload="on_demand")
+        uploader.wake()
+        await until(lambda: shelf.stored == [stays])
+        await uploader.demand(stays)  # it was lost there: once more
+        await until(lambda: shelf.stored == [stays, stays])
 
 
 async def test_a_wire_that_breaks_costs_no_byte_twice(tmp_path: Path) -> None:
@@ -188,8 +230,13 @@ async def test_a_wire_that_breaks_costs_no_byte_twice(tmp_path: Path) -> None:
         tmp_path, shelf, breaks=lambda request, number: "out" if number % 3 == 0 else ""
     ) as (_, wire):
         await until(lambda: shelf.stored == [digest])
-    sent = [int(r.headers["Upload-Offset"]) for r in wire.requests if r.method == "PATCH"]
-    assert sorted(set(sent)) == [0, PIECE, 2 * PIECE, 3 * PIECE, 4 * PIECE]
+    sent = [r for r in wire.requests if r.method == "PATCH"]
+    taken = {int(r.headers["Upload-Offset"]): len(r.content) for r in sent}
+    end = 0
+    for offset in sorted(taken):
+        assert offset == end
+        end += taken[offset]
+    assert (end, max(taken.values())) == (len(data), PIECE)
 
 
 async def test_an_answer_that_is_lost_is_asked_for_again(tmp_path: Path) -> None:
@@ -269,3 +316,220 @@ async def test_a_receiver_that_gets_nowhere_is_left_alone_for_a_while(
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     cursors.close()
+
+
+# --- order and share of the link -------------------------------------------------------------------------------
+
+
+async def test_a_clip_under_way_lets_a_photo_pass(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    clip = shelf.add(bytes(20 * PIECE), priority=1)
+    late: list[str] = []
+
+    def crosses(request: httpx.Request, number: int) -> str:
+        if number == 6:  # the clip is under way, and a truck crosses
+            late.append(shelf.add(b"photo", priority=0))
+            made[0].wake()
+        return ""
+
+    made: list[Uploader] = []
+    async with uploading(tmp_path, shelf, breaks=crosses) as (uploader, wire):
+        made.append(uploader)
+        await until(lambda: len(shelf.stored) == 2)
+    assert shelf.stored == [*late, clip]
+    offsets = [
+        int(r.headers["Upload-Offset"]) for r in wire.requests if r.method == "PATCH" and clip in str(r.url)
+    ]
+    assert len(set(offsets)) == len(offsets)  # no byte of the clip went twice
+
+
+@dataclass
+class SlowWire(httpx.AsyncBaseTransport):
+    """A link of a rate and a round trip, by a clock that stands still otherwise."""
+
+    inner: httpx.ASGITransport
+    clock: TestClock
+    kbit_s: int
+    round_trip_ms: int
+    busy_ms: int = 0
+    pieces: list[int] = field(default_factory=list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        carried_ms = len(request.content) * 8 // self.kbit_s
+        self.clock.ms += self.round_trip_ms + carried_ms
+        if request.method == "PATCH":
+            self.busy_ms += carried_ms
+            self.pieces.append(len(request.content))
+        return await self.inner.handle_async_request(request)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["set", "measured"])
+@pytest.mark.parametrize(("kbit_s", "round_trip_ms"), [(1_000, 0), (1_000, 80), (4_000, 600), (64, 200)])
+async def test_a_fifth_of_the_link_stays_free_and_no_piece_is_long(
+    tmp_path: Path, kbit_s: int, round_trip_ms: int, given: bool
+) -> None:
+    shelf, clock = shelf_of(tmp_path), TestClock()
+    for number in range(4):
+        shelf.add(bytes([number]) * (150_000 if kbit_s > 100 else 20_000), priority=0)
+    intake = FileIntake(
+        store=shelf, blobs=BlobFolder(tmp_path / "blobs"), key=KEY, secrets={BOX: "s"}, clock=TestClock()
+    )
+    wire = SlowWire(httpx.ASGITransport(app=Starlette(routes=intake.routes())), clock, kbit_s, round_trip_ms)
+    cursors = Cursors(tmp_path)
+    async with httpx.AsyncClient(transport=wire) as http:
+        uploader = uploader_of(shelf, cursors, http, clock, kbit_s=kbit_s if given else 0)
+        start_ms = clock.ms
+        while await uploader._one():
+            pass
+        took_ms = clock.ms - start_ms
+    cursors.close()
+    assert len(shelf.stored) == 4
+    assert wire.busy_ms <= 0.82 * took_ms
+    longest = max(wire.pieces[4:])  # the first few find the link
+    assert longest <= max(SMALLEST, kbit_s * 170 // 8)
+    if round_trip_ms == 0:
+        assert wire.busy_ms >= 0.7 * took_ms  # and what may be used is used
+
+
+# --- stores that were lost, files that are safe, addresses that are away ----------------------------------------
+
+
+async def test_a_restored_store_gets_again_what_it_had_not_kept(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    first, second = shelf.add(b"first"), shelf.add(b"second")
+    clock = StillClock()
+    async with uploading(tmp_path, shelf, clock=clock) as (uploader, _):
+        await until(lambda: len(shelf.stored) == 2 and uploader.waiting == 0)
+        shelf.safe = {first}
+        await clock.passes(3_600)
+        await until(lambda: not uploader._cursors.unkept(destination="centre", count=9)[1:])
+        # The centre comes back from a backup that holds the first file only, under another name.
+        (tmp_path / "blobs" / "sha256" / second[:2] / second).unlink()
+        shelf.stored, shelf.receipted_by, shelf.accepted = [], "yiyuan-centre-2", 1
+        uploader.wake()
+        await until(lambda: uploader.waiting == 1)
+        assert shelf.stored == []  # its entry has not come again: the receiver would not know the file
+        shelf.accepted = None
+        uploader.wake()
+        await until(lambda: shelf.stored == [second])
+
+
+async def test_what_has_become_safe_is_learnt_oldest_first(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    digests = [shelf.add(bytes([number])) for number in range(5)]
+    clock = StillClock()
+    async with uploading(tmp_path, shelf, clock=clock) as (uploader, _):
+        await until(lambda: len(shelf.stored) == 5 and uploader.waiting == 0)
+        shelf.safe = set(digests[:3])
+        await clock.passes(3_600)
+        await until(
+            lambda: [d for d, _ in uploader._cursors.unkept(destination="centre", count=9)] == digests[3:]
+        )
+
+
+async def test_the_other_address_is_used_and_the_first_again(tmp_path: Path) -> None:
+    shelf, clock = shelf_of(tmp_path), TestClock()
+    away = [True]
+
+    def breaks(request: httpx.Request, number: int) -> str:
+        return "out" if request.url.host == "one" and away[0] else ""
+
+    async with uploading(tmp_path, shelf, breaks=breaks, clock=clock, files="http://one, http://other/") as (
+        uploader,
+        wire,
+    ):
+        shelf.add(b"x")
+        uploader.wake()
+        await until(lambda: len(shelf.stored) == 1)
+        assert wire.requests[-1].url.host == "other"
+        away[0] = False
+        clock.ms += 61_000
+        shelf.add(b"y")
+        uploader.wake()
+        await until(lambda: len(shelf.stored) == 2)
+        puts = [request.url.host for request in wire.requests if request.method == "PATCH"]
+        assert puts == ["other", "one"]
+
+
+async def test_a_full_disk_at_the_box_stops_no_upload(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    digests = [shelf.add(bytes([number])) for number in range(4)]
+    async with uploading(tmp_path, shelf, clock=StillClock()) as (uploader, _):
+        await until(lambda: len(shelf.stored) == 4)
+        db = uploader._cursors._db
+        db.execute("UPDATE upload SET state = 'waiting'")
+        shelf.stored = []
+        db.execute("PRAGMA query_only = ON")  # as a disk without room: reading goes on
+        uploader.wake()
+        await until(lambda: len(shelf.stored) == 4)
+        for _ in range(20):
+            uploader.wake()
+            await asyncio.sleep(0.002)
+        assert shelf.stored == digests  # each once, although it could not be noted
+        db.execute("PRAGMA query_only = OFF")
+
+
+@pytest.mark.parametrize("status", [423, 429, 500, 507])
+async def test_a_receiver_that_cannot_now_is_asked_later(tmp_path: Path, status: int) -> None:
+    shelf = shelf_of(tmp_path)
+    good = shelf.add(b"good")
+    refusing, clock = Stubborn("0", status), TestClock()
+    cursors = Cursors(tmp_path)
+    async with httpx.AsyncClient(transport=refusing) as http:
+        uploader = uploader_of(shelf, cursors, http, clock)
+        task = asyncio.create_task(uploader.run())
+        start_ms = clock.ms
+        await until(lambda: clock.ms - start_ms > 60_000)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert uploader.refused == 0  # the file is not at fault
+    waiting = cursors.next_upload(destination="centre", accepted={JOURNAL: 1})
+    assert waiting is not None
+    assert (waiting.sha256, waiting.priority) == (good, 2)
+    cursors.close()
+
+
+async def test_a_hundred_thousand_waiting_files_cost_no_memory(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    with closing(Cursors(tmp_path)) as cursors:
+        for start in range(0, 100_000, 20_000):
+            listed = [
+                (Upload(sha256=f"{seq:064x}", size=9, journal=JOURNAL, seq=seq, priority=2), "waiting")
+                for seq in range(start, start + 20_000)
+            ]
+            with cursors._lock:
+                cursors._db.execute("BEGIN")
+            cursors.list_uploads(listed, journal=JOURNAL, destination="centre", scanned=start + 20_000)
+            with cursors._lock:
+                cursors._db.execute("COMMIT")
+            del listed
+        shelf.accepted = 100_000
+        async with httpx.AsyncClient(transport=Stubborn("0", 404)) as http:
+            uploader = uploader_of(shelf, cursors, http, StillClock())
+            tracemalloc.start()
+            await uploader._count()
+            for _ in range(20):
+                assert await uploader._next() is not None
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert uploader.waiting == 100_000
+    assert peak < 1 << 20
+
+
+class StillClock(TestClock):
+    """Sleepers sleep until somebody says that time has passed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        end_ms = self.ms + int(seconds * 1000)
+        while self.ms < end_ms:
+            await self._passed.wait()
+
+    async def passes(self, seconds: int) -> None:
+        self.ms += seconds * 1000
+        self._passed.set()
+        await asyncio.sleep(0)
+        self._passed.clear()

@@ -213,6 +213,7 @@ class FakeLane:
             self._cursors,
             identity=identity,
             destination=county.destination(box),
+            source=SOURCES[box],
             software="test",
             clock=self._clock,
         )

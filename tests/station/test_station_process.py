@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -22,11 +23,14 @@ from journal.broker import EmbeddedBroker
 from journal.checking import Trust
 from journal.clock import SystemClock
 from journal.intake import Intake
+from journal.live import LiveEntry
 from journal.mqtt import PahoTransport
 from journal.receiver import Receiver
 from journal.stores import SqliteStore
 from kernel.events import PassageDecided
-from tests.station.county import PLATFORM, ROOT, STATION, WIM, County, FakeLane, lanes
+from kernel.evidence import canonical
+from kernel.evidence.header import ClockState, Header, body_digest, encode
+from tests.station.county import PLATFORM, ROOT, SOURCES, STATION, WIM, County, FakeLane, lanes, weighed
 from tests.station.desk import SIX, UNKNOWN
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
@@ -157,6 +161,24 @@ async def test_from_a_lanes_journal_to_the_tablet_with_the_centre_down(county: C
         assert (told[0]["connected"], told[0]["waiting"] > 2) == (False, True)
 
 
+def unfiled(source: str, gross_kg: int) -> bytes:
+    """A weighing as a lane shows it before its entry is here."""
+    body = canonical.encode(weighed("p-live", gross_kg, SIX, platform=True, at_ms=1_790_000_000_000))
+    head = Header(
+        at=1_790_000_000_000,
+        body=body_digest(bytes(16), body),
+        boot="0123456789abcdef",
+        clock=ClockState(err_ms=1, state="ok"),
+        files=(),
+        journal="a" * 32,
+        mono_ms=1,
+        seq=7,
+        source=source,
+        stream="vehicle.weighed",
+    )
+    return msgspec.msgpack.encode(LiveEntry(header=encode(head), body=body))
+
+
 async def test_live_weight_goes_to_the_tablets_and_stops_with_the_scale(county: County) -> None:
     async with (
         running(county),
@@ -174,6 +196,11 @@ async def test_live_weight_goes_to_the_tablets_and_stops_with_the_scale(county: 
             assert (await seen)["state"] == "weighed"
             platform.glimpse("weighed", 41_060)
             assert (await heard(browser, f"glimpse.{PLATFORM}", lambda _d: True))["gross_kg"] == 41_060
+            # While custody lags the newest entry itself is shown, marked as not filed.
+            for payload in (b"noise", unfiled("elsewhere", 1), unfiled(SOURCES[PLATFORM], 52_000)):
+                platform.uplink._glimpse(payload)
+            told = await heard(browser, f"glimpse.{PLATFORM}", lambda d: d["gross_kg"] != 41_060)
+            assert (told["gross_kg"], told["state"], told["unfiled"]) == (52_000, "weighed", True)
         await asyncio.sleep(1.2)
         async with live(county, client, topic) as browser:
             message = json.loads(await browser.recv())

@@ -54,7 +54,8 @@ function noteWeight(words, kind = "") {
 
 function showGlimpse(box, seen) {
   if (!seen || box !== told.platform || stale.weight.get(box)) return;
-  if (seen.state === "weighed" && seen.gross_kg != null) noteWeight(_("Just weighed: {mass} kg", { mass: grouped(seen.gross_kg) }));
+  if (seen.unfiled && seen.gross_kg != null) noteWeight(_("Just weighed: {mass} kg, not filed yet", { mass: grouped(seen.gross_kg) }));
+  else if (seen.state === "weighed" && seen.gross_kg != null) noteWeight(_("Just weighed: {mass} kg", { mass: grouped(seen.gross_kg) }));
   else if (seen.state === "settled" && seen.gross_kg != null) noteWeight(_("On the scale: {mass} kg", { mass: grouped(seen.gross_kg) }));
   else noteWeight(_("A vehicle arrives"));
 }

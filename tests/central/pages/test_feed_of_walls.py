@@ -8,16 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from central.live import Change
 from central.pages.county import County
-from central.pages.feed import Feed
+from central.pages.feed import SHOWN, Feed
 from central.pages.naming import Names
 from central.pages.routes import HERE
+from central.settings import Box
 from central.store.engines import Database
 from central.views import HourRow
+from journal.live import LiveEntry
+from journal.store import Accepted
 from tests.central.made import NOON_MS, Made, pictured, weighed
 from tests.central.world import World
 from tests.web.playing import HandClock
@@ -31,7 +35,10 @@ class Wall:
         self.clock = HandClock(at_ms=NOON_MS)
         self.world = world
         self.hub = Hub(build="b", clock=self.clock)
-        self.parts = replace(world.parts, clock=self.clock)
+        box = Box(name="lane1-box", password="s", source="yiyuan/s01/lane1")
+        self.parts = replace(
+            world.parts, clock=self.clock, settings=replace(world.parts.settings, boxes=(box,))
+        )
         self.feed = Feed(
             self.parts,
             hub=self.hub,
@@ -133,3 +140,57 @@ class Away:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+
+# --- seen live, not filed yet ----------------------------------------------------------------------------------
+
+
+def live_entry(entry: Accepted) -> bytes:
+    return msgspec.msgpack.encode(LiveEntry(header=entry.header_bytes, body=entry.body or b""))
+
+
+def glimpse(wall: Wall, payload: bytes, *, box: str = "lane1-box", name: str = "entry") -> None:
+    wall.parts.bus.publish(Change(kind="live", key=(box, name), at_ms=NOON_MS, data=payload))
+
+
+async def test_a_crossing_seen_live_is_marked_until_custody_has_it(wall: Wall) -> None:
+    wall.browser.want("passages.zh", "passages.en")
+    await wall.next("passages.en", "snap")
+    entry = Made().add(weighed(outcome="over_limit", gross_kg=52_000))
+    glimpse(wall, live_entry(entry))
+    (line,) = (await wall.next("passages.zh"))["lines"]
+    assert (line["id"], line["gross"], line["files"], line["link"]) == (
+        "lane1-box/p1",
+        "52\u00a0000",
+        "未归档",
+        None,
+    )
+    (english,) = (await wall.next("passages.en"))["lines"]
+    assert english["files"] == "not filed yet"
+    assert wall.parts.queries.row("lane1-box", "p1") is None  # nothing was stored
+    wall.world.take(entry)
+    wall.change("p1")
+    (line,) = (await wall.next("passages.zh"))["lines"]
+    assert line["files"] != "未归档"
+    assert line["link"] is not None
+    glimpse(wall, live_entry(entry))  # a broker that is late, or says it again
+    (line,) = (await wall.next("passages.zh"))["lines"]
+    assert line["files"] != "未归档"
+
+
+async def test_what_is_no_crossing_of_that_box_is_not_shown(wall: Wall) -> None:
+    wall.browser.want("passages.zh")
+    await wall.next("passages.zh", "snap")
+    made = Made()
+    entry = made.add(weighed())
+    elsewhere = Made(source="yiyuan/s02/lane9").add(weighed())
+    for payload in (b"noise", b"", live_entry(made.add(pictured())), live_entry(elsewhere)):
+        glimpse(wall, payload)
+    glimpse(wall, live_entry(entry), box="nobody")
+    glimpse(wall, live_entry(entry), name="weight")
+    glimpse(wall, msgspec.msgpack.encode(LiveEntry(header=entry.header_bytes, body=b"{}")))
+    assert wall.feed._unfiled == {}
+    for number in range(2 * SHOWN):
+        glimpse(wall, live_entry(made.add(weighed(f"p{number}"))))
+    await wall.next("passages.zh")
+    assert len(wall.feed._unfiled) <= SHOWN
