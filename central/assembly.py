@@ -61,6 +61,7 @@ from journal.intake import Intake
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
+from journal.rehashing import rehash_nightly
 from journal.tls import Credentials
 from journal.transport import Transport
 from journal.witnessing import Cosigner, WitnessClient
@@ -162,6 +163,12 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "downlink": ingest.downlink.run,
             "own journal": partial(_own, ingest),
             "journal's health": ingest.own.journal.watch,
+            "journal hashed again": partial(
+                rehash_nightly,
+                ingest.own.journal,
+                hour=given.settings.journal.rehash_hour,
+                clock=given.clock,
+            ),
             "cosigning": ingest.cosigning.run,
             "declaring": Declaring(ingest.findings, ingest.own.append, clock=given.clock).run,
             "housekeeping": partial(_keep_house, given, parts, ingest.recounting),
@@ -334,6 +341,7 @@ def _open_own(given: Given, receiver: Receiver) -> OwnJournal:
         identity=identity.key,
         clock=given.clock,
         boot=boot_id(),
+        succession=given.settings.journal,
     )
     return OwnJournal(
         journal,

@@ -120,6 +120,7 @@ class Settings:
     custody: Custody = field(default_factory=Custody)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)
+    journal: journal.settings.Journal = field(default_factory=journal.settings.Journal)
     boxes: tuple[Box, ...] = ()
     stations: tuple[Station, ...] = ()
     county: County = field(default_factory=County)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from journal.database import StoredEntry
+from journal.volume import Volume
 from journal.writer import Appended, Journal
 from kernel.errors import ProtocolError
 from kernel.events import (
@@ -26,6 +27,7 @@ from kernel.events import (
     Verdict,
 )
 from kernel.evidence import header, recovery
+from kernel.evidence.header import Header
 from kernel.law.law import Law
 from kernel.law.rows import china_day
 from station import confirming, releasing
@@ -100,12 +102,15 @@ class Officers:
     async def catch_up(self) -> None:
         """Bring acts into the views that were written when the process died."""
         for volume in self._journal.volumes:
-            start = await asyncio.to_thread(self._store.own_size, volume.id)
-            while start < volume.size:
-                entries = await volume.read(start, AT_ONCE)
-                start += len(entries)
-                acts = [act for entry in entries if (act := _own_act(entry)) is not None]
-                await asyncio.to_thread(self._store.project_own, acts, journal=volume.id, size=start)
+            await self._catch_up_with(volume)
+
+    async def _catch_up_with(self, volume: Volume) -> None:
+        start = await asyncio.to_thread(self._store.own_size, volume.id)
+        while start < volume.size:
+            entries = await volume.read(start, AT_ONCE)
+            start += len(entries)
+            acts = [act for entry in entries if (act := _own_act(entry)) is not None]
+            await asyncio.to_thread(self._store.project_own, acts, journal=volume.id, size=start)
 
     async def preview(self, box: str, passage: str, seen: Seen) -> Verdict | None:
         """The verdict that these facts would give; nothing is written."""
@@ -244,17 +249,22 @@ def _act_of(appended: Appended, body: PassageDecided) -> OwnAct:
 
 
 def _own_act(entry: StoredEntry) -> OwnAct | None:
-    """An act as it was first said: a successor of a doubted journal says it again."""
     try:
-        head, data = header.decode(entry.header), entry.body
-        ref = EntryRef(journal=head.journal, seq=head.seq, leaf=header.leaf(entry.header).hex())
-        if head.stream == JournalRecovered.stream and data is not None:
-            first = recovery.unwrap(data)
-            head, data, ref = first.header, first.body, first.old
-        if head.stream != PassageDecided.stream or data is None:
+        head, body, ref = _first_said(entry)
+        if head.stream != PassageDecided.stream or body is None:
             return None
-        body = msgspec.json.decode(data, type=PassageDecided)
+        decided = msgspec.json.decode(body, type=PassageDecided)
     except (ProtocolError, msgspec.MsgspecError):
         log.exception("own entry unreadable")
         return None
-    return OwnAct(ref=ref, at_ms=head.at, body=body)
+    return OwnAct(ref=ref, at_ms=head.at, body=decided)
+
+
+def _first_said(entry: StoredEntry) -> tuple[Header, bytes | None, EntryRef]:
+    """The entry as it was said, also when a journal that continues another says it again."""
+    head = header.decode(entry.header)
+    if head.stream == JournalRecovered.stream and entry.body is not None:
+        first = recovery.unwrap(entry.body)
+        return first.header, first.body, first.old
+    ref = EntryRef(journal=head.journal, seq=head.seq, leaf=header.leaf(entry.header).hex())
+    return head, entry.body, ref

@@ -31,6 +31,7 @@ from journal.live import LARGEST
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
+from journal.rehashing import rehash_nightly
 from journal.renewing import Renewal
 from journal.revoking import Issuer, RevokedList
 from journal.tls import Credentials
@@ -147,7 +148,7 @@ class Assembly:
             bound=self._revoked.bound if self._revoked else unbounded,
         )
         self._accounts = SqliteAccounts(folder / "accounts.db")
-        self._cursors = Cursors(folder)
+        self._cursors = Cursors(self._journal.home)
         self._blobs = BlobFolder(folder / "files")
         self._uplinks = self._destinations(folder)
         self._sessions = Sessions(
@@ -229,7 +230,13 @@ class Assembly:
 
     def _tasks(self) -> dict[str, Run]:
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
-        own: dict[str, Run] = {"sessions": self._forget_sessions, "journal": self._journal.watch}
+        own: dict[str, Run] = {
+            "sessions": self._forget_sessions,
+            "journal": self._journal.watch,
+            "rehash": partial(
+                rehash_nightly, self._journal, hour=self._settings.journal.rehash_hour, clock=self._clock
+            ),
+        }
         if self._tls is not None:
             own["certificates"] = self._renewal(self._tls).run
         if self._revoked is not None:
@@ -276,6 +283,7 @@ class Assembly:
             identity=self._keys.identity.key,
             clock=self._clock,
             boot=boot_id(),
+            succession=self._settings.journal,
         )
 
     def _make_feed(self) -> Feed:

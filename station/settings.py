@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 import web.settings
-from journal.settings import Broker, Destination, Gate, Identity, Keeping, Limits, by_certificate, one_way
+from journal.settings import (
+    Broker,
+    Destination,
+    Gate,
+    Identity,
+    Journal,
+    Keeping,
+    Limits,
+    by_certificate,
+    one_way,
+)
 from kernel.events import JointMode
 from kernel.settings import must, once_each, refuse, token
 
@@ -88,6 +98,7 @@ class Settings:
     jurisdiction: str  # GB/T 2260, six digits: whose law must be in force here
     web: Web = field(default_factory=Web)
     gate: Gate | None = None  # None: lanes upload where tablets find their page, by password
+    journal: Journal = field(default_factory=Journal)
     joint_mode: JointMode = "joint"  # who decides on what was found over the limit
     limits: Limits = field(default_factory=Limits)
     boxes: tuple[Box, ...] = ()

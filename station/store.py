@@ -19,7 +19,7 @@ PATIENCE_S = 30.0  # the receiver's transactions are short
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAct:
-    """An entry of the station's own journals, under its first identity."""
+    """An entry of the station's own journal, where it was first said."""
 
     ref: EntryRef
     at_ms: int
