@@ -19,6 +19,10 @@ from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS, make_driver
 from edge.drivers.contract import ScaleDriver
 from edge.health import DiskProbe, HealthBoard, Probe
+from edge.keeping.custody import Custody
+from edge.keeping.disk import on_one_disk, room_of
+from edge.keeping.housekeeping import Housekeeping
+from edge.keeping.relieving import Disk
 from edge.lane import Lane
 from edge.links.opening import open_link
 from edge.resume import resume
@@ -29,9 +33,11 @@ from firmware_bridge.protocol import Colour
 from journal.clock import SystemClock, boot_id
 from journal.console import end, read_law, read_settings, write
 from journal.cursors import Cursors
+from journal.erasing import Erasing
 from journal.files import FileStore
 from journal.keys import Identity
 from journal.logs import log_as_json
+from journal.reserve import Reserve
 from journal.timekeeping import check_clock, clock_state
 from journal.uplink import Uplink
 from journal.writer import Journal
@@ -72,9 +78,12 @@ class LaneProcess:
         """ConfigError and RefusedError: why it cannot start; RestartError, in a group: why it must start anew."""
         settings = self._settings
         identity = Identity.of(settings.box)
+        home = self._folder / "journal"
+        reserve = await asyncio.to_thread(Reserve.beside, home, mb=settings.keeping.reserve_mb)
+        await asyncio.to_thread(reserve.make)
         journal = await asyncio.to_thread(
             Journal.open,
-            self._folder / "journal",
+            home,
             box=settings.box.name,
             process="edge",
             software=software(),
@@ -82,15 +91,16 @@ class LaneProcess:
             clock=self._clock,
             boot=self._boot,
             source_clock=clock_state,
+            reserve=reserve,
         )
         try:
-            await self._with_journal(journal, identity)
+            await self._with_journal(journal, identity, reserve)
         finally:
             await asyncio.to_thread(journal.close)
 
-    async def _with_journal(self, journal: Journal, identity: Identity) -> None:
-        files = FileStore(self._folder / "files", clock=self._clock)
-        cursors = Cursors(journal.folder)
+    async def _with_journal(self, journal: Journal, identity: Identity, reserve: Reserve) -> None:
+        files = FileStore(self._folder / "files", clock=self._clock, may_write=lambda: reserve.held)
+        cursors = Cursors(journal.home)
         self._uplinks = [
             Uplink(
                 journal,
@@ -103,15 +113,16 @@ class LaneProcess:
             )
             for destination in self._settings.destinations
         ]
-        eyes = await self._eyes()
+        eyes = await self._eyes(reserve)
+        housekeeping = self._housekeeping(journal, files, cursors, reserve, eyes)
         try:
-            await self._tasks(journal, files, eyes)
+            await self._tasks(journal, files, eyes, reserve, housekeeping)
         finally:
             if eyes is not None:
                 await eyes.close()
             cursors.close()
 
-    async def _eyes(self) -> CameraEyes | None:
+    async def _eyes(self, reserve: Reserve) -> CameraEyes | None:
         """The heavy packages are loaded only for a lane that has cameras."""
         vision = self._settings.vision
         if vision is None:
@@ -119,16 +130,67 @@ class LaneProcess:
         from edge.eyes import open_eyes
 
         lane = self._settings.lane
-        return await open_eyes(vision, clock=self._clock, station=lane.station, lane=lane.name)
+        return await open_eyes(
+            vision,
+            clock=self._clock,
+            station=lane.station,
+            lane=lane.name,
+            may_write=lambda: reserve.held or not self._records_beside_the_journal,
+        )
 
-    async def _tasks(self, journal: Journal, files: FileStore, eyes: CameraEyes | None) -> None:
+    @property
+    def _records_beside_the_journal(self) -> bool:
+        """Footage takes room that the journal could need."""
+        vision = self._settings.vision
+        return bool(vision and vision.recorder and on_one_disk(Path(vision.recorder.folder), self._folder))
+
+    def _housekeeping(
+        self,
+        journal: Journal,
+        files: FileStore,
+        cursors: Cursors,
+        reserve: Reserve,
+        eyes: CameraEyes | None,
+    ) -> Housekeeping:
+        source, folder = self._settings.lane.source, self._folder
+        [uplink] = [one for one in self._uplinks if one.destination.custody]
+        ring = eyes.footage if eyes is not None else None
+        footage = ring if self._records_beside_the_journal else None
+        return Housekeeping(
+            append=lambda body: journal.append(body, source=source),
+            by=self._settings.box.name,
+            erasing=Erasing(journal, source=source, files=files, cursors=cursors),
+            custody=Custody(
+                cursors,
+                destination=uplink.destination.name,
+                takes_files=uplink.destination.files is not None,
+                told_ms=lambda: uplink.state.receipt_ms,
+                clock=self._clock,
+            ),
+            files=files,
+            disk=Disk(room=lambda: room_of(folder), reserve=reserve, footage=footage),
+            ring=ring,
+            settings=self._settings.keeping,
+            register=folder / "keeping.db",
+            clock=self._clock,
+        )
+
+    async def _tasks(
+        self,
+        journal: Journal,
+        files: FileStore,
+        eyes: CameraEyes | None,
+        reserve: Reserve,
+        housekeeping: Housekeeping,
+    ) -> None:
         settings = self._settings
         driver = make_driver(
             settings.scale.driver, settings.scale.options, device=settings.scale.name, clock=self._clock
         )
         controller = self._controller()
         timed = TimedJournal(journal, clock=self._clock)
-        board = self._board(timed, driver, controller, eyes)
+        board = self._board(timed, driver, controller, eyes, reserve)
+        board.ask(housekeeping.health)
         lane = Lane(
             Site(
                 lane=settings.lane,
@@ -153,6 +215,7 @@ class LaneProcess:
             tasks.create_task(lane.run(), name="lane")
             tasks.create_task(resume(journal, lane, eyes, until=journal.size), name="resume")
             tasks.create_task(board.run(), name="health")
+            tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(self._check_clock(journal), name="clock")
             tasks.create_task(
                 supervise(driver, open_link=self._scale_link, take=desk.take, clock=self._clock),
@@ -212,9 +275,16 @@ class LaneProcess:
         driver: ScaleDriver,
         controller: LaneController | None,
         eyes: CameraEyes | None,
+        reserve: Reserve,
     ) -> HealthBoard:
         health, source = self._settings.health, self._settings.lane.source
-        disk = DiskProbe(self._folder, low_mb=health.disk_low_mb, clock=self._clock)
+        disk = DiskProbe(
+            self._folder,
+            low_mb=health.disk_low_mb,
+            clock=self._clock,
+            keeping=self._settings.keeping,
+            reserved=lambda: reserve.held,
+        )
         probes: list[Probe] = [lambda: [driver.pulse.snapshot()], disk]
         if controller is not None:
             probes.append(lambda: [controller.pulse.snapshot()])

@@ -54,6 +54,7 @@ class UplinkState:
     kept: int
     refused_receipts: int
     refused_commands: int
+    receipt_ms: int | None  # the newest time that a receipt of it was signed at
     stopped: str | None  # why nothing is sent any more: the process ends, its next start opens a successor
 
 
@@ -99,6 +100,7 @@ class Sender:
         self._patience_ms = patience_ms[0]
         self._refused_receipts = 0
         self._refused_commands = 0
+        self._receipt_ms: int | None = None
         self._stopped: str | None = None
 
     @property
@@ -121,6 +123,7 @@ class Sender:
             kept=cursor.kept,
             refused_receipts=self._refused_receipts,
             refused_commands=self._refused_commands,
+            receipt_ms=self._receipt_ms,
             stopped=self._stopped,
         )
 
@@ -189,6 +192,7 @@ class Sender:
         except RestartError as error:
             self._stopped = str(error)
             raise
+        self._receipt_ms = max(self._receipt_ms or 0, receipt.time_ms)
         if not answered:
             self._progress_ms = self._clock.mono_ms()
             log.info("uplink open", extra={"to": self._destination.name, "size": receipt.size})
