@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS, make_driver
@@ -22,6 +24,7 @@ from edge.health import DiskProbe, HealthBoard, Probe
 from edge.keeping.custody import Custody
 from edge.keeping.disk import on_one_disk, room_of
 from edge.keeping.housekeeping import Housekeeping
+from edge.keeping.listing import lines, report
 from edge.keeping.relieving import Disk
 from edge.lane import Lane
 from edge.links.opening import open_link
@@ -365,6 +368,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("settings", type=Path, metavar="lane.toml")
     check = verbs.add_parser("check", help="read the settings and say every fault in them")
     check.add_argument("settings", type=Path, metavar="lane.toml")
+    keep = verbs.add_parser("keep", help="say what would leave the disk now and why, and what is on hold")
+    keep.add_argument("settings", type=Path, metavar="lane.toml")
+    keep.add_argument("--json", action="store_true")
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -372,9 +378,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
+        if given.verb == "keep":
+            return _keep(given.settings, as_json=given.json)
         return _run(given.settings, check=given.verb == "check")
     except (WeighpostError, ExceptionGroup) as error:
         return end(error, program="weighpost-edge")
+
+
+def _keep(path: Path, *, as_json: bool) -> int:
+    """Beside the running process or without it: it only reads."""
+    settings, _law = load(path)
+    found = asyncio.run(report(settings, clock=SystemClock()))
+    if as_json:
+        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        write("\n".join(lines(found)))
+    return 0
 
 
 def _run(path: Path, *, check: bool) -> int:
