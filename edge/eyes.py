@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -131,6 +131,11 @@ class CameraEyes:
     def health(self) -> Iterable[DeviceHealth]:
         return self._vision.health()
 
+    @property
+    def footage(self) -> Vision:
+        """The ring, for whoever needs its room."""
+        return self._vision
+
     async def close(self) -> None:
         await self._vision.stop()
 
@@ -204,9 +209,16 @@ def _stored(lock: Lock, clip: Clip) -> FileStored:
     )
 
 
-async def open_eyes(settings: VisionSettings, *, clock: Clock, station: str, lane: str) -> CameraEyes:
+async def open_eyes(
+    settings: VisionSettings,
+    *,
+    clock: Clock,
+    station: str,
+    lane: str,
+    may_write: Callable[[], bool] = lambda: True,
+) -> CameraEyes:
     """Start cameras, ring and reader; what is not there comes later or is said to be missing."""
-    vision = Vision(settings, clock=clock, station=station, lane=lane)
+    vision = Vision(settings, clock=clock, station=station, lane=lane, may_write=may_write)
     try:
         await vision.start()
     except WeighpostError:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from edge.keeping.disk import Room, room_of
+from edge.keeping.settings import KeepingSettings
 from edge.settings import Health
 from kernel.clock import Clock
 from kernel.events import DeviceHealth, LaneHealth
@@ -17,8 +18,9 @@ log = logging.getLogger(__name__)
 Probe = Callable[[], Iterable[DeviceHealth]]
 Append = Callable[[LaneHealth], Awaitable[object]]
 States = tuple[tuple[str, str], ...]
-Room = Literal["up", "low", "full"]
+State = Literal["up", "low", "full"]
 
+FULL = 1 << 20  # bytes that are left and are as good as none
 SETTLE_MS = 2_000  # a device that flaps is told once, not at every flap
 
 
@@ -34,7 +36,7 @@ class HealthBoard:
         append: Append,
         frame: Callable[[tuple[DeviceHealth, ...]], LaneHealth],
     ) -> None:
-        self._probes = probes
+        self._probes = list(probes)
         self._settings = settings
         self._clock = clock
         self._append = append
@@ -42,6 +44,10 @@ class HealthBoard:
         self._said: States | None = None
         self._said_ms = 0
         self.devices: tuple[DeviceHealth, ...] = ()
+
+    def ask(self, probe: Probe) -> None:
+        """One more."""
+        self._probes.append(probe)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -75,25 +81,47 @@ class HealthBoard:
 
 
 class DiskProbe:
-    """Free room where the journal lies."""
+    """Free room where the journal lies; `reserved`: the journal would find some even on a full disk."""
 
-    def __init__(self, folder: Path, *, low_mb: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        low_mb: int,
+        clock: Clock,
+        keeping: KeepingSettings | None = None,
+        reserved: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._folder = folder
         self._low_kb = low_mb * 1024
         self._clock = clock
-        self._state: Room = "up"
+        self._marks = keeping or KeepingSettings()
+        self._reserved = reserved
+        self._state: State = "up"
         self._since_ms = clock.now_ms()
 
     @property
     def free_kb(self) -> int:
-        return shutil.disk_usage(self._folder).free // 1024
+        return room_of(self._folder).free // 1024
 
     def __call__(self) -> Iterable[DeviceHealth]:
-        free = self.free_kb
-        state: Room = "up" if free >= self._low_kb else "low" if free > 1024 else "full"
+        room, reserved = room_of(self._folder), self._reserved()
+        state = self._judged(room, reserved=reserved)
         if state != self._state:
             self._state, self._since_ms = state, self._clock.now_ms()
-            log.warning("disk changed", extra={"state": state, "free_kb": free})
+            log.warning("disk changed", extra={"state": state, "free_kb": room.free // 1024})
+        given_up = "" if reserved else ", reserve given up"
         yield DeviceHealth(
-            name="disk", kind="disk", state=state, since_ms=self._since_ms, detail=f"{free // 1024} MB free"
+            name="disk",
+            kind="disk",
+            state=state,
+            since_ms=self._since_ms,
+            detail=f"{room.free >> 20} MB free, {room.used_percent} % used{given_up}",
         )
+
+    def _judged(self, room: Room, *, reserved: bool) -> State:
+        if room.free <= FULL or room.used_percent >= self._marks.high_percent or not reserved:
+            return "full"
+        if room.free // 1024 < self._low_kb or room.used_percent >= self._marks.low_percent:
+            return "low"
+        return "up"

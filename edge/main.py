@@ -14,11 +14,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS, make_driver
 from edge.drivers.contract import ScaleDriver
 from edge.health import DiskProbe, HealthBoard, Probe
+from edge.keeping.custody import Custody
+from edge.keeping.disk import on_one_disk, room_of
+from edge.keeping.housekeeping import Housekeeping
+from edge.keeping.listing import lines, report
+from edge.keeping.relieving import Disk
 from edge.lane import Lane
 from edge.links.opening import open_link
 from edge.resume import resume
@@ -30,11 +37,13 @@ from journal import enrol_verb
 from journal.clock import SystemClock, boot_id
 from journal.console import Console, end, read_law, read_settings, write
 from journal.cursors import Cursors
+from journal.erasing import Erasing
 from journal.files import FileStore
 from journal.keys import Identity
 from journal.logs import log_as_json
 from journal.rehashing import rehash_nightly
 from journal.renewing import Renewal, credentials, learn_time
+from journal.reserve import Reserve
 from journal.shelf import order_renewal
 from journal.timekeeping import check_clock, clock_state
 from journal.tls import Credentials, TlsTime
@@ -79,9 +88,12 @@ class LaneProcess:
         settings = self._settings
         identity = Identity.of(settings.box)
         self._tls = open_tls(settings, identity, clock=self._clock)
+        home = self._folder / "journal"
+        reserve = await asyncio.to_thread(Reserve.beside, home, mb=settings.keeping.reserve_mb)
+        await asyncio.to_thread(reserve.make)
         journal = await asyncio.to_thread(
             Journal.open,
-            self._folder / "journal",
+            home,
             box=settings.box.name,
             process="edge",
             software=software(),
@@ -90,16 +102,17 @@ class LaneProcess:
             boot=self._boot,
             source_clock=clock_state,
             succession=settings.journal,
+            reserve=reserve,
         )
         try:
             if self._tls is not None:
                 await learn_time(journal, self._tls.time)
-            await self._with_journal(journal, identity)
+            await self._with_journal(journal, identity, reserve)
         finally:
             await asyncio.to_thread(journal.close)
 
-    async def _with_journal(self, journal: Journal, identity: Identity) -> None:
-        files = FileStore(self._folder / "files", clock=self._clock)
+    async def _with_journal(self, journal: Journal, identity: Identity, reserve: Reserve) -> None:
+        files = FileStore(self._folder / "files", clock=self._clock, may_write=lambda: reserve.held)
         cursors = Cursors(journal.home)
         self._uplinks = [
             Uplink(
@@ -115,15 +128,16 @@ class LaneProcess:
             )
             for destination in self._settings.destinations
         ]
-        eyes = await self._eyes()
+        eyes = await self._eyes(reserve)
+        housekeeping = self._housekeeping(journal, files, cursors, reserve, eyes)
         try:
-            await self._tasks(journal, files, eyes, identity)
+            await self._tasks(journal, files, eyes, identity, reserve, housekeeping)
         finally:
             if eyes is not None:
                 await eyes.close()
             cursors.close()
 
-    async def _eyes(self) -> CameraEyes | None:
+    async def _eyes(self, reserve: Reserve) -> CameraEyes | None:
         """The heavy packages are loaded only for a lane that has cameras."""
         vision = self._settings.vision
         if vision is None:
@@ -131,10 +145,59 @@ class LaneProcess:
         from edge.eyes import open_eyes
 
         lane = self._settings.lane
-        return await open_eyes(vision, clock=self._clock, station=lane.station, lane=lane.name)
+        return await open_eyes(
+            vision,
+            clock=self._clock,
+            station=lane.station,
+            lane=lane.name,
+            may_write=lambda: reserve.held or not self._records_beside_the_journal,
+        )
+
+    @property
+    def _records_beside_the_journal(self) -> bool:
+        """Footage takes room that the journal could need."""
+        vision = self._settings.vision
+        return bool(vision and vision.recorder and on_one_disk(Path(vision.recorder.folder), self._folder))
+
+    def _housekeeping(
+        self,
+        journal: Journal,
+        files: FileStore,
+        cursors: Cursors,
+        reserve: Reserve,
+        eyes: CameraEyes | None,
+    ) -> Housekeeping:
+        source, folder = self._settings.lane.source, self._folder
+        [uplink] = [one for one in self._uplinks if one.destination.custody]
+        ring = eyes.footage if eyes is not None else None
+        footage = ring if self._records_beside_the_journal else None
+        return Housekeeping(
+            append=lambda body: journal.append(body, source=source),
+            by=self._settings.box.name,
+            erasing=Erasing(journal, source=source, files=files, cursors=cursors),
+            custody=Custody(
+                cursors,
+                destination=uplink.destination.name,
+                takes_files=uplink.destination.files is not None,
+                told_ms=lambda: uplink.state.receipt_ms,
+                clock=self._clock,
+            ),
+            files=files,
+            disk=Disk(room=lambda: room_of(folder), reserve=reserve, footage=footage),
+            ring=ring,
+            settings=self._settings.keeping,
+            register=folder / "keeping.db",
+            clock=self._clock,
+        )
 
     async def _tasks(
-        self, journal: Journal, files: FileStore, eyes: CameraEyes | None, identity: Identity
+        self,
+        journal: Journal,
+        files: FileStore,
+        eyes: CameraEyes | None,
+        identity: Identity,
+        reserve: Reserve,
+        housekeeping: Housekeeping,
     ) -> None:
         settings = self._settings
         driver = make_driver(
@@ -142,7 +205,8 @@ class LaneProcess:
         )
         controller = self._controller()
         timed = TimedJournal(journal, clock=self._clock)
-        board = self._board(timed, driver, controller, eyes)
+        board = self._board(timed, driver, controller, eyes, reserve)
+        board.ask(housekeeping.health)
         lane = Lane(
             Site(
                 lane=settings.lane,
@@ -172,6 +236,7 @@ class LaneProcess:
                 name="resume",
             )
             tasks.create_task(board.run(), name="health")
+            tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(self._check_clock(journal), name="clock")
             tasks.create_task(
                 supervise(driver, open_link=self._scale_link, take=desk.take, clock=self._clock),
@@ -242,9 +307,16 @@ class LaneProcess:
         driver: ScaleDriver,
         controller: LaneController | None,
         eyes: CameraEyes | None,
+        reserve: Reserve,
     ) -> HealthBoard:
         health, source = self._settings.health, self._settings.lane.source
-        disk = DiskProbe(self._folder, low_mb=health.disk_low_mb, clock=self._clock)
+        disk = DiskProbe(
+            self._folder,
+            low_mb=health.disk_low_mb,
+            clock=self._clock,
+            keeping=self._settings.keeping,
+            reserved=lambda: reserve.held,
+        )
         probes: list[Probe] = [lambda: [driver.pulse.snapshot()], disk]
         if controller is not None:
             probes.append(lambda: [controller.pulse.snapshot()])
@@ -336,6 +408,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "renew-journal", help="close the journal and open the next, soon or at the next start"
     )
     renew.add_argument("settings", type=Path, metavar="lane.toml")
+    keep = verbs.add_parser("keep", help="say what would leave the disk now and why, and what is on hold")
+    keep.add_argument("settings", type=Path, metavar="lane.toml")
+    keep.add_argument("--json", action="store_true")
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -347,6 +422,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
             return _renew(given.settings)
+        if given.verb == "keep":
+            return _keep(given.settings, as_json=given.json)
         return _run(given.settings, check=given.verb == "check")
     except (WeighpostError, ExceptionGroup) as error:
         return end(error, program="weighpost-edge")
@@ -355,6 +432,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _renew(path: Path) -> int:
     settings, _law = load(path)
     write(order_renewal(Path(settings.data) / "journal"))
+    return 0
+
+
+def _keep(path: Path, *, as_json: bool) -> int:
+    """Beside the running process or without it: it only reads."""
+    settings, _law = load(path)
+    found = asyncio.run(report(settings, clock=SystemClock()))
+    if as_json:
+        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        write("\n".join(lines(found)))
     return 0
 
 

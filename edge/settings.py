@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from edge.cameras.settings import VisionSettings
 from edge.controller import ControllerOptions
+from edge.keeping.settings import KeepingSettings
 from edge.links.opening import SerialSettings, check_url
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
@@ -102,6 +103,7 @@ class Settings:
     law: str | None = None  # path of a TOML with this site's own rows
     health: Health = field(default_factory=Health)
     journal: Journal = field(default_factory=Journal)
+    keeping: KeepingSettings = field(default_factory=KeepingSettings)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def __post_init__(self) -> None:

@@ -62,6 +62,11 @@ class Erasing:
         self.unclean: dict[str, str] = {}
 
     @property
+    def position(self) -> tuple[str, int]:
+        """Changes with every entry that is appended."""
+        return self._journal.id, self._journal.size
+
+    @property
     def places(self) -> list[Bodies]:
         """The journals on this disk, in the order in which they were written."""
         return sorted((*self._doubted, *self._journal.volumes), key=lambda place: place.folder.name)
@@ -222,7 +227,7 @@ def _first_identity(entry: StoredEntry) -> tuple[str, int] | None:
 async def _recovered(place: Bodies) -> AsyncIterator[StoredEntry]:
     """The entries that a successor begins with: those it could save, one after the other."""
     start = 1
-    while entries := await _readable(place, start, CHUNK):
+    while entries := await readable(place, start, CHUNK):
         for entry in entries:
             if header.decode(entry.header).stream != JournalRecovered.stream:
                 return
@@ -237,18 +242,18 @@ async def _named(place: Bodies, words: Sequence[str], start: int) -> AsyncIterat
         log.error("journal cannot be searched", extra={"journal": place.id, "reason": error.problem})  # noqa: TRY400
         return
     for seq in seqs:
-        for entry in await _readable(place, seq, 1):
+        for entry in await readable(place, seq, 1):
             yield entry
 
 
-async def _readable(place: Bodies, start: int, count: int) -> list[StoredEntry]:
-    """One by one where damage makes the whole range unreadable."""
+async def readable(place: Bodies, start: int, count: int) -> list[StoredEntry]:
+    """What can be read of these entries, one by one where damage makes the whole range unreadable."""
     try:
         return await place.read(start, count)
     except DoubtError:
         if count == 1:
             return []
-        return [entry for seq in range(start, start + count) for entry in await _readable(place, seq, 1)]
+        return [entry for seq in range(start, start + count) for entry in await readable(place, seq, 1)]
 
 
 def _removal(entry: StoredEntry) -> RecordErased | FileEvicted | None:

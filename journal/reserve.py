@@ -40,10 +40,15 @@ class Reserve:
         """Whether others may write: the journal would still find room."""
         return self._held
 
+    @property
+    def wanted(self) -> int:
+        """Free bytes with which it is made again."""
+        return AGAIN * self.size
+
     def make(self) -> bool:
         """Take the room, when there is twice as much; True when it is held."""
         with self._lock:
-            if not self._held and _free(self.path.parent) >= AGAIN * self.size:
+            if not self._held and _free(self.path.parent) >= self.wanted:
                 self._held = self._allocated()
         return self._held
 

@@ -51,6 +51,7 @@ class UplinkState:
     size: int
     kept: int
     refused_receipts: int
+    receipt_ms: int | None  # the newest time that a receipt of it was signed at
     stopped: str | None  # why nothing is sent any more: the process ends, its next start opens a successor
 
 
@@ -99,6 +100,7 @@ class Sender:
         self._patience = patience_ms
         self._patience_ms = patience_ms[0]
         self._refused_receipts = 0
+        self._receipt_ms: int | None = None
         self._stopped: str | None = None
 
     @property
@@ -125,6 +127,7 @@ class Sender:
             size=cursor.size,
             kept=cursor.kept,
             refused_receipts=self._refused_receipts,
+            receipt_ms=self._receipt_ms,
             stopped=self._stopped,
         )
 
@@ -202,6 +205,7 @@ class Sender:
             self._stopped = str(error)
             raise
         self._store = receipt.store
+        self._receipt_ms = max(self._receipt_ms or 0, receipt.time_ms)
         self._heard_time(receipt.time_ms)  # signed: a box without a clock learns when to renew
         if receipt.store != store:
             self._meet(receipt.store, course)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -64,13 +64,21 @@ class PlateOf:
 
 
 class Vision:
-    """`station` and `lane` go into the tags of the clips."""
+    """`station` and `lane` go into the tags of the clips; `may_write` says whether the disk is not the journal's alone."""
 
-    def __init__(self, settings: VisionSettings, *, clock: Clock, station: str, lane: str) -> None:
+    def __init__(
+        self,
+        settings: VisionSettings,
+        *,
+        clock: Clock,
+        station: str,
+        lane: str,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.settings = settings
         self._clock = clock
         self._tags = {"station": station, "lane": lane}
-        self._ring = Ring(settings.recorder, clock=clock) if settings.recorder else None
+        self._ring = Ring(settings.recorder, clock=clock, may_write=may_write) if settings.recorder else None
         self._plates = PlateReader(settings.plates, clock=clock) if settings.plates else None
         self._cameras = {camera.name: self._camera(camera) for camera in settings.cameras}
         # One picture is decoded at a time: a burst of four cameras must not take the weighing's core.
@@ -146,11 +154,10 @@ class Vision:
         if not ring:
             return ()
         begin, end = at_ms - ring.settings.pre_ms, at_ms + ring.settings.post_ms
-        recorded = [camera.settings.name for camera in self._cameras.values() if camera.settings.record]
         return tuple(
             [
                 await ring.lock(passage, camera=name, at_ms=at_ms, from_ms=begin, to_ms=end, hold=hold)
-                for name in recorded
+                for name in self.recorded
             ]
         )
 
@@ -171,6 +178,26 @@ class Vision:
         """Make room in the ring now; it does so itself whenever a segment ends."""
         if self._ring:
             await self._ring.tidy()
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The cameras whose footage is kept, the most important first: as they stand in the settings."""
+        if not self._ring:
+            return ()
+        return tuple(camera.settings.name for camera in self._cameras.values() if camera.settings.record)
+
+    async def make_room(self, wanted: int) -> int:
+        """Of footage that nobody needs, the oldest first; the bytes that were freed."""
+        return await self._ring.make_room(wanted) if self._ring else 0
+
+    def shed(self, cameras: frozenset[str]) -> None:
+        """Record none of these for now."""
+        if self._ring:
+            self._ring.shed(cameras)
+
+    async def reconcile(self) -> tuple[list[str], list[str]]:
+        """(files in the ring that its index does not know, segments that are not there)."""
+        return await self._ring.reconcile() if self._ring else ([], [])
 
     def _camera(self, settings: CameraSettings) -> Camera:
         sinks = [self._ring.lane(settings.name)] if self._ring and settings.record else []

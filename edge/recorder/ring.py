@@ -41,15 +41,22 @@ HOUR_MS = 3_600_000
 
 
 class Ring:
-    """`disk_free` answers with the free bytes of the ring's disk."""
+    """`disk_free` answers with the free bytes of the ring's disk, `may_write` whether others leave it any of them."""
 
     def __init__(
-        self, settings: RecorderSettings, *, clock: Clock, disk_free: Callable[[Path], int] | None = None
+        self,
+        settings: RecorderSettings,
+        *,
+        clock: Clock,
+        disk_free: Callable[[Path], int] | None = None,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         self.settings = settings
         self.folder = Path(settings.folder)
         self._clock = clock
         self._disk_free = disk_free or free_bytes
+        self._may_write = may_write
+        self._shed: frozenset[str] = frozenset()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._lanes: dict[str, RingLane] = {}
         self._index: Index | None = None
@@ -84,6 +91,10 @@ class Ring:
         state, detail = self._state, self._detail
         if state == "up" and (broken := next((x.problem for x in self._lanes.values() if x.problem), "")):
             state, detail = "down", broken
+        if state == "up" and not self._may_write():
+            state, detail = "full", "the room that is left is the journal's"
+        elif state == "up" and self._shed:
+            state, detail = "full", f"not recorded for want of room: {', '.join(sorted(self._shed))}"
         return DeviceHealth(
             name="recorder",
             kind="recorder",
@@ -98,6 +109,16 @@ class Ring:
     def paused(self) -> bool:
         """The disk holds nothing more that may go: the footage stops, everything else goes on."""
         return self._state in ("full", "down")
+
+    def may_record(self, camera: str) -> bool:
+        """Asked by its thread at each packet: room that is short is the journal's at once."""
+        return self._may_write() and camera not in self._shed
+
+    def shed(self, cameras: frozenset[str]) -> None:
+        """Record none of these until told otherwise."""
+        if cameras != self._shed:
+            log.warning("cameras recorded no more", extra={"cameras": sorted(cameras)})
+        self._shed = cameras
 
     def begin_again(self) -> None:
         """From a camera's thread, at a key frame: the disk may be back."""
@@ -142,6 +163,14 @@ class Ring:
     async def tidy(self) -> None:
         """Make room; called now and then."""
         await self._ask(self._tidy)
+
+    async def make_room(self, wanted: int) -> int:
+        """Remove cut files that nobody waits for, then unlocked footage, the oldest first; the bytes that were freed."""
+        return await self._ask(self._make_room, wanted)
+
+    async def reconcile(self) -> tuple[list[str], list[str]]:
+        """(files that the index does not know, segments of the index that are not there).  Removes none."""
+        return await self._ask(self._reconcile)
 
     async def segments(self, camera: str, *, from_ms: int, to_ms: int) -> list[Segment]:
         return await self._ask(lambda: self._open_index().segments(camera, from_ms=from_ms, to_ms=to_ms))
@@ -189,15 +218,19 @@ class Ring:
             self._lost_row(known[path])
         for path in sorted(self.folder.glob(f"*/*{PART}")):
             self._recover_one(path, known.get(path) or _unknown(path))
-        self._say_strangers()
-
-    def _say_strangers(self) -> None:
-        """Never removed by us: a person put them there."""
-        known = {segment.path for segment in self._open_index().all()}
-        found = [p for p in self.folder.glob("*/*.mp4") if p not in known and p.parent != self._clips]
-        if found:
-            extra = {"count": len(found), "first": found[0].name}
+        strangers, _missing = self._reconcile()
+        if strangers:
+            extra = {"count": len(strangers), "first": strangers[0]}
             log.warning("files in the ring that its index does not know", extra=extra)
+
+    def _reconcile(self) -> tuple[list[str], list[str]]:
+        """Strangers are never removed by us: a person put them there."""
+        known = {segment.path for segment in self._open_index().all()}
+        here = {path for path in self.folder.glob("*/*.mp4") if path.parent != self._clips}
+        return (
+            sorted(f"{path.parent.name}/{path.name}" for path in here - known),
+            sorted(f"{path.parent.name}/{path.name}" for path in known if not path.exists()),
+        )
 
     def _lost_row(self, segment: Segment) -> None:
         """Killed between rename and row, or removed by hand."""
@@ -253,6 +286,24 @@ class Ring:
             self._remove(segment)
             used, free = used - segment.size, free + segment.size
         self._say_full(full=free < self._need)
+
+    def _make_room(self, wanted: int) -> int:
+        freed = self._remove_strays()
+        for segment in self._open_index().unlocked():
+            if freed >= wanted:
+                break
+            self._remove(segment)
+            freed += segment.size
+        return freed
+
+    def _remove_strays(self) -> int:
+        """Cut files are copies: without a lock that waits for one, nobody needs it."""
+        wanted = {self._clip_path(lock) for lock in self._open_index().pending()}
+        strays = [path for path in self._clips.iterdir() if path not in wanted]
+        freed = sum(path.stat().st_size for path in strays)
+        for path in strays:
+            path.unlink()
+        return freed
 
     @property
     def _need(self) -> int:
@@ -335,7 +386,11 @@ class RingLane:
         if session.codec == STILLS:
             return
         try:
-            self._write(session, packet)
+            if self._ring.may_record(self._camera):
+                self._write(session, packet)
+            else:
+                self.dropped += 1
+                self._close()
         except (OSError, FFmpegError) as error:
             self._failed(error)
 

@@ -180,6 +180,7 @@ class Layout:
             "controller": {"url": str(self.wire(f"{lane}.controller"))},
             "allowance": _ALLOWANCE[lane],
             "vision": self.vision(lane),
+            "keeping": {"reserve_mb": 8},  # many lanes on the disk of one machine
             "destinations": [self.to_centre(custody=True), self.to_station()],
         }
 

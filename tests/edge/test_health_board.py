@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from edge.health import DiskProbe, HealthBoard
+from edge.keeping.disk import room_of
+from edge.keeping.settings import KeepingSettings
 from edge.settings import Health
 from kernel.events import DeviceHealth, LaneHealth
 
@@ -111,4 +114,15 @@ def test_the_disk_says_low_with_its_moment(tmp_path: Path) -> None:
     [low] = probe()
     [still] = probe()
     assert (low.state, low.since_ms, still.since_ms) == ("low", clock.ms, clock.ms)
-    assert low.detail.endswith("MB free")
+    assert re.fullmatch(r"\d+ MB free, \d+ % used", low.detail)
+
+
+def test_the_disk_has_two_marks_and_says_when_the_reserve_is_given_up(tmp_path: Path) -> None:
+    used = room_of(tmp_path).used_percent
+    marks = [(1 + used, 2 + used, "up"), (used, 1 + used, "low"), (max(used - 1, 1), max(used, 2), "full")]
+    for low, high, state in marks:
+        keeping = KeepingSettings(low_percent=low, high_percent=high)
+        [said] = DiskProbe(tmp_path, low_mb=1, clock=Watch(), keeping=keeping)()
+        assert said.state == state
+    [given_up] = DiskProbe(tmp_path, low_mb=1, clock=Watch(), reserved=lambda: False)()
+    assert (given_up.state, given_up.detail.endswith("reserve given up")) == ("full", True)

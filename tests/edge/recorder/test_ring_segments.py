@@ -312,6 +312,67 @@ async def test_two_recorders_never_share_a_folder(tmp_path: Path) -> None:
     await again.stop()
 
 
+async def test_room_is_made_of_copies_first_then_of_the_oldest_unlocked_footage(
+    tmp_path: Path, video: Path
+) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first = session.at_ms(packets[0])
+        lock = await ring.lock("p1", camera="front", at_ms=first, from_ms=first, to_ms=first + 100)
+        clip = await ring.clip(lock, tags={})
+    stray = clip.path.with_name("nobody-waits-front.mp4")
+    stray.write_bytes(bytes(1000))
+    rows = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    assert await ring.make_room(1000) == 1000
+    assert (clip.path.exists(), stray.exists()) == (True, False)
+    assert await ring.make_room(1) == rows[1].size, "the first one is locked"
+    assert await ring.make_room(10**9) == rows[2].size
+    left = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    assert [row.path for row in left] == [rows[0].path]
+    assert await ring.make_room(10**9) == 0
+    await ring.stop()
+
+
+async def test_a_camera_that_is_given_up_stops_at_once_and_begins_again(tmp_path: Path, video: Path) -> None:
+    room = [True]
+    settings = ring_in(tmp_path).settings
+    ring = Ring(settings, clock=StillClock(START), disk_free=lambda _: PLENTY, may_write=lambda: room[0])
+    await ring.start()
+    with recording(ring, video):
+        ring.shed(frozenset({"front"}))
+        assert ring.health().state == "full"
+        assert "front" in ring.health().detail
+        with recording(ring, video, start_ms=START + 60_000, name="front-2"):
+            assert not ring.lane("front").recording
+    ring.shed(frozenset())
+    assert ring.health().state == "up"
+    room[0] = False
+    with recording(ring, video, start_ms=START + 120_000, name="front-3"):
+        assert (ring.lane("front").recording, ring.health().state) == (False, "full")
+    room[0] = True
+    with recording(ring, video, start_ms=START + 180_000, name="front-4"):
+        assert ring.lane("front").recording
+    rows = await ring.segments("front", from_ms=START + 30_000, to_ms=START + 150_000)
+    assert rows == []
+    await ring.stop()
+
+
+async def test_the_index_and_the_folder_are_compared_both_ways(tmp_path: Path, video: Path) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video):
+        pass
+    assert await ring.reconcile() == ([], [])
+    (row, *_) = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    stranger = row.path.with_name("holiday.mp4")
+    stranger.write_bytes(b"x")
+    row.path.unlink()
+    assert await ring.reconcile() == (["front/holiday.mp4"], [f"front/{row.path.name}"])
+    assert stranger.exists()
+    await ring.stop()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_hostile_bytes_have_a_whole_size_within_them(data: bytes) -> None:

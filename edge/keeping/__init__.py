@@ -1,0 +1,1 @@
+"""What lies on a lane's disk: how long, what goes first when room is short, and what never goes."""

@@ -1,0 +1,161 @@
+"""What lies here and may leave: the register, kept up with the journals, and the only way out of it.
+
+Whatever is chosen is chosen after everything that was said is known: a hold that came a moment before counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from edge.keeping.custody import Custody
+from edge.keeping.planning import Ground, Kind, Lying
+from edge.keeping.register import Register, Row
+from journal.doubted import Bodies
+from journal.erasing import FILES, Erasing, readable
+from journal.files import FileStore
+from kernel.errors import ProtocolError
+from kernel.events import Outcome
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SCAN = 256  # entries a step
+PAGE = FILES  # as many as one entry names
+ROWS = 20  # entries of one record.erased: each may lie in two places
+
+
+class Inventory:
+    """`path` is the register's file, or `:memory:`.  One thread of its own."""
+
+    def __init__(self, path: Path | str, *, erasing: Erasing, custody: Custody, files: FileStore) -> None:
+        self._path = path
+        self._erasing = erasing
+        self._custody = custody
+        self._files = files
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="housekeeping")
+        self._register: Register | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._register is not None
+
+    async def begin(self) -> None:
+        """Open the register, and finish what a crash has left half removed."""
+        self._register = await self._ask(Register, self._path)
+        await self._erasing.finish()
+
+    async def close(self) -> None:
+        if self._register is not None:
+            await self._ask(self._register.close)
+        self._thread.shutdown()
+
+    # --- what the journals say -----------------------------------------------------------------------------------
+
+    async def scan(self) -> bool:
+        """The next entries into the register; True when there are more."""
+        today = self._custody.today_ms
+        for place in self._erasing.places:
+            start = await self._ask(self._known.scanned, place.id)
+            if start < await asyncio.to_thread(_size, place):
+                entries = await readable(place, start, SCAN)
+                take = partial(self._known.take, place.id, entries, today_ms=today)
+                await self._ask(take if entries else partial(self._known.skip, place.id, start + SCAN))
+                return True
+        if today is not None:
+            await self._ask(self._known.date, today)
+        return False
+
+    async def settled(self) -> tuple[str, int]:
+        """Everything is in the register; where the journal was then."""
+        while True:
+            position = self._erasing.position
+            if not await self.scan():
+                return position
+
+    # --- what may leave --------------------------------------------------------------------------------------------
+
+    async def files(
+        self, what: Kind, outcome: Outcome, since_ms: int, *, may_go: Callable[[Lying], bool], today_ms: int
+    ) -> list[Lying]:
+        """The oldest of these that may go and are here, at most one entry's worth."""
+        return await self._choose(partial(self._files_that, what, outcome, since_ms, may_go, today_ms))
+
+    async def plates(self, outcome: Outcome, since_ms: int, *, today_ms: int) -> list[Row]:
+        """The oldest entries with plates that are kept elsewhere and not on hold, at most one entry's worth."""
+        return await self._choose(partial(self._plates_that, outcome, since_ms, today_ms))
+
+    async def _choose(self, look: Callable[[], list[T]]) -> list[T]:
+        while True:
+            position = await self.settled()
+            found = await self._ask(look)
+            if position == self._erasing.position:
+                return found
+
+    def _files_that(
+        self, what: Kind, outcome: Outcome, since_ms: int, may_go: Callable[[Lying], bool], today_ms: int
+    ) -> list[Lying]:
+        found: list[Lying] = []
+        skip = 0
+        while page := self._known.files_before(
+            what, outcome, since_ms, today_ms=today_ms, count=PAGE, skip=skip
+        ):
+            skip += len(page)
+            lying = self._custody.lying(page)
+            found += [file for file in lying if may_go(file) and self._files.path(file.sha256)]
+            if len(found) >= PAGE:
+                break
+        return found[:PAGE]
+
+    def _plates_that(self, outcome: Outcome, since_ms: int, today_ms: int) -> list[Row]:
+        found: list[Row] = []
+        skip = 0
+        while page := self._known.plates_before(outcome, since_ms, today_ms=today_ms, count=PAGE, skip=skip):
+            skip += len(page)
+            found += [row for row in page if not row.held and self._custody.keeps(row)]
+            if len(found) >= ROWS:
+                break
+        return found[:ROWS]
+
+    # --- the way out -----------------------------------------------------------------------------------------------
+
+    async def erase_plates(self, rows: Sequence[Row], *, rule: str, by: str) -> None:
+        refs = [ref for row in rows for ref in row.refs]
+        await self._erasing.erase(refs, rule=rule, by=by)
+        await self._ask(partial(self._known.forget, entries=refs))
+
+    async def erase_files(self, files: Sequence[Lying], *, rule: str, by: str) -> None:
+        names = [file.sha256 for file in files]
+        await self._erasing.erase((), files=names, rule=rule, by=by)
+        await self._ask(partial(self._known.forget, files=names))
+
+    async def evict(self, files: Sequence[Lying], ground: Ground, *, free_kb: int) -> None:
+        await self._erasing.evict(files, rule=ground, free_kb=free_kb)
+        await self._ask(partial(self._known.forget, files=[file.sha256 for file in files]))
+
+    # --- for whoever looks whether all is there ----------------------------------------------------------------------
+
+    async def is_known(self, sha256: str) -> bool:
+        return bool(await self._ask(partial(self._known.naming, sha256, today_ms=0)))
+
+    async def all_known(self) -> list[str]:
+        return await self._ask(lambda: list(self._known.files()))
+
+    @property
+    def _known(self) -> Register:
+        assert self._register is not None  # noqa: S101 - begun before anything else
+        return self._register
+
+    async def _ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))
+
+
+def _size(place: Bodies) -> int:
+    try:
+        return place.size
+    except ProtocolError:
+        return 0
