@@ -27,7 +27,7 @@ from kernel.evidence.frames import Hello
 
 log = logging.getLogger(__name__)
 
-BATCH = 64  # frames a transaction
+BATCH = 1024  # entries a transaction: a few frames of a backlog, or whatever waits of live ones
 WAITING = 256  # frames that may wait, 24 MB at most
 BOXES = 1024  # counted by name; names come from a broker and may be made up
 STRANGERS = "?"
@@ -178,7 +178,7 @@ class Receiver:
     # --- in the receiver's thread ------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while jobs := self._jobs.take(BATCH):
+        while jobs := self._jobs.take(BATCH, weigh=_weight):
             for _, run in groupby(jobs, key=type):
                 together = list(run)
                 self._take([job for job in together if isinstance(job, _Job)])
@@ -218,6 +218,10 @@ class Receiver:
         # The loop may be gone at shutdown; what is committed is committed.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback)
+
+
+def _weight(job: _Job | _Greeting) -> int:
+    return len(job.frame.entries) if isinstance(job, _Job) else 1
 
 
 def _settle(answers: Sequence[tuple[asyncio.Future[T], T]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -28,14 +29,19 @@ class Turns(Generic[T]):
             self._closed = True
             self._changed.notify()
 
-    def take(self, most: int) -> list[T]:
-        """Whatever waits now, one of each box and again; waits for the first.  Empty when closed."""
+    def take(self, most: int, *, weigh: Callable[[T], int] = lambda _item: 1) -> list[T]:
+        """Whatever waits now, one of each box and again, until it weighs `most`; waits for the first.
+
+        Empty when closed.
+        """
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait()
             taken: list[T] = []
-            while self._waiting and len(taken) < most:
+            weight = 0
+            while self._waiting and weight < most:
                 taken.append(self._next())
+                weight += weigh(taken[-1])
             return taken
 
     def _next(self) -> T:

@@ -11,8 +11,19 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+)
 from sqlalchemy.engine import URL, make_url
 
 _READERS = 4
@@ -87,21 +98,78 @@ def _empty_wal(writer: Engine) -> bool:
 def upsert(
     connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, update: Sequence[str]
 ) -> None:
-    """Insert rows; where the primary key is taken replace the columns of `update`, or leave it if there are none."""
+    """Insert rows; where the primary key is taken replace the columns of `update`, or leave it if there are none.
+
+    Every row has the same columns, and their values are what the driver takes.
+    """
     if rows:
-        connection.execute(_upsert(connection.dialect.name, table, tuple(update)), list(rows))
+        keys = tuple(str(column.name) for column in table.primary_key)
+        added = f" ON CONFLICT ({_names(keys)}) DO {_replacing(update)}"
+        _insert(connection, table, _once_each(rows, keys, update) if update else rows, added)
+
+
+def append(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that are new; IntegrityError when one is not."""
+    if rows:
+        _insert(connection, table, rows, "")
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], added: str) -> None:
+    """Past the work that SQLAlchemy does for each value: that is half of what taking in an entry costs.
+
+    PostgreSQL gets one statement with a list for each column: many small ones keep it busy with itself.
+    """
+    columns = tuple(rows[0])
+    if connection.dialect.name == "postgresql":
+        lists = tuple([row[name] for row in rows] for name in columns)
+        connection.exec_driver_sql(_insert_lists(table, columns) + added, lists)
+    else:
+        values = [tuple(map(row.__getitem__, columns)) for row in rows]
+        connection.exec_driver_sql(_insert_row(table.name, columns) + added, values)
+
+
+def _once_each(
+    rows: Sequence[dict[str, Any]], keys: tuple[str, ...], update: Sequence[str]
+) -> Sequence[dict[str, Any]]:
+    """As if they had come one after the other: no statement may change a row twice."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = tuple(map(row.__getitem__, keys))
+        held = merged.setdefault(key, row)
+        if held is not row:
+            merged[key] = held | {name: row[name] for name in update}
+    return list(merged.values())
 
 
 @cache
-def _upsert(dialect: str, table: Table, update: tuple[str, ...]) -> Any:
-    """Made once: building such a statement costs more than running it."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement: Any = insert(table)
-    keys = [column.name for column in table.primary_key]
-    if not update:
-        return statement.on_conflict_do_nothing(index_elements=keys)
-    fresh = {name: statement.excluded[name] for name in update}
-    return statement.on_conflict_do_update(index_elements=keys, set_=fresh)
+def _insert_row(table: str, columns: tuple[str, ...]) -> str:
+    marks = ", ".join("?" * len(columns))
+    return f'INSERT INTO "{table}" ({_names(columns)}) VALUES ({marks})'  # noqa: S608 - only our own names
+
+
+@cache
+def _insert_lists(table: Table, columns: tuple[str, ...]) -> str:
+    lists = ", ".join(f"%b::{_POSTGRESQL[type(table.c[name].type)]}[]" for name in columns)
+    return f'INSERT INTO "{table.name}" ({_names(columns)}) SELECT * FROM unnest({lists})'  # noqa: S608 - our names
+
+
+_POSTGRESQL: dict[type[Any], str] = {
+    BigInteger: "bigint",
+    Boolean: "boolean",
+    Integer: "integer",
+    LargeBinary: "bytea",
+    String: "varchar",
+    Text: "text",
+}
+
+
+def _replacing(columns: Sequence[str]) -> str:
+    fresh = ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
+    return f"UPDATE SET {fresh}" if fresh else "NOTHING"
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _sqlite(url: URL, *, beside: bool) -> Database:

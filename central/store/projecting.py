@@ -89,7 +89,7 @@ def refresh_file(connection: Connection, *, box: str, sha256: str) -> list[str]:
         .distinct()
     )
     passages = sorted(connection.execute(query).scalars())
-    _refresh_files(connection, box, passages)
+    _refresh_files(connection, [(box, passage) for passage in passages])
     return passages
 
 
@@ -208,11 +208,7 @@ def _without_second_weighings(connection: Connection, reads: Sequence[Read]) -> 
     named = {(r.entry.box, r.body.passage) for r in reads if isinstance(r.body, VehicleWeighed)}
     if not named:
         return list(reads)
-    passage = schema.passage
-    query = select(passage.c.box, passage.c.passage).where(
-        tuple_(passage.c.box, passage.c.passage).in_(sorted(named)), passage.c.seq.is_not(None)
-    )
-    known = {(row.box, row.passage) for row in connection.execute(query)}
+    known = {(row[0], row[1]) for row in connection.execute(_KNOWN, {"named": sorted(named)})}
     checked = []
     for item in reads:
         if isinstance(item.body, VehicleWeighed):
@@ -257,21 +253,34 @@ def _files(connection: Connection, reads: Sequence[Read]) -> None:
         if isinstance(r.body, FileRequested)
     ]
     upsert(connection, schema.requested_file, requested, update=())
-    speaking = {(row["box"], row["passage"]) for row in rows if row["passage"] is not None}
-    for box in sorted({box for box, _passage in speaking}):
-        _refresh_files(connection, box, sorted(passage for where, passage in speaking if where == box))
+    _refresh_files(connection, {(row["box"], row["passage"]) for row in rows if row["passage"] is not None})
     for row in requested:
         refresh_file(connection, box=row["box"], sha256=row["sha256"])
 
 
-def _refresh_files(connection: Connection, box: str, passages: Sequence[str]) -> None:
+def _refresh_files(connection: Connection, passages: Collection[tuple[str, str]]) -> None:
+    """Of these passages, by box and id."""
     if not passages:
         return
+    files: dict[tuple[str, str], list[NamedFile]] = {}
+    for row in connection.execute(_FILES, {"passages": sorted(passages)}).mappings():
+        values = dict(row)
+        files.setdefault((values.pop("box"), values.pop("passage")), []).append(NamedFile(**values))
+    rows = [
+        {"in_box": box, "in_passage": passage} | files_state(named)
+        for (box, passage), named in sorted(files.items())
+    ]
+    if rows:
+        connection.execute(_UPDATE_FILES, rows)
+
+
+def _files_of() -> Select[Any]:
     named, stored, requested = schema.named_file, schema.stored_file, schema.requested_file
     same_stored = (stored.c.sha256 == named.c.sha256) & (stored.c.box == named.c.box)
     same_requested = (requested.c.sha256 == named.c.sha256) & (requested.c.box == named.c.box)
-    query = (
+    return (
         select(
+            named.c.box,
             named.c.passage,
             named.c.sha256,
             named.c.kind,
@@ -282,19 +291,9 @@ def _refresh_files(connection: Connection, box: str, passages: Sequence[str]) ->
             file_erased(named).label("erased"),
         )
         .select_from(named.outerjoin(stored, same_stored).outerjoin(requested, same_requested))
-        .where(named.c.box == box, named.c.passage.in_(passages))
+        .where(tuple_(named.c.box, named.c.passage).in_(bindparam("passages", expanding=True)))
         .order_by(named.c.journal, named.c.seq, named.c.name)
     )
-    files: dict[str, list[NamedFile]] = {}
-    for row in connection.execute(query).mappings():
-        values = dict(row)
-        files.setdefault(values.pop("passage"), []).append(NamedFile(**values))
-    rows = [{"in_box": box, "in_passage": passage} | files_state(named) for passage, named in files.items()]
-    statement = update(schema.passage).where(
-        schema.passage.c.box == bindparam("in_box"), schema.passage.c.passage == bindparam("in_passage")
-    )
-    if rows:
-        connection.execute(statement, rows)
 
 
 def _decisions(connection: Connection, reads: Sequence[Read]) -> None:
@@ -303,42 +302,63 @@ def _decisions(connection: Connection, reads: Sequence[Read]) -> None:
     upsert(connection, schema.decision, acts, update=())
     about = [(row["weighed_journal"], row["weighed_seq"]) for row in acts]
     about += [(r.entry.header.journal, r.entry.seq) for r in reads if isinstance(r.body, VehicleWeighed)]
-    for journal in sorted({journal for journal, _seq in about}):
-        _refresh_decisions(connection, journal, [seq for where, seq in about if where == journal])
+    if about:
+        _refresh_decisions(connection, about)
 
 
-def _refresh_decisions(connection: Connection, journal: str, seqs: Sequence[int]) -> None:
+def _refresh_decisions(connection: Connection, about: Sequence[tuple[str, int]]) -> None:
     """Only what a station says of its own lanes, and of the very entry that it saw."""
+    newest = {
+        (row.weighed_journal, row.weighed_seq): row
+        for row in connection.execute(_DECISIONS, {"about": sorted(set(about))})
+        if row.weighed_leaf == row.leaf.hex() and row.lane.startswith(f"{row.by}/")
+    }
+    rows = [
+        {"in_journal": journal, "about": seq, "decided": row.act, "decided_outcome": row.outcome}
+        for (journal, seq), row in sorted(newest.items())
+    ]
+    if rows:
+        connection.execute(_DECIDE, rows)
+
+
+def _decisions_about() -> Select[Any]:
     decision, act, weighing = schema.decision, schema.entry.alias("act"), schema.entry.alias("weighing")
     same_act = (act.c.journal == decision.c.journal) & (act.c.seq == decision.c.seq)
     same_weighing = (weighing.c.journal == decision.c.weighed_journal) & (
         weighing.c.seq == decision.c.weighed_seq
     )
-    query = (
+    named = tuple_(decision.c.weighed_journal, decision.c.weighed_seq)
+    return (
         select(decision, act.c.source.label("by"), weighing.c.source.label("lane"), weighing.c.leaf)
         .select_from(decision.join(act, same_act).join(weighing, same_weighing))
-        .where(decision.c.weighed_journal == journal, decision.c.weighed_seq.in_(seqs))
+        .where(named.in_(bindparam("about", expanding=True)))
         .order_by(decision.c.at_ms, decision.c.journal, decision.c.seq)
     )
-    newest: dict[int, Any] = {
-        row.weighed_seq: row
-        for row in connection.execute(query)
-        if row.weighed_leaf == row.leaf.hex() and row.lane.startswith(f"{row.by}/")
-    }
-    statement = update(schema.passage).where(
-        schema.passage.c.journal == journal, schema.passage.c.seq == bindparam("about")
-    )
-    rows = [{"about": seq, "decided": row.act, "decided_outcome": row.outcome} for seq, row in newest.items()]
-    if rows:
-        connection.execute(statement, rows)
+
+
+# Made once: building such a statement costs more than running it.
+_DECISIONS = _decisions_about()
+_FILES = _files_of()
+_DECIDE = update(schema.passage).where(
+    schema.passage.c.journal == bindparam("in_journal"), schema.passage.c.seq == bindparam("about")
+)
+_KNOWN = select(schema.passage.c.box, schema.passage.c.passage).where(
+    tuple_(schema.passage.c.box, schema.passage.c.passage).in_(bindparam("named", expanding=True)),
+    schema.passage.c.seq.is_not(None),
+)
+_UPDATE_FILES = update(schema.passage).where(
+    schema.passage.c.box == bindparam("in_box"), schema.passage.c.passage == bindparam("in_passage")
+)
 
 
 def _sources(connection: Connection, reads: Sequence[Read]) -> None:
     """The last heartbeat in order of custody is how things are: clocks may be wrong, places are not."""
     last = {
-        r.entry.header.source: health_row(r.entry, r.body) for r in reads if isinstance(r.body, LaneHealth)
+        (r.entry.box, r.entry.header.source): health_row(r.entry, r.body)
+        for r in reads
+        if isinstance(r.body, LaneHealth)
     }
-    rows = [last[source] for source in sorted(last)]
+    rows = [last[place] for place in sorted(last)]
     if rows:
         names = [name for name in rows[0] if name not in ("box", "source")]
         upsert(connection, schema.source_state, rows, update=names)

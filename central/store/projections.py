@@ -128,7 +128,7 @@ def read(entry: Accepted, *, register: Register) -> Read:
     if b"\\u0000" in entry.body:  # PostgreSQL has no text with NUL
         return Read(entry=entry, fault="invalid body: NUL in a text")
     try:
-        body = msgspec.convert(canonical.decode(entry.body), type=stream.body)
+        body = canonical.decode_as(entry.body, stream.body)
         _check_names(body)
     except (ProtocolError, msgspec.ValidationError) as error:
         return Read(entry=entry, fault=f"invalid body: {error}"[:400])

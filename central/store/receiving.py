@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 from sqlalchemy import Connection, Engine, bindparam, insert, or_, select, text
 
 from central.live import Change
 from central.store import projecting, schema
-from central.store.engines import Database, upsert
+from central.store.engines import Database, append, upsert
 from central.store.erasing import came_too_late, file_erased
 from central.store.projections import Register, body_row, entry_row, part_at
 from journal.store import Accepted, Declared, Head
@@ -18,9 +18,9 @@ from journal.store import Accepted, Declared, Head
 Told = Callable[[Sequence[Change]], None]
 
 _HEAD_COLUMNS = tuple(field.name for field in fields(Head))
-_HEADS = select(schema.head).where(schema.head.c.journal.in_(bindparam("wanted", expanding=True)))
-_INSERT_ENTRY = {False: insert(schema.entry), True: insert(schema.parted_entry)}
-_INSERT_BODY = {False: insert(schema.body), True: insert(schema.parted_body)}
+_HEADS = select(*(schema.head.c[name] for name in _HEAD_COLUMNS)).where(
+    schema.head.c.journal.in_(bindparam("wanted", expanding=True))
+)
 # In the order of the list, which every worker sorts the same way.
 _LOCK = text(
     "SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) WITH ORDINALITY AS k(key, n)"
@@ -107,8 +107,8 @@ class CentreTransaction:
         self.flush()
         wanted = sorted(set(journals))
         lock_journals(self._connection, wanted)
-        rows = self._connection.execute(_HEADS, {"wanted": wanted}).mappings()
-        heads = {row["journal"]: Head(**row) for row in rows}
+        rows = self._connection.execute(_HEADS, {"wanted": wanted})
+        heads = {row[0]: Head(**dict(zip(_HEAD_COLUMNS, row, strict=True))) for row in rows}
         self._closed |= {journal for journal, head in heads.items() if head.state == "closed"}
         return heads
 
@@ -146,7 +146,7 @@ class CentreTransaction:
             )
             last = {entry.header.journal: entry.received_ms for entry in new}
             self.changes += [Change(kind="journal", key=(j,), at_ms=at_ms) for j, at_ms in last.items()]
-        upsert(self._connection, schema.head, [asdict(head) for head in heads], update=_HEAD_COLUMNS[1:])
+        upsert(self._connection, schema.head, [_head_row(head) for head in heads], update=_HEAD_COLUMNS[1:])
 
     def _insert(self, new: Sequence[Accepted]) -> None:
         entries = [entry_row(entry) for entry in new]
@@ -154,9 +154,8 @@ class CentreTransaction:
         if self._parted:
             entries = [row | {"part_at": part_at(entry)} for row, entry in zip(entries, new, strict=True)]
             bodies = [body_row(e) | {"part_at": part_at(e)} for e in new if e.body is not None]
-        self._connection.execute(_INSERT_ENTRY[self._parted], entries)
-        if bodies:
-            self._connection.execute(_INSERT_BODY[self._parted], bodies)
+        append(self._connection, schema.parted_entry if self._parted else schema.entry, entries)
+        append(self._connection, schema.parted_body if self._parted else schema.body, bodies)
 
     def record_fork(self, journal: str, ours: str, theirs: str) -> None:
         row = {"journal": journal, "ours": ours, "theirs": theirs}
@@ -176,6 +175,10 @@ class CentreTransaction:
             return int(first_later)
         size = select(schema.head.c.size).where(schema.head.c.journal == journal)
         return self._connection.execute(size).scalar_one_or_none() or 0
+
+
+def _head_row(head: Head) -> dict[str, object]:
+    return {name: getattr(head, name) for name in _HEAD_COLUMNS}
 
 
 def lock_journals(connection: Connection, journals: Sequence[str]) -> None:

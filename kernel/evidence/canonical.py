@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
@@ -13,6 +14,8 @@ from msgspec import inspect
 from kernel.errors import ProtocolError
 
 LARGEST = 2**53 - 1
+
+T = TypeVar("T")
 
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * 16  # 2**53 has sixteen digits; a hit inside a string only costs the slow reading
@@ -37,6 +40,18 @@ def decode(data: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise ProtocolError("not a JSON object", data)
     return cast(dict[str, object], value)
+
+
+def decode_as(data: bytes, kind: type[T]) -> T:
+    """Read one struct as strictly as `decode` does; msgspec.ValidationError when it has another form."""
+    decoder = _decoder(kind)  # type: ignore[arg-type]  # mypy takes type[T] for unhashable
+    if decoder is not None and _LONG_NUMBER not in data.translate(_DIGITS):
+        # What comes out as the very bytes that went in holds nothing that a strict reading would refuse.
+        with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+            value: T = decoder.decode(data)
+            if _encoder.encode(value) == data:
+                return value
+    return msgspec.convert(decode(data), type=kind)
 
 
 def _plainly_canonical(value: object, data: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from central.store.engines import Database, connect
 from central.store.migrate import migrate
@@ -60,16 +61,19 @@ class Made:
         files: tuple[FileRef, ...] = (),
         source: str | None = None,
         absent: str | None = None,
+        clock: Literal["ok", "holdover", "unset"] = "ok",
+        boot: str = "b" * 16,
+        mono_ms: int = 1,
     ) -> Accepted:
         data = body if isinstance(body, bytes) else canonical.encode(body)
         head = Header(
             at=at_ms,
             body=header.body_digest(SALT, data),
-            boot="b" * 16,
-            clock=ClockState(err_ms=5, state="ok"),
+            boot=boot,
+            clock=ClockState(err_ms=None if clock == "unset" else 5, state=clock),
             files=files,
             journal=self.journal,
-            mono_ms=1,
+            mono_ms=mono_ms,
             seq=len(self.leaves),
             source=source or self.source,
             stream=stream or (body.stream if isinstance(body, Body) else "vehicle.weighed"),

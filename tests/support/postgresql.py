@@ -67,8 +67,17 @@ def drop(address: str, name: str) -> None:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+def installed() -> bool:
+    """For those who measure; a test that needs it fails without."""
+    return bool(_found()) or shutil.which("initdb") is not None
+
+
+def _found() -> list[Path]:
+    return sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
 def _binaries() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = _found()
     on_path = shutil.which("initdb")
     if not found and on_path is None:
         pytest.fail("PostgreSQL is missing: apt-get install postgresql")
