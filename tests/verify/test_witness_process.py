@@ -122,15 +122,15 @@ def test_a_disk_that_is_full_signs_nothing_and_forgets_nothing(tmp_path: Path) -
     with small_disk(disk, kilobytes=96):
         settings = write_witness(disk)
         with running(settings) as (_, port):
-            assert post(port, ask(honest, 0, 3, certs=CERTS))[0] == 200
+            assert post(port, ask(honest, 0, 5, certs=CERTS))[0] == 200
             with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
                 while True:
                     file.write(bytes(1024))
-            assert post(port, ask(honest, 3, 6))[0] == 503
-            assert json.loads(request(port, "GET", f"/v1/head/{honest.id}")[1])["size"] == 3
+            assert post(port, ask(honest, 5, 7))[0] == 503
+            assert json.loads(request(port, "GET", f"/v1/head/{honest.id}")[1])["size"] == 5
             (disk / "filler").unlink()
-            assert post(port, ask(rewritten, 3, 6))[0] == 422
-            assert post(port, ask(honest, 3, 6))[0] == 200
+            assert post(port, ask(rewritten, 5, 7))[0] == 422
+            assert post(port, ask(honest, 5, 7))[0] == 200
 
 
 @contextmanager
