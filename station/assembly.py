@@ -43,7 +43,7 @@ from station.store import StationStore
 from web.i18n import VOCABULARY
 from web.live import Hub
 from web.passwords import Passwords
-from web.sessions import Lifetimes, Sessions
+from web.sessions import Lifetimes, Sessions, Visitor
 from web.shell import HERE as WEB
 from web.shell import Shell, Site, build_id
 from web.sqlite_accounts import SqliteAccounts
@@ -117,6 +117,8 @@ class Assembly:
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._journal = self._open_journal(folder / "journal")
+        append = partial(self._journal.append, source=settings.source)
+        self._access = AccessLog(append, clock=clock)
         self._store = StationStore(
             folder / "station.db", store_id=settings.store.id, on_file=self._file_stored
         )
@@ -147,7 +149,6 @@ class Assembly:
 
     def assemble(self) -> Assembled:
         settings = self._settings
-        append = partial(self._journal.append, source=settings.source)
         parts = Parts(
             settings=settings,
             clock=self._clock,
@@ -155,7 +156,7 @@ class Assembly:
             feed=self._feed,
             queries=self._queries,
             officers=self._officers,
-            access=AccessLog(append, clock=self._clock),
+            access=self._access,
             files=self._blobs,
             healthy=self.healthy,
         )
@@ -279,7 +280,7 @@ class Assembly:
             software=software(),
         )
         hub = Hub(build=build, clock=self._clock)
-        return Shell(site, sessions=self._sessions, hub=hub, clock=self._clock)
+        return Shell(site, sessions=self._sessions, hub=hub, clock=self._clock, on_live=self._on_live)
 
     def _file_intake(self) -> FileIntake:
         return FileIntake(
@@ -290,6 +291,9 @@ class Assembly:
             clock=self._clock,
             largest=self._settings.store.file_limit_mb << 20,
         )
+
+    async def _on_live(self, visitor: Visitor) -> None:
+        await self._access.looked(by=visitor.account.name, what="live")
 
     def _live(self, topic: str, payload: bytes) -> None:
         _, _, _, box, _, name = topic.split("/")

@@ -126,6 +126,7 @@ class Pages:
             sessions=parts.sessions,
             hub=Hub(build=build, clock=parts.clock),
             clock=parts.clock,
+            on_live=self._on_live,
         )
         self._feed = Feed(parts, hub=self._shell.hub, catalogues=self._shell.catalogues, names=self._names)
 
@@ -336,6 +337,9 @@ class Pages:
         rows = await asyncio.to_thread(self._parts.queries.quarantine)
         count = await asyncio.to_thread(self._parts.queries.quarantined)
         return self._shell.page(request, "quarantine.html", visitor=visitor, rows=rows, count=count)
+
+    async def _on_live(self, visitor: Visitor) -> None:
+        await self._parts.access.looked(by=visitor.account.name, what="live")
 
     async def _unavailable(self, request: Request, error: Exception) -> Response:
         """What cannot be written is not shown either: a look that is no entry is no look."""
