@@ -56,6 +56,7 @@ T = TypeVar("T")
 PAGES = Path(__file__).parent / "pages"
 LONGEST_LIVE = 4 * 1024
 HOUR_S = 3_600.0
+CLEAN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +207,11 @@ class Assembly:
 
     def _tasks(self) -> dict[str, Run]:
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
-        own: dict[str, Run] = {"sessions": self._forget_sessions, "journal": self._journal.watch}
+        own: dict[str, Run] = {
+            "sessions": self._forget_sessions,
+            "journal": self._journal.watch,
+            "erasing": self._clean,
+        }
         return {"tablets": self._feed.run, **own, **uplinks}
 
     async def _forget_sessions(self) -> None:
@@ -216,6 +221,14 @@ class Assembly:
             except sqlite3.Error as error:  # a full disk: they are no longer good, only still there
                 log.warning("sessions not tidied", extra={"reason": str(error)})
             await self._clock.sleep(HOUR_S)
+
+    async def _clean(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._store.clean, self._blobs.erase)
+            except (sqlite3.Error, OSError) as error:  # a full disk: it is gone for everybody who asks
+                log.warning("erased bytes are still there", extra={"reason": str(error)})
+            await self._clock.sleep(CLEAN_S)
 
     def _open_journal(self, folder: Path) -> Journal:
         return Journal.open(

@@ -210,13 +210,14 @@ class Pages:
         )
 
     async def _events(self, request: Request, visitor: Visitor, search: Search, cursor: str) -> Response:
-        told = narrowed(**asdict(search.filter()), cursor=cursor)
-        await self._parts.access.looked(by=visitor.account.name, what="list", wanted=told)
+        wanted = search.filter()
+        # Two plates may look the same here: whoever searches for one is written down every time.
+        note = self._parts.access.took if wanted.plate else self._parts.access.looked
+        told = narrowed(**asdict(wanted), cursor=cursor)
+        await note(by=visitor.account.name, what="list", wanted=told)
         queries, texts = self._parts.queries, self._shell.texts(request)
         try:
-            found = await asyncio.to_thread(
-                queries.passages, search.filter(), limit=PER_PAGE, cursor=cursor or None
-            )
+            found = await asyncio.to_thread(queries.passages, wanted, limit=PER_PAGE, cursor=cursor or None)
         except ConfigError as error:
             raise HTTPException(422, "cursor") from error
         sources = await asyncio.to_thread(queries.sources, self._parts.clock.now_ms())
