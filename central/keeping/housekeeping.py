@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # whether bytes are to go
 SWEEP_MS = 3_600_000
-TRIES, PAUSE_S = 20, 0.25  # a reader that is in the way is not there for long
+TRIES, PAUSE_S = 5, 0.5  # a reader that is in the way is not there for long
 AT_ONCE = 100  # references in one entry
 
 

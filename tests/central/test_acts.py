@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -444,3 +445,32 @@ async def test_the_auditor_reads_who_looked_and_may_do_nothing_else(
         assert (await client.get("accesses", headers=world.token(role, role=role))).status_code == 403
     assert (await client.post("passages/p1/clip", headers=audits)).status_code == 403
     assert {entry.what for entry in world.entries if isinstance(entry, RecordAccessed)} == {"accesses"}
+
+
+# --- order -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("places", list(combinations(range(6), 3)), ids=str)
+def test_acts_and_facts_in_any_order_come_to_the_same(world: World, places: tuple[int, ...]) -> None:
+    """The centre's journal and a lane's are independent: each keeps its order, and they meet in every way."""
+    made = Made()
+    facts = [
+        made.add(weighed(outcome="over_limit", gross_kg=52_000)),
+        made.add(pictured(), files=picture_file()),
+        made.add(weighed("p2")),
+    ]
+    seen = ref(facts[0])
+    said = (
+        PassageReviewed(passage="p1", weighed=seen, outcome="confirmed", by="li", case="2026-12"),
+        RecordErased(rule="r", by="li", entries=(ref(facts[1]), ref(facts[2]))),
+        RecordHeld(act="held", passage="p2", by="li", reason="复议"),
+    )
+    acts = [world.own.add(body) for body in said]
+    for place in range(6):
+        world.take((acts if place in places else facts).pop(0))
+    found = row(world)
+    assert (found.reviewed, found.suspected) == ("confirmed", False)
+    assert found.tractor == "鲁C12345"  # a case needs it
+    assert [each.seq for each in world.parts.queries.case_entries("2026-12")] == [0, 0]
+    held = world.parts.queries.held("lane1-box", "p2", now_ms=NOON_MS)
+    assert held == "held by li: 复议"

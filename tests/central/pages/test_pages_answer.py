@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -388,3 +389,39 @@ async def test_quarantine_shows_the_raw_bytes_as_text_only(visit: Visit, world: 
     assert "&lt;script&gt;alert(" in page
     assert "<script>alert(" not in page
     assert visit.looked()[-1][:2] == ("look", "event")
+
+
+async def test_whoever_opens_the_live_wall_is_written_down_first(visit: Visit, lane: Made) -> None:
+    await visit.sign_in("look")
+    cookie = "; ".join(f"{name}={value}" for name, value in visit.client.cookies.items())
+    said = {"cookie": cookie, "origin": BASE, "host": "centre.test"}
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "path": "/live",
+        "raw_path": b"/live",
+        "query_string": b"",
+        "root_path": "",
+        "subprotocols": [],
+        "headers": [(name.encode(), value.encode()) for name, value in said.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("centre.test", 80),
+    }
+    before_hello: list[list[tuple[str, str, str | None]]] = []
+    gone = asyncio.Event()
+    events = iter([{"type": "websocket.connect"}])
+
+    async def receive() -> dict[str, object]:
+        for event in events:
+            return event  # type: ignore[return-value]
+        await gone.wait()
+        return {"type": "websocket.disconnect", "code": 1001}
+
+    async def send(message: dict[str, object]) -> None:
+        before_hello.append(visit.looked())
+        if message["type"] == "websocket.send":
+            gone.set()
+
+    await create_app(visit.world.parts, mounts=[mount])(scope, receive, send)  # type: ignore[arg-type]
+    assert before_hello
+    assert all(looks == [("look", "live", None)] for looks in before_hello)
