@@ -44,7 +44,7 @@ from station.store import StationStore
 from web.i18n import VOCABULARY
 from web.live import Hub
 from web.passwords import Passwords
-from web.sessions import Lifetimes, Sessions
+from web.sessions import Lifetimes, Sessions, Visitor
 from web.shell import HERE as WEB
 from web.shell import Shell, Site, build_id
 from web.sqlite_accounts import SqliteAccounts
@@ -57,6 +57,7 @@ T = TypeVar("T")
 PAGES = Path(__file__).parent / "pages"
 LONGEST_LIVE = 4 * 1024
 HOUR_S = 3_600.0
+CLEAN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,8 @@ class Assembly:
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._journal = self._open_journal(folder / "journal")
+        append = partial(self._journal.append, source=settings.source)
+        self._access = AccessLog(append, clock=clock)
         self._store = StationStore(
             folder / "station.db", store_id=settings.store.id, on_file=self._file_stored
         )
@@ -148,7 +151,6 @@ class Assembly:
 
     def assemble(self) -> Assembled:
         settings = self._settings
-        append = partial(self._journal.append, source=settings.source)
         parts = Parts(
             settings=settings,
             clock=self._clock,
@@ -156,7 +158,7 @@ class Assembly:
             feed=self._feed,
             queries=self._queries,
             officers=self._officers,
-            access=AccessLog(append, clock=self._clock),
+            access=self._access,
             slips=Slips(self._journal, self._queries, source=settings.source),
             files=self._blobs,
             healthy=self.healthy,
@@ -207,7 +209,11 @@ class Assembly:
 
     def _tasks(self) -> dict[str, Run]:
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
-        own: dict[str, Run] = {"sessions": self._forget_sessions, "journal": self._journal.watch}
+        own: dict[str, Run] = {
+            "sessions": self._forget_sessions,
+            "journal": self._journal.watch,
+            "erasing": self._clean,
+        }
         return {"tablets": self._feed.run, **own, **uplinks}
 
     async def _forget_sessions(self) -> None:
@@ -217,6 +223,14 @@ class Assembly:
             except sqlite3.Error as error:  # a full disk: they are no longer good, only still there
                 log.warning("sessions not tidied", extra={"reason": str(error)})
             await self._clock.sleep(HOUR_S)
+
+    async def _clean(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._store.clean, self._blobs.erase)
+            except (sqlite3.Error, OSError) as error:  # a full disk: it is gone for everybody who asks
+                log.warning("erased bytes are still there", extra={"reason": str(error)})
+            await self._clock.sleep(CLEAN_S)
 
     def _open_journal(self, folder: Path) -> Journal:
         return Journal.open(
@@ -281,7 +295,7 @@ class Assembly:
             software=software(),
         )
         hub = Hub(build=build, clock=self._clock)
-        return Shell(site, sessions=self._sessions, hub=hub, clock=self._clock)
+        return Shell(site, sessions=self._sessions, hub=hub, clock=self._clock, on_live=self._on_live)
 
     def _file_intake(self) -> FileIntake:
         return FileIntake(
@@ -292,6 +306,9 @@ class Assembly:
             clock=self._clock,
             largest=self._settings.store.file_limit_mb << 20,
         )
+
+    async def _on_live(self, visitor: Visitor) -> None:
+        await self._access.looked(by=visitor.account.name, what="live")
 
     def _live(self, topic: str, payload: bytes) -> None:
         _, _, _, box, _, name = topic.split("/")
