@@ -58,6 +58,7 @@ from journal.access import AccessLog
 from journal.checking import Trust
 from journal.clock import boot_id
 from journal.intake import Intake
+from journal.keys import Identity
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
@@ -331,20 +332,24 @@ def _own_renewal(given: Given) -> dict[str, Run]:
     return {"certificates": renewal.run}
 
 
-def _open_own(given: Given, receiver: Receiver) -> OwnJournal:
-    identity = given.keys.identity
-    journal = Journal.open(
-        _folder(given.settings, "journal"),
+def open_journal(settings: Settings, identity: Identity, *, clock: Clock) -> Journal:
+    """The centre's own journal.  RefusedError: another process has it."""
+    return Journal.open(
+        _folder(settings, "journal"),
         box=identity.box,
         process="central",
         software=software(),
         identity=identity.key,
-        clock=given.clock,
+        clock=clock,
         boot=boot_id(),
-        succession=given.settings.journal,
+        succession=settings.journal,
     )
+
+
+def _open_own(given: Given, receiver: Receiver) -> OwnJournal:
+    identity = given.keys.identity
     return OwnJournal(
-        journal,
+        open_journal(given.settings, identity, clock=given.clock),
         receiver,
         identity=identity,
         source=given.settings.source,

@@ -113,11 +113,14 @@ class WitnessClient:
         *,
         proof: Callable[[int, int], list[bytes]],
         introduce: Callable[[], Introduction],
+        cosigned: Callable[[], str | None] = lambda: None,
     ) -> Signature:
         """Its signature line for this checkpoint.
 
-        `proof(old, new)` is an RFC 6962 consistency proof (blocking).  LinkError: ask again later; RefusedError: the
-        witness will not sign, which a person must look into; ProtocolError: what came is no signature of its.
+        `proof(old, new)` is an RFC 6962 consistency proof, `cosigned()` the newest note that it is known to have signed
+        (both blocking): a witness that remembers less than that is shown its own signature first.  LinkError: ask again
+        later; RefusedError: the witness will not sign, which a person must look into; ProtocolError: what came is no
+        signature of its.
         """
         said = Checkpoint.parse(Note.parse(checkpoint).text)
         old = self._sizes.get(said.journal, 0)
@@ -128,7 +131,8 @@ class WitnessClient:
                 self._sizes[said.journal] = said.size
                 return self._signature(checkpoint, answer.text)
             if answer.status_code == 409:
-                old = _known_size(answer.text, said)
+                known = _known_size(answer.text, said)
+                old = await self._reminded(known, said, cosigned, introduction)
             elif answer.status_code == 403 and not introduction:
                 introduction = (await asyncio.to_thread(introduce)).table()
             else:
@@ -136,6 +140,26 @@ class WitnessClient:
         if answer.status_code in (400, 403, 422):
             raise RefusedError(f"witness {self.name}: {answer.text.strip()[:200]}")
         raise LinkError(f"witness {self.name} answers {answer.status_code}")
+
+    async def _reminded(
+        self,
+        known: int,
+        said: Checkpoint,
+        cosigned: Callable[[], str | None],
+        introduction: dict[str, object],
+    ) -> int:
+        """The size that it remembers once it has seen its own newest signature."""
+        note = await asyncio.to_thread(cosigned)
+        if note is None:
+            return known
+        signed = Note.parse(note)
+        size = Checkpoint.parse(signed.text).size
+        own = notes.cosigned_at(signed, name=self.name, public_key=self._public_key)
+        if own is None or not known < size <= said.size:
+            return known
+        log.error("a witness remembers less than it signed", extra={"witness": self.name, "known": known})
+        answer = await self._send({"old_size": known, "proof": [], "checkpoint": note, **introduction})
+        return size if answer.status_code == 200 else known
 
     async def _post(
         self,
@@ -146,12 +170,16 @@ class WitnessClient:
         introduction: dict[str, object],
     ) -> httpx.Response:
         hashes = await asyncio.to_thread(proof, old, said.size) if 0 < old < said.size else []
-        request = {
-            "old_size": old,
-            "proof": [base64.b64encode(piece).decode() for piece in hashes],
-            "checkpoint": checkpoint,
-            **introduction,
-        }
+        return await self._send(
+            {
+                "old_size": old,
+                "proof": [base64.b64encode(piece).decode() for piece in hashes],
+                "checkpoint": checkpoint,
+                **introduction,
+            }
+        )
+
+    async def _send(self, request: dict[str, object]) -> httpx.Response:
         try:
             return await self._http.post(f"{self._url}/v1/cosign", json=request)
         except httpx.HTTPError as error:

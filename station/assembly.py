@@ -54,7 +54,7 @@ from station.store import StationStore
 from web.i18n import VOCABULARY
 from web.live import Hub
 from web.passwords import Passwords
-from web.sessions import Lifetimes, Sessions
+from web.sessions import Lifetimes, Sessions, Visitor
 from web.shell import HERE as WEB
 from web.shell import Shell, Site, build_id
 from web.sqlite_accounts import SqliteAccounts
@@ -67,6 +67,7 @@ T = TypeVar("T")
 PAGES = Path(__file__).parent / "pages"
 HOUR_S = 3_600.0
 PATIENCE_S = 20.0
+CLEAN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,8 @@ class Assembly:
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._journal = self._open_journal(folder / "journal")
+        append = partial(self._journal.append, source=settings.source)
+        self._access = AccessLog(append, clock=clock)
         self._store = StationStore(
             folder / "station.db", store_id=settings.store.id, on_file=self._file_stored
         )
@@ -166,7 +169,6 @@ class Assembly:
 
     def assemble(self) -> Assembled:
         settings = self._settings
-        append = partial(self._journal.append, source=settings.source)
         parts = Parts(
             settings=settings,
             clock=self._clock,
@@ -174,7 +176,7 @@ class Assembly:
             feed=self._feed,
             queries=self._queries,
             officers=self._officers,
-            access=AccessLog(append, clock=self._clock),
+            access=self._access,
             slips=Slips(self._journal, self._queries, source=settings.source),
             files=self._blobs,
             healthy=self.healthy,
@@ -236,6 +238,7 @@ class Assembly:
             "rehash": partial(
                 rehash_nightly, self._journal, hour=self._settings.journal.rehash_hour, clock=self._clock
             ),
+            "erasing": self._clean,
         }
         if self._tls is not None:
             own["certificates"] = self._renewal(self._tls).run
@@ -273,6 +276,14 @@ class Assembly:
             except sqlite3.Error as error:  # a full disk: they are no longer good, only still there
                 log.warning("sessions not tidied", extra={"reason": str(error)})
             await self._clock.sleep(HOUR_S)
+
+    async def _clean(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._store.clean, self._blobs.erase)
+            except (sqlite3.Error, OSError) as error:  # a full disk: it is gone for everybody who asks
+                log.warning("erased bytes are still there", extra={"reason": str(error)})
+            await self._clock.sleep(CLEAN_S)
 
     def _open_journal(self, folder: Path) -> Journal:
         return Journal.open(
@@ -340,7 +351,7 @@ class Assembly:
             software=software(),
         )
         hub = Hub(build=build, clock=self._clock)
-        return Shell(site, sessions=self._sessions, hub=hub, clock=self._clock)
+        return Shell(site, sessions=self._sessions, hub=hub, clock=self._clock, on_live=self._on_live)
 
     def _file_intake(self) -> FileIntake:
         return FileIntake(
@@ -354,6 +365,9 @@ class Assembly:
             largest=self._settings.store.file_limit_mb << 20,
             unfinished=self._settings.store.unfinished_limit_mb << 20,
         )
+
+    async def _on_live(self, visitor: Visitor) -> None:
+        await self._access.looked(by=visitor.account.name, what="live")
 
     def _live(self, topic: str, payload: bytes) -> None:
         _, _, _, box, _, name = topic.split("/")

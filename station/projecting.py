@@ -16,10 +16,12 @@ from kernel.events import (
     LaneHealth,
     PassageDecided,
     PlateRead,
+    RecordErased,
     VehiclePictured,
     VehicleWeighed,
     Verdict,
 )
+from station.erasing import erase, forget_late
 from station.releasing import SAME_STAY_MS
 
 SCHEMA = """
@@ -30,7 +32,8 @@ CREATE TABLE IF NOT EXISTS passage (
   grade TEXT, attended INTEGER NOT NULL DEFAULT 0, tractor TEXT, tractor_colour TEXT,
   trailer TEXT, trailer_colour TEXT, pictured INTEGER NOT NULL DEFAULT 0, missing TEXT NOT NULL DEFAULT '[]',
   unseen TEXT NOT NULL DEFAULT '[]', quality TEXT NOT NULL DEFAULT '[]', confirmed INTEGER NOT NULL DEFAULT 0,
-  act TEXT, act_by TEXT NOT NULL DEFAULT '', act_ms INTEGER, UNIQUE (box, passage)
+  act TEXT, act_by TEXT NOT NULL DEFAULT '', act_ms INTEGER, erased INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (box, passage)
 );
 CREATE INDEX IF NOT EXISTS passage_shown ON passage (shown);
 CREATE INDEX IF NOT EXISTS passage_weighed ON passage (journal, seq);
@@ -53,7 +56,7 @@ CREATE TABLE IF NOT EXISTS own (journal TEXT PRIMARY KEY, size INTEGER NOT NULL)
 _BODIES: dict[str, type[Body]] = {
     # Not the acts of officers: those come from the station's own journal, and a lane speaks for no officer.
     body.stream: body
-    for body in (VehicleWeighed, VehiclePictured, FileStored, LaneHealth)
+    for body in (VehicleWeighed, VehiclePictured, FileStored, LaneHealth, RecordErased)
 }
 
 
@@ -71,6 +74,7 @@ def project(db: sqlite3.Connection, entries: Sequence[Accepted]) -> None:
         if kind is None or entry.body is None:
             continue
         _project_one(db, entry, msgspec.json.decode(entry.body, type=kind))
+    forget_late(db, entries)
 
 
 def passage_of(entry: Accepted) -> str | None:
@@ -112,6 +116,8 @@ def _project_one(db: sqlite3.Connection, entry: Accepted, body: Body) -> None:
             _begin(db, entry, passage)
         case LaneHealth():
             _health(db, entry, body)
+        case RecordErased():
+            erase(db, entry, body)
 
 
 def _begin(db: sqlite3.Connection, entry: Accepted, passage: str) -> None:

@@ -164,6 +164,7 @@ def _passage(row: dict[str, Any]) -> Passage:
         act=row["act"],
         act_by=row["act_by"],
         act_ms=row["act_ms"],
+        erased=bool(row["erased"]),
     )
 
 

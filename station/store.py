@@ -8,11 +8,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from journal.store import Declared
 from journal.stores import SqliteStore
 from kernel.events import EntryRef, PassageDecided
+from station import erasing
 from station.projecting import SCHEMA, project, project_act
 
 Stored = Callable[[str, str], None]  # box, digest
+EraseFile = Callable[[str], None]  # digest
 
 PATIENCE_S = 30.0  # the receiver's transactions are short
 
@@ -34,11 +37,33 @@ class StationStore(SqliteStore):
         self._on_file = on_file
         super().__init__(path, store_id=store_id, project=project)
         with closing(sqlite3.connect(path)) as db:
-            db.executescript(SCHEMA)
+            db.executescript(SCHEMA + erasing.SCHEMA)
+            columns = {row[1] for row in db.execute("PRAGMA table_info(passage)")}
+            if "erased" not in columns:  # a store of before
+                db.execute("ALTER TABLE passage ADD COLUMN erased INTEGER NOT NULL DEFAULT 0")
+
+    def declared(self, box: str, sha256: str) -> Declared | None:
+        """None also for a file that its box has erased: it is not taken again."""
+        with self._lock:
+            return None if erasing.erased(self._db, box, sha256) else super().declared(box, sha256)
 
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
-        super().file_stored(box, sha256, at_ms=at_ms)
+        with self._lock:
+            super().file_stored(box, sha256, at_ms=at_ms)
+            erasing.forget_files(self._db, box, [sha256])  # erased while it was on its way
         self._on_file(box, sha256)
+
+    def clean(self, erase_file: EraseFile) -> bool:
+        """Leave no byte of what was erased; False when a reader is in the way: try again."""
+        with self._lock:
+            if not erasing.unclean(self._db):
+                return True
+            for sha256 in erasing.unclean_files(self._db):
+                erase_file(sha256)
+            if not erasing.empty_wal(self._db):
+                return False
+            erasing.mark_clean(self._db)
+        return True
 
     def own_size(self, journal: str) -> int:
         """How many entries of the station's own journal the views hold."""
@@ -60,6 +85,8 @@ class StationStore(SqliteStore):
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=PATIENCE_S, isolation_level=None)) as db:
+            # A line that is written anew leaves no older copy of its plate behind.
+            db.execute("PRAGMA secure_delete = ON")
             db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")

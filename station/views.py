@@ -48,6 +48,7 @@ class Passage:
     act: Literal["released", "held"] | None
     act_by: str
     act_ms: int | None
+    erased: bool = False  # its plates and pictures are gone, by the lane's rule
 
     @property
     def id(self) -> str:

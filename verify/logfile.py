@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from verify.package import RefutedError
 
@@ -37,8 +38,7 @@ CERTIFICATES = "SELECT CASE WHEN length(note) <= 65536 THEN note END FROM certif
 TABLES = {"entry": ("seq", "leaf", "header"), "body": ("seq", "salt", "body"), "head": ("size", "checkpoint")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One entry as it lies there.  `torn`: its body cannot be read, though a row may be there."""
 
     seq: int
@@ -131,10 +131,7 @@ class LogFile:
         found = self._ask(ROWS, start, start + count)
         if found is None:
             return list(self._one_by_one(start, count))
-        return [
-            Row(seq=seq, leaf=leaf, header=head, salt=salt, body=body)
-            for seq, leaf, head, salt, body in found
-        ]
+        return list(starmap(Row, found))
 
     def _one_by_one(self, start: int, count: int) -> Iterator[Row]:
         for seq in range(start, start + count):

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("head", help="list the journals that a witness has cosigned")
     command.add_argument("settings", type=Path, help="witness.toml")
     command.add_argument("journal", nargs="?", help="only this one")
-    command.add_argument("--json", action="store_true")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run=_head)
     return parser
 
@@ -94,13 +94,14 @@ def _now_s() -> int:
 
 def _head(options: argparse.Namespace) -> int:
     settings = _settings(options.settings)
+    found = options.journal is None
     try:
-        heads = list_heads(settings.state)
+        for head in list_heads(settings.state, options.journal):
+            found = True
+            sys.stdout.write(json.dumps(head) + "\n" if options.json else _head_row(head))
     except sqlite3.Error as error:
         raise UnusableError(f"state: {settings.state}: {error}") from error
-    found = [head for head in heads if options.journal in (None, head["journal"])]
-    sys.stdout.write(json.dumps(found, indent=1) + "\n" if options.json else "".join(map(_head_row, found)))
-    return 0 if found or options.journal is None else 1
+    return 0 if found else 1
 
 
 def _head_row(head: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The smallest witness 见证方: cosigns a journal's checkpoint only if it continues everything it has cosigned before.
 
 The size and root of every journal are durable before a cosignature leaves; a journal that shows two histories is
-remembered as forked and gets no cosignature again.
+remembered as forked and gets no cosignature again.  How often it has moved a head stands a second time beside the key:
+a memory that was set back does not fit it, and a witness with such a memory is retired, not started.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +71,8 @@ CREATE TABLE IF NOT EXISTS alarm (
     journal TEXT NOT NULL, at_s INTEGER NOT NULL, forked INTEGER NOT NULL, why TEXT NOT NULL,
     known TEXT NOT NULL, offered TEXT NOT NULL, UNIQUE (journal, why, offered)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS moved (id INTEGER PRIMARY KEY CHECK (id = 0), times INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO moved SELECT 0, count(*) FROM head;
 """
 MAX_ALARMS = 100  # kept for each journal, forks apart; an attacker may not fill the disk
 
@@ -110,19 +113,83 @@ class RefusedError(Exception):
 # --- heads ------------------------------------------------------------------------------------------------------
 
 
+class Mark:
+    """How often a head was moved, in a file beside the key; locked for the life of the process."""
+
+    WIDTH = 20
+    SAYS = "\ntimes that this key has moved a head; without it, or with another memory, the key is used up\n"
+
+    def __init__(self, path: Path) -> None:
+        """UnusableError when another process has it, or it cannot be read."""
+        made = not path.exists()
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if made:
+                os.pwrite(self._file, ("0" * self.WIDTH + self.SAYS).encode(), 0)
+                os.fsync(self._file)
+                _sync_folder(path.parent)
+            self.times = int(os.pread(self._file, self.WIDTH, 0).decode("ascii"))
+        except BlockingIOError as error:
+            os.close(self._file)
+            raise UnusableError(f"key: {path} is in use by another witness") from error
+        except ValueError as error:
+            os.close(self._file)
+            raise UnusableError(f"key: {path} cannot be read: make a new witness key") from error
+
+    def write(self, times: int) -> None:
+        """Durable once it returns; one sector, so a power cut leaves the old number or the new one."""
+        os.pwrite(self._file, f"{times:0{self.WIDTH}d}".encode(), 0)
+        os.fsync(self._file)
+        self.times = times
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
 class Heads:
     """Heads and alarms in SQLite; a call that returned is on the disk.  `lock`: a descriptor to hold until close."""
 
-    def __init__(self, path: Path, *, lock: int | None = None, max_alarms: int = MAX_ALARMS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lock: int | None = None,
+        mark: Mark | None = None,
+        max_alarms: int = MAX_ALARMS,
+    ) -> None:
         self._lock = lock
+        self._mark = mark
         self._max_alarms = max_alarms
-        # Rollback journal and EXTRA: one writer, one row a commit, and the folder is synced too.
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._check(path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _check(self, path: Path) -> None:
+        """UnusableError when it is damaged, or older than the key's own mark says."""
+        # Rollback journal and EXTRA: one writer, one row a commit, and the folder is synced too.
         self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.execute("PRAGMA synchronous=EXTRA")
         self._db.executescript(SCHEMA)
         if self._db.execute("PRAGMA quick_check").fetchone() != ("ok",):
             raise UnusableError(f"{path}: damaged; retire this witness key and make a new one")
+        if self._mark is not None and self._mark.times > self._moved():
+            raise UnusableError(
+                f"{path}: was set back: this key has moved heads {self._mark.times} times, here are"
+                f" {self._moved()}; retire this witness key and make a new one"
+            )
+
+    def _moved(self) -> int:
+        times: int = self._db.execute("SELECT times FROM moved").fetchone()[0]
+        return times
+
+    def settle(self) -> None:
+        """Before any signature: the mark beside the key knows of every head that was moved."""
+        if self._mark is not None and self._mark.times != (times := self._moved()):
+            self._mark.write(times)
 
     def get(self, journal: str) -> Head | None:
         columns = "journal, box, public, size, root, note, at_s"
@@ -130,11 +197,19 @@ class Heads:
         return None if row is None else Head(**dict(zip(columns.split(", "), row, strict=True)))
 
     def save(self, head: Head) -> None:
-        self._db.execute(
-            "INSERT INTO head VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (journal) DO UPDATE SET"
-            " size = excluded.size, root = excluded.root, note = excluded.note, at_s = excluded.at_s",
-            (head.journal, head.box, head.public, head.size, head.root, head.note, head.at_s),
-        )
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "INSERT INTO head VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (journal) DO UPDATE SET"
+                " size = excluded.size, root = excluded.root, note = excluded.note, at_s = excluded.at_s",
+                (head.journal, head.box, head.public, head.size, head.root, head.note, head.at_s),
+            )
+            self._db.execute("UPDATE moved SET times = times + 1")
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def alarm(self, head: Head, offered: str, *, why: str, forked: bool, at_s: int) -> None:
         """Keep both signed notes as proof."""
@@ -157,30 +232,34 @@ class Heads:
 
     def close(self) -> None:
         self._db.close()
+        if self._mark is not None:
+            self._mark.close()
+            self._mark = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
 
-def list_heads(state: Path) -> list[dict[str, Any]]:
-    """Every head, for listing beside a running witness."""
+def list_heads(state: Path, journal: str | None = None) -> Iterator[dict[str, Any]]:
+    """Every head, or that of one journal, for listing beside a running witness."""
     with closing(sqlite3.connect(f"{(state / 'heads.db').absolute().as_uri()}?mode=ro", uri=True)) as db:
         rows = db.execute(
-            "SELECT journal, box, size, hex(root), at_s, journal IN (SELECT journal FROM alarm WHERE forked),"
-            " (SELECT count(*) FROM alarm WHERE alarm.journal = head.journal) FROM head ORDER BY journal"
-        ).fetchall()
-    return [
-        {
-            "journal": journal,
-            "box": box,
-            "size": size,
-            "root": root.lower(),
-            "cosigned_s": at_s,
-            "forked": bool(forked),
-            "alarms": alarms,
-        }
-        for journal, box, size, root, at_s, forked, alarms in rows
-    ]
+            "SELECT journal, box, size, hex(root), at_s,"
+            " (SELECT count(*) FROM alarm WHERE alarm.journal = head.journal AND forked),"
+            " (SELECT count(*) FROM alarm WHERE alarm.journal = head.journal)"
+            " FROM head WHERE ?1 IS NULL OR journal = ?1 ORDER BY journal",
+            (journal,),
+        )
+        for found, box, size, root, at_s, forked, alarms in rows:
+            yield {
+                "journal": found,
+                "box": box,
+                "size": size,
+                "root": root.lower(),
+                "cosigned_s": at_s,
+                "forked": bool(forked),
+                "alarms": alarms,
+            }
 
 
 # --- the rule ---------------------------------------------------------------------------------------------------
@@ -219,7 +298,7 @@ class Witness:
                 return self._judge(request, head)
         except RefusedError as refused:
             return refused.reply
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             log.error("the witness cannot remember", extra={"reason": str(error)})  # noqa: TRY400
             return Reply(status=503, text="cannot remember, so cannot sign\n")
 
@@ -294,6 +373,7 @@ class Witness:
         if checkpoint.size > head.size:
             moved = replace(head, size=checkpoint.size, root=checkpoint.root, note=request.note, at_s=at_s)
             self._heads.save(moved)  # durable before the signature exists
+        self._heads.settle()
         return Reply(status=200, text=self._line(checkpoint, at_s))
 
     def _check_continues(self, request: Request, head: Head) -> None:
@@ -391,18 +471,30 @@ def load_key(path: Path) -> tuple[str, Ed25519PrivateKey]:
 
 def open_heads(state: Path, key_file: Path) -> Heads:
     """Open the memory that belongs to this key.  A witness that lost its memory is retired, not restarted."""
-    path, mark = state / "heads.db", key_file.with_suffix(".used")
+    path, used = state / "heads.db", key_file.with_suffix(".used")
     try:
         state.mkdir(parents=True, exist_ok=True)
-        if mark.exists() and not path.exists():
+        if used.exists() and not path.exists():
             raise UnusableError(
-                f"state: {path} is gone, but this key has cosigned before ({mark}): make a new witness key"
+                f"state: {path} is gone, but this key has cosigned before ({used}): make a new witness key"
             )
-        heads = Heads(path, lock=_lock_folder(state))
-        _write_durably(mark, f"this key has cosigned; its memory is {path.absolute()}\n")
+        lock = _lock_folder(state)
+        try:
+            return _open_with_mark(path, used, lock)
+        except BaseException:
+            os.close(lock)
+            raise
     except (OSError, sqlite3.Error) as error:
         raise UnusableError(f"state: {path}: {error}") from error
-    return heads
+
+
+def _open_with_mark(path: Path, used: Path, lock: int) -> Heads:
+    mark = Mark(used)
+    try:
+        return Heads(path, lock=lock, mark=mark)
+    except BaseException:
+        mark.close()
+        raise
 
 
 def _lock_folder(state: Path) -> int:
@@ -419,15 +511,9 @@ def _lock_folder(state: Path) -> int:
     return lock
 
 
-def _write_durably(path: Path, text: str) -> None:
-    if path.exists():
-        return
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

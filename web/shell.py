@@ -98,12 +98,26 @@ class SignedOut(Exception):  # noqa: N818  (a state of the visitor, answered wit
     """The page needs somebody; the handler sends the browser to the login."""
 
 
+async def _nobody_asks(_visitor: Visitor) -> None:
+    """Nothing personal goes over this site's live socket."""
+
+
 class Shell:
-    def __init__(self, site: Site, *, sessions: Sessions, hub: Hub, clock: Clock) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        sessions: Sessions,
+        hub: Hub,
+        clock: Clock,
+        on_live: Callable[[Visitor], Awaitable[None]] = _nobody_asks,
+    ) -> None:
+        """`on_live` is told who opens the live socket, before anything is sent on it."""
         self.site = site
         self.sessions = sessions
         self.hub = hub
         self._clock = clock
+        self._on_live = on_live
         self.build = hub.build
         self._folders = {"web": HERE / "static", **dict(site.static)}
         self.catalogues = i18n.load([i18n.LOCALES, *site.locales])
@@ -233,6 +247,7 @@ class Shell:
         if visitor is None or not origin_allowed(socket.headers, self.site.origins):
             await socket.close(1008)
             return
+        await self._on_live(visitor)
 
         async def still() -> bool:
             return await self.sessions.visitor(token) is not None

@@ -10,6 +10,7 @@ from typing import get_args
 import msgspec
 
 from central.commands.shared import load_settings, needs_settings, open_database
+from central.settings import Settings
 from central.store.engines import snapshot
 from central.store.projecting import reread
 from central.store.queries import MOST_ROWS, Filter, Queries
@@ -28,6 +29,7 @@ class _Listing:
     help: str
     columns: tuple[str, ...]
     ask: Callable[[Queries, argparse.Namespace, Console], Sequence[object]]
+    personal: bool = False  # shows plates: whoever lists them is written down first
 
 
 _LISTINGS = (
@@ -51,6 +53,7 @@ _LISTINGS = (
                 limit=given.limit,
             ).rows
         ),
+        personal=True,
     ),
     _Listing(
         verb="sources",
@@ -118,6 +121,8 @@ def _add_tariff(verbs: Verbs) -> None:
 def _lister(listing: _Listing) -> Callable[[argparse.Namespace, Console], int]:
     def run(arguments: argparse.Namespace, console: Console) -> int:
         settings = load_settings(arguments.settings)
+        if listing.personal:
+            _note(settings, arguments, console)
         with open_database(settings) as database:
             if getattr(arguments, "retry", False):
                 reread(database, register=settings.register)
@@ -126,6 +131,19 @@ def _lister(listing: _Listing) -> Callable[[argparse.Namespace, Console], int]:
         return 0
 
     return run
+
+
+def _note(settings: Settings, given: argparse.Namespace, console: Console) -> None:
+    from central.commands.noting import note_list  # loads what the other verbs need not
+
+    note_list(
+        settings,
+        console.clock,
+        station=given.station,
+        lane=given.lane,
+        outcome=given.outcome,
+        plate=given.plate,
+    )
 
 
 def _recount(arguments: argparse.Namespace, _console: Console) -> int:

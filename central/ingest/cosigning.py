@@ -99,7 +99,10 @@ class Cosigning:
 
         try:
             signature = await witness.cosign(
-                newest.checkpoint, proof=proof, introduce=lambda: self._introduction(journal)
+                newest.checkpoint,
+                proof=proof,
+                introduce=lambda: self._introduction(journal),
+                cosigned=lambda: self._witnessed(journal),
             )
         except (LinkError, ProtocolError) as error:
             self._failed(witness.name, str(error))
@@ -111,6 +114,10 @@ class Cosigning:
             log.info("witness back", extra={"witness": witness.name})
         self.failing.pop(journal, None)
         return note.with_signature(signature)
+
+    def _witnessed(self, journal: str) -> str | None:
+        vouched = self._custody.vouched(journal)
+        return vouched.witnessed_note if vouched else None
 
     def _introduction(self, journal: str) -> Introduction:
         [genesis] = self._custody.stored(journal, [0])

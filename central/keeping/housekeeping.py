@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # whether bytes are to go
 SWEEP_MS = 3_600_000
-TRIES, PAUSE_S = 20, 0.25  # a reader that is in the way is not there for long
+TRIES, PAUSE_S = 5, 0.5  # a reader that is in the way is not there for long
 AT_ONCE = 100  # references in one entry
 
 
@@ -34,6 +34,22 @@ class ErasesFiles(Protocol):
     """Where the bytes of files are.  Blocking; a file that is not here is no error."""
 
     def erase(self, sha256: str) -> None: ...
+
+
+def due(keeper: Keeper, *, retention: Retention, now_ms: int) -> list[Due]:
+    """Everything that is marked, when it goes, and why it stays if it does; oldest first.  Blocking."""
+    cases_since_ms = retention.by_what["case"].before_ms(now_ms)
+    return [
+        Due(
+            box=each.box,
+            passage=each.passage,
+            rule=each.rule,
+            marked_ms=each.marked_ms,
+            erased_from_ms=each.marked_ms + retention.wait_ms,
+            held=each.held,
+        )
+        for each in keeper.marked(now_ms=now_ms, cases_since_ms=cases_since_ms)
+    ]
 
 
 class Keeping:
@@ -106,18 +122,7 @@ class Keeping:
 
     def due(self) -> list[Due]:
         """Everything that is marked, oldest first.  Blocking."""
-        marked = self._keeper.marked(now_ms=self._clock.now_ms(), cases_since_ms=self._cases_since_ms())
-        return [
-            Due(
-                box=each.box,
-                passage=each.passage,
-                rule=each.rule,
-                marked_ms=each.marked_ms,
-                erased_from_ms=each.marked_ms + self._retention.wait_ms,
-                held=each.held,
-            )
-            for each in marked
-        ]
+        return due(self._keeper, retention=self._retention, now_ms=self._clock.now_ms())
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -139,6 +144,7 @@ class Keeping:
                 elif not clips:
                     now_ms = self._clock.now_ms()
                     await asyncio.to_thread(self._keeper.nothing_left, [(box, passage)], now_ms=now_ms)
+                await asyncio.to_thread(self._keeper.gone, rule.name, (box, passage))
 
     def _page(self, rule: Row, kind: Kind, clips: bool, after: Line | None) -> list[Line]:
         now_ms = self._clock.now_ms()

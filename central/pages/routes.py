@@ -127,6 +127,7 @@ class Pages:
             sessions=parts.sessions,
             hub=Hub(build=build, clock=parts.clock),
             clock=parts.clock,
+            on_live=self._on_live,
         )
         self._feed = Feed(parts, hub=self._shell.hub, catalogues=self._shell.catalogues, names=self._names)
 
@@ -220,13 +221,14 @@ class Pages:
         )
 
     async def _events(self, request: Request, visitor: Visitor, search: Search, cursor: str) -> Response:
-        told = narrowed(**asdict(search.filter()), cursor=cursor)
-        await self._parts.access.looked(by=visitor.account.name, what="list", wanted=told)
+        wanted = search.filter()
+        # Two plates may look the same here: whoever searches for one is written down every time.
+        note = self._parts.access.took if wanted.plate else self._parts.access.looked
+        told = narrowed(**asdict(wanted), cursor=cursor)
+        await note(by=visitor.account.name, what="list", wanted=told)
         queries, texts = self._parts.queries, self._shell.texts(request)
         try:
-            found = await asyncio.to_thread(
-                queries.passages, search.filter(), limit=PER_PAGE, cursor=cursor or None
-            )
+            found = await asyncio.to_thread(queries.passages, wanted, limit=PER_PAGE, cursor=cursor or None)
         except ConfigError as error:
             raise HTTPException(422, "cursor") from error
         sources = await asyncio.to_thread(queries.sources, self._parts.clock.now_ms())
@@ -365,6 +367,9 @@ class Pages:
         rows = await asyncio.to_thread(self._parts.queries.quarantine)
         count = await asyncio.to_thread(self._parts.queries.quarantined)
         return self._shell.page(request, "quarantine.html", visitor=visitor, rows=rows, count=count)
+
+    async def _on_live(self, visitor: Visitor) -> None:
+        await self._parts.access.looked(by=visitor.account.name, what="live")
 
     async def _unavailable(self, request: Request, error: Exception) -> Response:
         """What cannot be written is not shown either: a look that is no entry is no look."""

@@ -15,6 +15,12 @@ from kernel.events import CaseRecorded, EntryRef, PassageReviewed, RecordHeld, R
 
 ANY_BOX = "*"
 
+# Made once: every batch asks, and building such a statement costs more than running it.
+_REVIEWED = select(schema.review.c.weighed_seq).where(
+    schema.review.c.weighed_journal == bindparam("in_journal"),
+    schema.review.c.weighed_seq.between(bindparam("first"), bindparam("last")),
+)
+
 
 def project_acts(connection: Connection, reads: Sequence[Read], *, centre: str) -> list[Change]:
     """Inside the transaction that takes them in; what changed because of them."""
@@ -32,12 +38,24 @@ def _reviews(connection: Connection, reads: Sequence[Read]) -> list[Change]:
     rows = [_review_row(item, item.body) for item in reads if isinstance(item.body, PassageReviewed)]
     upsert(connection, schema.review, rows, update=())
     about = {(row["weighed_journal"], row["weighed_seq"]) for row in rows}
-    about |= {(r.entry.header.journal, r.entry.seq) for r in reads if isinstance(r.body, VehicleWeighed)}
+    about |= _reviewed_before(connection, reads)
     changes: list[Change] = []
     for journal in sorted({journal for journal, _seq in about}):
         seqs = sorted(seq for where, seq in about if where == journal)
         changes += _refresh_reviews(connection, journal, seqs, at_ms=reads[0].entry.received_ms)
     return changes
+
+
+def _reviewed_before(connection: Connection, reads: Sequence[Read]) -> set[tuple[str, int]]:
+    """Of these weighings, those that a review has named already."""
+    seqs = [item.entry.seq for item in reads if isinstance(item.body, VehicleWeighed)]
+    if not seqs:
+        return set()
+    journal = reads[0].entry.header.journal
+    found = connection.execute(
+        _REVIEWED, {"in_journal": journal, "first": min(seqs), "last": max(seqs)}
+    ).scalars()
+    return {(journal, seq) for seq in found}
 
 
 def _review_row(item: Read, body: PassageReviewed) -> Row:

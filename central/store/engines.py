@@ -29,6 +29,7 @@ from sqlalchemy.engine import URL, make_url
 _READERS = 4
 _WRITERS = 4  # PostgreSQL only; SQLite has one
 _WAIT_S = 60
+_SCRUB_MS = 200
 _TRIES, _PAUSE_S = 40, 0.05
 
 
@@ -89,7 +90,10 @@ def scrub(database: Database, tables: Sequence[Table]) -> bool:
 def _empty_wal(writer: Engine) -> bool:
     raw = writer.raw_connection()
     try:
-        busy, _pages, _moved = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_SCRUB_MS}")  # others want to write meanwhile
+        busy, _pages, _moved = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        cursor.execute(f"PRAGMA busy_timeout={_WAIT_S * 1000}")
     finally:
         raw.close()
     return not busy

@@ -25,6 +25,19 @@ _NEVER = ("journal.", "record.", "box.", "backup.", "store.")
 # A box may say that its own days are over; while a case may still come of it, the centre's days count.
 _NOT_YET = ("over_limit", "undetermined")
 
+# Made once: every batch asks, and building such a statement costs more than running it.
+_ASKED_BEFORE = select(schema.erasure.c.journal, schema.erasure.c.seq).where(
+    schema.erasure.c.journal == bindparam("in_journal"),
+    schema.erasure.c.seq.between(bindparam("first"), bindparam("last")),
+)
+_TOLD_HERE = select(schema.copied.c.journal, schema.copied.c.seq).where(
+    schema.copied.c.by_journal == bindparam("in_journal"),
+    schema.copied.c.by_seq.between(bindparam("first"), bindparam("last")),
+)
+_FILES_ASKED_BEFORE = select(schema.erased_file.c.sha256).where(
+    schema.erased_file.c.sha256.in_(bindparam("digests", expanding=True))
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
@@ -130,16 +143,14 @@ def _own(connection: Connection, box: str, refs: Sequence[EntryRef]) -> list[Ent
 
 def _due(connection: Connection, reads: Sequence[Read]) -> tuple[set[Place], set[str]]:
     """Of what has just come: entries and files that were to be erased before they were here."""
-    table, copied = schema.erasure, schema.copied
     journal, seqs = reads[0].entry.header.journal, [item.entry.seq for item in reads]
-    query = select(table.c.journal, table.c.seq).where(table.c.journal == journal, table.c.seq.in_(seqs))
-    places = {(row.journal, row.seq) for row in connection.execute(query)}
+    here = {"in_journal": journal, "first": min(seqs), "last": max(seqs)}
+    places = {(row.journal, row.seq) for row in connection.execute(_ASKED_BEFORE, here)}
     if any(item.entry.header.stream == JournalRecovered.stream for item in reads):
-        again = select(copied.c.journal, copied.c.seq).where(
-            copied.c.by_journal == journal, copied.c.by_seq.in_(seqs)
-        )
-        places |= {(row.journal, row.seq) for row in connection.execute(again)}
-    return places, {file.sha256 for item in reads for file in item.entry.header.files}
+        places |= {(row.journal, row.seq) for row in connection.execute(_TOLD_HERE, here)}
+    digests = sorted({file.sha256 for item in reads for file in item.entry.header.files})
+    found = connection.execute(_FILES_ASKED_BEFORE, {"digests": digests}).scalars() if digests else ()
+    return places, set(found)
 
 
 def _save(connection: Connection, table: Any, rows: list[Row], update_: tuple[str, ...]) -> None:

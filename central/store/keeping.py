@@ -103,6 +103,13 @@ class Keeper:
         with self._writer.begin() as connection:
             upsert(connection, schema.marked, rows, update=("seen_ms",))
 
+    def gone(self, rule: str, passage: Passage) -> None:
+        """What the rule wanted of it is done."""
+        table = schema.marked
+        mine = (table.c.rule == rule) & (table.c.box == passage[0]) & (table.c.passage == passage[1])
+        with self._writer.begin() as connection:
+            connection.execute(delete(table).where(mine))
+
     def unmark(self, *, unseen_since_ms: int) -> None:
         """What no rule has wanted since then: a hold of the facts, a changed setting, or it is gone."""
         with self._writer.begin() as connection:

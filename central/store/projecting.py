@@ -95,9 +95,7 @@ def refresh_file(connection: Connection, *, box: str, sha256: str) -> list[str]:
 
 def refresh_passages(connection: Connection, changes: Sequence[Change]) -> None:
     """Count the files of these passages again."""
-    for change in changes:
-        box, passage = change.key
-        _refresh_files(connection, box, [passage])
+    _refresh_files(connection, [(change.key[0], change.key[1]) for change in changes])
 
 
 def _alone(connection: Connection, item: Read, register: Register) -> list[Change]:

@@ -47,7 +47,7 @@ class Line:
 
 def line(row: Passage, texts: Texts, lane_name: LaneName) -> Line:
     tone = vocabulary.tone(row.outcome, row.suspected)
-    plate = row.tractor or texts(_("plate not read") if row.pictured else _("plate follows"))
+    plate = row.tractor or texts(_no_plate(row))
     verdict = wording.verdict(row.outcome, suspected=row.suspected, over_kg=row.over_kg, texts=texts)
     gross = grouped(row.gross_kg)
     return Line(
@@ -75,6 +75,12 @@ def line(row: Passage, texts: Texts, lane_name: LaneName) -> Line:
         waits=row.waits,
         says=f"{times.clock(row.shown_ms)} {plate} {gross} {verdict}",
     )
+
+
+def _no_plate(row: Passage) -> str:
+    if row.erased:
+        return _("plate erased")
+    return _("plate not read") if row.pictured else _("plate follows")
 
 
 def missing(row: Passage, texts: Texts) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -86,6 +87,7 @@ async def test_a_truck_is_stored_shown_fetched_proven_and_every_look_written(cou
             )
             await until(lambda: witnessed(asked), what="every journal witnessed to its end")
             await proven(county, asked)
+            await taken_out(county, asked, "p1")
 
             journals = await asked.get("journals")
             assert {(each["box"], each["process"], each["state"]) for each in journals} == {
@@ -118,6 +120,36 @@ async def proven(county: County, asked: Desk) -> None:
     for data in (package, (county.folder / "p2.zip").read_bytes()):
         done = await verified(county, data)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def taken_out(county: County, asked: Desk, passage: str) -> None:
+    """A whole journal and a slip, by command line, agree with each other and with the package."""
+    row = (await asked.get(f"passages/{passage}"))["row"]
+    verbs = (
+        ("slip", row["journal"], str(row["seq"]), "--svg", "slip.svg"),
+        ("journal", "export", row["journal"], "lane.db"),
+        ("evidence", "export", passage, "--out", "slip.zip"),
+    )
+    done = [await asyncio.to_thread(verb, county, *each, "--settings", "central.toml") for each in verbs]
+    assert [each.returncode for each in done] == [0, 0, 0], [each.stderr for each in done]
+    payload, trust = done[0].stdout.strip(), ("--trust", "trust.toml")
+    assert (county.folder / "slip.svg").read_text().startswith("<svg")
+    for given in (
+        ("journal", "lane.db", *trust),
+        ("slip", payload, "--journal", "lane.db", *trust),
+        ("slip", payload, "--package", "slip.zip", *trust),
+    ):
+        checked = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "verify.main", *given],
+            cwd=county.folder,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 async def verified(county: County, package: bytes) -> subprocess.CompletedProcess[str]:

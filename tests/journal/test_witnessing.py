@@ -15,7 +15,7 @@ from journal.witnessing import Cosigner, Introduction, WitnessClient, proof_of
 from kernel.errors import LinkError, ProtocolError, RefusedError
 from kernel.evidence import notes, tree
 from kernel.evidence.notes import Note
-from tests.verify.making import WITNESS, Log, passage_log
+from tests.verify.making import WITNESS, Log, Signer, passage_log
 from tests.verify.witnessing import CERTS, a_witness
 from verify.witness import Witness
 
@@ -46,7 +46,7 @@ def client_of(witness: Witness, *, spoil: Callable[[str], str] = lambda text: te
     return WitnessClient(name=WITNESS.name, public_key=WITNESS.public, url="http://witness", http=http)
 
 
-async def ask(client: WitnessClient, log: Log, size: int) -> notes.Signature:
+async def ask(client: WitnessClient, log: Log, size: int, *, signed: str | None = None) -> notes.Signature:
     first = log.entries[0]
     return await client.cosign(
         log.checkpoint(size),
@@ -54,6 +54,7 @@ async def ask(client: WitnessClient, log: Log, size: int) -> notes.Signature:
         introduce=lambda: Introduction(
             genesis=(first.header, first.salt or b"", first.body or b""), certificates=CERTS
         ),
+        cosigned=lambda: signed,
     )
 
 
@@ -81,6 +82,41 @@ async def test_a_witness_refuses_another_history(tmp_path: Path) -> None:
     await ask(client, log, len(log.entries))
     with pytest.raises(RefusedError):
         await ask(client, other, len(other.entries))
+
+
+@pytest.mark.parametrize("remembered", [0, 3])
+async def test_i10_a_witness_that_was_set_back_is_shown_its_own_signature_first(
+    tmp_path: Path, remembered: int
+) -> None:
+    log, rewritten = passage_log(), passage_log(gross_kg=48_000)
+    witness = a_witness(tmp_path)
+    client = client_of(witness)
+    if remembered:
+        await ask(client, log, remembered)
+    backup = (tmp_path / "heads.db").read_bytes()
+    line = await ask(client, log, 7)
+    signed = Note.parse(log.checkpoint(7)).with_signature(line).format()
+    witness.close()
+    (tmp_path / "heads.db").write_bytes(backup)
+
+    restored = a_witness(tmp_path)
+    again = client_of(restored)
+    assert cosigned(log, 8, await ask(again, log, 8, signed=signed), WITNESS.name, WITNESS.public)
+    with pytest.raises(RefusedError):
+        await ask(client_of(restored), rewritten, 8, signed=signed)
+    restored.close()
+
+
+@pytest.mark.parametrize("note", ["other key", "larger", "smaller"])
+async def test_a_note_that_reminds_of_nothing_changes_nothing(tmp_path: Path, note: str) -> None:
+    log, witness = passage_log(), a_witness(tmp_path)
+    await ask(client_of(witness), log, 3)
+    line = WITNESS.cosignature if note != "other key" else Signer(WITNESS.name, "other").cosignature
+    size = {"other key": 5, "larger": 8, "smaller": 2}[note]
+    signed = log.checkpoint(size) + line(log.text(size))
+    again = await ask(client_of(witness), log, 6, signed=signed)
+    assert cosigned(log, 6, again, WITNESS.name, WITNESS.public)
+    witness.close()
 
 
 async def test_a_forged_answer_is_no_signature(tmp_path: Path) -> None:

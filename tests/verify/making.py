@@ -129,6 +129,7 @@ class Log:
     entries: list[Made] = field(default_factory=list)
     process: str = "edge"
     before: Log | None = None  # the journal that this one continues, as long as it is now
+    contents: dict[str, bytes] = field(default_factory=dict)  # of files, by digest
 
     def __post_init__(self) -> None:
         body = {
@@ -152,8 +153,12 @@ class Log:
         return made
 
     def add(self, stream: str, body: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> Made:
-        seq = len(self.entries)
-        salt, data = sha(f"salt {self.seed} {seq}".encode())[:16], as_json(body)
+        self.contents |= {sha(content).hex(): content for content in (files or {}).values()}
+        self.entries.append(self.made(len(self.entries), stream, as_json(body), files))
+        return self.entries[-1]
+
+    def made(self, seq: int, stream: str, data: bytes, files: Mapping[str, bytes] | None = None) -> Made:
+        salt = sha(f"salt {self.seed} {seq}".encode())[:16]
         header = {
             "at": NOW_MS - 7200_000 + seq,
             "body": sha(salt + data).hex(),
@@ -170,8 +175,7 @@ class Log:
             "stream": stream,
             "v": 1,
         }
-        self.entries.append(Made(as_json(header), salt, data))
-        return self.entries[-1]
+        return Made(as_json(header), salt, data)
 
     def as_predecessor(self) -> dict[str, Any]:
         return {"id": self.id, "size": len(self.entries), "root": tree_root(self.leaves).hex()}
@@ -331,11 +335,10 @@ def _entry(log: Log, seq: int, count: int, parts: dict[str, bytes], folder: str)
 
 
 def _files(log: Log, seq: int, parts: dict[str, bytes]) -> list[dict[str, Any]]:
-    contents = {sha(data).hex(): data for data in (*PICTURES.values(), *CLIP.values())}
     rows = []
     for row in json.loads(log.entries[seq].header)["files"]:
         path = f"files/{row['sha256']}.{row['name'].rpartition('.')[2]}"
-        parts[path] = contents[row["sha256"]]
+        parts[path] = log.contents[row["sha256"]]
         rows.append({**row, "path": path, "entry_seq": seq})
     return rows
 

@@ -267,15 +267,38 @@ def unpack(folder: Path, name: str) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("heavier", [False, True])
 async def test_the_page_checks_itself_in_a_browser_without_any_request(tmp_path: Path, heavier: bool) -> None:
-    from playwright.async_api import async_playwright  # half a second that the quick tests need not spend
-
     write(parts_of(passage_log(), tmp_path), tmp_path / "package.zip")
     unpack(tmp_path, "verify.html")
     picture = f"files/{sha(PICTURES['front.jpg']).hex()}.jpg"
     unpack(tmp_path, picture)
-    page_file = tmp_path / "verify.html"
     if heavier:
-        _lighten(page_file)
+        _lighten(tmp_path / "verify.html")
+    words, shown = await looked_at(tmp_path / "verify.html", pick=tmp_path / picture)
+    assert len(words) == 12
+    assert (set(words) == {"相符 matches"}) is not heavier
+    assert words.count("不符 DIFFERS") == int(heavier)
+    assert "便利副本，不能作为证明" in shown
+    assert "本页不查" in shown
+    assert page_digest() in shown
+    assert sha(WITNESS.public).hex() in shown
+
+
+@pytest.mark.wire
+@pytest.mark.timeout(60)
+async def test_the_page_of_a_case_checks_every_journal(tmp_path: Path) -> None:
+    lane, centre = passage_log(), central_log()
+    centre.add("case.recorded", {"case": "c", "entries": [lane.reference(3)], "by": "y"})
+    write(parts_of(lane, tmp_path, also=(chapter_of(centre, (0, 1)),), case="c"), tmp_path / "package.zip")
+    unpack(tmp_path, "verify.html")
+    words, shown = await looked_at(tmp_path / "verify.html")
+    assert words == ["相符 matches"] * 20
+    assert f"{centre.id[:8]} 第 1 条在日志中" in shown
+
+
+async def looked_at(page_file: Path, *, pick: Path | None = None) -> tuple[list[str], str]:
+    """The first words of every check, and all that is shown, in a browser that asks for nothing and complains of nothing."""
+    from playwright.async_api import async_playwright  # half a second that the quick tests need not spend
+
     requests, complaints = [], []
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -285,20 +308,15 @@ async def test_the_page_checks_itself_in_a_browser_without_any_request(tmp_path:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         await page.goto(page_file.as_uri())
         await page.wait_for_selector("body[data-done=yes]")
-        await page.set_input_files("#pick", str(tmp_path / picture))
-        await page.wait_for_selector("#files .good")
+        if pick is not None:
+            await page.set_input_files("#pick", str(pick))
+            await page.wait_for_selector("#files .good")
         words = [await cell.inner_text() for cell in await page.query_selector_all("#checks td:first-child")]
         shown = await page.inner_text("body")
-        await page.screenshot(path=str(tmp_path / "verify.png"), full_page=True)
         await browser.close()
     assert requests == [page_file.as_uri()]
     assert complaints == []
-    assert len(words) == 12
-    assert (set(words) == {"相符 matches"}) is not heavier
-    assert words.count("不符 DIFFERS") == int(heavier)
-    assert "便利副本，不能作为证明" in shown
-    assert page_digest() in shown
-    assert sha(WITNESS.public).hex() in shown
+    return words, shown
 
 
 def _lighten(page_file: Path) -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.verify.making import BOX, ENROLMENT, NOW_MS, ROOT, YEAR_MS, certificate, passage_log
 from tests.verify.witnessing import a_witness, ask, cosigned_s, two_histories, write_witness
 from verify.main import main
-from verify.witness import open_heads
+from verify.witness import list_heads, open_heads
 
 wire = pytest.mark.wire
 pytestmark = pytest.mark.timeout(60)
@@ -79,7 +82,7 @@ def test_cosigns_over_http_and_stops_when_told(tmp_path: Path, capsys: pytest.Ca
         assert (status, json.loads(text)["size"]) == (200, 8)
         assert json.loads(request(port, "GET", "/healthz")[1])["journals"] == 1
         assert main(["head", str(settings), "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)[0]["size"] == 8
+        assert json.loads(capsys.readouterr().out)["size"] == 8
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
 
@@ -110,6 +113,53 @@ def test_what_was_answered_is_never_forgotten_however_it_is_killed(tmp_path: Pat
             process.wait(20)
     with running(settings) as (_, port):
         assert json.loads(request(port, "GET", f"/v1/head/{log.id}")[1])["size"] == 8
+
+
+@wire
+def test_a_disk_that_is_full_signs_nothing_and_forgets_nothing(tmp_path: Path) -> None:
+    (honest, rewritten), disk = two_histories(), tmp_path / "disk"
+    disk.mkdir()
+    with small_disk(disk, kilobytes=96):
+        settings = write_witness(disk)
+        with running(settings) as (_, port):
+            assert post(port, ask(honest, 0, 5, certs=CERTS))[0] == 200
+            with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(1024))
+            assert post(port, ask(honest, 5, 7))[0] == 503
+            assert json.loads(request(port, "GET", f"/v1/head/{honest.id}")[1])["size"] == 5
+            (disk / "filler").unlink()
+            assert post(port, ask(rewritten, 5, 7))[0] == 422
+            assert post(port, ask(honest, 5, 7))[0] == 200
+
+
+@contextmanager
+def small_disk(path: Path, *, kilobytes: int) -> Iterator[None]:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(path)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+@wire
+def test_a_hundred_thousand_journals_cost_no_memory(tmp_path: Path) -> None:
+    settings, log, state = write_witness(tmp_path), passage_log(), tmp_path / "state"
+    open_heads(state, tmp_path / "witness.key").close()
+    with running(settings) as (process, port):
+        assert post(port, ask(log, 0, 3, certs=CERTS))[0] == 200
+        few = psutil.Process(process.pid).memory_info().rss
+    with closing(sqlite3.connect(state / "heads.db")) as db, db:
+        db.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO head"
+            " SELECT printf('%032x', i), 'box', zeroblob(32), 1, zeroblob(32), hex(zeroblob(300)), 0 FROM n"
+        )
+    with running(settings) as (process, port):
+        assert post(port, ask(log, 3, 6))[0] == 200
+        assert json.loads(request(port, "GET", "/healthz")[1])["journals"] == 100_001
+        many = psutil.Process(process.pid).memory_info().rss
+    assert many - few < 10 << 20
+    assert sum(1 for _ in list_heads(state)) == 100_001
 
 
 @wire

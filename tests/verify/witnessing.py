@@ -58,9 +58,9 @@ def cosigned_s(log: Log, size: int, line: str) -> int | None:
     return read_checkpoint((log.checkpoint(size) + line).encode()).note.cosigned_by(WITNESS_KEY)
 
 
-def a_witness(folder: Path, now_s: int = NOW_S) -> Witness:
+def a_witness(folder: Path, now_s: int = NOW_S, *, heads: Heads | None = None) -> Witness:
     return Witness(
-        Heads(folder / "heads.db"),
+        heads or Heads(folder / "heads.db"),
         name=WITNESS.name,
         private=WITNESS.private,
         root=Key(name=ROOT.name, public=ROOT.public),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from central.pages.routes import mount, passage_of
 from central.store.engines import Database
 from central.views import EntryView
 from kernel.errors import RefusedError
-from kernel.events import RecordAccessed
+from kernel.events import PassageReviewed, RecordAccessed
 from tests.central.made import NOON_MS, Made, clip, clip_file, health, picture_file, pictured, weighed
 from tests.central.world import PASSWORD, World
 from web import times
@@ -81,6 +82,7 @@ DATA = re.compile(
 )
 MONEY = re.compile("罚|处罚|[0-9]元|penalt")
 PAGES = ("/wall", "/events", "/sources", "/quarantine", f"/events/{JOURNAL}/0")
+REVIEW = f"/events/{JOURNAL}/0/review"
 
 
 async def test_strangers_see_nothing(visit: Visit, lane: Made) -> None:
@@ -267,3 +269,159 @@ def test_an_entry_that_speaks_of_no_crossing(body: str) -> None:
         quarantined=None,
     )
     assert passage_of(entry) is None
+
+
+@pytest.fixture
+def reviewer(world: World) -> World:
+    world.account("zhao", role="reviewer")
+    world.account("audit", role="auditor")
+    return world
+
+
+def fields(page: str) -> dict[str, str]:
+    """What the review form carries by itself."""
+    form = re.search(r'<form class="panel-body review".*?</form>', page, re.DOTALL)
+    assert form
+    return dict(re.findall(r'name="(csrf|key)" value="([^"]+)"', form[0]))
+
+
+async def review(visit: Visit, form: dict[str, str], **said: str) -> httpx.Response:
+    return await visit.client.post(REVIEW, data=form | said, headers={"origin": BASE})
+
+
+async def test_a_reviewer_confirms_and_the_suspicion_is_over(
+    visit: Visit, reviewer: World, lane: Made
+) -> None:
+    await visit.sign_in("zhao")
+    page = await visit.see(f"/events/{JOURNAL}/0")
+    assert "疑似超限 3" in page
+    form = fields(page)
+    for _tap in range(2):
+        answer = await review(visit, form, outcome="confirmed", reason="图片与重量一致")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/events/{JOURNAL}/0#review")
+    assert len([entry for entry in reviewer.entries if isinstance(entry, PassageReviewed)]) == 1
+    page = await visit.see(f"/events/{JOURNAL}/0")
+    assert "疑似" not in page
+    assert "超限 3" in page
+    assert "图片与重量一致" in page
+    assert "疑似超限 3" not in await visit.see("/events")
+
+
+async def test_what_is_not_upheld_is_marked_neither_over_nor_within(
+    visit: Visit, reviewer: World, lane: Made
+) -> None:
+    await visit.sign_in("zhao")
+    form = fields(await visit.see(f"/events/{JOURNAL}/0"))
+    assert (await review(visit, form, outcome="rejected", reason="误判")).status_code == 303
+    page = await visit.see("/events")
+    assert "审核不予认定" in page
+    assert "超限 3" not in page
+    assert 'data-tone="none"' in page
+
+
+async def test_a_refused_review_says_why_and_keeps_what_was_written(
+    visit: Visit, reviewer: World, lane: Made
+) -> None:
+    await visit.sign_in("zhao")
+    form = fields(await visit.see(f"/events/{JOURNAL}/0"))
+    answer = await review(visit, form, outcome="rejected", reason="鲁C12345 不是该车")
+    assert answer.status_code == 409
+    assert "文字中请勿写车牌" in answer.text
+    assert 'value="鲁C12345 不是该车"' in answer.text
+    assert "请填写理由" in (await review(visit, form, outcome="returned", reason="")).text
+    assert (await review(visit, form, outcome="fined", reason="x")).status_code == 422
+    assert (await review(visit, form | {"csrf": "x"}, outcome="confirmed")).status_code == 403
+    assert not [entry for entry in reviewer.entries if isinstance(entry, PassageReviewed)]
+
+
+async def test_whoever_may_not_review_is_offered_no_form(visit: Visit, lane: Made) -> None:
+    await visit.sign_in("li")
+    assert "/review" not in await visit.see(f"/events/{JOURNAL}/0")
+
+
+async def test_an_erased_crossing_says_so_everywhere(visit: Visit, lane: Made) -> None:
+    await visit.world.keeping.erase("lane1-box", "p1", rule="a request", by="admin")
+    await visit.sign_in("look")
+    for path in ("/wall", "/events", f"/events/{JOURNAL}/0"):
+        page = await visit.see(path)
+        assert "号牌已删除" in page, path
+        assert "鲁C12345" not in page
+        assert "鲁CA318挂" not in page
+    page = await visit.see(f"/events/{JOURNAL}/0")
+    assert f"依据 {visit.world.own.journal}/0" in page
+    assert "按规定删除" in page
+
+
+async def test_accesses_are_for_the_auditor_by_person_passage_and_day(
+    visit: Visit, reviewer: World, lane: Made
+) -> None:
+    for number, by in enumerate(("li", "wang")):
+        access = RecordAccessed(by=by, what="event", passage=f"p{number}")
+        reviewer.take(reviewer.own.add(access, at_ms=NOON_MS + number * times.DAY_MS))
+    await visit.sign_in("zhao")
+    assert "/accesses" not in await visit.see("/wall")
+    assert (await visit.client.get("/accesses")).status_code == 403
+    visit.client.cookies.clear()
+    await visit.sign_in("audit")
+    assert 'href="/accesses"' in await visit.see("/wall")
+
+    async def seen(query: str) -> list[str]:
+        page = await visit.see(f"/accesses{query}")
+        return re.findall(r"<td>(li|wang)</td>", page)
+
+    assert await seen("") == ["wang", "li"]
+    assert await seen("?by=li") == ["li"]
+    assert await seen("?passage=p1") == ["wang"]
+    assert await seen(f"?day={times.stamp(NOON_MS)[:10]}") == ["li"]
+    assert await seen("?day=yesterday") == ["wang", "li"]
+    assert "<script>" not in await visit.see("/accesses?by=%3Cscript%3Ealert(1)%3C/script%3E")
+    assert ("audit", "accesses", None) in visit.looked()
+
+
+async def test_quarantine_shows_the_raw_bytes_as_text_only(visit: Visit, world: World) -> None:
+    made = Made()
+    world.take(made.add(b'<script>alert("x")</script>\xff', stream="vehicle.weighed"))
+    await visit.sign_in("look")
+    page = await visit.see("/quarantine")
+    assert f'href="/events/{JOURNAL}/0"' in page
+    assert "lane1-box" in page
+    page = await visit.see(f"/events/{JOURNAL}/0")
+    assert "&lt;script&gt;alert(" in page
+    assert "<script>alert(" not in page
+    assert visit.looked()[-1][:2] == ("look", "event")
+
+
+async def test_whoever_opens_the_live_wall_is_written_down_first(visit: Visit, lane: Made) -> None:
+    await visit.sign_in("look")
+    cookie = "; ".join(f"{name}={value}" for name, value in visit.client.cookies.items())
+    said = {"cookie": cookie, "origin": BASE, "host": "centre.test"}
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "path": "/live",
+        "raw_path": b"/live",
+        "query_string": b"",
+        "root_path": "",
+        "subprotocols": [],
+        "headers": [(name.encode(), value.encode()) for name, value in said.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("centre.test", 80),
+    }
+    before_hello: list[list[tuple[str, str, str | None]]] = []
+    gone = asyncio.Event()
+    events = iter([{"type": "websocket.connect"}])
+
+    async def receive() -> dict[str, object]:
+        for event in events:
+            return event  # type: ignore[return-value]
+        await gone.wait()
+        return {"type": "websocket.disconnect", "code": 1001}
+
+    async def send(message: dict[str, object]) -> None:
+        before_hello.append(visit.looked())
+        if message["type"] == "websocket.send":
+            gone.set()
+
+    await create_app(visit.world.parts, mounts=[mount])(scope, receive, send)  # type: ignore[arg-type]
+    assert before_hello
+    assert all(looks == [("look", "live", None)] for looks in before_hello)

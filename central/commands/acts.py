@@ -1,0 +1,155 @@
+"""`case`, `publish`, `hold`, `erase`, `keep`: acts of the centre, and what is kept how long, on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+
+import msgspec
+
+from central.commands.asking import asking
+from central.commands.shared import load_settings, needs_settings, open_database
+from central.keeping.housekeeping import due
+from central.store.keeping import Keeper
+from central.store.queries import Queries
+from journal.console import Console, Verbs, write, write_rows
+from kernel.errors import ConfigError, RefusedError
+from web import times
+
+
+def add(verbs: Verbs) -> None:
+    _add_case(verbs)
+    _add_publish(verbs)
+    hold = verbs.add_parser("hold", help="keep a passage from being erased, or let it go")
+    _acting(hold, "passage")
+    hold.add_argument("--reason", required=True)
+    hold.add_argument("--until", metavar="YYYY-MM-DD", help="the last day; without it until it is released")
+    hold.add_argument("--release", action="store_true")
+    hold.set_defaults(run=_hold)
+    erase = verbs.add_parser("erase", help="erase plates and pictures of a passage now")
+    _acting(erase, "passage")
+    erase.add_argument("--rule", required=True, help="the text or the request that asks for it")
+    erase.set_defaults(run=_erase)
+    keep = verbs.add_parser("keep", help="what is due for erasure, and what is held")
+    keep.add_argument("--json", action="store_true")
+    needs_settings(keep)
+    keep.set_defaults(run=_keep)
+
+
+def _add_case(verbs: Verbs) -> None:
+    case = verbs.add_parser("case", help="what belongs to a case").add_subparsers(required=True)
+    new = case.add_parser("add", help="add passages to a case, or begin it")
+    new.add_argument("case")
+    new.add_argument("passages", nargs="+", metavar="PASSAGE")
+    new.add_argument("--note", default="")
+    _by(new)
+    new.set_defaults(run=_add_to_case)
+    show = case.add_parser("show", help="the entries of a case")
+    show.add_argument("case")
+    show.add_argument("--json", action="store_true")
+    needs_settings(show)
+    show.set_defaults(run=_show_case)
+
+
+def _add_publish(verbs: Verbs) -> None:
+    publish = verbs.add_parser("publish", help="make fields of a case public, or take them back")
+    publish.add_argument("case")
+    publish.add_argument(
+        "--field", action="append", default=[], metavar="NAME", help="docs/api.md lists them"
+    )
+    publish.add_argument("--until", metavar="YYYY-MM-DD", help="the last day")
+    publish.add_argument("--withdraw", action="store_true")
+    _by(publish)
+    publish.set_defaults(run=_publish)
+
+
+def _acting(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(what)
+    _by(parser)
+
+
+def _by(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", required=True, metavar="NAME", help="whose act it is")
+    parser.add_argument("--box", help="needed only if two boxes chose the same id")
+    needs_settings(parser)
+
+
+def _add_to_case(arguments: argparse.Namespace, console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    passages = [{"passage": passage, "box": arguments.box} for passage in arguments.passages]
+    with asking(settings, role="reviewer", clock=console.clock, by=arguments.by) as centre:
+        added = centre.post(f"/cases/{arguments.case}", {"passages": passages, "note": arguments.note})
+    write(f"{added['case']}: {added['entries']} entries")
+    return 0
+
+
+def _show_case(arguments: argparse.Namespace, _console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    with open_database(settings) as database:
+        found = Queries(database, register=settings.register).case(arguments.case)
+    if found is None:
+        raise RefusedError(f"no such case: {arguments.case}")
+    if arguments.json:
+        write(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        write_rows(found.entries, ("journal", "seq", "stream", "box", "passage", "matches"), as_json=False)
+    return 0
+
+
+def _publish(arguments: argparse.Namespace, console: Console) -> int:
+    body = {
+        "act": "withdrawn" if arguments.withdraw else "published",
+        "fields": arguments.field,
+        "until_ms": _until_ms(arguments.until),
+    }
+    settings = load_settings(arguments.settings)
+    with asking(settings, role="admin", clock=console.clock, by=arguments.by) as centre:
+        _told(centre.post(f"/cases/{arguments.case}/publication", body))
+    return 0
+
+
+def _hold(arguments: argparse.Namespace, console: Console) -> int:
+    body = {
+        "act": "released" if arguments.release else "held",
+        "reason": arguments.reason,
+        "until_ms": _until_ms(arguments.until),
+    }
+    settings = load_settings(arguments.settings)
+    with asking(settings, role="reviewer", clock=console.clock, by=arguments.by) as centre:
+        box = centre.box_of(arguments.passage, arguments.box)
+        _told(centre.post(f"/passages/{box}/{arguments.passage}/hold", body))
+    return 0
+
+
+def _erase(arguments: argparse.Namespace, console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    with asking(settings, role="admin", clock=console.clock, by=arguments.by) as centre:
+        box = centre.box_of(arguments.passage, arguments.box)
+        erased = centre.post(f"/passages/{box}/{arguments.passage}/erase", {"rule": arguments.rule})
+    if erased["by"] is None:
+        write("nothing personal is left")
+    else:
+        _told(erased["by"])
+    return 0
+
+
+def _keep(arguments: argparse.Namespace, console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    with open_database(settings) as database:
+        rows = due(Keeper(database), retention=settings.retention, now_ms=console.clock.now_ms())
+    columns = ("box", "passage", "rule", "marked_ms", "erased_from_ms", "held")
+    write_rows(rows, columns, as_json=arguments.json)
+    return 0
+
+
+def _told(ref: dict[str, object]) -> None:
+    write(f"{ref['journal']}/{ref['seq']}")
+
+
+def _until_ms(day: str | None) -> int | None:
+    """The end of that day in China; ConfigError: it is no day."""
+    if day is None:
+        return None
+    began_ms = times.parse_day(day)
+    if began_ms is None:
+        raise ConfigError.one("--until", f"is not a day: {day!r}")
+    return began_ms + times.DAY_MS

@@ -1,0 +1,440 @@
+"""Erasure at the centre (I14): the plate is in no table, index, free page, WAL or file, and every proof still holds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from central.keeping.rules import DAY_MS, Retention, Row
+from central.store import schema
+from central.store.custody import CustodyStore
+from central.store.engines import Database, connect
+from central.store.keeping import Keeper, erase_again, erased_since
+from central.store.migrate import migrate
+from central.store.queries import Filter
+from central.store.receiving import CentreStore
+from central.views import PassageDetail
+from journal.store import Accepted
+from kernel.errors import RefusedError
+from kernel.events import CaseRecorded, EntryRef, JournalRecovered, RecordErased, RecordHeld
+from kernel.evidence import tree
+from tests.central.made import (
+    NOON_MS,
+    REGISTER,
+    Made,
+    clip,
+    clip_file,
+    decided,
+    picture_file,
+    pictured,
+    weighed,
+)
+from tests.central.world import World
+
+PLATE, TRAILER = "鲁C7X9Q2", "鲁CW318挂"
+PICTURE, CLIP = "c" * 64, "d" * 64
+
+
+def ref(entry: Accepted) -> EntryRef:
+    return EntryRef(journal=entry.header.journal, seq=entry.seq, leaf=entry.leaf.hex())
+
+
+def crossing(
+    made: Made, passage: str = "p1", *, outcome: str = "within", plate: str = PLATE
+) -> list[Accepted]:
+    return [
+        made.add(weighed(passage, outcome=outcome, gross_kg=52_000)),
+        made.add(pictured(passage, tractor=plate, trailer=TRAILER), files=picture_file()),
+        made.add(clip(passage), files=clip_file()),
+    ]
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> World:
+    return World(database, tmp_path)
+
+
+@pytest.fixture
+def lane(world: World) -> Made:
+    """One crossing, its picture and its clip here."""
+    made = Made()
+    world.take(*crossing(made))
+    for digest in (PICTURE, CLIP):
+        world.put_file(digest, PLATE.encode())
+        world.store.file_stored("lane1-box", digest, at_ms=NOON_MS)
+    return made
+
+
+def detail(world: World, passage: str = "p1") -> PassageDetail:
+    found = world.parts.queries.passage("lane1-box", passage)
+    assert found is not None
+    return found
+
+
+def says(world: World, what: str) -> list[str]:
+    """In which tables the text is; of every table there is."""
+    found = []
+    with world.database.reader.connect() as connection:
+        for table in schema.metadata.sorted_tables:
+            rows = connection.execute(select(table)).all()
+            if any(holds(value, what) for row in rows for value in row):
+                found.append(table.name)
+    return found
+
+
+def holds(value: object, what: str) -> bool:
+    if isinstance(value, bytes | memoryview):
+        return what.encode() in bytes(value)
+    return isinstance(value, str) and what in value
+
+
+async def test_i14_after_erasure_no_table_and_no_file_says_the_plate(world: World, lane: Made) -> None:
+    assert set(says(world, PLATE)) == {"body", "passage"}
+    assert await world.keeping.erase("lane1-box", "p1", rule="a request", by="li") is not None
+    assert says(world, PLATE) == says(world, TRAILER) == []
+    assert list(world.folder.iterdir()) == []
+    row = detail(world).row
+    assert (row.tractor, row.trailer, row.picture, row.clip, row.files_named) == (None, None, None, "none", 0)
+    assert (row.gross_kg, row.outcome, row.erased_ms) == (52_000, "within", NOON_MS)
+
+
+async def test_the_entry_is_written_before_anything_is_removed(world: World, lane: Made) -> None:
+    world.refuse = RefusedError("the journal is closed")
+    with pytest.raises(RefusedError):
+        await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    assert set(says(world, PLATE)) == {"body", "passage"}
+    world.refuse = None
+    by = await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    [erased] = [entry for entry in world.entries if isinstance(entry, RecordErased)]
+    assert (erased.rule, erased.by, [each.seq for each in erased.entries]) == ("a request", "li", [1])
+    assert set(erased.files) == {PICTURE, CLIP}
+    told = {entry.seq: (entry.body, entry.erased) for entry in detail(world).entries}
+    assert told[1] == (None, by)
+    assert told[0][0] is not None
+    assert await world.keeping.erase("lane1-box", "p1", rule="again", by="li") is None
+
+
+async def test_i3_headers_and_leaves_stay_and_every_root_is_as_before(world: World, lane: Made) -> None:
+    with world.store.begin() as transaction:
+        transaction.save_head(lane.head())
+    custody = CustodyStore(world.database)
+    before = [custody.root(lane.journal, size) for size in range(1, 4)]
+    await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    assert [custody.root(lane.journal, size) for size in range(1, 4)] == before
+    stored = custody.stored(lane.journal, [0, 1, 2])
+    assert [entry.body is None for entry in stored] == [False, True, False]
+    proof = custody.inclusion(lane.journal, 1, size=3)
+    assert tree.verify_inclusion(leaf=lane.leaves[1], index=1, size=3, proof=proof, root=before[2])
+
+
+async def test_a_neighbour_of_the_erased_is_untouched(world: World, lane: Made) -> None:
+    world.take(*[lane.add(weighed("p2")), lane.add(pictured("p2", tractor="鲁C55555"))])
+    await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    row = detail(world, "p2").row
+    assert (row.tractor, row.erased_ms) == ("鲁C55555", None)
+
+
+async def test_free_words_of_officers_go_and_their_acts_stay(world: World, lane: Made) -> None:
+    station = Made(journal="b" * 32, box="s01-box", source="yiyuan/s01")
+    weighing = crossing(Made())[0]
+    act = decided(weighing)
+    world.take(
+        station.add(type(act)(passage="p1", weighed=act.weighed, act="held", by="li", note=f"车主 {PLATE}"))
+    )
+    assert detail(world).decisions[0].act.note
+    await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    assert says(world, PLATE) == []
+    assert detail(world).row.decided == "held"
+
+
+async def test_what_cannot_be_read_but_names_the_passage_goes_with_it(world: World, lane: Made) -> None:
+    world.take(lane.add(f'{{"passage":"p1","tractor":"{PLATE}"}}'.encode(), stream="vehicle.pictured"))
+    assert world.parts.queries.quarantined() == 1
+    await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    assert says(world, PLATE) == []
+    assert world.parts.queries.quarantined() == 0
+
+
+async def test_what_a_successor_has_told_again_goes_too(world: World, lane: Made) -> None:
+    first = crossing(Made())[1]
+    successor = Made(journal="e" * 32)
+    again = JournalRecovered(
+        old=ref(first),
+        header=first.header_bytes.decode(),
+        salt=(first.salt or b"").hex(),
+        body=(first.body or b"").decode(),
+    )
+    world.take(successor.add(again))
+    await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    assert says(world, PLATE) == []
+
+
+async def test_a_crash_between_rows_and_bytes_is_made_good_at_the_next_start(
+    world: World, lane: Made
+) -> None:
+    world.take(
+        world.own.add(RecordErased(rule="r", by="li", entries=(ref(crossing(Made())[1]),), files=(PICTURE,)))
+    )
+    assert says(world, PLATE) == []
+    assert (world.folder / PICTURE).exists()  # the process died here
+    assert await world.keeping.clean()
+    assert not (world.folder / PICTURE).exists()
+    assert (world.folder / CLIP).exists()
+
+
+# --- what must stay --------------------------------------------------------------------------------------------
+
+
+async def test_a_hold_keeps_a_passage_until_it_is_released_or_over(world: World, lane: Made) -> None:
+    hold = RecordHeld(act="held", passage="p1", by="li", reason="复议", until_ms=NOON_MS + DAY_MS)
+    world.take(world.own.add(hold))
+    with pytest.raises(RefusedError, match="held by li: 复议"):
+        await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    world.clock.at_ms += DAY_MS
+    assert await world.keeping.erase("lane1-box", "p1", rule="a request", by="li") is not None
+    assert says(world, PLATE) == []
+
+
+@pytest.mark.parametrize("thing", ["entry", "file"])
+async def test_a_hold_may_name_an_entry_or_a_file(world: World, lane: Made, thing: str) -> None:
+    named = crossing(Made())[1]
+    about = {"about": (ref(named),)} if thing == "entry" else {"files": (PICTURE,)}
+    hold = RecordHeld(act="held", by="li", reason="复议", **about)
+    world.take(world.own.add(hold))
+    with pytest.raises(RefusedError, match="must stay"):
+        await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    released = RecordHeld(act="released", by="li", reason="完", **about)
+    world.take(world.own.add(released))
+    assert await world.keeping.erase("lane1-box", "p1", rule="a request", by="li") is not None
+
+
+async def test_what_is_in_a_case_stays_while_the_case_is_kept(world: World, lane: Made) -> None:
+    world.take(world.own.add(CaseRecorded(case="2026-12", entries=(ref(crossing(Made())[0]),), by="li")))
+    with pytest.raises(RefusedError, match="case 2026-12"):
+        await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    world.clock.at_ms += 3650 * DAY_MS + 1000
+    assert await world.keeping.erase("lane1-box", "p1", rule="a request", by="li") is not None
+    assert says(world, PLATE) == []
+
+
+# --- what a box erases by its own rule -------------------------------------------------------------------------
+
+
+def test_what_a_box_has_erased_goes_here(world: World, lane: Made) -> None:
+    picture = crossing(Made())[1]
+    world.take(lane.add(RecordErased(rule="lane", by="lane1-box", entries=(ref(picture),), files=(PICTURE,))))
+    assert says(world, PLATE) == []
+    assert detail(world).row.erased_ms is not None
+
+
+def test_no_box_erases_what_another_has_said(world: World, lane: Made) -> None:
+    picture = crossing(Made())[1]
+    other = Made(journal="b" * 32, box="s01-box", source="yiyuan/s01")
+    world.take(other.add(RecordErased(rule="x", by="s01-box", entries=(ref(picture),), files=(PICTURE,))))
+    assert set(says(world, PLATE)) == {"body", "passage"}
+    assert detail(world).row.picture == PICTURE
+
+
+def test_another_leaf_than_the_one_named_is_not_erased(world: World, lane: Made) -> None:
+    wrong = EntryRef(journal=lane.journal, seq=1, leaf="0" * 64)
+    world.take(lane.add(RecordErased(rule="lane", by="lane1-box", entries=(wrong,))))
+    assert set(says(world, PLATE)) == {"body", "passage"}
+
+
+async def test_a_box_cannot_take_from_the_centre_what_a_case_may_come_of(world: World) -> None:
+    """A stolen box key erases nothing that is over limit: there the centre's own days count."""
+    made = Made()
+    entries = crossing(made, outcome="over_limit")
+    world.take(*entries)
+    world.take(made.add(RecordErased(rule="lane", by="lane1-box", entries=tuple(map(ref, entries)))))
+    assert set(says(world, PLATE)) == {"body", "passage"}
+    world.clock.at_ms += 737 * DAY_MS + 1000
+    await world.keeping.sweep()  # marks
+    world.clock.at_ms += 7 * DAY_MS
+    await world.keeping.sweep()
+    assert says(world, PLATE) == []
+
+
+def test_the_book_of_a_journal_cannot_be_erased(world: World, lane: Made) -> None:
+    own = lane.add(RecordErased(rule="lane", by="lane1-box", entries=()))
+    world.take(own)
+    world.take(lane.add(RecordErased(rule="lane", by="lane1-box", entries=(ref(own),))))
+    with world.database.reader.connect() as connection:
+        body = schema.body.c
+        found = connection.execute(select(body.body).where(body.journal == lane.journal, body.seq == own.seq))
+        assert found.scalar_one()
+
+
+def test_an_erasure_that_comes_before_its_entry_waits_for_it(world: World) -> None:
+    made = Made()
+    entries = crossing(made)
+    world.take(world.own.add(RecordErased(rule="r", by="li", entries=(ref(entries[1]),), files=(PICTURE,))))
+    world.take(*entries)
+    assert says(world, PLATE) == []
+    assert world.store.declared("lane1-box", PICTURE) is None
+    assert world.store.declared("lane1-box", CLIP) is not None
+
+
+# --- rules -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_rule_marks_waits_seven_days_and_erases(world: World, lane: Made) -> None:
+    world.clock.at_ms += 30 * DAY_MS
+    await world.keeping.sweep()
+    assert world.keeping.due() == []
+    world.clock.at_ms += 1000
+    await world.keeping.sweep()
+    due = world.keeping.due()
+    assert {(each.passage, each.held) for each in due} == {("p1", None)}
+    assert {each.erased_from_ms for each in due} == {world.clock.at_ms + 7 * DAY_MS}
+    world.clock.at_ms += 7 * DAY_MS - 1
+    await world.keeping.sweep()
+    assert set(says(world, PLATE)) == {"body", "passage"}
+    world.clock.at_ms += 1
+    await world.keeping.sweep()
+    assert says(world, PLATE) == []
+    [erased] = {entry.rule for entry in world.entries if isinstance(entry, RecordErased)}
+    assert erased == "centre.retention.compliant=30d (个人信息保护法 第十九条)"
+    await world.keeping.sweep()
+    assert world.keeping.due() == []
+
+
+async def test_over_limit_and_open_questions_have_their_own_days(world: World) -> None:
+    made = Made()
+    for number, outcome in enumerate(("within", "over_limit", "undetermined")):
+        world.take(*crossing(made, f"p{number}", outcome=outcome, plate=f"鲁C0000{number}"))
+    gone = {}
+    for days in (38, 188, 738):
+        world.clock.at_ms = NOON_MS + (days - 7) * DAY_MS + 1000
+        await world.keeping.sweep()
+        world.clock.at_ms = NOON_MS + days * DAY_MS + 1000
+        await world.keeping.sweep()
+        gone[days] = [n for n in range(3) if not says(world, f"鲁C0000{n}")]
+    assert gone == {38: [0], 188: [0, 2], 738: [0, 1, 2]}
+
+
+async def test_what_is_held_is_shown_as_due_and_stays(world: World, lane: Made) -> None:
+    world.take(world.own.add(RecordHeld(act="held", passage="p1", by="li", reason="复议")))
+    for _ in range(2):
+        world.clock.at_ms += 40 * DAY_MS
+        await world.keeping.sweep()
+    assert {each.held for each in world.keeping.due()} == {"held by li: 复议"}
+    assert set(says(world, PLATE)) == {"body", "passage"}
+
+
+async def test_a_setting_takes_the_place_of_a_shipped_rule(database: Database, tmp_path: Path) -> None:
+    retention = Retention(rows=(Row(what="compliant_clip", days=3, source="本局"),), wait_days=0)
+    world = World(database, tmp_path, retention=retention)
+    world.take(*crossing(Made()))
+    world.store.file_stored("lane1-box", CLIP, at_ms=NOON_MS)
+    world.clock.at_ms += 3 * DAY_MS + 1000
+    await world.keeping.sweep()
+    assert [(file.sha256, file.state) for file in detail(world).files] == [
+        (PICTURE, "expected"),
+        (CLIP, "erased"),
+    ]
+    assert set(says(world, PLATE)) == {"body", "passage"}
+    assert detail(world).row.erased_ms is None
+
+
+async def test_what_stays_unreadable_goes_in_the_end(world: World, lane: Made) -> None:
+    world.take(lane.add(f"{{{PLATE}".encode(), stream="vehicle.pictured"))
+    world.clock.at_ms += 188 * DAY_MS
+    await world.keeping.sweep()
+    assert world.parts.queries.quarantined() == 0
+    assert "body" not in says(world, f"{{{PLATE}")
+
+
+async def test_many_that_must_stay_are_not_in_the_way_of_the_rest(world: World) -> None:
+    made = Made()
+    for number in range(12):
+        world.take(*crossing(made, f"p{number}", plate=f"鲁C{number:05d}"))
+        if number < 10:
+            world.take(world.own.add(RecordHeld(act="held", passage=f"p{number}", by="li", reason="x")))
+    for days in (31, 8):
+        world.clock.at_ms += days * DAY_MS
+        await world.keeping.sweep()
+    rows = world.parts.queries.passages(Filter(), limit=50).rows
+    assert sorted(row.passage for row in rows if row.erased_ms is not None) == ["p10", "p11"]
+
+
+# --- every byte ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    database = connect(f"sqlite:///{tmp_path / 'centre.db'}")
+    migrate(database)
+    yield database
+    database.close()
+
+
+def raw(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+async def test_i14_no_byte_of_database_wal_or_file_says_the_plate(sqlite: Database, tmp_path: Path) -> None:
+    """Among thousands of rows, so that pages were split, freed and used again before."""
+    world = World(sqlite, tmp_path / "files")
+    world.folder.mkdir()
+    made = Made()
+    for number in range(0, 400, 50):
+        world.take(
+            *[
+                entry
+                for each in range(number, number + 50)
+                for entry in crossing(made, f"p{each}", plate=PLATE if each % 100 == 7 else f"鲁C{each:05d}")
+            ]
+        )
+    world.put_file(PICTURE, PLATE.encode())
+    assert PLATE.encode() in raw(tmp_path)
+    for each in range(7, 400, 100):
+        await world.keeping.erase("lane1-box", f"p{each}", rule="a request", by="li")
+    assert await world.keeping.clean()
+    assert PLATE.encode() not in raw(tmp_path)
+    assert "鲁C00008".encode() in raw(tmp_path)
+
+
+async def test_a_reader_in_the_way_delays_and_nothing_else(sqlite: Database, tmp_path: Path) -> None:
+    world = World(sqlite, tmp_path / "files")
+    world.folder.mkdir()
+    made = Made()
+    with sqlite.reader.connect() as looking:
+        world.take(*crossing(made))
+        looking.execute(text("SELECT count(*) FROM passage")).scalar_one()
+        await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+        assert not await world.keeping.clean()
+    assert await world.keeping.clean()
+    assert PLATE.encode() not in raw(tmp_path)
+
+
+# --- backups ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_restored_backup_loses_again_what_was_erased_since(sqlite: Database, tmp_path: Path) -> None:
+    folder, backup = tmp_path / "files", tmp_path / "backup"
+    folder.mkdir()
+    backup.mkdir()
+    world = World(sqlite, folder)
+    world.take(*crossing(Made()))
+    with sqlite.writer.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        shutil.copy(tmp_path / "centre.db", backup / "centre.db")
+        shutil.copy(tmp_path / "centre.db-wal", backup / "centre.db-wal")
+    backup_ms = world.clock.at_ms
+    world.clock.at_ms += 1000
+    await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    erased = erased_since(sqlite, backup_ms)
+    assert {each.rule for each in erased} == {"a request"}
+    restored = connect(f"sqlite:///{backup / 'centre.db'}")
+    assert PLATE.encode() in raw(backup)
+    erase_again(restored, erased, now_ms=world.clock.at_ms)
+    assert Keeper(restored).clean()
+    store = CentreStore(restored, store_id="centre-2", register=REGISTER)
+    assert store.declared("lane1-box", PICTURE) is None
+    restored.close()
+    assert PLATE.encode() not in raw(backup)

@@ -1,0 +1,104 @@
+"""Case, hold, erase and keep as they are typed: acts of the running centre, and every byte of a plate gone at the end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.central.county import (
+    SOURCE,
+    County,
+    Desk,
+    desk,
+    found,
+    listed,
+    running_centre,
+    running_lane,
+    until,
+    verb,
+)
+from tests.central.made import pictured, weighed
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+
+PLATE = "鲁C7X9Q2"
+SETTINGS = ("--settings", "central.toml")
+BY = ("--by", "li", *SETTINGS)
+PICTURE = b"\xff\xd8\xff" + PLATE.encode() * 50
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> County:
+    return found(tmp_path)
+
+
+def raw(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+async def arrived(asked: Desk) -> bool:
+    return [(row["tractor"], row["files_stored"]) for row in await asked.rows()] == [(PLATE, 1)]
+
+
+async def test_i14_a_plate_is_erased_by_a_verb_from_the_whole_centre(county: County) -> None:
+    data = county.folder / "data"
+    with running_centre(county):
+        async with running_lane(county) as lane, desk(county) as asked:
+            await lane.journal.append(weighed("p1"), source=SOURCE)
+            files = await lane.files.put([("front-1.jpg", PICTURE)])
+            await lane.journal.append(pictured("p1", tractor=PLATE), source=SOURCE, files=files)
+            await until(lambda: arrived(asked), what="the truck whole")
+        assert PLATE.encode() in raw(data)
+
+        assert verb(county, "hold", "p1", "--reason", "复议", *BY).returncode == 0
+        refused = verb(county, "erase", "p1", "--rule", "个人信息保护法 第四十七条", *BY)
+        assert refused.returncode == 2
+        assert "must stay: held by token:command-line.li: 复议" in refused.stderr
+        assert verb(county, "hold", "p1", "--reason", "已结", "--release", *BY).returncode == 0
+        erased = verb(county, "erase", "p1", "--rule", "个人信息保护法 第四十七条", *BY)
+        assert erased.returncode == 0, erased.stderr
+        assert PLATE.encode() not in raw(data)
+        again = verb(county, "erase", "p1", "--rule", "again", *BY)
+        assert again.stdout.strip() == "nothing personal is left"
+        [row] = listed(verb(county, "events", "--json", *SETTINGS))
+        assert (row["tractor"], row["gross_kg"]) == (None, 30_000)
+        async with desk(county, role="auditor") as audit:
+            looks = await audit.get("accesses", by="token:command-line")
+            assert [(look["what"], look["wanted"]) for look in looks] == [("list", "")]
+    assert PLATE.encode() not in raw(data)
+
+
+async def test_a_case_is_kept_and_shown_by_verbs(county: County) -> None:
+    with running_centre(county):
+        async with running_lane(county) as lane, desk(county) as asked:
+            await lane.journal.append(weighed("p1"), source=SOURCE)
+            await until(asked.rows, what="the truck")
+        assert verb(county, "case", "add", "2026-12", "p9", *BY).returncode == 2
+        assert verb(county, "case", "add", "2026-12", "p1", "--by", "Li!", *SETTINGS).returncode == 2
+        added = verb(county, "case", "add", "2026-12", "p1", *BY)
+        assert added.stdout.strip() == "2026-12: 1 entries"
+        published = verb(county, "publish", "2026-12", "--field", "day", "--field", "over_kg", *BY)
+        assert published.returncode == 0, published.stderr
+        assert verb(county, "publish", "2026-12", "--field", "tractor", *BY).returncode == 2
+        assert verb(county, "publish", "2026-12", "--withdraw", *BY).returncode == 0
+    shown = verb(county, "case", "show", "2026-12", "--json", *SETTINGS)
+    assert [entry["stream"] for entry in json.loads(shown.stdout)["entries"]] == ["vehicle.weighed"]
+    assert verb(county, "case", "show", "2026-13", *SETTINGS).returncode == 2
+    assert listed(verb(county, "keep", "--json", *SETTINGS)) == []
+    stopped = verb(county, "erase", "p1", "--rule", "abc", *BY)
+    assert stopped.returncode == 2
+    assert "does not answer" in stopped.stderr
+
+
+async def test_a_list_on_a_terminal_is_an_entry_also_while_the_centre_is_stopped(county: County) -> None:
+    assert listed(verb(county, "events", "--plate", PLATE, "--json", *SETTINGS)) == []
+    with running_centre(county):
+        async with desk(county, role="auditor") as audit:
+
+            async def looks() -> object:
+                return await audit.get("accesses", by="command-line")
+
+            [look] = await until(looks, what="the look")
+            assert (look["what"], look["wanted"]) == ("list", "plate=鲁C*****")
