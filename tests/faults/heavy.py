@@ -1,16 +1,13 @@
-"""`make faults`: kills every process of the whole system under traffic and counts what was lost, doubled or torn."""
+"""The whole system under traffic: kills its real processes and counts what was lost, doubled or torn."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import os
 import subprocess
-import sys
-import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,46 +21,47 @@ from simulators.traffic import Crossing
 from simulators.world import Truth
 from tests.faults import ledger
 from tests.faults.ledger import Promised
-from tests.faults.story import Case, Story, Told, full, short
+from tests.faults.rows import Counts, Row
+from tests.faults.story import Case, Story, Told
 
-OUT = Path("build/faults.json")
 SETTLE_S = 120.0
-COLUMNS = ("rounds", "accepted", "lost", "doubled", "torn", "declared", "recover_s", "baseline")
+Say = Callable[[str], None]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="make faults")
-    parser.add_argument("--full", action="store_true", help="more rounds, power cuts")
-    parser.add_argument("--only", default="", help="part of a case's name")
-    parser.add_argument("--folder", type=Path, help="keep everything here")
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    cases = [case for case in (full() if given.full else short()) if given.only in case.name]
-    with tempfile.TemporaryDirectory(prefix="weighpost-faults-") as folder:
-        plan = Plan(folder=given.folder or Path(folder) / "run", seed=given.seed)
-        report = asyncio.run(_run(plan, cases, clock=RealClock()))
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
-    _print(report)
-    return 0 if report["good"] else 1
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """`other`: what is told beside the rows; `good`: nothing of it is amiss."""
+
+    rows: Sequence[Row] = ()
+    other: dict[str, Any] = field(default_factory=dict)
+    good: bool = True
 
 
-async def _run(plan: Plan, cases: Sequence[Case], *, clock: Clock) -> dict[str, Any]:
-    async with running(plan, clock=clock, say=_say) as (demo, scene):
-        story = Story(demo, clock=clock, say=_say, seed=plan.seed or 0)
+async def play(cases: Sequence[Case], *, folder: Path, seed: int, say: Say) -> Whole:
+    """All of them in one run of the demo's own system."""
+    if not cases:
+        return Whole()
+    return await _run(Plan(folder=folder / "run", seed=seed), cases, clock=RealClock(), say=say)
+
+
+async def _run(plan: Plan, cases: Sequence[Case], *, clock: Clock, say: Say) -> Whole:
+    async with running(plan, clock=clock, say=say) as (demo, scene):
+        story = Story(demo, clock=clock, say=say, seed=plan.seed or 0)
         try:
-            baseline = await story.restarts()
-            settled = await _traffic(demo, scene, story, cases, clock=clock)
+            restarts = await story.restarts()
+            settled = await _traffic(demo, scene, story, cases, clock=clock, say=say)
         finally:
             await story.close()
     truths = list(scene.world.truths.values()) if scene.world else []
-    return _report(demo, story, truths, baseline=baseline, settled=settled)
+    return _report(demo, story, truths, restarts=restarts, settled=settled)
 
 
-async def _traffic(demo: Demo, scene: Stage, story: Story, cases: Sequence[Case], *, clock: Clock) -> bool:
+async def _traffic(
+    demo: Demo, scene: Stage, story: Story, cases: Sequence[Case], *, clock: Clock, say: Say
+) -> bool:
     """Trucks for as long as the cases take, and then until everything that was promised is at the centre."""
     crossings = _crossings(demo, sum(case.about_s for case in cases))
-    _say(f"{len(crossings)} crossings, {len(cases)} cases")
+    say(f"{len(crossings)} crossings, {len(cases)} cases")
     started_ms = clock.now_ms() + LEAD_MS
     keeping = asyncio.create_task(story.keep_up(), name="keep up")
     driving = asyncio.create_task(scene.play(crossings, started_ms=started_ms, faults=()), name="traffic")
@@ -117,8 +115,8 @@ def _settled(folder: Path) -> bool:
 
 
 def _report(
-    demo: Demo, story: Story, truths: list[Truth], *, baseline: dict[str, float], settled: bool
-) -> dict[str, Any]:
+    demo: Demo, story: Story, truths: list[Truth], *, restarts: dict[str, float], settled: bool
+) -> Whole:
     folder = demo.layout.folder
     entries = ledger.promised(folder, LANES)
     at_centre = ledger.held(folder / "centre" / "centre.db")
@@ -131,6 +129,7 @@ def _report(
     twice = [entry for entry in weighed if at_centre[entry.key] > 1] + ledger.doubled(entries)
     torn = [entry for entry, _ in ledger.torn(folder, entries, centre=folder / "centre")]
     differences = _recount(folder)
+    inexact = _inexact(truths, weighed)
     numbers = {
         "accepted": _by_case(story.told, [entry.at_ms for entry in weighed]),
         "lost": _by_case(story.told, [e.at_ms for e in lost] + [t.left_ms for t in unexcused]),
@@ -138,21 +137,7 @@ def _report(
         "torn": _by_case(story.told, [entry.at_ms for entry in torn]),
         "declared": _by_case(story.told, [truth.arrived_ms for truth in excused]),
     }
-    rows = [
-        {
-            "name": told.case.name,
-            "rounds": told.case.rounds,
-            **{name: counted[number] for name, counted in numbers.items()},
-            "recover_s": max(told.recover_s, default=None),
-            "baseline": _baseline(told.case, baseline),
-        }
-        for number, told in enumerate(story.told)
-    ]
-    bad = len(lost) + len(unexcused) + len(twice) + len(torn) + len(differences)
-    inexact = _inexact(truths, weighed)
-    return {
-        "good": not bad and not inexact and settled and not story.ended,
-        "cases": rows,
+    other = {
         "recount_differences": differences,
         "mass_inexact": inexact,
         "late_records": sum("late_record" in entry.body["quality"] for entry in weighed),
@@ -164,8 +149,22 @@ def _report(
         "crossings": len(truths),
         "entries": len(entries),
         "entries_at_centre": sum(entry.key in at_centre for entry in entries),
-        "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0]},
     }
+    return Whole(
+        rows=[_row(told, number, numbers, restarts) for number, told in enumerate(story.told)],
+        other=other,
+        good=not (differences or inexact or story.ended) and settled,
+    )
+
+
+def _row(told: Told, number: int, numbers: dict[str, Counter[int]], restarts: dict[str, float]) -> Row:
+    return Row(
+        name=f"whole: {told.case.name}",
+        rounds=told.case.rounds,
+        counts=Counts(**{name: counted[number] for name, counted in numbers.items()}),
+        recover_s=max(told.recover_s, default=None),
+        restart_s=_restart(told.case, restarts),
+    )
 
 
 def _by_case(told: Sequence[Told], times_ms: Sequence[int]) -> Counter[int]:
@@ -174,7 +173,7 @@ def _by_case(told: Sequence[Told], times_ms: Sequence[int]) -> Counter[int]:
     return Counter(max((n for n, start in enumerate(starts) if start <= at), default=0) for at in times_ms)
 
 
-def _baseline(case: Case, restarts: dict[str, float]) -> float | None:
+def _restart(case: Case, restarts: dict[str, float]) -> float | None:
     """An orderly restart of the slowest of them, and the time that they were held away."""
     slowest = max((restarts[name] for name in case.victims), default=None)
     return None if slowest is None else round(slowest + case.away_s, 1)
@@ -201,20 +200,3 @@ def _recount(folder: Path) -> list[Any]:
     )
     differences: list[Any] = json.loads(done.stdout)["differences"] if done.stdout else [done.stderr]
     return differences
-
-
-def _print(report: dict[str, Any]) -> None:
-    _say(f"{'case':34}" + "".join(f"{name:>11}" for name in COLUMNS))
-    for row in report["cases"]:
-        shown = ["" if row[name] is None else str(row[name]) for name in COLUMNS]
-        _say(f"{row['name']:34}" + "".join(f"{text:>11}" for text in shown))
-    _say(json.dumps({name: value for name, value in report.items() if name != "cases"}, ensure_ascii=False))
-    _say(f"written to {OUT}")
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
