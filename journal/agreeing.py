@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from journal.writer import Journal
+from journal.volume import Volume
 from kernel.errors import RestartError
 from kernel.evidence.texts import Receipt
 
 log = logging.getLogger(__name__)
 
 
-async def agree(journal: Journal, receipt: Receipt, *, root: bytes | None = None) -> None:
+async def agree(journal: Volume, receipt: Receipt, *, root: bytes | None = None) -> None:
     """RestartError: ours and theirs are two stories, and the journal is marked; `root` is ours at that size, if known.
 
     The receipt is of this journal and its signature is checked.

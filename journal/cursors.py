@@ -133,6 +133,11 @@ class Cursors:
         )
         return int(row[0]) if row else 0
 
+    def waiting_of(self, *, journal: str) -> int:
+        """Files of this journal that some destination has still to get."""
+        row = self._one("SELECT count(*) FROM upload WHERE journal = ? AND state = 'waiting'", journal)
+        return int(row[0]) if row else 0
+
     def counter(self, *, issuer: str) -> int:
         row = self._one("SELECT counter FROM command WHERE issuer = ?", issuer)
         return int(row[0]) if row else 0

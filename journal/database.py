@@ -6,15 +6,18 @@ SQLite before 3.51.3 can corrupt a WAL when two connections checkpoint at once.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from journal.keys import SigningKey
 from kernel.errors import FullError, ProtocolError, RestartError
 from kernel.evidence import header, tree
+from kernel.evidence.header import Header
 from kernel.evidence.texts import Checkpoint
 from kernel.evidence.tree import BLOCK, Frontier
 
@@ -53,6 +56,12 @@ CREATE TRIGGER block_is_never_changed BEFORE UPDATE ON block
   BEGIN SELECT RAISE(ABORT, 'a block is never changed'); END;
 """
 
+EARLIER = """
+CREATE TABLE IF NOT EXISTS earlier (
+  key TEXT PRIMARY KEY, journal TEXT NOT NULL, seq INTEGER NOT NULL, leaf BLOB NOT NULL, at INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEntry:
@@ -74,6 +83,26 @@ class StoredEntry:
     body: bytes | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The entry that was appended under an idempotency key, in this journal or in one that it continues."""
+
+    key: str
+    journal: str
+    seq: int
+    leaf: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadRow:
+    """What the database says of itself; nothing of it is checked."""
+
+    size: int
+    frontier: bytes
+    checkpoint: str
+
+
 class DoubtError(ProtocolError):
     """What is on disk is not what this journal wrote; it must not be continued."""
 
@@ -90,10 +119,11 @@ class JournalFile:
             self._db = _connect(path, create=create)
         if not create:
             try:
-                self._verify()
+                self.frontier, self.checkpoint = _verified(self._db, key)
             except BaseException:
                 self.close()
                 raise
+        self._earlier = _has_earlier(self._db)
 
     @property
     def size(self) -> int:
@@ -102,13 +132,28 @@ class JournalFile:
     def close(self) -> None:
         self._db.close()
 
-    def known(self, key: str) -> int | None:
-        """The entry that was appended under this idempotency key."""
-        row = self._db.execute("SELECT seq FROM idem WHERE key = ?", (key,)).fetchone()
-        return int(row[0]) if row else None
+    def retire(self) -> None:
+        """Close for ever: what is in the WAL is folded in, so that one file holds it all."""
+        with contextlib.suppress(sqlite3.OperationalError):  # no room or a reader: the WAL stays
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.close()
 
-    def entry(self, seq: int) -> StoredEntry:
-        return next(_entries(self._db, seq, 1))
+    def known(self, key: str) -> Known | None:
+        with doubting("cannot be read"):
+            return _known(self._db, key, earlier=self._earlier)
+
+    def remember(self, known: Sequence[Known]) -> None:
+        """Keys of the journal that this one continues; what is known already stays as it is."""
+        rows = [(each.key, each.journal, each.seq, each.leaf, each.at) for each in known]
+        with self._transaction() as db:
+            db.execute(EARLIER)
+            db.executemany("INSERT OR IGNORE INTO earlier VALUES (?, ?, ?, ?, ?)", rows)
+        self._earlier = True
+
+    def genesis(self) -> StoredEntry:
+        """DoubtError when it is not there."""
+        with doubting("cannot be read"):
+            return _first(self._db)
 
     def root_at(self, size: int) -> bytes:
         with doubting("cannot be read"):
@@ -139,9 +184,7 @@ class JournalFile:
         self, entries: Sequence[NewEntry], blocks: list[tuple[int, bytes]], head: tuple[int, bytes, str]
     ) -> None:
         numbered = list(enumerate(entries, self.size))
-        db = self._db
-        try:
-            db.execute("BEGIN IMMEDIATE")
+        with self._transaction() as db:
             db.executemany("INSERT INTO entry VALUES (?, ?, ?)", [(n, e.leaf, e.header) for n, e in numbered])
             db.executemany("INSERT INTO body VALUES (?, ?, ?)", [(n, e.salt, e.body) for n, e in numbered])
             if blocks:
@@ -149,32 +192,23 @@ class JournalFile:
             if keys := [(e.key, n) for n, e in numbered if e.key]:
                 db.executemany("INSERT INTO idem VALUES (?, ?)", keys)
             db.execute("INSERT OR REPLACE INTO head VALUES (0, ?, ?, ?)", head)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """FullError: there was no room and nothing is changed.  DoubtError: what is there is damaged."""
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
             db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 raise FullError("no room for the journal") from error
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise DoubtError(f"journal.db is damaged: {error}") from error
             raise
-
-    def _verify(self) -> None:
-        """DoubtError unless tail, blocks, frontier and the newest checkpoint say the same."""
-        with doubting("cannot be read"):
-            head = self._db.execute("SELECT size, frontier, checkpoint FROM head").fetchone()
-            last = self._db.execute("SELECT max(seq) FROM entry").fetchone()[0]
-            if head is None or last != head[0] - 1:
-                raise DoubtError("entries and head differ")
-            rebuilt = frontier_at(self._db, head[0])
-            _verify_tail(self._db, head[0])
-        if rebuilt.to_bytes() != head[1]:
-            raise DoubtError("tree and head differ")
-        try:
-            newest = Checkpoint.open(head[2], journal=self.journal, public_key=self.key.public)
-        except ProtocolError as error:
-            raise DoubtError(f"newest checkpoint: {error}") from error
-        if (newest.size, newest.root) != (rebuilt.size, rebuilt.root()):
-            raise DoubtError("tree and newest checkpoint differ")
-        self.frontier, self.checkpoint = rebuilt, head[2]
 
 
 class Reader:
@@ -192,7 +226,39 @@ class Reader:
 
     def size(self) -> int:
         """Rows there are, whatever the head says."""
-        return int(self._db.execute("SELECT max(seq) FROM entry").fetchone()[0] or -1) + 1
+        last = self._db.execute("SELECT max(seq) FROM entry").fetchone()[0]
+        return 0 if last is None else int(last) + 1
+
+    def verified(self, key: SigningKey) -> Frontier:
+        """DoubtError unless tail, blocks, frontier and the newest checkpoint say the same."""
+        return _verified(self._db, key)[0]
+
+    def head(self) -> HeadRow:
+        """DoubtError when it is not there, or not at the last entry."""
+        return _head(self._db)
+
+    def genesis(self) -> StoredEntry:
+        """DoubtError when it is not there."""
+        return _first(self._db)
+
+    def known(self, key: str) -> Known | None:
+        return _known(self._db, key, earlier=_has_earlier(self._db))
+
+    def keys(self, after: str, count: int) -> list[tuple[str, int]]:
+        """Idempotency keys and their entries, in order of the keys."""
+        sql = "SELECT key, seq FROM idem WHERE key > ? ORDER BY key LIMIT ?"
+        return self._db.execute(sql, (after, count)).fetchall()
+
+    def earlier(self, after: str, count: int) -> list[Known]:
+        """Keys that this journal was given by those that it continues, in order of the keys."""
+        if not _has_earlier(self._db):
+            return []
+        sql = "SELECT key, journal, seq, leaf, at FROM earlier WHERE key > ? ORDER BY key LIMIT ?"
+        return [_as_known(row) for row in self._db.execute(sql, (after, count))]
+
+    def block(self, i: int) -> bytes | None:
+        """The root of leaves 256i to 256i + 255, as stored."""
+        return next(iter(_blocks(self._db, i, i + 1)), None)
 
     def entries(self, start: int, count: int) -> list[StoredEntry]:
         """DoubtError when one of them is not what was written."""
@@ -217,6 +283,63 @@ class Reader:
             )
             for span in spans
         ]
+
+
+def _verified(db: sqlite3.Connection, key: SigningKey) -> tuple[Frontier, str]:
+    """Tree and newest checkpoint, when tail, blocks and head say the same; DoubtError when not."""
+    with doubting("cannot be read"):
+        head = _head(db)
+        rebuilt = frontier_at(db, head.size)
+        _verify_tail(db, head.size)
+    if rebuilt.to_bytes() != head.frontier:
+        raise DoubtError("tree and head differ")
+    try:
+        newest = Checkpoint.open(
+            head.checkpoint, journal=header.journal_id(key.public), public_key=key.public
+        )
+    except ProtocolError as error:
+        raise DoubtError(f"newest checkpoint: {error}") from error
+    if (newest.size, newest.root) != (rebuilt.size, rebuilt.root()):
+        raise DoubtError("tree and newest checkpoint differ")
+    return rebuilt, head.checkpoint
+
+
+def _head(db: sqlite3.Connection) -> HeadRow:
+    row = db.execute("SELECT size, frontier, checkpoint, (SELECT max(seq) FROM entry) FROM head").fetchone()
+    if row is None or row[3] != row[0] - 1:
+        raise DoubtError("entries and head differ")
+    return HeadRow(size=row[0], frontier=bytes(row[1]), checkpoint=str(row[2]))
+
+
+def _first(db: sqlite3.Connection) -> StoredEntry:
+    first = next(_entries(db, 0, 1), None)
+    if first is None:
+        raise DoubtError("the genesis is missing")
+    verify_entry(first)
+    return first
+
+
+def _known(db: sqlite3.Connection, key: str, *, earlier: bool) -> Known | None:
+    sql = "SELECT seq, leaf, header FROM idem JOIN entry USING (seq) WHERE key = ?"
+    row = db.execute(sql, (key,)).fetchone()
+    if row is not None:
+        decoded = _decoded(row[0], leaf=row[1], header_bytes=row[2])
+        return Known(key=key, journal=decoded.journal, seq=row[0], leaf=row[1], at=decoded.at)
+    if not earlier:
+        return None
+    sql = "SELECT key, journal, seq, leaf, at FROM earlier WHERE key = ?"
+    row = db.execute(sql, (key,)).fetchone()
+    return _as_known(row) if row else None
+
+
+def _has_earlier(db: sqlite3.Connection) -> bool:
+    sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'earlier'"
+    with doubting("cannot be read"):
+        return db.execute(sql).fetchone() is not None
+
+
+def _as_known(row: tuple[Any, ...]) -> Known:
+    return Known(key=row[0], journal=row[1], seq=row[2], leaf=row[3], at=row[4])
 
 
 def frontier_at(db: sqlite3.Connection, size: int) -> Frontier:
@@ -277,16 +400,22 @@ def _verify_tail(db: sqlite3.Connection, size: int) -> None:
 
 def verify_entry(entry: StoredEntry) -> None:
     """DoubtError unless header, place and body are those that were hashed."""
-    if header.leaf(entry.header) != entry.leaf:
-        raise DoubtError(f"header {entry.seq} is not what was hashed")
-    try:
-        decoded = header.decode(entry.header)
-    except ProtocolError as error:
-        raise DoubtError(f"header {entry.seq} cannot be read: {error.problem}") from error
-    if decoded.seq != entry.seq:
-        raise DoubtError(f"header {entry.seq} says {decoded.seq}")
+    decoded = _decoded(entry.seq, leaf=entry.leaf, header_bytes=entry.header)
     if entry.salt is not None and not header.body_matches(decoded, salt=entry.salt, body=entry.body or b""):
         raise DoubtError(f"body {entry.seq} is not what was hashed")
+
+
+def _decoded(seq: int, *, leaf: bytes, header_bytes: bytes) -> Header:
+    """DoubtError unless it is the header that was hashed in this place."""
+    if header.leaf(header_bytes) != leaf:
+        raise DoubtError(f"header {seq} is not what was hashed")
+    try:
+        decoded = header.decode(header_bytes)
+    except ProtocolError as error:
+        raise DoubtError(f"header {seq} cannot be read: {error.problem}") from error
+    if decoded.seq != seq:
+        raise DoubtError(f"header {seq} says {decoded.seq}")
+    return decoded
 
 
 def _connect(path: Path, *, create: bool) -> sqlite3.Connection:

@@ -1,66 +1,106 @@
-"""Saves what a doubted journal still holds into its successor: each readable entry once, and the losses by name."""
+"""Saves what a doubted journal still holds into a later one: each readable entry once, and the losses by name."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from journal.cursors import kept_everywhere
-from journal.database import DoubtError, JournalFile, Reader, StoredEntry, doubting
+from journal.database import DoubtError, JournalFile, Known, Reader, StoredEntry, doubting
 from journal.shelf import Doubted
 from journal.stamping import Stamped, Stamper
 from kernel.errors import ProtocolError
-from kernel.events import EntryRef, JournalDoubted, JournalRecovered
+from kernel.events import EntryRef, JournalDoubted, JournalRecovered, RecordErased
 from kernel.evidence import header
 
 log = logging.getLogger(__name__)
 
 CHUNK = 128
+KEYS = 1024
 NAMED = 1000
 
 
+class _Saved:
+    """What has become of the entries of one doubted journal."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.lost: list[int] = []
+        self.without_body: set[int] = set()
+        self.erased: set[int] = set()
+
+    @property
+    def bodies_lost(self) -> list[int]:
+        return sorted(self.without_body - self.erased)
+
+
 def recover(file: JournalFile, doubted: Doubted, *, cursors: Path, stamper: Stamper) -> None:
-    """Write every entry that is readable and not known to be kept elsewhere, then what was found and what was not."""
+    """Write every entry that is readable and not known to be kept elsewhere, then what was found and what was not.
+
+    What was written before, by a start that did not come to its end, is not written again.
+    """
     old = doubted.predecessor
     first = max(kept_everywhere(cursors, journal=old.id), 1)
-    end, saved, lost = old.size, 0, list[int]()
+    saved = _Saved()
+    end = old.size
     try:
         with closing(Reader(doubted.folder / "journal.db")) as reader:
             end = max(end, _size(reader))
             for start in range(first, end, CHUNK):
-                wanted = range(start, min(start + CHUNK, end))
-                found = dict(_recoverable(reader, wanted, old.id, stamper))
-                _commit(file, list(found.values()))
-                saved += len(found)
-                lost += sorted(set(wanted) - found.keys())
+                _save(file, reader, range(start, min(start + CHUNK, end)), old.id, stamper, saved)
+            _carry_keys(file, reader)
     except (DoubtError, sqlite3.Error):
-        lost = list(range(first, end))
+        saved.lost = sorted(set(saved.lost) | set(range(first + saved.count + len(saved.lost), end)))
     declared = JournalDoubted(
         predecessor=old,
         reason=doubted.reason,
         first=first,
-        recovered=saved,
-        lost=tuple(lost[:NAMED]),
-        lost_count=len(lost),
+        recovered=saved.count,
+        lost=tuple(saved.lost[:NAMED]),
+        lost_count=len(saved.lost),
+        bodies_lost=tuple(saved.bodies_lost[:NAMED]),
+        bodies_lost_count=len(saved.bodies_lost),
     )
-    _commit(file, [stamper.stamp(declared, source=stamper.box)])
-    log.warning("journal continued", extra={"old": old.id, "recovered": saved, "lost": len(lost)})
+    _commit(file, {f"doubted/{old.id}": stamper.stamp(declared, source=stamper.box)})
+    log.warning("journal continued", extra={"old": old.id, "recovered": saved.count, "lost": len(saved.lost)})
+
+
+def _save(
+    file: JournalFile, reader: Reader, wanted: range, journal: str, stamper: Stamper, saved: _Saved
+) -> None:
+    found = dict(_recoverable(reader, wanted, journal, stamper, saved))
+    _commit(file, {f"recovered/{journal}/{seq}": stamped for seq, stamped in found.items()})
+    saved.count += len(found)
+    saved.lost += sorted(set(wanted) - found.keys())
 
 
 def _recoverable(
-    reader: Reader, wanted: range, journal: str, stamper: Stamper
+    reader: Reader, wanted: range, journal: str, stamper: Stamper, saved: _Saved
 ) -> Iterator[tuple[int, Stamped]]:
     for entry in _readable(reader, wanted):
-        if _whole(entry):
-            # What has grown beyond a body by being wrapped is named as lost; the old file still has it.
-            with contextlib.suppress(ProtocolError):
-                yield entry.seq, _recovered(journal, entry, stamper)
+        # What has grown beyond a body by being wrapped is named as lost; the old file still has it.
+        with contextlib.suppress(ProtocolError):
+            yield entry.seq, _recovered(journal, entry, stamper)
+            if entry.body is None:
+                saved.without_body.add(entry.seq)
+            saved.erased.update(_erased(entry, journal))
+
+
+def _erased(entry: StoredEntry, journal: str) -> Iterable[int]:
+    """The entries of this journal whose bodies this one takes away."""
+    if entry.body is None or header.decode(entry.header).stream != RecordErased.stream:
+        return ()
+    try:
+        said = msgspec.json.decode(entry.body, type=RecordErased)
+    except msgspec.MsgspecError:
+        return ()
+    return [ref.seq for ref in said.entries if ref.journal == journal]
 
 
 def _size(reader: Reader) -> int:
@@ -83,17 +123,6 @@ def _readable(reader: Reader, wanted: range) -> Iterator[StoredEntry]:
             yield from found
 
 
-def _whole(entry: StoredEntry) -> bool:
-    try:
-        decoded = header.decode(entry.header)
-        same = header.leaf(entry.header) == entry.leaf and decoded.seq == entry.seq
-        if entry.salt is None or entry.body is None:
-            return same
-        return same and header.body_matches(decoded, salt=entry.salt, body=entry.body)
-    except (ProtocolError, TypeError):
-        return False
-
-
 def _recovered(journal: str, entry: StoredEntry, stamper: Stamper) -> Stamped:
     """From the same source and naming the same files, so that those are still taken by whoever receives this."""
     old = header.decode(entry.header)
@@ -110,7 +139,43 @@ def _recovered(journal: str, entry: StoredEntry, stamper: Stamper) -> Stamped:
     return stamper.stamp(body, source=old.source, files=old.files)
 
 
-def _commit(file: JournalFile, stamped: Sequence[Stamped]) -> None:
-    placed = [each.placed(journal=file.journal, seq=seq) for seq, each in enumerate(stamped, file.size)]
+def _commit(file: JournalFile, stamped: dict[str, Stamped]) -> None:
+    new = [(key, each) for key, each in stamped.items() if file.known(key) is None]
+    placed = [
+        each.placed(journal=file.journal, seq=seq, key=key) for seq, (key, each) in enumerate(new, file.size)
+    ]
     if placed:
         file.commit(placed)
+
+
+# --- keys ------------------------------------------------------------------------------------------------------
+
+
+def _carry_keys(file: JournalFile, reader: Reader) -> None:
+    """A caller that repeats itself is told where its entry first was; keys that cannot be read are forgotten."""
+    try:
+        with doubting("cannot be read"):
+            for known in _keys(reader):
+                file.remember(known)
+    except DoubtError as error:
+        log.error("keys of callers lost", extra={"reason": error.problem})  # noqa: TRY400
+
+
+def _keys(reader: Reader) -> Iterator[Sequence[Known]]:
+    after = ""
+    while rows := reader.keys(after, KEYS):
+        after = rows[-1][0]
+        yield [known for key, _ in rows if (known := _entry_of(reader, key)) is not None]
+    after = ""
+    while earlier := reader.earlier(after, KEYS):
+        after = earlier[-1].key
+        yield earlier
+
+
+def _entry_of(reader: Reader, key: str) -> Known | None:
+    """None when its entry is lost: then a repetition is all there is of it."""
+    try:
+        with doubting("cannot be read"):
+            return reader.known(key)
+    except DoubtError:
+        return None

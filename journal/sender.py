@@ -1,4 +1,4 @@
-"""Carries a journal to one destination: from where the receiver's signed receipt says, in order, for ever.
+"""Carries journals to one destination: each from where its signed receipt says, in order, one after the other, for ever.
 
 Nothing a broker does is believed: only a receipt of the pinned store, over our own root, moves the cursor.
 """
@@ -11,22 +11,24 @@ import os
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from journal.agreeing import agree
+from journal.course import Course
 from journal.cursors import Cursor, Cursors
+from journal.greeting import greeting
 from journal.keys import Identity
 from journal.logs import is_worth_a_line
 from journal.settings import Destination
 from journal.transport import Transport
+from journal.volume import Volume
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ProtocolError, RefusedError, RestartError
 from kernel.evidence import frames
 from kernel.evidence.commands import Command
-from kernel.evidence.frames import NONCE_BYTES, Hello, HelloJournal
-from kernel.evidence.notes import Note, decode_base64
-from kernel.evidence.texts import Checkpoint, Receipt
+from kernel.evidence.frames import NONCE_BYTES
+from kernel.evidence.notes import decode_base64
+from kernel.evidence.texts import Receipt
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class UplinkState:
 
 
 class Sender:
-    """One journal, one destination, one connection; `obey` is given verified commands."""
+    """One process's journals, one destination, one connection; `obey` is given verified commands."""
 
     def __init__(
         self,
@@ -80,16 +82,18 @@ class Sender:
         self._clock = clock
         self._obey = obey
         self._store_key = decode_base64(destination.store_public)
-        self._cursor = Cursor()
-        self._saved = (Cursor(), 0)
+        self._courses: dict[str, Course] = {}
+        self._at: Course | None = (
+            None  # the journal at hand: the first that the destination does not have whole
+        )
+        self._saved_ms = 0
         self._listeners: list[Callable[[int], None]] = []
         self._inbox: deque[tuple[str, bytes]] = deque(maxlen=INBOX)
         self._wake = asyncio.Event()
         self._nonce = b""
         self._greeted_ms: int | None = None
-        self._established = False
-        self._sent = 0
-        self._roots: dict[int, bytes] = {}  # at the ends of the frames under way
+        self._greeted = 0  # hellos without an answer
+        self._established = False  # it has answered in this session
         self._progress_ms = 0
         self._patience = patience_ms
         self._patience_ms = patience_ms[0]
@@ -99,17 +103,22 @@ class Sender:
 
     @property
     def accepted(self) -> int:
-        """Entries that the destination has receipted."""
-        return self._cursor.size
+        """Entries of the current journal that the destination has receipted."""
+        return self.accepted_of(self._journal.id)
+
+    def accepted_of(self, journal: str) -> int:
+        return self._cursor(journal).size
 
     @property
     def state(self) -> UplinkState:
+        """`size` and `kept` are of the current journal, `lag` is of all of them."""
+        cursor = self._cursor(self._journal.id)
         return UplinkState(
             destination=self._destination.name,
             connected=self._established and self._transport.connected,
-            lag=self._journal.size - self._cursor.size,
-            size=self._cursor.size,
-            kept=self._cursor.kept,
+            lag=sum(one.size - self.accepted_of(one.id) for one in self._journal.volumes),
+            size=cursor.size,
+            kept=cursor.kept,
             refused_receipts=self._refused_receipts,
             refused_commands=self._refused_commands,
             stopped=self._stopped,
@@ -120,13 +129,11 @@ class Sender:
         self._listeners.append(callback)
 
     async def run(self) -> None:
-        """Until cancelled; RestartError when the destination tells another story of this journal."""
-        self._cursor = await asyncio.to_thread(
-            self._cursors.cursor, journal=self._journal.id, destination=self._destination.name
-        )
-        self._saved = (self._cursor, self._clock.mono_ms())
+        """Until cancelled; RestartError when the destination tells another story of one of these journals."""
+        await self._look_at_line()
+        self._saved_ms = self._clock.mono_ms()
         box = self._identity.box
-        for topic in (f"{DOWN}/{box}/receipt/{self._journal.id}", f"{DOWN}/{box}/command"):
+        for topic in (f"{DOWN}/{box}/receipt/+", f"{DOWN}/{box}/command"):
             self._transport.subscribe(topic, self._heard)
         self._transport.on_connected(self._connected)
         self._journal.on_append(lambda _size: self._wake.set())
@@ -144,9 +151,10 @@ class Sender:
     def _connected(self) -> None:
         """A new session: nothing of the last one counts."""
         self._nonce = os.urandom(NONCE_BYTES)
-        self._greeted_ms = None
         self._established = False
-        self._patience_ms = self._patience[0]
+        for course in self._courses.values():
+            course.forget_session()
+        self._introduce_anew()
         self._wake.set()
 
     def _heard(self, topic: str, payload: bytes) -> None:
@@ -165,40 +173,30 @@ class Sender:
                     await self._receipt(payload)
             except (ProtocolError, RefusedError) as error:
                 self._count_refusal(topic, error)
-        cursor, saved_ms = self._saved
-        if cursor != self._cursor and self._clock.mono_ms() - saved_ms >= SAVE_EVERY_MS:
+        if self._clock.mono_ms() - self._saved_ms >= SAVE_EVERY_MS:
             await asyncio.to_thread(self._save)
 
     async def _receipt(self, payload: bytes) -> None:
         receipt = Receipt.open(_text(payload), store=self._destination.store_id, public_key=self._store_key)
-        if receipt.journal != self._journal.id:
+        course = self._courses.get(receipt.journal)
+        if course is None:
+            if any(receipt.journal in one.checkpoint for one in self._journal.doubted_before):
+                return
             raise ProtocolError("a receipt of another journal")
+        answered = course.answered
         try:
-            await agree(self._journal, receipt, root=self._roots.get(receipt.size))
+            more = await course.take(receipt)
         except RestartError as error:
             self._stopped = str(error)
             raise
-        if receipt.size < self._cursor.size and receipt.store == self._cursor.store:
-            raise ProtocolError("a receipt older than one we had")
-        self._accept(receipt)
-
-    def _accept(self, receipt: Receipt) -> None:
-        now_ms, before = self._clock.mono_ms(), self._cursor
-        if receipt.store != before.store:
-            before = replace(before, size=0, kept=0)
-        if not self._established:
-            self._sent, self._progress_ms = receipt.size, now_ms
-            self._established = True
+        if not answered:
+            self._progress_ms = self._clock.mono_ms()
             log.info("uplink open", extra={"to": self._destination.name, "size": receipt.size})
-        self._cursor = Cursor(
-            store=receipt.store, sent=self._sent, size=receipt.size, kept=max(before.kept, receipt.kept)
-        )
-        if receipt.size > before.size:
-            self._progress_ms, self._patience_ms = now_ms, self._patience[0]
-            self._sent = max(self._sent, receipt.size)
+        self._established, self._greeted = True, 0
+        if more > 0:
+            self._progress_ms, self._patience_ms = self._clock.mono_ms(), self._patience[0]
             for listener in self._listeners:
                 listener(receipt.size)
-        self._roots = {end: root for end, root in self._roots.items() if end > receipt.size}
 
     async def _command(self, payload: bytes) -> None:
         issuer, public = self._destination.command_issuer, self._destination.command_public
@@ -232,67 +230,83 @@ class Sender:
         """Do what is due; how long to rest at most, None: until something happens."""
         if not self._transport.connected:
             return None
+        course = await self._look_at_line()
         now_ms = self._clock.mono_ms()
-        if self._greeting_is_due(now_ms):
-            await self._greet(now_ms)
-        until_hello_ms = self._hello_wait_ms() - (now_ms - (self._greeted_ms or now_ms))
-        if not self._established:
+        if self._greeting_is_due(course, now_ms):
+            await self._greet(course, now_ms)
+        until_hello_ms = self._hello_wait_ms(course) - (now_ms - (self._greeted_ms or now_ms))
+        if not course.answered:
             return max(until_hello_ms, BUSY_MS)
-        self._go_back_if_stuck(now_ms)
-        busy = await self._fill_window(now_ms)
+        self._go_back_if_stuck(course, now_ms)
+        busy = await self._fill_window(course, now_ms)
         if busy:
             return BUSY_MS
-        if not self._roots:
+        if not course.under_way:
             return max(until_hello_ms, BUSY_MS)
         return max(min(until_hello_ms, self._progress_ms + self._patience_ms - now_ms), BUSY_MS)
 
-    def _hello_wait_ms(self) -> int:
-        return HELLO_EVERY_MS if self._established else self._patience_ms
+    async def _look_at_line(self) -> Course:
+        """The journal at hand.  The next one is not even mentioned before the destination has all of this one."""
+        line = [await self._course(volume) for volume in self._journal.volumes]
+        here = next((course for course in line if not course.done), line[-1])
+        if here is not self._at:
+            self._at = here
+            self._introduce_anew()
+        return here
 
-    def _greeting_is_due(self, now_ms: int) -> bool:
-        return self._greeted_ms is None or now_ms - self._greeted_ms >= self._hello_wait_ms()
+    async def _course(self, volume: Volume) -> Course:
+        if volume.id not in self._courses:
+            cursor = await asyncio.to_thread(
+                self._cursors.cursor, journal=volume.id, destination=self._destination.name
+            )
+            self._courses[volume.id] = Course(volume, cursor)
+        return self._courses[volume.id]
 
-    async def _greet(self, now_ms: int) -> None:
-        [genesis] = await self._journal.read(0, 1)
-        hello = Hello(
+    def _introduce_anew(self) -> None:
+        self._greeted_ms, self._greeted = None, 0
+        self._patience_ms = self._patience[0]
+
+    def _hello_wait_ms(self, course: Course) -> int:
+        return HELLO_EVERY_MS if course.answered else self._patience_ms
+
+    def _greeting_is_due(self, course: Course, now_ms: int) -> bool:
+        return self._greeted_ms is None or now_ms - self._greeted_ms >= self._hello_wait_ms(course)
+
+    async def _greet(self, course: Course, now_ms: int) -> None:
+        hello = await greeting(
+            self._journal,
+            course.volume,
+            doubted_too=self._greeted > 0,
             nonce=self._nonce,
             software=self._software,
-            journals=(
-                HelloJournal(
-                    checkpoint=await self._journal.checkpoint(),
-                    genesis=(genesis.header, genesis.salt, genesis.body),
-                ),
-            ),
             certs=self._identity.certs,
         )
-        if self._greeted_ms is not None and not self._established:
+        if self._greeted_ms is not None and not course.answered:
             self._patience_ms = self._longer()
-        self._greeted_ms = now_ms
+        self._greeted_ms, self._greeted = now_ms, self._greeted + 1
         self._transport.publish(f"{UP}/{self._identity.box}/hello", frames.encode_hello(hello))
 
-    def _go_back_if_stuck(self, now_ms: int) -> None:
-        if self._roots and now_ms - self._progress_ms >= self._patience_ms:
-            self._sent = self._cursor.size
-            self._roots.clear()
+    def _go_back_if_stuck(self, course: Course, now_ms: int) -> None:
+        if course.under_way and now_ms - self._progress_ms >= self._patience_ms:
+            course.go_back()
             self._progress_ms, self._patience_ms = now_ms, self._longer()
 
     def _longer(self) -> int:
         """Doubled, with a spread so that a thousand boxes do not come back in step."""
         return min(int(self._patience_ms * random.uniform(1.5, 2.5)), self._patience[1])  # noqa: S311
 
-    async def _fill_window(self, now_ms: int) -> bool:
+    async def _fill_window(self, course: Course, now_ms: int) -> bool:
         """True when the broker takes no more for now."""
-        topic = f"{UP}/{self._identity.box}/frame/{self._journal.id}"
-        while len(self._roots) < WINDOW:
-            frame = await self._journal.frame(self._sent)
+        topic = f"{UP}/{self._identity.box}/frame/{course.volume.id}"
+        while course.under_way < WINDOW:
+            frame = await course.next_frame()
             if frame is None:
                 return False
             if not self._transport.publish(topic, frames.encode(frame)):
                 return True
-            if not self._roots:
+            if not course.under_way:
                 self._progress_ms = now_ms
-            self._sent = frame.end
-            self._roots[frame.end] = Checkpoint.parse(Note.parse(frame.checkpoint).text).root
+            course.has_sent(frame)
         return False
 
     async def _rest(self, pause_ms: int | None) -> None:
@@ -312,8 +326,15 @@ class Sender:
                 wait.cancel()
 
     def _save(self) -> None:
-        self._cursors.save(self._cursor, journal=self._journal.id, destination=self._destination.name)
-        self._saved = (self._cursor, self._clock.mono_ms())
+        for course in list(self._courses.values()):
+            if course.cursor != course.saved:
+                course.saved = course.cursor
+                self._cursors.save(course.saved, journal=course.volume.id, destination=self._destination.name)
+        self._saved_ms = self._clock.mono_ms()
+
+    def _cursor(self, journal: str) -> Cursor:
+        course = self._courses.get(journal)
+        return course.cursor if course else Cursor()
 
 
 def _text(payload: bytes) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kernel.settings import Fault, above_zero, filled, must, port, public_key, refuse, token, url
 
 _DAY_MS = 86_400_000
+_FEWEST = 100  # entries of one journal: a new one with every few is a mistake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,38 @@ class Identity:
             public_key("root_public", self.root_public),
             must(len(self.certificates) == 2, "certificates", "must be its own and the enrolment's"),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succession:
+    """When a journal is closed and the next one opened, at the first quiet moment."""
+
+    entries: int = 1_000_000
+    days: int = 365
+
+    def __post_init__(self) -> None:
+        refuse(*self.faults)
+
+    @property
+    def faults(self) -> tuple[Fault, Fault]:
+        return (
+            must(self.entries >= _FEWEST, "entries", f"must be {_FEWEST} or more, is {self.entries}"),
+            above_zero("days", self.days),
+        )
+
+    def is_due(self, *, entries: int, age_ms: int) -> bool:
+        return entries >= self.entries or age_ms >= self.days * _DAY_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal(Succession):
+    """The journal of this process: when the next one begins, and when all of it is hashed again."""
+
+    rehash_hour: int = 3  # of the day in China
+
+    def __post_init__(self) -> None:
+        good = 0 <= self.rehash_hour <= 23
+        refuse(*self.faults, must(good, "rehash_hour", f"must be 0 to 23, is {self.rehash_hour}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from journal.database import NewEntry
+from journal.database import DoubtError, NewEntry, StoredEntry
 from journal.keys import SigningKey
 from kernel.clock import Clock
 from kernel.errors import ProtocolError
@@ -81,6 +81,17 @@ class Stamper:
             files=tuple(files),
             body=data,
         )
+
+    def owns(self, first: StoredEntry) -> None:
+        """DoubtError when this genesis is not ours: only whose key has signed it can introduce its journal."""
+        try:
+            opened = genesis.verify_entry(
+                (first.header, first.salt, first.body), box_key=self.identity.public
+            )
+        except ProtocolError as error:
+            raise DoubtError(f"the box has another key now: {error.problem}") from error
+        if opened.box != self.box:
+            raise DoubtError(f"the box was {opened.box} and is {self.box} now")
 
     def genesis(self, key: SigningKey, predecessor: Predecessor | None) -> NewEntry:
         body = genesis.open_body(

@@ -68,7 +68,7 @@ class Uplink:
                 destination=destination,
                 http=self._http,
                 clock=clock,
-                accepted=lambda: self._sender.accepted,
+                accepted=self._sender.accepted_of,
             )
             if destination.files
             else None

@@ -42,16 +42,23 @@ class Entries(Protocol):
     async def read(self, start: int, count: int) -> list[StoredEntry]: ...
 
 
+class Line(Protocol):
+    """The journals of a process, as far as uploads need them."""
+
+    @property
+    def volumes(self) -> Sequence[Entries]: ...
+
+
 class Places(Protocol):
     def path(self, sha256: str) -> Path | None: ...
 
 
 class Uploader:
-    """One destination's files.  `accepted()` is how many entries that destination has receipted."""
+    """One destination's files.  `accepted(id)` is how many entries of a journal that destination has receipted."""
 
     def __init__(
         self,
-        journal: Entries,
+        journal: Line,
         files: Places,
         cursors: Cursors,
         *,
@@ -59,7 +66,7 @@ class Uploader:
         destination: Destination,
         http: httpx.AsyncClient,
         clock: Clock,
-        accepted: Callable[[], int],
+        accepted: Callable[[str], int],
     ) -> None:
         self._journal = journal
         self._files = files
@@ -135,17 +142,20 @@ class Uploader:
 
     async def _scan(self) -> None:
         """Put the files of newly accepted entries on the list."""
-        journal, name = self._journal.id, self._destination.name
-        accepted = self._accepted()
-        start = await asyncio.to_thread(self._cursors.scanned, journal=journal, destination=name)
+        for journal in self._journal.volumes:
+            await self._scan_one(journal)
+
+    async def _scan_one(self, journal: Entries) -> None:
+        name, accepted = self._destination.name, self._accepted(journal.id)
+        start = await asyncio.to_thread(self._cursors.scanned, journal=journal.id, destination=name)
         while start < accepted:
-            entries = await self._journal.read(start, min(SCAN, accepted - start))
+            entries = await journal.read(start, min(SCAN, accepted - start))
             if not entries:
                 return
             start += len(entries)
             listed = [item for entry in entries for item in _uploads(entry)]
             await asyncio.to_thread(
-                self._cursors.list_uploads, listed, journal=journal, destination=name, scanned=start
+                self._cursors.list_uploads, listed, journal=journal.id, destination=name, scanned=start
             )
 
     async def _push(self, upload: Upload) -> FileReceipt:

@@ -9,31 +9,46 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
-from journal.cutting import Cutter
-from journal.database import DoubtError, NewEntry, Reader, StoredEntry, doubting
+import msgspec
+
+from journal.database import DoubtError, Known, NewEntry, StoredEntry
 from journal.keys import SigningKey
 from journal.lock import FolderLock
 from journal.recovering import recover
-from journal.shelf import HeadFile, Opened, mark_doubted, open_current
+from journal.settings import Succession
+from journal.shelf import (
+    Closed,
+    HeadFile,
+    Opened,
+    Rules,
+    is_current,
+    is_renewal_ordered,
+    open_current,
+    remove,
+    succeed,
+)
 from journal.stamping import Stamped, Stamper, unknown_clock
+from journal.volume import Volume
 from kernel.clock import Clock
-from kernel.errors import RefusedError, RestartError, WeighpostError
+from kernel.errors import FullError, RefusedError, RestartError, WeighpostError
 from kernel.events import Body, EntryRef
 from kernel.evidence import header
-from kernel.evidence.frames import Frame
+from kernel.evidence.frames import Frame, HelloJournal
 from kernel.evidence.header import ClockState, FileRef
 
 log = logging.getLogger(__name__)
 
 BATCH = 256
 WAITING = 1024
-
-T = TypeVar("T")
+PATIENCE = (
+    64  # commits that may follow each other before a succession that is due no longer waits for a pause
+)
+AGAIN_MS = 60_000  # until a succession that the disk did not allow is tried again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,47 +67,56 @@ class Appended:
         return EntryRef(journal=self.journal, seq=self.seq, leaf=self.leaf_hex)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
+# Structs, because they are made for every entry and a frozen dataclass costs five times as much.
+class _Request(msgspec.Struct, kw_only=True):
     stamped: Stamped
     key: str | None
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Appended]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    journal: str
     seq: int
     leaf: bytes
     at: int
     known: bool = False
 
 
-class Journal:
-    """One per process, for its life; made by `Journal.open`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Errand:
+    """Done in the writer's thread when no commit is under way."""
 
-    def __init__(self, opened: Opened, *, stamper: Stamper, lock: FolderLock) -> None:
-        self.id = opened.file.journal
-        self.public_key = opened.file.key.public
+    work: Callable[[], None]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Event
+
+
+class Journal:
+    """One per process, for its life; made by `Journal.open`.
+
+    It is a line of journals: those that were closed and are still here, and the current one, which is written.  What
+    is read through `Journal` itself is of the current one.
+    """
+
+    def __init__(self, opened: Opened, *, stamper: Stamper, lock: FolderLock, succession: Succession) -> None:
+        self.home = opened.folder.parent
+        self.doubted = opened.doubted
         self.box = stamper.box
         self.process = stamper.process
-        self.folder = opened.folder
-        self.doubted = opened.doubted
         self._stamper = stamper
         self._lock = lock
-        self._file = opened.file
-        self._size = opened.file.size
-        self._head = _QuietHead(HeadFile(opened.folder / "head"))
-        self._head.write(opened.file.checkpoint)
-        self._reader = Reader(opened.folder / "journal.db")
+        self._succession = succession
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
-        self._cutter = Cutter(self._reader, key=opened.file.key)
-        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._line: tuple[Volume | HelloJournal, ...] = tuple(map(self._as_read, opened.before))
+        self._begin(opened)
+        self._requests: queue.SimpleQueue[_Request | _Errand | None] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(WAITING)
         self._listeners: list[tuple[asyncio.AbstractEventLoop, Callable[[int], None]]] = []
         self._closed = False
         self._failed: RestartError | None = None
         self._watchers: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._succeed_when_quiet()
         self._thread = threading.Thread(target=self._write, name="journal-writer", daemon=True)
         self._thread.start()
 
@@ -108,10 +132,12 @@ class Journal:
         clock: Clock,
         boot: str,
         source_clock: Callable[[], ClockState] = unknown_clock,
+        succession: Succession | None = None,
     ) -> Journal:
         """Lock, verify and continue the journal of this folder, or begin one; RefusedError names another owner.
 
-        Blocking.  A journal whose disk is in doubt is kept as it is and continued by a new one that names it.
+        Blocking.  A journal whose disk is in doubt, or that another identity has opened, is kept as it is and
+        continued by a new one that names it.  RestartError: there is no room for that now.
         """
         stamper = Stamper(
             box=box,
@@ -124,19 +150,55 @@ class Journal:
         )
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder)
+        rules = Rules(
+            genesis=stamper.genesis,
+            owns=stamper.owns,
+            recover=partial(recover, cursors=folder, stamper=stamper),
+        )
         try:
-            opened = open_current(
-                folder, genesis=stamper.genesis, recover=partial(recover, cursors=folder, stamper=stamper)
-            )
+            opened = open_current(folder, rules)
+            return cls(opened, stamper=stamper, lock=lock, succession=succession or Succession())
+        except FullError as error:
+            lock.release()
+            raise RestartError(f"the journal cannot be opened now: {error}") from error
         except BaseException:
             lock.release()
             raise
-        return cls(opened, stamper=stamper, lock=lock)
+
+    @property
+    def id(self) -> str:
+        return self.current.id
+
+    @property
+    def public_key(self) -> bytes:
+        return self.current.key.public
+
+    @property
+    def folder(self) -> Path:
+        return self.current.folder
 
     @property
     def size(self) -> int:
-        """Entries that are durable."""
-        return self._size
+        """Entries of the current journal that are durable."""
+        return self.current.size
+
+    @property
+    def current(self) -> Volume:
+        return self._current
+
+    @property
+    def line(self) -> tuple[Volume | HelloJournal, ...]:
+        """Everything that leads to the current journal, oldest first; what was doubted is only known by name."""
+        return self._line
+
+    @property
+    def volumes(self) -> tuple[Volume, ...]:
+        """The journals that can be read, oldest first; the last is the current one."""
+        return tuple(each for each in self._line if isinstance(each, Volume))
+
+    @property
+    def doubted_before(self) -> tuple[HelloJournal, ...]:
+        return tuple(each for each in self._line if not isinstance(each, Volume))
 
     async def append(
         self,
@@ -149,9 +211,9 @@ class Journal:
     ) -> Appended:
         """Return once the entry survives a power cut; the files it names must be stored before.
 
-        The same `key` again gives the entry that was appended under it.  ProtocolError: the body or header has no
-        valid form; FullError: no room, nothing was written; RefusedError: the journal is closed; RestartError: it has
-        failed, and only a new start finds out what is on disk.
+        The same `key` again gives the entry that was appended under it, also when that is in an earlier journal.
+        ProtocolError: the body or header has no valid form; FullError: no room, nothing was written; RefusedError: the
+        journal is closed; RestartError: it has failed, and only a new start finds out what is on disk.
         """
         stamped = self._stamper.stamp(body, source=source, at=at, files=files)
         loop = asyncio.get_running_loop()
@@ -164,47 +226,35 @@ class Journal:
 
     async def read(self, start: int, count: int) -> list[StoredEntry]:
         """RestartError, here and wherever it is read: the disk has changed it; the next `open` goes on with a new one."""
-        return await self._in_thread(partial(self._reader.entries, start, count))
+        return await self.current.read(start, count)
 
     async def checkpoint(self, size: int | None = None) -> str:
-        """A signed note for the journal as it was at `size`, the newest by default; never beyond what is durable."""
-        if size is None:
-            return await self._in_thread(self._reader.checkpoint)
-        if size > self._size:
-            raise RefusedError(f"the journal has {self._size} entries, a checkpoint at {size} is not signed")
-        return await self._in_thread(partial(self._cutter.checkpoint, size))
+        return await self.current.checkpoint(size)
 
     async def root(self, size: int) -> bytes:
-        return (await self._in_thread(partial(self._cutter.frontier, size))).root()
+        return await self.current.root(size)
 
     async def frame(self, start: int) -> Frame | None:
-        """The next entries from `start` with their signed checkpoint, as many as one frame takes."""
-        if start >= self._size:
-            return None
-        return await self._in_thread(partial(self._cutter.frame, start, self._size))
+        return await self.current.frame(start)
 
     async def inclusion_proof(self, seq: int, size: int) -> list[bytes]:
-        return await self._in_thread(partial(self._cutter.inclusion_proof, seq, size))
+        return await self.current.inclusion_proof(seq, size)
 
     async def consistency_proof(self, old: int, new: int) -> list[bytes]:
-        return await self._in_thread(partial(self._cutter.consistency_proof, old, new))
+        return await self.current.consistency_proof(old, new)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reading, partial(self._undoubted, work))
+    def doubt(self, reason: str) -> None:
+        """Somebody has shown another story of this journal: the next `open` keeps it and opens a successor."""
+        self.current.doubt(reason)
 
-    def _undoubted(self, work: Callable[[], T]) -> T:
-        try:
-            with doubting("cannot be read"):
-                return work()
-        except DoubtError as error:
-            log.critical("journal in doubt", extra={"folder": str(self.folder), "reason": error.problem})
-            self.doubt(error.problem)
-            raise RestartError(
-                f"the journal is in doubt and goes on as a new one: {error.problem}"
-            ) from error
+    async def let_go(self, volume: Volume) -> None:
+        """Remove the folder of a closed journal; who may is told by journal.leaving."""
+        await self._between_commits(partial(self._take_out, volume))
+        await volume.leave()
+        await asyncio.to_thread(remove, volume.folder)
 
     def on_append(self, callback: Callable[[int], None]) -> None:
-        """Call back in this event loop with the new size after each commit."""
+        """Call back in this event loop with the new size of the current journal after each commit."""
         self._listeners.append((asyncio.get_running_loop(), callback))
 
     async def watch(self) -> NoReturn:
@@ -215,9 +265,13 @@ class Journal:
             await failed.wait()
         raise self._failed or RestartError("the journal has failed")
 
-    def doubt(self, reason: str) -> None:
-        """Somebody has shown another story of this journal: the next `open` keeps it and opens a successor."""
-        mark_doubted(self.folder, reason)
+    @property
+    def wal_bytes(self) -> int:
+        """Grows beyond a few megabytes only while somebody holds a read transaction open."""
+        try:
+            return (self.folder / "journal.db-wal").stat().st_size
+        except OSError:
+            return 0
 
     def close(self) -> None:
         """Finish what waits, then let go of the folder."""
@@ -227,33 +281,79 @@ class Journal:
         self._requests.put(None)
         self._thread.join()
         self._reading.shutdown()
-        self._reader.close()
+        for volume in self.volumes:
+            volume.close()
         self._head.close()
         self._file.close()
         self._lock.release()
+
+    def _as_read(self, before: Closed | HelloJournal) -> Volume | HelloJournal:
+        if isinstance(before, HelloJournal):
+            return before
+        return Volume(before.folder, key=before.key, size=before.size, reading=self._reading, closed=True)
+
+    def _begin(self, opened: Opened) -> None:
+        """From here on this journal is the one that is written."""
+        self._file = opened.file
+        self._head = _QuietHead(HeadFile(opened.folder / "head"))
+        self._head.write(opened.file.checkpoint)
+        self._opened_ms = header.decode(opened.file.genesis().header).at
+        self._put_off_ms: int | None = None
+        self._busy = 0
+        self._current = Volume(
+            opened.folder, key=opened.file.key, size=opened.file.size, reading=self._reading
+        )
+        self._line = (*self._line, self._current)
+
+    async def _between_commits(self, work: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        self._requests.put(_Errand(work=work, loop=loop, done=done))
+        await done.wait()
 
     # --- in the writer's thread --------------------------------------------------------------------------------
 
     def _write(self) -> None:
         while batch := self._next_batch():
-            if self._failed:
-                _settle((request, self._failed) for request in batch)
-                continue
-            try:
-                self._commit(batch)
-            except WeighpostError as error:
-                _settle((request, error) for request in batch)
-            except Exception as error:
-                # After a failed fsync nobody knows what is on disk: only opening the journal again finds out.
-                log.critical("journal failed", exc_info=error)
-                self._failed = RestartError(f"the journal has failed: {error}")
-                _settle((request, self._failed) for request in batch)
-                for loop, failed in self._watchers:
-                    _call(loop, failed.set)
+            requests = [each for each in batch if isinstance(each, _Request)]
+            if requests:
+                self._answer(requests)
+            for each in batch:
+                if isinstance(each, _Errand):
+                    each.work()
+                    _call(each.loop, each.done.set)
+            if not self._failed:
+                self._succeed_when_quiet()
 
-    def _next_batch(self) -> list[_Request]:
+    def _answer(self, batch: list[_Request]) -> None:
+        if self._failed:
+            _settle((request, self._failed) for request in batch)
+            return
+        try:
+            self._commit(batch)
+        except DoubtError as error:
+            self.doubt(error.problem)
+            failed = self._fail(error)
+        except WeighpostError as error:
+            _settle((request, error) for request in batch)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever the disk does
+            # After a failed fsync nobody knows what is on disk: only opening the journal again finds out.
+            failed = self._fail(error)
+        else:
+            return
+        _settle((request, failed) for request in batch)
+
+    def _fail(self, error: Exception) -> RestartError:
+        log.critical("journal failed", exc_info=error)
+        self._failed = RestartError(f"the journal has failed: {error}")
+        for loop, failed in self._watchers:
+            _call(loop, failed.set)
+        return self._failed
+
+    def _next_batch(self) -> list[_Request | _Errand]:
         """Whatever waits now, at most BATCH; empty when the journal is closed and nothing waits."""
-        batch: list[_Request] = []
+        batch: list[_Request | _Errand] = []
         request = self._requests.get()
         while request is not None:
             batch.append(request)
@@ -268,20 +368,18 @@ class Journal:
         return batch
 
     def _commit(self, batch: Sequence[_Request]) -> None:
-        first = self._file.size
-        places, entries = self._place(batch, first)
+        places, entries = self._place(batch, self._file.size)
         if entries:
             self._file.commit(entries)
-            self._size = self._file.size
+            self._current.grow(self._file.size)
         durable_ms = self._stamper.clock.now_ms()
-        _settle(
-            (request, place if isinstance(place, WeighpostError) else self._appended(place, durable_ms))
+        outcomes = [
+            (request, place if isinstance(place, WeighpostError) else _appended(place, durable_ms))
             for request, place in zip(batch, places, strict=True)
-        )
+        ]
+        _settle(outcomes, self._listeners if entries else (), self._file.size)
         if entries:
             self._head.write(self._file.checkpoint)
-            for loop, callback in self._listeners:
-                _call(loop, partial(callback, self._size))
 
     def _place(
         self, batch: Sequence[_Request], first: int
@@ -291,7 +389,7 @@ class Journal:
         entries: list[NewEntry] = []
         keys: dict[str, _Place] = {}
         for request in batch:
-            place = self._known(request.key, keys)
+            place = self._known(request.key, keys) if request.key else None
             try:
                 places.append(place or self._new(request, first, entries, keys))
             except WeighpostError as error:
@@ -300,33 +398,66 @@ class Journal:
 
     def _new(self, request: _Request, first: int, entries: list[NewEntry], keys: dict[str, _Place]) -> _Place:
         seq = first + len(entries)
-        entry = request.stamped.placed(journal=self.id, seq=seq, key=request.key)
+        entry = request.stamped.placed(journal=self._file.journal, seq=seq, key=request.key)
         entries.append(entry)
-        place = _Place(seq=seq, leaf=entry.leaf, at=request.stamped.at)
+        place = _Place(journal=self._file.journal, seq=seq, leaf=entry.leaf, at=request.stamped.at)
         if request.key:
             keys[request.key] = place
         return place
 
-    def _known(self, key: str | None, batch: dict[str, _Place]) -> _Place | None:
-        if key is None:
-            return None
+    def _known(self, key: str, batch: dict[str, _Place]) -> _Place | None:
         if key in batch:
-            return replace(batch[key], known=True)
-        seq = self._file.known(key)
-        if seq is None:
+            return msgspec.structs.replace(batch[key], known=True)
+        known = self._file.known(key) or self._known_before(key)
+        if known is None:
             return None
-        stored = self._file.entry(seq)
-        return _Place(seq=seq, leaf=stored.leaf, at=header.decode(stored.header).at, known=True)
+        return _Place(journal=known.journal, seq=known.seq, leaf=known.leaf, at=known.at, known=True)
 
-    def _appended(self, place: _Place, durable_ms: int) -> Appended:
-        return Appended(
-            journal=self.id,
-            seq=place.seq,
-            leaf_hex=place.leaf.hex(),
-            at=place.at,
-            durable_ms=durable_ms,
-            known=place.known,
-        )
+    def _known_before(self, key: str) -> Known | None:
+        for volume in reversed(self.volumes[:-1]):
+            if known := volume.known(key):
+                return known
+        return None
+
+    # --- succession --------------------------------------------------------------------------------------------
+
+    def _succeed_when_quiet(self) -> None:
+        """Open the next journal when it is time and nobody waits; whoever never pauses is made to wait once."""
+        if not self._is_due():
+            return
+        self._busy += 1
+        if self._requests.empty() or self._busy > PATIENCE:
+            self._succeed()
+
+    def _is_due(self) -> bool:
+        now_ms = self._stamper.clock.mono_ms()
+        if self._put_off_ms is not None and 0 <= now_ms - self._put_off_ms < AGAIN_MS:
+            return False
+        age_ms = self._stamper.clock.now_ms() - self._opened_ms
+        due = self._succession.is_due(entries=self._file.size, age_ms=age_ms)
+        return due or is_renewal_ordered(self._current.folder)
+
+    def _succeed(self) -> None:
+        old, file, head = self._current, self._file, self._head
+        try:
+            opened = succeed(old.folder, file, self._stamper.genesis)
+            self._begin(opened)
+        except Exception as error:  # noqa: BLE001 - whatever the disk does
+            if not is_current(old.folder):  # only the next start finds out what is there
+                self._fail(error)
+                return
+            log.warning("next journal put off", extra={"reason": str(error)})
+            self._put_off_ms = self._stamper.clock.mono_ms()
+            return
+        old.closed = True
+        head.close()
+        # Its WAL is folded in beside the appends, not before them.
+        self._reading.submit(file.retire)
+        log.info("journal continued as planned", extra={"old": old.id, "size": old.size, "new": self.id})
+        _settle((), self._listeners, self._file.size)
+
+    def _take_out(self, volume: Volume) -> None:
+        self._line = tuple(each for each in self._line if each is not volume)
 
 
 class _QuietHead:
@@ -350,18 +481,37 @@ class _QuietHead:
 
 
 _Outcome = Appended | WeighpostError
+_Listeners = Sequence[tuple[asyncio.AbstractEventLoop, Callable[[int], None]]]
 
 
-def _settle(outcomes: Iterable[tuple[_Request, _Outcome]]) -> None:
-    """Wake each loop once, however many of its requests are settled."""
+def _appended(place: _Place, durable_ms: int) -> Appended:
+    return Appended(
+        journal=place.journal,
+        seq=place.seq,
+        leaf_hex=place.leaf.hex(),
+        at=place.at,
+        durable_ms=durable_ms,
+        known=place.known,
+    )
+
+
+def _settle(outcomes: Iterable[tuple[_Request, _Outcome]], listeners: _Listeners = (), size: int = 0) -> None:
+    """Wake each loop once, however many of its requests are settled and whoever listens there."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Appended], _Outcome]]] = {}
+    told: dict[asyncio.AbstractEventLoop, list[Callable[[int], None]]] = {}
     for request, outcome in outcomes:
         by_loop.setdefault(request.loop, []).append((request.answer, outcome))
-    for loop, answers in by_loop.items():
-        _call(loop, partial(_resolve, answers))
+    for loop, callback in listeners:
+        told.setdefault(loop, []).append(callback)
+    for loop in by_loop | told:
+        _call(loop, partial(_resolve, by_loop.get(loop, ()), told.get(loop, ()), size))
 
 
-def _resolve(answers: Sequence[tuple[asyncio.Future[Appended], _Outcome]]) -> None:
+def _resolve(
+    answers: Sequence[tuple[asyncio.Future[Appended], _Outcome]],
+    listeners: Sequence[Callable[[int], None]],
+    size: int,
+) -> None:
     for answer, outcome in answers:
         if answer.done():
             continue
@@ -369,6 +519,8 @@ def _resolve(answers: Sequence[tuple[asyncio.Future[Appended], _Outcome]]) -> No
             answer.set_result(outcome)
         else:
             answer.set_exception(outcome)
+    for callback in listeners:
+        callback(size)
 
 
 def _call(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

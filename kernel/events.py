@@ -85,6 +85,18 @@ class JournalDoubted(Body, frozen=True, kw_only=True):
     recovered: int
     lost: tuple[int, ...] = ()  # seqs that were signed and cannot be read any more, at most 1000 of them
     lost_count: int = 0
+    bodies_lost: tuple[int, ...] = ()  # seqs that follow without their bodies, which nobody has erased
+    bodies_lost_count: int = 0
+
+
+class JournalRemoved(Body, frozen=True, kw_only=True):
+    """A closed journal leaves this box whole; every destination has it, and there it is out of danger."""
+
+    stream: ClassVar[str] = "journal.removed"
+    journal: Predecessor
+    destination: str  # the one with custody
+    store: str
+    kept: int  # entries, as its receipt says
 
 
 class JournalRecovered(Body, frozen=True, kw_only=True):
@@ -530,6 +542,13 @@ STREAMS: dict[str, Stream] = {
         ),
         Stream(
             body=JournalRecovered, per_hour=0, silent_s=None, keep_days=36_500, says="an entry it could save"
+        ),
+        Stream(
+            body=JournalRemoved,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="a closed journal left a box",
         ),
         Stream(
             body=VehicleWeighed, per_hour=60, silent_s=None, keep_days=3_650, says="a vehicle was weighed"

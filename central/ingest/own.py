@@ -8,15 +8,17 @@ import os
 from collections.abc import Sequence
 
 from journal.agreeing import agree
+from journal.greeting import greeting
 from journal.keys import Identity
 from journal.receiver import Receiver
 from journal.store import Head
+from journal.volume import Volume
 from journal.writer import Appended, Journal
 from kernel.clock import Clock
 from kernel.errors import LinkError, RefusedError
 from kernel.events import Body, JournalRegistered
 from kernel.evidence import frames
-from kernel.evidence.frames import NONCE_BYTES, Hello, HelloJournal
+from kernel.evidence.frames import NONCE_BYTES
 from kernel.evidence.notes import Note, encode_base64
 from kernel.evidence.texts import Receipt
 
@@ -44,6 +46,7 @@ class OwnJournal:
         self._source = source
         self._software = software
         self._clock = clock
+        self._taken: dict[str, int] = {}  # of each journal, by the store
         self._grown = asyncio.Event()
         self._acts: set[asyncio.Task[Appended]] = set()
         journal.on_append(lambda _size: self._grown.set())
@@ -56,71 +59,77 @@ class OwnJournal:
     async def declare(self, heads: Sequence[Head]) -> None:
         """Every journal the store knows is an entry here, also if the process died right after it met one."""
         for head in heads:
-            if head.journal != self.journal.id:
+            if not self._is_own(head):
                 await self.append(_registration(head), key=f"registered/{head.journal}")
 
     async def run(self) -> None:
         """Until cancelled; RestartError when the store tells another story, as after a backup was put back."""
-        taken = await self._patiently_greet()
         while True:
             self._grown.clear()
-            taken = await self._carry(taken)
-            await self._grown.wait()
+            for volume in self.journal.volumes:
+                # The next one closes it there, so it goes to its end first.
+                self._taken[volume.id] = await self._carry(volume)
+            if self.journal.current.id in self._taken:
+                await self._grown.wait()
 
-    async def _carry(self, taken: int) -> int:
-        while (frame := await self.journal.frame(taken)) is not None:
+    async def _carry(self, volume: Volume) -> int:
+        """To its end as it is now; how much of it the store has then."""
+        taken = self._taken.get(volume.id)
+        if taken is None:
+            taken = await self._patiently_greet(volume)
+        while (frame := await volume.frame(taken)) is not None:
             try:
-                answer = await self._receiver.accept(
-                    self._identity.box, self.journal.id, frames.encode(frame)
-                )
+                answer = await self._receiver.accept(self._identity.box, volume.id, frames.encode(frame))
             except LinkError:
                 await self._clock.sleep(_RETRY_S)
                 continue
-            size = await self._agreed(answer.receipt) if answer.receipt else 0
+            size = await _agreed(volume, answer.receipt) if answer.receipt else 0
             if size <= taken:
                 log.error("own journal refused", extra={"reason": answer.refused or "no progress"})
                 await self._clock.sleep(_RETRY_S)
             taken = size
         return taken
 
-    async def _patiently_greet(self) -> int:
+    async def _patiently_greet(self, volume: Volume) -> int:
         while True:
             try:
-                return await self._greet()
+                return await self._greet(volume)
             except LinkError:
                 await self._clock.sleep(_RETRY_S)
 
-    async def _greet(self) -> int:
-        """How much of it the store has."""
-        [genesis] = await self.journal.read(0, 1)
-        hello = Hello(
-            nonce=os.urandom(NONCE_BYTES),
-            software=self._software,
-            journals=(
-                HelloJournal(
-                    checkpoint=await self.journal.checkpoint(),
-                    genesis=(genesis.header, genesis.salt, genesis.body),
-                ),
-            ),
-            certs=self._identity.certs,
-        )
-        welcome = await self._receiver.hello(self._identity.box, frames.encode_hello(hello))
-        if welcome.refused:
-            raise RefusedError(f"the centre's own journal: {'; '.join(welcome.refused)}")
-        return await self._agreed(dict(welcome.receipts)[self.journal.id])
+    async def _greet(self, volume: Volume) -> int:
+        """How much of it the store has; RefusedError when it will not have it."""
+        for doubted_too in (False, True):
+            hello = await greeting(
+                self.journal,
+                volume,
+                doubted_too=doubted_too,
+                nonce=os.urandom(NONCE_BYTES),
+                software=self._software,
+                certs=self._identity.certs,
+            )
+            welcome = await self._receiver.hello(self._identity.box, frames.encode_hello(hello))
+            note = dict(welcome.receipts).get(volume.id)
+            if note is not None:
+                return await _agreed(volume, note)
+        raise RefusedError(f"the centre's own journal: {'; '.join(welcome.refused)}")
 
-    async def _agreed(self, note: str) -> int:
-        """How much the store has; RestartError when it has something else."""
-        receipt = Receipt.parse(Note.parse(note).text)
-        await agree(self.journal, receipt)
-        return receipt.size
+    def _is_own(self, head: Head) -> bool:
+        return head.box == self._identity.box and head.process == self.journal.process
 
     def _registered(self, head: Head) -> None:
-        if head.journal == self.journal.id:
+        if self._is_own(head):
             return
         task = asyncio.create_task(self.append(_registration(head), key=f"registered/{head.journal}"))
         self._acts.add(task)
         task.add_done_callback(self._acts.discard)
+
+
+async def _agreed(volume: Volume, note: str) -> int:
+    """How much the store has; RestartError when it has something else."""
+    receipt = Receipt.parse(Note.parse(note).text)
+    await agree(volume, receipt)
+    return receipt.size
 
 
 def _registration(head: Head) -> JournalRegistered:
