@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from central.store.projections import Register
-from journal.keys import Identity, SigningKey
+from journal.keys import Identity, SigningKey, issue
 from journal.settings import Destination
 from kernel.evidence.notes import encode_base64
 from tests.faults import box, counting, receiving
@@ -76,6 +76,7 @@ class Ground:
     box: str = BOX
     access: bool = True  # the broker has rules
     netns: str | None = None
+    certified_until_ms: int | None = None  # of the box; None: for long
     broker_port: int = 0  # 0: any
     files_port: int = 0
 
@@ -315,7 +316,8 @@ def _laid_out(run: Run, ground: Ground) -> Site:
     county = County(now_ms=CLOCK.now_ms())
     identity = county.identity(ground.box)
     identity.key.save(run.folder / "box.key")
-    for name, note in zip(("box", "enrolment"), identity.certs, strict=True):
+    certificates = (_certified(county, identity, ground.certified_until_ms), county.enrolment_cert)
+    for name, note in zip(("box", "enrolment"), certificates, strict=True):
         (run.folder / f"{name}.cert").write_text(note)
     return Site(
         run=run,
@@ -329,6 +331,19 @@ def _laid_out(run: Run, ground: Ground) -> Site:
         ),
         port=ground.files_port or free_port(),
         scribe=Scribe(run.folder / "accepted.jsonl", socket=run.folder / "box.sock"),
+    )
+
+
+def _certified(county: County, identity: Identity, until_ms: int | None) -> str:
+    if until_ms is None:
+        return identity.certs[0]
+    return issue(
+        kind="box",
+        name=identity.box,
+        public_key=identity.key.public,
+        issuer=county.enrolment,
+        not_before_ms=0,
+        not_after_ms=until_ms,
     )
 
 

@@ -67,6 +67,7 @@ CASES: tuple[Case, ...] = (
     Case(name="19 box full", play=rooms.box_full, invariants=(1, 7)),
     Case(name="19 centre full", play=rooms.centre_full, invariants=(5, 6)),
     Case(name="19 held reader", play=rooms.held_reader, invariants=(13,), naive=False),
+    Case(name="20 a month away", play=links.long_away, invariants=(5, 13), naive=False),
     Case(name="kill -9 box", play=kills.edge, invariants=(1, 2, 8)),
     Case(name="kill -9 centre", play=kills.centre, invariants=(5, 6, 8)),
     Case(name="kill -9 station", play=kills.station, invariants=(5, 6)),

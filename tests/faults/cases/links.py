@@ -7,13 +7,15 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from tests.faults.machines import CLOCK
+from tests.faults import counting
+from tests.faults.machines import CLOCK, until
 from tests.faults.rows import Found
 from tests.faults.site import Ground, Run, Site, site
 from tests.support.postgresql import free_port
 from tests.support.proxy import Link, Proxy, Way
 
 BACKLOG = 600  # ten minutes of a busy lane
+GROWN_KB = 20_000
 
 
 async def broker_away(run: Run) -> Found:
@@ -29,6 +31,25 @@ async def broker_away(run: Run) -> Found:
         await here.settle()
         here.recover_s.append(round((CLOCK.mono_ms() - back_ms) / 1000, 2))
         return await here.found(1)
+
+
+async def long_away(run: Run) -> Found:
+    """A month off line, and the box's certificate ends meanwhile: all of it drains in order, and memory does not grow."""
+    soon_ms = CLOCK.now_ms() + 6_000
+    async with site(run, Ground(certified_until_ms=soon_ms)) as here:
+        await here.through()
+        await here.stop(here.broker)
+        await here.scribe.backlog(run.rounds(1_500, 30_000))
+        before_kb = here.box.rss_kb()
+        await until(lambda: CLOCK.now_ms() > soon_ms, "the certificate has ended")
+        await here.start(here.broker)
+        await here.settle()
+        grown_kb = here.box.rss_kb() - before_kb
+        assert grown_kb < GROWN_KB, f"the box has grown by {grown_kb} kB while it sent"
+        found = await here.found(1)
+        order = counting.rows_of(here.database, "SELECT seq FROM entry ORDER BY rowid")
+        assert [seq for (seq,) in order] == sorted(seq for (seq,) in order), "not in order"
+        return found
 
 
 async def resets(run: Run) -> Found:
