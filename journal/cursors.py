@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS upload (
   kept INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (destination, sha256)
 );
 CREATE INDEX IF NOT EXISTS upload_order ON upload (destination, state, priority, seq);
+CREATE TABLE IF NOT EXISTS removed (journal TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS command (issuer TEXT PRIMARY KEY, counter INTEGER NOT NULL);
 """
 
@@ -48,6 +49,14 @@ class Upload:
     journal: str
     seq: int
     priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadState:
+    """`state`: waiting, on_demand or done; `kept`: the destination has signed that it is out of danger there."""
+
+    state: str
+    kept: bool
 
 
 class Cursors:
@@ -126,6 +135,26 @@ class Cursors:
             "UPDATE upload SET state = 'done', kept = ? WHERE destination = ? AND sha256 = ?",
             [(int(kept), destination, sha256)],
         )
+
+    def uploads(self, sha256s: Sequence[str], *, destination: str) -> dict[str, UploadState]:
+        """How far these files are; one that is not on the list is not in the answer."""
+        marks = ", ".join("?" * len(sha256s))
+        sql = f"SELECT sha256, state, kept FROM upload WHERE destination = ? AND sha256 IN ({marks})"  # noqa: S608
+        with self._lock:
+            rows = self._db.execute(sql, (destination, *sha256s)).fetchall()
+        return {row[0]: UploadState(state=row[1], kept=bool(row[2])) for row in rows}
+
+    def forget_uploads(self, sha256s: Sequence[str]) -> None:
+        """These files are not here any more and go nowhere."""
+        self._write("DELETE FROM upload WHERE sha256 = ?", [(sha256,) for sha256 in sha256s])
+
+    def removed(self, *, journal: str) -> int:
+        """What entries below this one say is removed has been removed."""
+        row = self._one("SELECT seq FROM removed WHERE journal = ?", journal)
+        return int(row[0]) if row else 0
+
+    def save_removed(self, seq: int, *, journal: str) -> None:
+        self._write("INSERT OR REPLACE INTO removed VALUES (?, ?)", [(journal, seq)])
 
     def waiting(self, *, destination: str) -> int:
         row = self._one(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ PRAGMAS = (
     "wal_autocheckpoint = 1000",
     "journal_size_limit = 16777216",
 )
+PATIENCE_MS = (100, 5_000)  # with readers, while appends wait; and otherwise
 # A full disk has no room for the shared memory that opening needs.
 _OF_THE_MOMENT = {
     sqlite3.SQLITE_FULL,
@@ -173,6 +174,13 @@ class JournalFile:
         self._write(entries, blocks, (frontier.size, frontier.to_bytes(), checkpoint))
         self.frontier, self.checkpoint = frontier, checkpoint
 
+    def erase(self, seqs: Sequence[int]) -> bool:
+        """The bodies and salts of these entries are gone; headers and leaves stay.  FullError: they are not.
+
+        False: somebody reads the WAL, which may still hold older copies; calling again removes those too.
+        """
+        return _erase(self._db, seqs)
+
     def _block_root(self, entries: Sequence[NewEntry], end: int) -> bytes:
         first = self.size
         stored = leaves(self._db, end - BLOCK, min(end, first))
@@ -209,6 +217,30 @@ class JournalFile:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise DoubtError(f"journal.db is damaged: {error}") from error
             raise
+
+
+def erase_unwritten(path: Path, seqs: Sequence[int]) -> bool:
+    """As `JournalFile.erase`, in the database of a journal that nobody writes any more; DoubtError when it is damaged."""
+    with doubting("cannot be erased from"), closing(_connect(path, create=False)) as db:
+        return _erase(db, seqs)
+
+
+def _erase(db: sqlite3.Connection, seqs: Sequence[int]) -> bool:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("DELETE FROM body WHERE seq = ?", [(seq,) for seq in seqs])
+        db.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise FullError("no room to erase") from error
+        raise
+    # secure_delete has zeroed the pages; the WAL still holds them as they were.
+    db.execute(f"PRAGMA busy_timeout = {PATIENCE_MS[0]}")
+    busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    db.execute(f"PRAGMA busy_timeout = {PATIENCE_MS[1]}")
+    return not busy
 
 
 class Reader:
@@ -266,6 +298,21 @@ class Reader:
         for entry in found:
             verify_entry(entry)
         return found
+
+    def bodies(self, seqs: Sequence[int]) -> set[int]:
+        """Which of these entries still have theirs."""
+        marks = ", ".join("?" * len(seqs))
+        rows = self._db.execute(f"SELECT seq FROM body WHERE seq IN ({marks})", tuple(seqs))  # noqa: S608
+        return {row[0] for row in rows}
+
+    def holding(self, words: Sequence[str], start: int) -> list[int]:
+        """The entries from `start` on whose headers hold one of these words; no body is read."""
+        marks = " OR ".join("instr(header, ?)" for _ in words)
+        rows = self._db.execute(
+            f"SELECT seq FROM entry WHERE seq >= ? AND ({marks}) ORDER BY seq",  # noqa: S608
+            (start, *(word.encode() for word in words)),
+        )
+        return [row[0] for row in rows]
 
     def frontier(self, size: int) -> Frontier:
         return frontier_at(self._db, size)

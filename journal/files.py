@@ -6,11 +6,13 @@ files/YYYYMMDD/<sha256>     one folder fsync covers all files of one event
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -18,18 +20,21 @@ from pathlib import Path
 
 from journal.keys import sync_folder
 from kernel.clock import Clock
-from kernel.errors import FullError
+from kernel.errors import FullError, ProtocolError
 from kernel.evidence.header import FileRef
 
 PIECE = 1 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class FileStore:
     """The files of one process, under `folder`."""
 
-    def __init__(self, folder: Path, *, clock: Clock) -> None:
+    def __init__(self, folder: Path, *, clock: Clock, may_write: Callable[[], bool] = lambda: True) -> None:
+        """`may_write` says whether there is room for more than the journal."""
         self._folder = folder
         self._clock = clock
+        self._may_write = may_write
         self._numbers = count()
         folder.mkdir(parents=True, exist_ok=True)
         # What was being written when the process died was never named by an entry.
@@ -41,6 +46,8 @@ class FileStore:
 
         FullError: no room; none of them is stored and the given paths are still there.
         """
+        if not self._may_write():
+            raise FullError("no room for files: what is left is the journal's")
         parts: list[Path] = []
         try:
             day = await asyncio.to_thread(self._day)
@@ -74,6 +81,36 @@ class FileStore:
             if found.exists():
                 return found
         return None
+
+    def remove(self, sha256s: Collection[str]) -> int:
+        """Blocking.  These files are gone when it returns, also after a power cut; the bytes that were freed.
+
+        What is not here any more is fine.  ProtocolError: one of them is no digest; nothing is removed.
+        """
+        if not all(_DIGEST.fullmatch(sha256) for sha256 in sha256s):
+            raise ProtocolError("not the name of a file")
+        freed, days = 0, set[Path]()
+        for day in self._folder.iterdir():
+            for found in filter(Path.exists, (day / sha256 for sha256 in sha256s)):
+                freed += found.stat().st_size
+                found.unlink()
+                days.add(day)
+        for day in days:
+            sync_folder(day)
+        self._remove_empty(days)
+        return freed
+
+    def names(self) -> Iterator[Path]:
+        """Blocking.  Every whole file that lies here, day by day."""
+        for day in sorted(self._folder.iterdir()):
+            if day.is_dir():
+                yield from sorted(path for path in day.iterdir() if path.suffix != ".part")
+
+    def _remove_empty(self, days: Collection[Path]) -> None:
+        """But for the last one, which is being written into."""
+        for day in sorted(set(days) - {max(self._folder.iterdir())}):
+            with contextlib.suppress(OSError):  # something lies there, which is why it stays
+                day.rmdir()
 
     def _day(self) -> Path:
         name = datetime.fromtimestamp(self._clock.now_ms() / 1000, tz=UTC).strftime("%Y%m%d")

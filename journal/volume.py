@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,14 @@ class Volume:
     async def read(self, start: int, count: int) -> list[StoredEntry]:
         """RestartError, here and wherever it is read: the disk has changed it; the next start goes on with a new one."""
         return await self._in_thread(partial(self._reader.entries, start, count))
+
+    async def bodies(self, seqs: Sequence[int]) -> set[int]:
+        """Which of these entries still have theirs."""
+        return await self._in_thread(partial(self._reader.bodies, seqs))
+
+    async def holding(self, words: Sequence[str], start: int = 0) -> list[int]:
+        """The entries from `start` on whose headers hold one of these words."""
+        return await self._in_thread(partial(self._reader.holding, words, start))
 
     async def genesis(self) -> WireEntry:
         first = await self._in_thread(self._reader.genesis)

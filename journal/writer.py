@@ -16,10 +16,11 @@ from typing import NoReturn
 
 import msgspec
 
-from journal.database import DoubtError, Known, NewEntry, StoredEntry
+from journal.database import DoubtError, Known, NewEntry, StoredEntry, erase_unwritten
 from journal.keys import SigningKey
 from journal.lock import FolderLock
 from journal.recovering import recover
+from journal.reserve import Reserve, with_reserve
 from journal.settings import Succession
 from journal.shelf import (
     Closed,
@@ -99,7 +100,15 @@ class Journal:
     is read through `Journal` itself is of the current one.
     """
 
-    def __init__(self, opened: Opened, *, stamper: Stamper, lock: FolderLock, succession: Succession) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        *,
+        stamper: Stamper,
+        lock: FolderLock,
+        succession: Succession,
+        reserve: Reserve | None = None,
+    ) -> None:
         self.home = opened.folder.parent
         self.doubted = opened.doubted
         self.box = stamper.box
@@ -107,6 +116,7 @@ class Journal:
         self._stamper = stamper
         self._lock = lock
         self._succession = succession
+        self._reserve = reserve
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
         self._line: tuple[Volume | HelloJournal, ...] = tuple(map(self._as_read, opened.before))
         self._begin(opened)
@@ -133,11 +143,13 @@ class Journal:
         boot: str,
         source_clock: Callable[[], ClockState] = unknown_clock,
         succession: Succession | None = None,
+        reserve: Reserve | None = None,
     ) -> Journal:
         """Lock, verify and continue the journal of this folder, or begin one; RefusedError names another owner.
 
         Blocking.  A journal whose disk is in doubt, or that another identity has opened, is kept as it is and
         continued by a new one that names it.  RestartError: there is no room for that now.
+        `reserve` is given up when the journal finds no other room.
         """
         stamper = Stamper(
             box=box,
@@ -156,8 +168,14 @@ class Journal:
             recover=partial(recover, cursors=folder, stamper=stamper),
         )
         try:
-            opened = open_current(folder, rules)
-            return cls(opened, stamper=stamper, lock=lock, succession=succession or Succession())
+            opened = with_reserve(partial(open_current, folder, rules), reserve)
+            return cls(
+                opened,
+                stamper=stamper,
+                lock=lock,
+                succession=succession or Succession(),
+                reserve=reserve,
+            )
         except FullError as error:
             lock.release()
             raise RestartError(f"the journal cannot be opened now: {error}") from error
@@ -223,6 +241,18 @@ class Journal:
             answer: asyncio.Future[Appended] = loop.create_future()
             self._requests.put(_Request(stamped=stamped, key=key, loop=loop, answer=answer))
             return await answer
+
+    async def erase(self, volume: Volume, seqs: Sequence[int]) -> bool:
+        """Remove bodies and salts for ever; the entry that says so is the caller's, and comes before.
+
+        False: somebody is reading, and an older copy may be left until this is called again.  FullError: no room.
+        """
+        outcomes: list[bool | WeighpostError] = []
+        await self._between_commits(lambda: outcomes.append(self._erase(volume, seqs)))
+        [outcome] = outcomes
+        if isinstance(outcome, WeighpostError):
+            raise outcome
+        return outcome
 
     async def read(self, start: int, count: int) -> list[StoredEntry]:
         """RestartError, here and wherever it is read: the disk has changed it; the next `open` goes on with a new one."""
@@ -306,6 +336,8 @@ class Journal:
         self._line = (*self._line, self._current)
 
     async def _between_commits(self, work: Callable[[], None]) -> None:
+        if self._closed:
+            raise RefusedError("the journal is closed")
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
         self._requests.put(_Errand(work=work, loop=loop, done=done))
@@ -344,6 +376,18 @@ class Journal:
             return
         _settle((request, failed) for request in batch)
 
+    def _erase(self, volume: Volume, seqs: Sequence[int]) -> bool | WeighpostError:
+        if self._failed:
+            return self._failed
+        written = volume.id == self._file.journal
+        erase = self._file.erase if written else partial(erase_unwritten, volume.folder / "journal.db")
+        try:
+            return with_reserve(partial(erase, seqs), self._reserve)
+        except FullError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever the disk does
+            return self._fail(error)
+
     def _fail(self, error: Exception) -> RestartError:
         log.critical("journal failed", exc_info=error)
         self._failed = RestartError(f"the journal has failed: {error}")
@@ -370,7 +414,7 @@ class Journal:
     def _commit(self, batch: Sequence[_Request]) -> None:
         places, entries = self._place(batch, self._file.size)
         if entries:
-            self._file.commit(entries)
+            with_reserve(partial(self._file.commit, entries), self._reserve)
             self._current.grow(self._file.size)
         durable_ms = self._stamper.clock.now_ms()
         outcomes = [

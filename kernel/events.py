@@ -338,6 +338,33 @@ class FileEvicted(Body, frozen=True, kw_only=True):
     free_kb: int  # before
 
 
+class RecordHeld(Body, frozen=True, kw_only=True):
+    """A hold 留置: what it names is neither erased nor evicted, by nobody's rule, until it is released or over.
+
+    It names entries, files by SHA-256, or a passage with all that belongs to it, whatever is still to come included.
+    """
+
+    stream: ClassVar[str] = "record.held"
+    act: Literal["held", "released"]
+    about: tuple[EntryRef, ...] = ()
+    files: tuple[str, ...] = ()  # SHA-256
+    passage: str | None = None
+    by: str
+    reason: str
+    until_ms: int | None = None  # None: until it is released
+
+
+class FilesReconciled(Body, frozen=True, kw_only=True):
+    """The disk was held against the journal 核对, both ways.  Unknown files are reported and never removed."""
+
+    stream: ClassVar[str] = "files.reconciled"
+    files: int  # that entries name and that are here
+    unknown_count: int
+    missing_count: int
+    unknown: tuple[str, ...] = ()  # names of files that no entry and no index knows, at most 100
+    missing: tuple[str, ...] = ()  # SHA-256, or segment, that should be here and is not, at most 100
+
+
 # --- commands --------------------------------------------------------------------------------------------------
 
 
@@ -588,6 +615,20 @@ STREAMS: dict[str, Stream] = {
             says="bodies or files were removed by a rule",
         ),
         Stream(body=FileEvicted, per_hour=1, silent_s=None, keep_days=3_650, says="files left a box"),
+        Stream(
+            body=RecordHeld,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="something may not be removed, or may be again",
+        ),
+        Stream(
+            body=FilesReconciled,
+            per_hour=0,
+            silent_s=None,
+            keep_days=3_650,
+            says="the disk was held against the journal",
+        ),
         Stream(
             body=CommandAccepted,
             per_hour=10,

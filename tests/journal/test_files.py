@@ -61,3 +61,15 @@ async def test_what_a_crash_left_half_written_is_removed(quick_path: Path) -> No
     store = FileStore(quick_path / "files", clock=TestClock())
     assert _names(quick_path) == [f"files/20260921/{'ab' * 32}"]
     assert store.path("ab" * 32) is not None
+
+
+async def test_removed_files_are_gone_from_every_day_and_empty_days_too(quick_path: Path) -> None:
+    clock = TestClock()
+    store = FileStore(quick_path / "files", clock=clock)
+    (first,) = await store.put([("a.jpg", b"same")])
+    clock.ms += 86_400_000
+    await store.put([("b.jpg", b"same"), ("c.jpg", b"other")])
+    assert store.remove([first.sha256, "ab" * 32]) == 8
+    assert [path.name for path in store.names()] == [sha256(b"other").hexdigest()]
+    assert [path.name for path in (quick_path / "files").iterdir()] == ["20260922"]
+    assert store.remove([]) == 0
