@@ -19,13 +19,15 @@ from typing import Any, Literal
 from journal.clock import SystemClock, boot_id
 from journal.console import end
 from journal.cursors import Cursors
+from journal.erasing import Erasing
 from journal.files import FileStore
 from journal.keys import Identity, SigningKey, read_certificate
+from journal.reserve import Reserve
 from journal.settings import Destination
 from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.errors import FullError, WeighpostError
-from kernel.events import VehicleFacts, VehicleWeighed, Verdict
+from kernel.events import EntryRef, VehicleFacts, VehiclePictured, VehicleWeighed, Verdict
 from kernel.evidence.header import ClockState, FileRef
 from tests.faults.mutants import Mutant, believing, files_of
 from tests.support.pictures import picture
@@ -46,6 +48,7 @@ class BoxOptions:
     certificates: tuple[Path, ...]
     destinations: tuple[Destination, ...]
     pace: int = 4
+    reserve_mb: int = 0
     mutant: Mutant | None = None
 
 
@@ -66,14 +69,27 @@ class BoxClock(SystemClock):
         await asyncio.sleep(seconds / self._pace)
 
 
+class _DyingErasing(Erasing):
+    """Killed when the entry is written and nothing is gone."""
+
+    async def _remove(self, refs: Sequence[EntryRef], files: Sequence[str]) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Box:
     """Answers one connection at a time for as long as the journal is open."""
 
     def __init__(
-        self, journal: Journal, files: FileStore, uplinks: Sequence[Uplink], clock: BoxClock
+        self,
+        journal: Journal,
+        files: FileStore,
+        cursors: Cursors,
+        uplinks: Sequence[Uplink],
+        clock: BoxClock,
     ) -> None:
         self._journal = journal
         self._files = files
+        self._cursors = cursors
         self._uplinks = uplinks
         self._clock = clock
 
@@ -89,6 +105,8 @@ class Box:
         match asked["do"]:
             case "append":
                 return await self._append(asked)
+            case "erase":
+                return await self._erase(asked)
             case "clock":
                 self._clock.offset_ms = asked["offset_ms"]
                 return {}
@@ -100,13 +118,31 @@ class Box:
         try:
             refs = await self._store(passage, asked["files"])
             _die(die_at, "after-files")
-            done = await self._journal.append(
-                crossing(passage, at_ms=self._clock.now_ms()), source=SOURCE, files=refs, key=passage
-            )
+            done = await self._journal.append(self._said(asked), source=SOURCE, files=refs, key=passage)
         except FullError as error:
             return {"full": str(error)}
         _die(die_at, "after-append")
         return {"journal": done.journal, "seq": done.seq, "leaf": done.leaf_hex, "known": done.known}
+
+    def _said(self, asked: dict[str, Any]) -> VehicleWeighed | VehiclePictured:
+        passage, plate = asked["passage"], asked.get("plate")
+        if plate is None:
+            return crossing(passage, at_ms=self._clock.now_ms())
+        return VehiclePictured(passage=passage, weighed=None, weighed_durable_ms=None, tractor=plate)
+
+    async def _erase(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Of one entry its body and its files; killed in between, the entry says it and nothing is gone yet."""
+        erasing = self._erasing(asked.get("die_at", ""))
+        entry = EntryRef(journal=asked["journal"], seq=asked["seq"], leaf=asked["leaf"])
+        await erasing.erase([entry], files=asked["files"], rule="plates", by="li")
+        return {}
+
+    async def finish_erasures(self) -> None:
+        await self._erasing("").finish()
+
+    def _erasing(self, die_at: str) -> Erasing:
+        kind = _DyingErasing if die_at else Erasing
+        return kind(self._journal, source=SOURCE, files=self._files, cursors=self._cursors)
 
     async def _store(self, passage: str, sizes: Sequence[int]) -> tuple[FileRef, ...]:
         if not sizes:
@@ -172,6 +208,8 @@ async def _run(options: BoxOptions) -> None:
     identity = Identity(
         key=SigningKey.load(options.key), certs=tuple(read_certificate(path) for path in options.certificates)
     )
+    reserve = Reserve.beside(options.folder / "journal", mb=options.reserve_mb)
+    reserve.make()
     journal = await asyncio.to_thread(
         Journal.open,
         options.folder / "journal",
@@ -182,6 +220,7 @@ async def _run(options: BoxOptions) -> None:
         clock=clock,
         boot=boot_id(),
         source_clock=lambda: ClockState(err_ms=5, state="ok"),
+        reserve=reserve,
     )
     try:
         await _with_journal(options, journal, identity, clock)
@@ -207,7 +246,8 @@ async def _with_journal(options: BoxOptions, journal: Journal, identity: Identit
             )
             for destination in options.destinations
         ]
-        box = Box(journal, files, uplinks, clock)
+        box = Box(journal, files, cursors, uplinks, clock)
+        await box.finish_erasures()
         options.socket.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(box.answer, options.socket)
         options.ready.touch()

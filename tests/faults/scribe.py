@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,11 @@ class Scribe:
     def close(self) -> None:
         os.close(self._file)
 
-    async def say(self, *, files: Sequence[int] = (), die_at: str = "") -> Accepted:
+    async def say(self, *, files: Sequence[int] = (), die_at: str = "", plate: str | None = None) -> Accepted:
         """One crossing; returns once the box has it and it is written down here."""
         passage = next(self._names)
         while True:
-            answer = await self._ask(passage, files, die_at)
+            answer = await self._ask(passage, files, die_at, plate)
             if answer is None:
                 die_at = ""  # it has died; the caller comes again
             elif "full" in answer:
@@ -90,8 +91,17 @@ class Scribe:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, passage: str, files: Sequence[int], die_at: str) -> dict[str, Any] | None:
-        return await self._talk({"do": "append", "passage": passage, "files": list(files), "die_at": die_at})
+    async def erase(self, said: Accepted, *, die_at: str = "") -> None:
+        """Body and files of this entry; nothing but its header counts as promised any more."""
+        entry = {"journal": said.journal, "seq": said.seq, "leaf": said.leaf, "files": said.digests()}
+        self.accepted[self.accepted.index(said)] = replace(said, files=())
+        await self._talk({"do": "erase", "die_at": die_at, **entry})
+
+    async def _ask(
+        self, passage: str, files: Sequence[int], die_at: str, plate: str | None
+    ) -> dict[str, Any] | None:
+        asked = {"do": "append", "passage": passage, "files": list(files), "die_at": die_at}
+        return await self._talk(asked if plate is None else asked | {"plate": plate})
 
     async def _talk(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         """None when nobody answers, or when the one who was asked has gone."""

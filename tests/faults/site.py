@@ -76,6 +76,7 @@ class Ground:
     box: str = BOX
     access: bool = True  # the broker has rules
     netns: str | None = None
+    reserve_mb: int = 0  # of the box
     certified_until_ms: int | None = None  # of the box; None: for long
     broker_port: int = 0  # 0: any
     files_port: int = 0
@@ -239,6 +240,7 @@ class Site:
             key=self.folder / "box.key",
             certificates=(self.folder / "box.cert", self.folder / "enrolment.cert"),
             destinations=(self.destination(key),),
+            reserve_mb=self.ground.reserve_mb,
             mutant=self.run.mutant,
         )
 

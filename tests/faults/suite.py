@@ -62,6 +62,7 @@ CASES: tuple[Case, ...] = (
     Case(name="12 forged package", play=evidence.forged_package, invariants=(9,), naive=False),
     Case(name="13 poison", play=brokers.poison, invariants=(12, 13), naive=False),
     Case(name="14 wrong clocks", play=journals.wrong_clock, invariants=(15,), naive=False),
+    Case(name="15 erased plate", play=journals.erased, invariants=(7, 14), naive=False),
     Case(name="17 under another's name", play=brokers.anothers_name, invariants=(9, 11), naive=False),
     Case(name="18 flipped bytes", play=journals.flipped, invariants=(1, 3), naive=False),
     Case(name="19 box full", play=rooms.box_full, invariants=(1, 7)),

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from journal.console import WRONG
 from tests.faults import counting
+from tests.faults.counting import Accepted
 from tests.faults.machines import CLOCK, until
 from tests.faults.rows import Found
 from tests.faults.site import Run, Site, site
+from tests.support.pictures import picture
 
 DAY_MS = 86_400_000
 
@@ -81,6 +83,52 @@ async def flipped(run: Run) -> Found:
             here.keeper.mind(here.box)
             await here.through()
         return await here.found(rounds)
+
+
+async def erased(run: Run) -> Found:
+    """Plates and pictures are erased, the box killed in between, sent before or not: no byte of them is left on it."""
+    rounds = run.rounds(4, 40)
+    async with site(run) as here:
+        for number in range(rounds):
+            plate = f"鲁C{number:03d}{run.dice.randrange(100)}"
+            if away := bool(number % 2):
+                await here.stop(here.broker)
+            said = await here.scribe.say(files=(4_000,), plate=plate)
+            seen = picture(said.passage, 0, 64)
+            await here.scribe.many(2, files=(2_000,))
+            if not away:
+                await here.settle()
+            assert _holds(here.data, plate.encode()), "the plate was never there"
+            await _erase(here, said, killed=number % 4 > 1)
+            await until(
+                lambda: not _holds(here.data, plate.encode()) and not _holds(here.data, seen),  # noqa: B023
+                "nothing of it is left on the box",
+                seconds=20,
+            )
+            if away:
+                await here.start(here.broker)
+        return await here.found(rounds)
+
+
+async def _erase(here: Site, said: Accepted, *, killed: bool) -> None:
+    if not killed:
+        await here.scribe.erase(said)
+        return
+    here.keeper.forget(here.box)
+    await here.scribe.erase(said, die_at="after-entry")
+    await here.box.ended()
+    await here.start(here.box)
+
+
+def _holds(folder: Path, what: bytes) -> bool:
+    """In any byte of any file below: tables, indexes, free pages, WAL, files."""
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file() and what in path.read_bytes():
+                return True
+        except FileNotFoundError:
+            continue
+    return False
 
 
 async def wrong_clock(run: Run) -> Found:
