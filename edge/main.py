@@ -32,6 +32,8 @@ from journal.cursors import Cursors
 from journal.files import FileStore
 from journal.keys import Identity
 from journal.logs import log_as_json
+from journal.rehashing import rehash_nightly
+from journal.shelf import order_renewal
 from journal.timekeeping import check_clock, clock_state
 from journal.uplink import Uplink
 from journal.writer import Journal
@@ -82,6 +84,7 @@ class LaneProcess:
             clock=self._clock,
             boot=self._boot,
             source_clock=clock_state,
+            succession=settings.journal,
         )
         try:
             await self._with_journal(journal, identity)
@@ -90,7 +93,7 @@ class LaneProcess:
 
     async def _with_journal(self, journal: Journal, identity: Identity) -> None:
         files = FileStore(self._folder / "files", clock=self._clock)
-        cursors = Cursors(journal.folder)
+        cursors = Cursors(journal.home)
         self._uplinks = [
             Uplink(
                 journal,
@@ -150,8 +153,13 @@ class LaneProcess:
         desk = ScaleDesk(settings.scale, lane, live=self._live)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(journal.watch(), name="journal")
+            nightly = rehash_nightly(journal, hour=settings.journal.rehash_hour, clock=self._clock)
+            tasks.create_task(nightly, name="rehash")
             tasks.create_task(lane.run(), name="lane")
-            tasks.create_task(resume(journal, lane, eyes, until=journal.size), name="resume")
+            tasks.create_task(
+                resume(journal.current, lane, eyes, until=journal.size, before=journal.volumes[:-1]),
+                name="resume",
+            )
             tasks.create_task(board.run(), name="health")
             tasks.create_task(self._check_clock(journal), name="clock")
             tasks.create_task(
@@ -295,6 +303,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("settings", type=Path, metavar="lane.toml")
     check = verbs.add_parser("check", help="read the settings and say every fault in them")
     check.add_argument("settings", type=Path, metavar="lane.toml")
+    renew = verbs.add_parser(
+        "renew-journal", help="close the journal and open the next, soon or at the next start"
+    )
+    renew.add_argument("settings", type=Path, metavar="lane.toml")
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -302,9 +314,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
+        if given.verb == "renew-journal":
+            return _renew(given.settings)
         return _run(given.settings, check=given.verb == "check")
     except (WeighpostError, ExceptionGroup) as error:
         return end(error, program="weighpost-edge")
+
+
+def _renew(path: Path) -> int:
+    settings, _law = load(path)
+    write(order_renewal(Path(settings.data) / "journal"))
+    return 0
 
 
 def _run(path: Path, *, check: bool) -> int:

@@ -11,7 +11,7 @@ from edge.controller import ControllerOptions
 from edge.links.opening import SerialSettings, check_url
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
-from journal.settings import Destination, Identity
+from journal.settings import Destination, Identity, Journal
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
 from kernel.settings import day, must, refuse
@@ -101,6 +101,7 @@ class Settings:
     allowance: Allowance = field(default_factory=Allowance)
     law: str | None = None  # path of a TOML with this site's own rows
     health: Health = field(default_factory=Health)
+    journal: Journal = field(default_factory=Journal)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def __post_init__(self) -> None:
