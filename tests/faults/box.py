@@ -27,7 +27,7 @@ from journal.settings import Destination
 from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.errors import FullError, WeighpostError
-from kernel.events import EntryRef, VehicleFacts, VehiclePictured, VehicleWeighed, Verdict
+from kernel.events import Body, EntryRef, FileStored, VehicleFacts, VehiclePictured, VehicleWeighed, Verdict
 from kernel.evidence.header import ClockState, FileRef
 from tests.faults.mutants import Mutant, believing, files_of
 from tests.support.pictures import picture
@@ -124,11 +124,16 @@ class Box:
         _die(die_at, "after-append")
         return {"journal": done.journal, "seq": done.seq, "leaf": done.leaf_hex, "known": done.known}
 
-    def _said(self, asked: dict[str, Any]) -> VehicleWeighed | VehiclePictured:
-        passage, plate = asked["passage"], asked.get("plate")
-        if plate is None:
-            return crossing(passage, at_ms=self._clock.now_ms())
-        return VehiclePictured(passage=passage, weighed=None, weighed_durable_ms=None, tractor=plate)
+    def _said(self, asked: dict[str, Any]) -> Body:
+        passage = asked["passage"]
+        match asked["kind"]:
+            case "plate":
+                plate = asked["plate"]
+                return VehiclePictured(passage=passage, weighed=None, weighed_durable_ms=None, tractor=plate)
+            case "clip":
+                return FileStored(passage=passage, weighed=None, kind="clip", upload="on_demand")
+            case _:
+                return crossing(passage, at_ms=self._clock.now_ms())
 
     async def _erase(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Of one entry its body and its files; killed in between, the entry says it and nothing is gone yet."""
@@ -158,7 +163,8 @@ class Box:
             "size": self._journal.size,
             "accepted": [state.size for state in states],
             "refused_receipts": sum(state.refused_receipts for state in states),
-            "refused_commands": sum(state.refused_commands for state in states),
+            # Receipts and commands.
+            "refused": sum(device.dropped for uplink in self._uplinks for device in uplink.health()),
         }
 
 
@@ -230,7 +236,7 @@ async def _run(options: BoxOptions) -> None:
 
 async def _with_journal(options: BoxOptions, journal: Journal, identity: Identity, clock: BoxClock) -> None:
     files = files_of(options.mutant, options.files, clock=clock)
-    with contextlib.closing(Cursors(journal.folder)) as cursors:
+    with contextlib.closing(Cursors(journal.home)) as cursors:
         uplinks = [
             believing(
                 options.mutant,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
@@ -89,3 +90,15 @@ def _stripped(payload: bytes) -> bytes:
         return payload
     first, *rest = frame.entries
     return frames.encode(msgspec.structs.replace(frame, entries=((first[0], None, None), *rest)))
+
+
+@asynccontextmanager
+async def client(url: str, user: str) -> AsyncIterator[PahoTransport]:
+    """Somebody who has a name at the broker, and a place beside whoever has that name already."""
+    transport = PahoTransport(url, user=user, password="x", client_id=f"{user}-hostile")
+    await transport.start()
+    try:
+        await until(lambda: transport.connected, "the hostile client is connected")
+        yield transport
+    finally:
+        await transport.stop()

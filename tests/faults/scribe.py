@@ -37,16 +37,25 @@ class Scribe:
         os.close(self._file)
 
     async def say(self, *, files: Sequence[int] = (), die_at: str = "", plate: str | None = None) -> Accepted:
-        """One crossing; returns once the box has it and it is written down here."""
-        passage = next(self._names)
+        """One crossing, or its plate; returns once the box has it and it is written down here."""
+        kind = "crossing" if plate is None else "plate"
+        asked = {"kind": kind, "plate": plate, "die_at": die_at, "files": list(files)}
+        return await self._say(asked, files=files)
+
+    async def clip(self, size: int) -> Accepted:
+        """One that stays on the box until somebody asks for it: nobody is promised its bytes."""
+        return await self._say({"kind": "clip", "files": [size]}, files=())
+
+    async def _say(self, asked: dict[str, Any], *, files: Sequence[int]) -> Accepted:
+        asked = {"do": "append", "passage": next(self._names), **asked}
         while True:
-            answer = await self._ask(passage, files, die_at, plate)
+            answer = await self._talk(asked)
             if answer is None:
-                die_at = ""  # it has died; the caller comes again
+                asked["die_at"] = ""  # it has died; the caller comes again
             elif "full" in answer:
                 self.full += 1
             else:
-                return await self._write_down(passage, files, answer)
+                return await self._write_down(asked["passage"], files, answer)
             await CLOCK.sleep(0.05)
 
     async def many(self, count: int, *, files: Sequence[int] = ()) -> list[Accepted]:
@@ -96,12 +105,6 @@ class Scribe:
         entry = {"journal": said.journal, "seq": said.seq, "leaf": said.leaf, "files": said.digests()}
         self.accepted[self.accepted.index(said)] = replace(said, files=())
         await self._talk({"do": "erase", "die_at": die_at, **entry})
-
-    async def _ask(
-        self, passage: str, files: Sequence[int], die_at: str, plate: str | None
-    ) -> dict[str, Any] | None:
-        asked = {"do": "append", "passage": passage, "files": list(files), "die_at": die_at}
-        return await self._talk(asked if plate is None else asked | {"plate": plate})
 
     async def _talk(self, asked: dict[str, Any]) -> dict[str, Any] | None:
         """None when nobody answers, or when the one who was asked has gone."""

@@ -92,6 +92,7 @@ class Site:
     county: County
     identity: Identity
     store_key: SigningKey
+    command_key: SigningKey
     broker: Mosquitto
     port: int  # of uploads
     scribe: Scribe
@@ -216,6 +217,8 @@ class Site:
             store_id=store.name,
             store_public=encode_base64(store.public),
             files=self.ground.files or f"http://127.0.0.1:{self.port}",
+            command_issuer=self.command_key.name,
+            command_public=encode_base64(self.command_key.public),
             custody=True,
         )
 
@@ -328,6 +331,7 @@ def _laid_out(run: Run, ground: Ground) -> Site:
         county=county,
         identity=identity,
         store_key=SigningKey.generate(kind="store", name=STORE),
+        command_key=SigningKey.generate(kind="command", name="yiyuan-command"),
         broker=Mosquitto(
             run.folder, port=ground.broker_port or free_port(), access=ground.access, netns=ground.netns
         ),

@@ -16,7 +16,7 @@ from kernel.evidence import tree
 from kernel.evidence.header import file_refs
 from kernel.evidence.texts import Receipt
 from tests.faults import counting
-from tests.faults.hostile import Meddler, Relay
+from tests.faults.hostile import Meddler, Relay, client
 from tests.faults.machines import CLOCK, Mosquitto, until
 from tests.faults.rows import Found
 from tests.faults.site import BOX, OTHER, Ground, Run, Site, site
@@ -26,7 +26,7 @@ from tests.support.postgresql import free_port
 
 async def forged_receipts(run: Run) -> Found:
     """Receipts that are forged, replayed, of another journal, of another store: refused and counted, nothing moves."""
-    async with site(run, Ground(access=False)) as here, _client(here, "centre") as liar:
+    async with site(run, Ground(access=False)) as here, client(here.broker.url, "centre") as liar:
         heard: list[bytes] = []
         liar.subscribe(f"{DOWN}/{BOX}/receipt/+", lambda _topic, data: heard.append(data))
         await here.through()
@@ -60,13 +60,13 @@ async def poison(run: Run) -> Found:
         await here.through()
         before_kb = here.centre.rss_kb()
         paper = PaperJournal(here.county.identity(OTHER), at=CLOCK.now_ms())
-        async with _client(here, OTHER, box=OTHER) as client, here.scribe.traffic():
-            await _introduce(here, client, paper)
+        async with client(here.broker.url, OTHER) as other, here.scribe.traffic():
+            await _introduce(here, other, paper)
             for data in _poison(paper):
-                client.publish(f"{UP}/{OTHER}/frame/{paper.id}", data)
+                other.publish(f"{UP}/{OTHER}/frame/{paper.id}", data)
                 await CLOCK.sleep(0.05)
             paper.talk(1)
-            await _send(here, client, paper)
+            await _send(here, other, paper)
         aside = counting.rows_of(here.database, "SELECT seq FROM quarantine ORDER BY seq")
         assert [seq for (seq,) in aside] == [1, 2], f"put aside: {aside}"
         grown_kb = here.centre.rss_kb() - before_kb
@@ -81,9 +81,9 @@ async def anothers_name(run: Run) -> Found:
         said = await here.scribe.say(files=(50_000,))
         await here.start(here.centre)
         stolen = PaperJournal(here.county.identity(BOX), at=CLOCK.now_ms())
-        async with _client(here, OTHER) as client:
-            client.publish(f"{UP}/{BOX}/hello", stolen.hello())
-            client.publish(f"{UP}/{BOX}/frame/{stolen.id}", stolen.wire())
+        async with client(here.broker.url, OTHER) as other:
+            other.publish(f"{UP}/{BOX}/hello", stolen.hello())
+            other.publish(f"{UP}/{BOX}/frame/{stolen.id}", stolen.wire())
             answers = await _uploads(here, said.digests()[0])
         assert set(answers) <= {401, 403, 404}, answers
         found = await here.found(1)
@@ -192,31 +192,20 @@ def _bomb() -> bytes:
     return b"\xdd\xff\xff\xff\xff" * 20_000
 
 
-async def _introduce(here: Site, client: PahoTransport, paper: PaperJournal) -> None:
-    client.publish(f"{UP}/{OTHER}/hello", paper.hello())
+async def _introduce(here: Site, other: PahoTransport, paper: PaperJournal) -> None:
+    other.publish(f"{UP}/{OTHER}/hello", paper.hello())
     query = f"SELECT 1 FROM head WHERE journal = '{paper.id}'"
     await until(lambda: bool(counting.rows_of(here.database, query)), "the other journal is known")
 
 
-async def _send(here: Site, client: PahoTransport, paper: PaperJournal) -> None:
+async def _send(here: Site, other: PahoTransport, paper: PaperJournal) -> None:
     """What comes after the poison is taken."""
-    client.publish(f"{UP}/{OTHER}/frame/{paper.id}", paper.wire(3))
+    other.publish(f"{UP}/{OTHER}/frame/{paper.id}", paper.wire(3))
     query = f"SELECT size FROM head WHERE journal = '{paper.id}'"
     await until(lambda: counting.rows_of(here.database, query) == [(paper.size,)], "the rest is taken")
 
 
-# --- clients ---------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _client(here: Site, user: str, *, box: str | None = None) -> AsyncIterator[PahoTransport]:
-    transport = PahoTransport(here.broker.url, user=user, password="x", client_id=f"{box or user}-hostile")
-    await transport.start()
-    try:
-        await until(lambda: transport.connected, "the hostile client is connected")
-        yield transport
-    finally:
-        await transport.stop()
+# --- uploads ---------------------------------------------------------------------------------------------------
 
 
 async def _uploads(here: Site, digest: str) -> list[int]:
