@@ -20,6 +20,7 @@ class Course:
         self.saved = cursor
         self.answered = False  # in this session
         self._sent = 0
+        self._said_ms = 0  # when the newest receipt that counted was signed
         self._roots: dict[int, bytes] = {}  # at the ends of the frames under way
 
     @property
@@ -54,18 +55,29 @@ class Course:
         ProtocolError: it is older than one we had.  RestartError: it tells another story of this journal.
         """
         await agree(self.volume, receipt, root=self._roots.get(receipt.size))
-        if receipt.size < self.cursor.size and receipt.store == self.cursor.store:
-            raise ProtocolError("a receipt older than one we had")
-        before = self.cursor
-        if receipt.store != before.store:
+        before = self._before(receipt)
+        if receipt.store != self.cursor.store:
             # Put back from a backup, or new: what it lacks goes again, and nothing counts as kept but what it says.
-            before = replace(before, size=0, kept=0)
             self.forget_session()
-        if not self.answered:
+        if not self.answered or before != self.cursor:
             self.answered, self._sent = True, receipt.size
         self._sent = max(self._sent, receipt.size)
         self._roots = {end: root for end, root in self._roots.items() if end > receipt.size}
         self.cursor = Cursor(
             store=receipt.store, sent=self._sent, size=receipt.size, kept=max(before.kept, receipt.kept)
         )
+        self._said_ms = max(self._said_ms, receipt.time_ms)
         return receipt.size - before.size
+
+    def _before(self, receipt: Receipt) -> Cursor:
+        """What this receipt is to be compared with; ProtocolError: it is older than one we had."""
+        before = self.cursor
+        if receipt.store != before.store:
+            return replace(before, size=0, kept=0)
+        if receipt.size >= before.size:
+            return before
+        if receipt.time_ms <= self._said_ms:
+            raise ProtocolError("a receipt older than one we had")
+        # The store itself says later that it has less: it was put back under its old name, or two answer to that name.
+        # Sending again is safe, and standing still would leave it without the rest for ever.
+        return replace(before, size=receipt.size, kept=0)

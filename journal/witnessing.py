@@ -53,9 +53,10 @@ class Cosigner:
         note = Note.parse(checkpoint)
         said = Checkpoint.parse(note.text)
         with self._lock:
-            size, root = self._head(said.journal, note)
+            remembered = self._head(said.journal)
+            size, root = self._floor(note, said, remembered)
             _check(said, size, root, root_at)
-            if said.size > size:
+            if said.size > remembered[0]:
                 self._db.execute(
                     "INSERT OR REPLACE INTO head VALUES (?, ?, ?)", (said.journal, said.size, said.root)
                 )
@@ -67,13 +68,14 @@ class Cosigner:
             at_s=self._clock.now_ms() // 1000,
         )
 
-    def _head(self, journal: str, note: Note) -> tuple[int, bytes]:
+    def _head(self, journal: str) -> tuple[int, bytes]:
         row = self._db.execute("SELECT size, root FROM head WHERE journal = ?", (journal,)).fetchone()
-        size, root = (int(row[0]), bytes(row[1])) if row else (0, b"")
-        said = Checkpoint.parse(note.text)
+        return (int(row[0]), bytes(row[1])) if row else (0, b"")
+
+    def _floor(self, note: Note, said: Checkpoint, remembered: tuple[int, bytes]) -> tuple[int, bytes]:
+        """Our own valid signature at a larger size than we remember: our memory was set back, so that is the floor."""
         own = notes.cosigned_at(note, name=self._key.name, public_key=self._key.public)
-        # Our own valid signature at a larger size than we remember: our memory was set back, so that is the floor.
-        return (said.size, said.root) if own is not None and said.size > size else (size, root)
+        return (said.size, said.root) if own is not None and said.size > remembered[0] else remembered
 
 
 def _check(said: Checkpoint, size: int, root: bytes, root_at: RootAt) -> None:

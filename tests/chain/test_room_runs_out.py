@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,7 @@ from kernel.errors import FullError
 from simulators.world import Truth
 from tests.support.camera_server import serving
 from tests.support.chain import CLOCK, Chain, rigs_of
+from tests.support.disks import fill, tmpfs
 from tests.support.stills import still_camera
 from tests.support.videos import make_video
 
@@ -29,32 +26,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, as an operator's disk would be; needs root, as `make test` in CI has."""
     with tmpfs(tmp_path / "disk", f"size={SIZE_MB}m") as folder:
         yield folder
-
-
-@contextmanager
-def tmpfs(folder: Path, options: str) -> Iterator[Path]:
-    assert os.geteuid() == 0, "a small disk can only be mounted by root: run this test with sudo"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(disk: Path, *, leave_kb: int) -> None:
-    """All but so much; what the lane itself wrote meanwhile filled it as well."""
-    filler = disk / "filler"
-    filler.unlink(missing_ok=True)
-    done = subprocess.run(["df", "--output=avail", "-k", disk], capture_output=True, check=True, text=True)
-    free_kb = int(done.stdout.split()[-1])
-    try:
-        with filler.open("wb", buffering=0) as file:
-            for _ in range(free_kb - leave_kb):
-                file.write(bytes(1024))
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
 
 
 async def test_a_full_disk_costs_pictures_and_no_weighing(chain: Chain, small_disk: Path) -> None:

@@ -1,4 +1,4 @@
-"""`make faults`: kills every process of the whole system under traffic and counts what was lost, doubled or torn."""
+"""`make faults`: takes things away from the system while it works, and counts what was lost, doubled or torn."""
 
 from __future__ import annotations
 
@@ -6,210 +6,89 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kernel.clock import Clock
-from simulators.demo.clock import RealClock
-from simulators.demo.layout import LANES
-from simulators.demo.processes import SCRIPTS
-from simulators.demo.running import LEAD_MS, Demo, Plan, running
-from simulators.demo.stage import Stage
-from simulators.traffic import Crossing
-from simulators.world import Truth
-from tests.faults import ledger
-from tests.faults.ledger import Promised
-from tests.faults.story import Case, Story, Told, full, short
-
-OUT = Path("build/faults.json")
-SETTLE_S = 120.0
-COLUMNS = ("rounds", "accepted", "lost", "doubled", "torn", "declared", "recover_s", "baseline")
+from tests.faults import heavy, story
+from tests.faults.heavy import Whole
+from tests.faults.mutants import MUTANTS
+from tests.faults.rows import Row, lines
+from tests.faults.suite import CASES, Case, Plan, play
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make faults")
-    parser.add_argument("--full", action="store_true", help="more rounds, power cuts")
-    parser.add_argument("--only", default="", help="part of a case's name")
-    parser.add_argument("--folder", type=Path, help="keep everything here")
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    cases = [case for case in (full() if given.full else short()) if given.only in case.name]
+    given = _arguments()
+    whole_cases = _whole(given)
     with tempfile.TemporaryDirectory(prefix="weighpost-faults-") as folder:
-        plan = Plan(folder=given.folder or Path(folder) / "run", seed=given.seed)
-        report = asyncio.run(_run(plan, cases, clock=RealClock()))
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
-    _print(report)
+        rows = asyncio.run(play(_plan(given), say=_say))
+        whole = asyncio.run(
+            heavy.play(whole_cases, folder=given.folder or Path(folder), seed=given.seed, say=_say)
+        )
+    report = _report(rows, whole, partly=bool(given.only))
+    given.out.parent.mkdir(exist_ok=True)
+    given.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+    for line in lines([*rows, *whole.rows]):
+        _say(line)
+    _say(f"{'good' if report['good'] else 'BAD'}; written to {given.out}")
     return 0 if report["good"] else 1
 
 
-async def _run(plan: Plan, cases: Sequence[Case], *, clock: Clock) -> dict[str, Any]:
-    async with running(plan, clock=clock, say=_say) as (demo, scene):
-        story = Story(demo, clock=clock, say=_say, seed=plan.seed or 0)
-        try:
-            baseline = await story.restarts()
-            settled = await _traffic(demo, scene, story, cases, clock=clock)
-        finally:
-            await story.close()
-    truths = list(scene.world.truths.values()) if scene.world else []
-    return _report(demo, story, truths, baseline=baseline, settled=settled)
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("--full", action="store_true", help="all rounds, and the whole system too")
+    parser.add_argument("--whole", action="store_true", help="the whole system's cases only")
+    parser.add_argument("--only", default="", help="part of a case's name")
+    parser.add_argument("--mutant", choices=MUTANTS, help="leave this out of the system and see it caught")
+    parser.add_argument("--no-baseline", action="store_true", help="without the naive uplink")
+    parser.add_argument("--at-once", type=int, default=4, help="cases played at the same time")
+    parser.add_argument("--out", type=Path, default=Path("build/faults.json"))
+    parser.add_argument("--folder", type=Path, help="keep everything here")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
 
 
-async def _traffic(demo: Demo, scene: Stage, story: Story, cases: Sequence[Case], *, clock: Clock) -> bool:
-    """Trucks for as long as the cases take, and then until everything that was promised is at the centre."""
-    crossings = _crossings(demo, sum(case.about_s for case in cases))
-    _say(f"{len(crossings)} crossings, {len(cases)} cases")
-    started_ms = clock.now_ms() + LEAD_MS
-    keeping = asyncio.create_task(story.keep_up(), name="keep up")
-    driving = asyncio.create_task(scene.play(crossings, started_ms=started_ms, faults=()), name="traffic")
-    try:
-        await clock.sleep(LEAD_MS / 1000)
-        await _first(asyncio.create_task(story.play(cases)), keeping, driving)
-        await _first(asyncio.create_task(scene.over.wait()), keeping, driving)
-        return await _settle(demo.layout.folder, clock=clock)
-    finally:
-        for task in (keeping, driving):
-            task.cancel()
-        await asyncio.gather(keeping, driving, return_exceptions=True)
-
-
-async def _first(work: asyncio.Task[Any], *others: asyncio.Task[None]) -> None:
-    """Wait for `work`; whatever fails beside it fails here."""
-    await asyncio.wait([work, *others], return_when=asyncio.FIRST_COMPLETED)
-    for task in (work, *others):
-        if task.done():
-            task.result()
-
-
-def _crossings(demo: Demo, seconds: float) -> tuple[Crossing, ...]:
-    return tuple(one for one in demo.crossings() if one.start_ms < seconds * 1000)
-
-
-async def _settle(folder: Path, *, clock: Clock) -> bool:
-    """Wait until every weighing has its pictures, and the centre everything; False when time was not enough."""
-    deadline = clock.mono_ms() + int(SETTLE_S * 1000)
-    while clock.mono_ms() < deadline:
-        if await asyncio.to_thread(_settled, folder):
-            return True
-        await clock.sleep(2.0)
-    return False
-
-
-def _settled(folder: Path) -> bool:
-    entries = [e for e in ledger.promised(folder, LANES) if e.stream != "lane.health"]
-    weighed = {entry.body["passage"] for entry in ledger.weighings(entries)}
-    pictured = {entry.body["passage"] for entry in entries if entry.stream == "vehicle.pictured"}
-    at_centre = ledger.held(folder / "centre" / "centre.db")
-    files = [file for entry in entries if entry.body.get("upload") != "on_demand" for file in entry.files]
-    return (
-        weighed <= pictured
-        and all(at_centre[entry.key] for entry in entries)
-        and all(ledger.blob(folder / "centre", file).exists() for file in files)
+def _plan(given: argparse.Namespace) -> Plan:
+    return Plan(
+        cases=[] if given.whole else _light(given),
+        seed=given.seed,
+        full=given.full,
+        baseline=not given.no_baseline,
+        mutant=given.mutant,
+        at_once=given.at_once,
+        keep=given.folder,
     )
 
 
-# --- the report ------------------------------------------------------------------------------------------------
-
-
-def _report(
-    demo: Demo, story: Story, truths: list[Truth], *, baseline: dict[str, float], settled: bool
-) -> dict[str, Any]:
-    folder = demo.layout.folder
-    entries = ledger.promised(folder, LANES)
-    at_centre = ledger.held(folder / "centre" / "centre.db")
-    at_station = ledger.held(folder / "station" / "station.db")
-    weighed = ledger.weighings(entries)
-    missed = ledger.unmeasured(truths, entries)
-    excused = [truth for truth in missed if ledger.excused(truth, story.aways)]
-    unexcused = [truth for truth in missed if truth not in excused]
-    lost = [entry for entry in weighed if not at_centre[entry.key] or not at_station[entry.key]]
-    twice = [entry for entry in weighed if at_centre[entry.key] > 1] + ledger.doubled(entries)
-    torn = [entry for entry, _ in ledger.torn(folder, entries, centre=folder / "centre")]
-    differences = _recount(folder)
-    numbers = {
-        "accepted": _by_case(story.told, [entry.at_ms for entry in weighed]),
-        "lost": _by_case(story.told, [e.at_ms for e in lost] + [t.left_ms for t in unexcused]),
-        "doubled": _by_case(story.told, [entry.at_ms for entry in twice]),
-        "torn": _by_case(story.told, [entry.at_ms for entry in torn]),
-        "declared": _by_case(story.told, [truth.arrived_ms for truth in excused]),
-    }
-    rows = [
-        {
-            "name": told.case.name,
-            "rounds": told.case.rounds,
-            **{name: counted[number] for name, counted in numbers.items()},
-            "recover_s": max(told.recover_s, default=None),
-            "baseline": _baseline(told.case, baseline),
-        }
-        for number, told in enumerate(story.told)
+def _light(given: argparse.Namespace) -> list[Case]:
+    return [
+        case
+        for case in CASES
+        if given.only in case.name and (given.mutant is None or case.caught == given.mutant)
     ]
-    bad = len(lost) + len(unexcused) + len(twice) + len(torn) + len(differences)
-    inexact = _inexact(truths, weighed)
+
+
+def _whole(given: argparse.Namespace) -> Sequence[story.Case]:
+    if given.mutant or not (given.full or given.whole):
+        return ()
+    cases = story.full() if given.full else story.short()
+    return [case for case in cases if given.only in f"whole: {case.name}"]
+
+
+def _report(rows: Sequence[Row], whole: Whole, *, partly: bool) -> dict[str, Any]:
+    """Nothing of ours may be bad; and where all cases were played a naive uplink must lose, or the suite sees nothing."""
+    ours = [row for row in (*rows, *whole.rows) if not row.baseline]
+    naive = [row for row in rows if row.baseline]
+    seen = sum(row.counts.lost for row in naive)
     return {
-        "good": not bad and not inexact and settled and not story.ended,
-        "cases": rows,
-        "recount_differences": differences,
-        "mass_inexact": inexact,
-        "late_records": sum("late_record" in entry.body["quality"] for entry in weighed),
-        "without_weight": sum(entry.body["gross_kg"] is None for entry in weighed),
-        "never_measured": [truth.number for truth in excused],
-        "not_excused": [truth.number for truth in unexcused],
-        "ended_by_itself": story.ended,
-        "everything_arrived": settled,
-        "crossings": len(truths),
-        "entries": len(entries),
-        "entries_at_centre": sum(entry.key in at_centre for entry in entries),
+        "good": all(row.good for row in ours) and whole.good and (seen > 0 or partly or not naive),
+        "cases": [row.table() for row in (*rows, *whole.rows)],
+        "lost_by_the_naive_uplink": seen,
+        "whole_system": whole.other,
         "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0]},
     }
-
-
-def _by_case(told: Sequence[Told], times_ms: Sequence[int]) -> Counter[int]:
-    """What happened belongs to the last case that had begun."""
-    starts = [one.from_ms for one in told]
-    return Counter(max((n for n, start in enumerate(starts) if start <= at), default=0) for at in times_ms)
-
-
-def _baseline(case: Case, restarts: dict[str, float]) -> float | None:
-    """An orderly restart of the slowest of them, and the time that they were held away."""
-    slowest = max((restarts[name] for name in case.victims), default=None)
-    return None if slowest is None else round(slowest + case.away_s, 1)
-
-
-def _inexact(truths: Sequence[Truth], weighed: Sequence[Promised]) -> list[int]:
-    """Crossings whose mass is not what the wire said."""
-    return [
-        truth.number
-        for truth in truths
-        for entry in weighed
-        if entry.body["gross_kg"] not in (None, truth.wire_gross_kg) and ledger.tells(entry, truth)
-    ]
-
-
-def _recount(folder: Path) -> list[Any]:
-    """Hours whose counts differ from the entries, by the centre's own verb."""
-    done = subprocess.run(
-        [SCRIPTS / "weighpost-central", "recount", "--json", "--settings", folder / "central.toml"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    differences: list[Any] = json.loads(done.stdout)["differences"] if done.stdout else [done.stderr]
-    return differences
-
-
-def _print(report: dict[str, Any]) -> None:
-    _say(f"{'case':34}" + "".join(f"{name:>11}" for name in COLUMNS))
-    for row in report["cases"]:
-        shown = ["" if row[name] is None else str(row[name]) for name in COLUMNS]
-        _say(f"{row['name']:34}" + "".join(f"{text:>11}" for text in shown))
-    _say(json.dumps({name: value for name, value in report.items() if name != "cases"}, ensure_ascii=False))
-    _say(f"written to {OUT}")
 
 
 def _say(text: str) -> None:

@@ -1,139 +1,150 @@
-"""The counts of `make faults` see what they are there to see: a lost entry, a double, a torn file, a missed vehicle."""
+"""The counts of the light cases see what they are there to see: whatever is missing, twice, altered or given up."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from journal.clock import SystemClock
-from journal.files import FileStore
-from journal.keys import SigningKey
-from journal.writer import Journal
-from kernel.events import VehicleFacts, VehicleWeighed, Verdict
-from simulators.traffic import Truck
-from simulators.world import Truth
-from tests.faults import ledger
-from tests.faults.ledger import Away, Promised
+import pytest
 
-CLOCK = SystemClock()
-TRUCK = Truck(
-    name="two axles",
-    axle_kg=(5_000, 9_000),
-    spacing_mm=(4_000,),
-    groups=(1, 1),
-    dual_tyres=(False, True),
-    combination=False,
-    drive_axles=1,
-    length_mm=6_000,
-)
+from central.store.receiving import CentreStore
+from journal.store import Accepted as Entry
+from kernel.events import EntryRef, JournalDoubted, JournalRecovered, Predecessor
+from kernel.evidence import header
+from tests.central.made import REGISTER, Made, open_database, weighed
+from tests.faults import counting
+from tests.faults.counting import Accepted
+from tests.faults.rows import Counts, Found, Row, lines, row_of
+from tests.support.pictures import picture
+
+SIZES = (900, 1_200)
 
 
-def weighed(
-    passage: str, *, record: str, gross_kg: int | None = 14_000, left_ms: int = 102_000
-) -> VehicleWeighed:
-    return VehicleWeighed(
-        passage=passage,
-        lane="lane1",
-        jurisdiction="370323",
-        road_class="national",
-        weighing_grade="pre_check",
-        joint_mode="joint",
-        attended=False,
-        method="moving_axles",
-        device="scale",
-        arrived_ms=100_000,
-        left_ms=left_ms,
-        gross_kg=gross_kg,
-        facts=VehicleFacts(),
-        verdict=Verdict(
-            outcome="within", suspected=True, decision_kg=gross_kg, allowance_kg=0, candidates=(), over_kg=0
-        ),
-        record_hex=record,
+class Centre:
+    """A centre's store in a folder, filled by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self._database = open_database(folder)
+        self._store = CentreStore(self._database, store_id="centre-1", register=REGISTER)
+        self.path = folder / "centre.db"
+        self.blobs = folder / "files"
+
+    def take(self, *entries: Entry) -> None:
+        with self._store.begin() as transaction:
+            transaction.insert(entries[0].header.journal, entries)
+
+    def upload(self, passage: str, number: int, *, data: bytes | None = None) -> None:
+        whole = picture(passage, number, SIZES[number])
+        [ref] = header.file_refs([("x.jpg", whole)])
+        place = self.blobs / "sha256" / ref.sha256[:2] / ref.sha256
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(whole if data is None else data)
+
+    def count(self, *accepted: Accepted) -> Counts:
+        found = counting.held(self.path)
+        wrong = counting.miscounted(self.path, REGISTER)
+        return counting.count(accepted, found, blobs=self.blobs, miscounted=wrong)
+
+    def is_settled(self, *accepted: Accepted) -> bool:
+        return counting.is_settled(accepted, counting.held(self.path), blobs=self.blobs)
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Centre:
+    return Centre(tmp_path)
+
+
+def accepted(entry: Entry, passage: str, *, files: tuple[int, ...] = ()) -> Accepted:
+    return Accepted(
+        passage=passage, journal=entry.header.journal, seq=entry.seq, leaf=entry.leaf.hex(), files=files
     )
 
 
-async def kept(folder: Path, *bodies: VehicleWeighed) -> list[Promised]:
-    """A lane's journal and files as a run leaves them; every entry names a file of its own."""
-    journal = Journal.open(
-        folder / "lane1" / "journal",
-        box="s01-lane1",
-        process="edge",
-        software="test",
-        identity=SigningKey.generate(kind="box", name="s01-lane1"),
-        clock=CLOCK,
-        boot="0" * 16,
+def test_what_is_there_once_is_well(centre: Centre) -> None:
+    made = Made()
+    entry = made.add(weighed("p1"))
+    centre.take(entry)
+    assert centre.count(accepted(entry, "p1")) == Counts(accepted=1)
+    assert centre.is_settled(accepted(entry, "p1"))
+
+
+def test_what_is_not_there_is_lost_and_so_is_what_is_another(centre: Centre) -> None:
+    made = Made()
+    first, second = made.add(weighed("p1")), made.add(weighed("p2"))
+    centre.take(first)
+    wanted = [accepted(second, "p2"), replace(accepted(first, "p1"), leaf="0" * 64)]
+    assert centre.count(*wanted).lost == 2
+    assert not centre.is_settled(*wanted)
+
+
+def test_a_crossing_that_two_entries_tell_is_doubled(centre: Centre) -> None:
+    made = Made()
+    centre.take(made.add(weighed("p1")), made.add(weighed("p1")))
+    assert centre.count().doubled
+
+
+def test_a_file_that_is_missing_or_changed_at_the_centre_is_torn(centre: Centre) -> None:
+    made = Made()
+    entry = made.add(weighed("p1"))
+    centre.take(entry)
+    centre.upload("p1", 0)
+    assert centre.count(accepted(entry, "p1", files=SIZES)).torn == 1
+    centre.upload("p1", 1, data=b"something else")
+    assert centre.count(accepted(entry, "p1", files=SIZES)).torn == 1
+    centre.upload("p1", 1)
+    assert centre.count(accepted(entry, "p1", files=SIZES)).torn == 0
+
+
+def test_a_header_or_body_that_was_altered_in_the_store_is_torn(centre: Centre) -> None:
+    made = Made()
+    centre.take(
+        replace(made.add(weighed("p1")), body=b"{}"), replace(made.add(weighed("p2")), leaf=bytes(32))
     )
-    files = FileStore(folder / "lane1" / "files", clock=CLOCK)
-    for body in bodies:
-        refs = await files.put([("front.jpg", body.passage.encode())])
-        await journal.append(body, source="yiyuan/s01/lane1", files=refs)
-    journal.close()
-    return ledger.weighings(ledger.promised(folder, ["lane1"]))
+    assert centre.count().torn == 2
 
 
-def receiver(path: Path, entries: list[Promised]) -> Path:
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("CREATE TABLE entry (journal TEXT, seq INTEGER, leaf BLOB)")
-        db.executemany("INSERT INTO entry VALUES (?, ?, ?)", [entry.key for entry in entries])
-    return path
-
-
-async def test_an_entry_that_is_not_held_or_held_twice_is_seen(tmp_path: Path) -> None:
-    first, second = await kept(tmp_path, weighed("p1", record="01"), weighed("p2", record="02"))
-    held = ledger.held(receiver(tmp_path / "store.db", [first, first]))
-    assert (held[first.key], held[second.key]) == (2, 0)
-
-
-async def test_a_record_or_a_passage_told_twice_is_a_double(tmp_path: Path) -> None:
-    entries = await kept(
-        tmp_path, weighed("p1", record="01"), weighed("p2", record="01"), weighed("p3", record="03")
+def test_what_a_successor_says_again_counts_as_what_it_first_was(centre: Centre) -> None:
+    old, new = Made(), Made(journal="b" * 32)
+    saved, gone = old.add(weighed("p1")), old.add(weighed("p2"))
+    assert saved.body is not None
+    assert saved.salt is not None
+    again = JournalRecovered(
+        old=EntryRef(journal=old.journal, seq=saved.seq, leaf=saved.leaf.hex()),
+        header=saved.header_bytes.decode(),
+        salt=saved.salt.hex(),
+        body=saved.body.decode(),
     )
-    assert [entry.body["passage"] for entry in ledger.doubled(entries)] == ["p2"]
-
-
-async def test_a_file_that_is_missing_or_changed_is_torn(tmp_path: Path) -> None:
-    entries = await kept(tmp_path, *(weighed(f"p{n}", record=f"0{n}") for n in range(4)))
-    centre = tmp_path / "centre"
-    whole, gone, changed, spoilt = entries
-    lane = tmp_path / "lane1" / "files"
-    next(lane.glob(f"*/{gone.files[0].sha256}")).unlink()
-    next(lane.glob(f"*/{changed.files[0].sha256}")).write_bytes(b"p2 and more")
-    for entry, data in ((whole, b"p0"), (spoilt, b"p")):
-        at_centre = ledger.blob(centre, entry.files[0])
-        at_centre.parent.mkdir(parents=True)
-        at_centre.write_bytes(data)
-    assert [entry for entry, _ in ledger.torn(tmp_path, entries, centre=centre)] == [gone, changed, spoilt]
-
-
-def truth(number: int, *, left_ms: int, record: str = "", kg: int | None = 14_000) -> Truth:
-    return Truth(
-        number=number,
-        lane="lane1",
-        truck=TRUCK,
-        behaviour="steady",
-        arrived_ms=left_ms - 2_000,
-        left_ms=left_ms,
-        wire_gross_kg=kg,
-        record_hex=record,
+    doubted = JournalDoubted(
+        predecessor=Predecessor(id=old.journal, size=2, root="0" * 64),
+        reason="flipped",
+        first=1,
+        recovered=1,
+        lost=(gone.seq,),
+        lost_count=1,
     )
+    centre.take(new.add(again), new.add(doubted, source="lane1-box"))
+    found = centre.count(accepted(saved, "p1"), accepted(gone, "p2"))
+    assert found == Counts(accepted=2, declared=1)
 
 
-async def test_a_vehicle_of_which_no_weight_tells_is_seen(tmp_path: Path) -> None:
-    entries = await kept(
-        tmp_path, weighed("p1", record="01"), weighed("p2", record="", gross_kg=None, left_ms=202_000)
+def test_only_whole_lines_were_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "accepted.jsonl"
+    whole = '{"passage": "p1", "journal": "j", "seq": 1, "leaf": "ab", "files": [3]}\n'
+    path.write_text(whole + whole[:20])
+    assert [one.files for one in counting.read_accepted(path)] == [(3,)]
+
+
+def test_a_row_is_bad_for_its_counts_and_for_what_it_did_not_see() -> None:
+    good = row_of(
+        "x", Found(rounds=1, counts=Counts(accepted=1), recover_s=(1.0, 2.0)), baseline=False, took_s=3
     )
-    told, other = truth(1, left_ms=102_000, record="01"), truth(2, left_ms=102_000, record="09")
-    weightless, missed = truth(3, left_ms=202_000, kg=None), truth(4, left_ms=202_500)
-    assert ledger.unmeasured([told, weightless], entries) == []
-    assert ledger.unmeasured([told, other, missed], entries) == [other, missed]
+    assert good.good
+    assert good.recover_s == 2.0
+    assert not replace(good, counts=Counts(torn=1)).good
+    assert not replace(good, problem="no receipt").good
 
 
-def test_only_a_platform_whose_lane_was_away_is_excused() -> None:
-    away = Away(lane="lane1", from_ms=99_000, until_ms=101_000)
-    on_platform = truth(1, left_ms=102_000)
-    assert ledger.excused(on_platform, [away])
-    assert not ledger.excused(on_platform, [replace(away, lane="lane2")])
-    assert not ledger.excused(truth(2, left_ms=150_000), [away])
-    assert not ledger.excused(truth(3, left_ms=102_000, record="01"), [away]), "a weigher keeps its records"
+def test_the_table_has_a_line_a_row_and_names_the_problem() -> None:
+    shown = lines([Row(name="a", baseline=True), Row(name="b", problem="not seen")])
+    assert [line.split()[0] for line in shown] == ["case", "a", "b", "!!"]
+    assert "naive" in shown[1]

@@ -165,6 +165,22 @@ def test_i10_a_cosigner_that_was_set_back_takes_its_own_signature_as_the_floor(t
         forgot.cosign(signed.format(), root_at=root_at(passage_log(gross_kg=48_000)))
 
 
+def test_i10_the_floor_outlives_the_moment_in_which_it_was_found(tmp_path: Path) -> None:
+    log, other = passage_log(), passage_log(gross_kg=48_000)
+    whole = len(log.entries)
+    first = Cosigner(tmp_path / "a.db", key=KEY, clock=Clock())
+    signed = Note.parse(log.checkpoint(whole)).with_signature(
+        first.cosign(log.checkpoint(whole), root_at=root_at(log))
+    )
+    set_back = Cosigner(tmp_path / "b.db", key=KEY, clock=Clock())
+    set_back.cosign(signed.format(), root_at=root_at(log))
+    set_back.close()
+    again = Cosigner(tmp_path / "b.db", key=KEY, clock=Clock())
+    for size in (1, whole):
+        with pytest.raises(RefusedError):
+            again.cosign(other.checkpoint(size), root_at=root_at(other))
+
+
 def test_a_root_that_the_receiver_does_not_find_is_not_signed(tmp_path: Path) -> None:
     log = passage_log()
     cosigner = Cosigner(tmp_path / "c.db", key=KEY, clock=Clock())
