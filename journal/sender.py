@@ -198,17 +198,15 @@ class Sender:
             if any(receipt.journal in one.checkpoint for one in self._journal.doubted_before):
                 return
             raise ProtocolError("a receipt of another journal")
-        answered, store = course.answered, course.cursor.store
+        answered = course.answered
         try:
             more = await course.take(receipt)
         except RestartError as error:
             self._stopped = str(error)
             raise
-        self._store = receipt.store
+        self._meet(receipt.store, course)
         self._receipt_ms = max(self._receipt_ms or 0, receipt.time_ms)
         self._heard_time(receipt.time_ms)  # signed: a box without a clock learns when to renew
-        if receipt.store != store:
-            self._meet(receipt.store, course)
         if not answered:
             self._progress_ms = self._clock.mono_ms()
             log.info("uplink open", extra={"to": self._destination.name, "size": receipt.size})
@@ -219,11 +217,13 @@ class Sender:
                 listener(receipt.size)
 
     def _meet(self, store: str, at: Course) -> None:
-        """Put back from a backup, or new: it is asked again about every journal that the one before had whole."""
+        """One that was put back from a backup is asked again about every journal that the one before had whole."""
         self._stores.heard(store)
-        for course in self._courses.values():
-            if course is not at:
-                course.forget_session()
+        if self._store not in ("", store):
+            for course in self._courses.values():
+                if course is not at:
+                    course.forget_session()
+        self._store = store
 
     def _count_refusal(self, error: Exception) -> None:
         self._refused_receipts += 1

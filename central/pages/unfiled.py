@@ -58,7 +58,8 @@ def unfiled(change: Change, *, register: Register) -> Unfiled | None:
     item = read(entry, register=register)
     if not isinstance(item.body, VehicleWeighed):
         return None
-    values = _NOTHING | weighed_row(item, item.body)
+    told = weighed_row(item, item.body)
+    values = _NOTHING | {name: told[name] for name in _NOTHING.keys() & told.keys()}
     for name in ("missing", "quality", "limits_kg"):
         values[name] = tuple(msgspec.json.decode(values[name]))
     return Unfiled(row=PassageRow(**values))

@@ -246,6 +246,7 @@ async def _with_journal(options: BoxOptions, journal: Journal, identity: Identit
                     cursors,
                     identity=identity,
                     destination=destination,
+                    source=SOURCE,
                     software="faults",
                     clock=clock,
                 ),
