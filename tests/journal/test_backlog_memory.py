@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from collections.abc import Coroutine
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -60,8 +61,8 @@ class Answering:
         transport.subscribe("weighpost/v1/up/+/hello", lambda _topic, data: self._start(self._hello(data)))
         transport.subscribe("weighpost/v1/up/+/frame/+", lambda _topic, data: self._start(self._frame(data)))
 
-    def _start(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -90,7 +91,7 @@ async def peak_of(folder: Path, count: int) -> int:
     tracemalloc.start()
     try:
         await writes(folder, count)
-        broker = MemoryBroker(meddle=lambda topic, payload: [(topic, payload)])
+        broker = MemoryBroker()
         journal = Journal.open(
             folder,
             box=IDENTITY.box,
