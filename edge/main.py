@@ -28,6 +28,7 @@ from edge.keeping.listing import lines, report
 from edge.keeping.relieving import Disk
 from edge.lane import Lane
 from edge.links.opening import open_link
+from edge.logbook import JournalProbe
 from edge.resume import resume
 from edge.settings import Settings
 from edge.supervise import supervise
@@ -205,7 +206,7 @@ class LaneProcess:
         )
         controller = self._controller()
         timed = TimedJournal(journal, clock=self._clock)
-        board = self._board(timed, driver, controller, eyes, reserve)
+        board = self._board(journal, timed, driver, controller, eyes, reserve)
         board.ask(housekeeping.health)
         lane = Lane(
             Site(
@@ -303,6 +304,7 @@ class LaneProcess:
 
     def _board(
         self,
+        journal: Journal,
         timed: TimedJournal,
         driver: ScaleDriver,
         controller: LaneController | None,
@@ -317,7 +319,11 @@ class LaneProcess:
             keeping=self._settings.keeping,
             reserved=lambda: reserve.held,
         )
-        probes: list[Probe] = [lambda: [driver.pulse.snapshot()], disk]
+        probes: list[Probe] = [
+            lambda: [driver.pulse.snapshot()],
+            disk,
+            JournalProbe(journal, clock=self._clock),
+        ]
         if controller is not None:
             probes.append(lambda: [controller.pulse.snapshot()])
         if eyes is not None:
