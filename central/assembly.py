@@ -43,6 +43,7 @@ from journal.intake import Intake
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
+from journal.rehashing import rehash_nightly
 from journal.transport import Transport
 from journal.witnessing import Cosigner, WitnessClient
 from journal.writer import Journal
@@ -127,6 +128,12 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "downlink": ingest.downlink.run,
             "own journal": partial(_own, ingest),
             "journal's health": ingest.own.journal.watch,
+            "journal hashed again": partial(
+                rehash_nightly,
+                ingest.own.journal,
+                hour=given.settings.journal.rehash_hour,
+                clock=given.clock,
+            ),
             "cosigning": ingest.cosigning.run,
             "housekeeping": partial(_keep_house, parts),
         },
@@ -240,6 +247,7 @@ def _open_own(given: Given, receiver: Receiver) -> OwnJournal:
         identity=identity.key,
         clock=given.clock,
         boot=boot_id(),
+        succession=given.settings.journal,
     )
     return OwnJournal(
         journal,

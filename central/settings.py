@@ -100,6 +100,7 @@ class Settings:
     web: Web = field(default_factory=Web)
     database: Database = field(default_factory=Database)
     custody: Custody = field(default_factory=Custody)
+    journal: journal.settings.Journal = field(default_factory=journal.settings.Journal)
     boxes: tuple[Box, ...] = ()
     stations: tuple[Station, ...] = ()
     county: County = field(default_factory=County)

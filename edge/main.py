@@ -39,8 +39,11 @@ from journal.cursors import Cursors
 from journal.erasing import Erasing
 from journal.files import FileStore
 from journal.keys import Identity
+from journal.leaving import remove_closed
 from journal.logs import log_as_json
+from journal.rehashing import rehash_nightly
 from journal.reserve import Reserve
+from journal.shelf import order_renewal
 from journal.timekeeping import check_clock, clock_state
 from journal.uplink import Uplink
 from journal.writer import Journal
@@ -95,6 +98,7 @@ class LaneProcess:
             boot=self._boot,
             source_clock=clock_state,
             reserve=reserve,
+            succession=settings.journal,
         )
         try:
             await self._with_journal(journal, identity, reserve)
@@ -173,6 +177,13 @@ class LaneProcess:
             files=files,
             disk=Disk(room=lambda: room_of(folder), reserve=reserve, footage=footage),
             ring=ring,
+            leave=lambda is_needed: remove_closed(
+                journal,
+                cursors,
+                destinations=self._settings.destinations,
+                source=source,
+                is_needed=is_needed,
+            ),
             settings=self._settings.keeping,
             register=folder / "keeping.db",
             clock=self._clock,
@@ -215,8 +226,13 @@ class LaneProcess:
         desk = ScaleDesk(settings.scale, lane, live=self._live)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(journal.watch(), name="journal")
+            nightly = rehash_nightly(journal, hour=settings.journal.rehash_hour, clock=self._clock)
+            tasks.create_task(nightly, name="rehash")
             tasks.create_task(lane.run(), name="lane")
-            tasks.create_task(resume(journal, lane, eyes, until=journal.size), name="resume")
+            tasks.create_task(
+                resume(journal.current, lane, eyes, until=journal.size, before=journal.volumes[:-1]),
+                name="resume",
+            )
             tasks.create_task(board.run(), name="health")
             tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(self._check_clock(journal), name="clock")
@@ -371,6 +387,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep = verbs.add_parser("keep", help="say what would leave the disk now and why, and what is on hold")
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
+    renew = verbs.add_parser(
+        "renew-journal", help="close the journal and open the next, soon or at the next start"
+    )
+    renew.add_argument("settings", type=Path, metavar="lane.toml")
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -380,6 +400,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.verb == "keep":
             return _keep(given.settings, as_json=given.json)
+        if given.verb == "renew-journal":
+            return _renew(given.settings)
         return _run(given.settings, check=given.verb == "check")
     except (WeighpostError, ExceptionGroup) as error:
         return end(error, program="weighpost-edge")
@@ -393,6 +415,12 @@ def _keep(path: Path, *, as_json: bool) -> int:
         write(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
         write("\n".join(lines(found)))
+    return 0
+
+
+def _renew(path: Path) -> int:
+    settings, _law = load(path)
+    write(order_renewal(Path(settings.data) / "journal"))
     return 0
 
 

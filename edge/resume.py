@@ -42,12 +42,21 @@ class Unfinished(Protocol):
     async def settle(self, lock: Lock) -> None: ...
 
 
-async def resume(journal: Entries, lane: Lane, eyes: Unfinished | None, *, until: int) -> None:
-    """Called once, beside the lane's own work; `until` is the journal's size before that work began."""
+async def resume(
+    journal: Entries,
+    lane: Lane,
+    eyes: Unfinished | None,
+    *,
+    until: int,
+    before: Sequence[Entries] = (),
+) -> None:
+    """Called once, beside the lane's own work; `until` is the journal's size before that work began.
+
+    `before` are the journals that it continues, oldest first: a passage may have begun in one of them.
+    """
     if eyes is None:
         return
-    start = max(0, until - LOOK_BACK)
-    weighed, pictured = _passages(journal.id, await journal.read(start, until - start))
+    weighed, pictured = await _told(((journal, until), *((one, one.size) for one in reversed(before))))
     unfinished = await eyes.unfinished()
     for passage, (body, ref) in weighed.items():
         locks = unfinished.pop(passage, [])
@@ -68,6 +77,20 @@ async def _finish(
     for lock in locks:
         await eyes.settle(lock)
     log.info("passage finished after a restart", extra={"passage": body.passage})
+
+
+async def _told(
+    journals: Sequence[tuple[Entries, int]],
+) -> tuple[dict[str, tuple[VehicleWeighed, EntryRef]], set[str]]:
+    """What the last entries say, newest journal first."""
+    weighed: dict[str, tuple[VehicleWeighed, EntryRef]] = {}
+    pictured: set[str] = set()
+    left = LOOK_BACK
+    for journal, until in journals:
+        start = max(0, until - left)
+        earlier, seen = _passages(journal.id, await journal.read(start, until - start))
+        weighed, pictured, left = earlier | weighed, pictured | seen, left - (until - start)
+    return weighed, pictured
 
 
 def _passages(

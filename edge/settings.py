@@ -12,7 +12,7 @@ from edge.keeping.settings import KeepingSettings
 from edge.links.opening import SerialSettings, check_url
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
-from journal.settings import Destination, Identity
+from journal.settings import Destination, Identity, Journal
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
 from kernel.settings import day, must, refuse
@@ -103,6 +103,7 @@ class Settings:
     law: str | None = None  # path of a TOML with this site's own rows
     health: Health = field(default_factory=Health)
     keeping: KeepingSettings = field(default_factory=KeepingSettings)
+    journal: Journal = field(default_factory=Journal)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def __post_init__(self) -> None:

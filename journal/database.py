@@ -212,9 +212,9 @@ class JournalFile:
         except sqlite3.DatabaseError as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            if _code(error) == sqlite3.SQLITE_FULL:
                 raise FullError("no room for the journal") from error
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            if _code(error) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise DoubtError(f"journal.db is damaged: {error}") from error
             raise
 
@@ -332,6 +332,11 @@ class Reader:
         ]
 
 
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's; 0 for what the Python module itself objects to, such as a text that is none."""
+    return getattr(error, "sqlite_errorcode", 0)
+
+
 def _verified(db: sqlite3.Connection, key: SigningKey) -> tuple[Frontier, str]:
     """Tree and newest checkpoint, when tail, blocks and head say the same; DoubtError when not."""
     with doubting("cannot be read"):
@@ -411,10 +416,10 @@ def doubting(problem: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in _OF_THE_MOMENT:
+        if _code(error) in _OF_THE_MOMENT:
             raise RestartError(f"journal.db {problem} now: {error} ({error.sqlite_errorname})") from error
         raise DoubtError(f"journal.db {problem}: {error}") from error
-    except (sqlite3.DatabaseError, OverflowError, TypeError) as error:
+    except (sqlite3.DatabaseError, OverflowError, TypeError, UnicodeDecodeError) as error:
         raise DoubtError(f"journal.db {problem}: {error}") from error
 
 

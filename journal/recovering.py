@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -50,12 +49,12 @@ def recover(file: JournalFile, doubted: Doubted, *, cursors: Path, stamper: Stam
     saved = _Saved()
     end = old.size
     try:
-        with closing(Reader(doubted.folder / "journal.db")) as reader:
+        with doubting("cannot be read"), closing(Reader(doubted.folder / "journal.db")) as reader:
             end = max(end, _size(reader))
             for start in range(first, end, CHUNK):
                 _save(file, reader, range(start, min(start + CHUNK, end)), old.id, stamper, saved)
             _carry_keys(file, reader)
-    except (DoubtError, sqlite3.Error):
+    except DoubtError:
         saved.lost = sorted(set(saved.lost) | set(range(first + saved.count + len(saved.lost), end)))
     declared = JournalDoubted(
         predecessor=old,

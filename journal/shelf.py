@@ -127,7 +127,7 @@ def is_current(inside: Path) -> bool:
 
 
 def order_renewal(folder: Path) -> str:
-    """An operator wants the next journal: the running process, or its next start, opens it.  The current one's name.
+    """An operator wants the next journal: the running process opens it, or its next start.  What to tell him.
 
     RefusedError: there is no journal.
     """
@@ -135,7 +135,7 @@ def order_renewal(folder: Path) -> str:
     if number is None:
         raise RefusedError(f"{folder} holds no journal")
     _mark(folder / f"{number:04d}", "renew")
-    return f"{number:04d}"
+    return f"journal {number:04d} is closed and the next opened at the next quiet moment, or start"
 
 
 def is_renewal_ordered(inside: Path) -> bool:

@@ -112,6 +112,8 @@ class Volume:
             with doubting("cannot be read"):
                 return work()
         except DoubtError as error:
+            if self._gone:
+                raise RefusedError(f"journal {self.id} has left") from error
             log.critical("journal in doubt", extra={"folder": str(self.folder), "reason": error.problem})
             self.doubt(error.problem)
             raise RestartError(

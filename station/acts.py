@@ -14,10 +14,20 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from journal.database import StoredEntry
+from journal.volume import Volume
 from journal.writer import Appended, Journal
 from kernel.errors import ProtocolError
-from kernel.events import EntryRef, JointMode, PassageDecided, ReleaseGrounds, VehicleFacts, Verdict
-from kernel.evidence import header
+from kernel.events import (
+    EntryRef,
+    JointMode,
+    JournalRecovered,
+    PassageDecided,
+    ReleaseGrounds,
+    VehicleFacts,
+    Verdict,
+)
+from kernel.evidence import header, recovery
+from kernel.evidence.header import Header
 from kernel.law.law import Law
 from kernel.law.rows import china_day
 from station import confirming, releasing
@@ -91,12 +101,16 @@ class Officers:
 
     async def catch_up(self) -> None:
         """Bring acts into the views that were written when the process died."""
-        start = await asyncio.to_thread(self._store.own_size, self._journal.id)
-        while start < self._journal.size:
-            entries = await self._journal.read(start, AT_ONCE)
+        for volume in self._journal.volumes:
+            await self._catch_up_with(volume)
+
+    async def _catch_up_with(self, volume: Volume) -> None:
+        start = await asyncio.to_thread(self._store.own_size, volume.id)
+        while start < volume.size:
+            entries = await volume.read(start, AT_ONCE)
             start += len(entries)
             acts = [act for entry in entries if (act := _own_act(entry)) is not None]
-            await asyncio.to_thread(self._store.project_own, acts, journal=self._journal.id, size=start)
+            await asyncio.to_thread(self._store.project_own, acts, journal=volume.id, size=start)
 
     async def preview(self, box: str, passage: str, seen: Seen) -> Verdict | None:
         """The verdict that these facts would give; nothing is written."""
@@ -231,16 +245,26 @@ def _same_act(detail: Detail, act: Act, by: str) -> Done | None:
 
 
 def _act_of(appended: Appended, body: PassageDecided) -> OwnAct:
-    return OwnAct(seq=appended.seq, leaf=appended.leaf_hex, at_ms=appended.at, body=body)
+    return OwnAct(ref=appended.ref, at_ms=appended.at, body=body)
 
 
 def _own_act(entry: StoredEntry) -> OwnAct | None:
     try:
-        head = header.decode(entry.header)
-        if head.stream != PassageDecided.stream or entry.body is None:
+        head, body, ref = _first_said(entry)
+        if head.stream != PassageDecided.stream or body is None:
             return None
-        body = msgspec.json.decode(entry.body, type=PassageDecided)
+        decided = msgspec.json.decode(body, type=PassageDecided)
     except (ProtocolError, msgspec.MsgspecError):
         log.exception("own entry unreadable")
         return None
-    return OwnAct(seq=head.seq, leaf=header.leaf(entry.header).hex(), at_ms=head.at, body=body)
+    return OwnAct(ref=ref, at_ms=head.at, body=decided)
+
+
+def _first_said(entry: StoredEntry) -> tuple[Header, bytes | None, EntryRef]:
+    """The entry as it was said, also when a journal that continues another says it again."""
+    head = header.decode(entry.header)
+    if head.stream == JournalRecovered.stream and entry.body is not None:
+        first = recovery.unwrap(entry.body)
+        return first.header, first.body, first.old
+    ref = EntryRef(journal=head.journal, seq=head.seq, leaf=header.leaf(entry.header).hex())
+    return head, entry.body, ref

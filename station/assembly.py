@@ -25,6 +25,7 @@ from journal.keys import Identity, SigningKey
 from journal.receiver import Receiver
 from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
+from journal.rehashing import rehash_nightly
 from journal.transport import Transport
 from journal.uplink import Uplink
 from journal.writer import Journal
@@ -129,7 +130,7 @@ class Assembly:
             kept_after_ms=settings.store.kept_after_ms,
         )
         self._accounts = SqliteAccounts(folder / "accounts.db")
-        self._cursors = Cursors(folder)
+        self._cursors = Cursors(self._journal.home)
         self._blobs = BlobFolder(folder / "files")
         self._uplinks = self._destinations(folder)
         self._sessions = Sessions(
@@ -205,7 +206,13 @@ class Assembly:
 
     def _tasks(self) -> dict[str, Run]:
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
-        own: dict[str, Run] = {"sessions": self._forget_sessions, "journal": self._journal.watch}
+        own: dict[str, Run] = {
+            "sessions": self._forget_sessions,
+            "journal": self._journal.watch,
+            "rehash": partial(
+                rehash_nightly, self._journal, hour=self._settings.journal.rehash_hour, clock=self._clock
+            ),
+        }
         return {"tablets": self._feed.run, **own, **uplinks}
 
     async def _forget_sessions(self) -> None:
@@ -225,6 +232,7 @@ class Assembly:
             identity=self._keys.identity.key,
             clock=self._clock,
             boot=boot_id(),
+            succession=self._settings.journal,
         )
 
     def _make_feed(self) -> Feed:

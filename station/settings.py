@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import web.settings
-from journal.settings import Broker, Destination, Identity, Keeping
+from journal.settings import Broker, Destination, Identity, Journal, Keeping
 from kernel.events import JointMode
 from kernel.settings import filled, must, once_each, refuse, token
 
@@ -87,6 +87,7 @@ class Settings:
     store: Store
     jurisdiction: str  # GB/T 2260, six digits: whose law must be in force here
     web: Web = field(default_factory=Web)
+    journal: Journal = field(default_factory=Journal)
     joint_mode: JointMode = "joint"  # who decides on what was found over the limit
     boxes: tuple[Box, ...] = ()
     destinations: tuple[Destination, ...] = ()

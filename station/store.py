@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from journal.stores import SqliteStore
-from kernel.events import PassageDecided
+from kernel.events import EntryRef, PassageDecided
 from station.projecting import SCHEMA, project, project_act
 
 Stored = Callable[[str, str], None]  # box, digest
@@ -19,10 +19,9 @@ PATIENCE_S = 30.0  # the receiver's transactions are short
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAct:
-    """An entry of the station's own journal."""
+    """An entry of the station's own journal, where it was first said."""
 
-    seq: int
-    leaf: str
+    ref: EntryRef
     at_ms: int
     body: PassageDecided
 
@@ -51,7 +50,8 @@ class StationStore(SqliteStore):
         """Acts of the own journal up to `size`, in its order; what the views hold already changes nothing."""
         with self._writing() as db:
             for act in acts:
-                project_act(db, act.body, journal=journal, seq=act.seq, leaf=act.leaf, at_ms=act.at_ms)
+                ref = act.ref
+                project_act(db, act.body, journal=ref.journal, seq=ref.seq, leaf=ref.leaf, at_ms=act.at_ms)
             db.execute(
                 "INSERT OR REPLACE INTO own VALUES (?, max(?, coalesce((SELECT size FROM own WHERE journal = ?), 0)))",
                 (journal, size, journal),

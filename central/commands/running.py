@@ -1,4 +1,4 @@
-"""`run`: the centre itself."""
+"""`run`: the centre itself; `renew-journal`: what it obeys while it runs, or at its next start."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from central.commands.shared import load_settings
+from central.commands.shared import load_settings, needs_settings
 from journal.console import Console, Verbs, write
 from journal.logs import log_as_json
+from journal.shelf import order_renewal
 
 
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("run", help="run the centre until stopped")
     parser.add_argument("settings", type=Path, metavar="central.toml")
     parser.set_defaults(run=_run)
+    renew = verbs.add_parser(
+        "renew-journal", help="close the journal and open the next, soon or at the next start"
+    )
+    needs_settings(renew)
+    renew.set_defaults(run=_renew)
+
+
+def _renew(arguments: argparse.Namespace, _console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    write(order_renewal(settings.folder / "journal"))
+    return 0
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:

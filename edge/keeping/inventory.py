@@ -145,6 +145,11 @@ class Inventory:
     async def all_known(self) -> list[str]:
         return await self._ask(lambda: list(self._known.files()))
 
+    async def needs(self, journal: str) -> bool:
+        """Something on this box is only explained by this journal: it may not leave yet."""
+        today_ms = self._custody.today_ms
+        return today_ms is None or await self._ask(partial(self._known.needs, journal, today_ms=today_ms))
+
     @property
     def _known(self) -> Register:
         assert self._register is not None  # noqa: S101 - begun before anything else

@@ -187,6 +187,14 @@ class Register:
             for kind, name, journal, seq, until_ms in self._db.execute(sql, (today_ms,))
         ]
 
+    def needs(self, journal: str, *, today_ms: int) -> bool:
+        """Whether anything lies here, or is on hold, of which only this journal says what it is."""
+        of_it = "(entry.journal = :journal OR entry.place = :journal)"
+        sql = f"""SELECT EXISTS (SELECT 1 FROM entry WHERE {of_it} AND plates = 1)
+          OR EXISTS (SELECT 1 FROM entry JOIN named USING (journal, seq) WHERE {of_it})
+          OR EXISTS (SELECT 1 FROM hold WHERE journal = :journal AND (until_ms IS NULL OR until_ms > :today))"""  # noqa: S608
+        return bool(self._db.execute(sql, {"journal": journal, "today": today_ms}).fetchone()[0])
+
     def counts(self) -> dict[str, tuple[int, int]]:
         """What: (files, bytes)."""
         sql = "SELECT what, count(*), sum(size) FROM (SELECT DISTINCT sha256, what, size FROM named) GROUP BY what"

@@ -1,4 +1,4 @@
-"""`run`: the station itself."""
+"""`run`: the station itself; `renew-journal`: what it obeys while it runs, or at its next start."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ import asyncio
 from pathlib import Path
 
 from journal.console import Console, Verbs, write
-from station.commands.shared import load_settings
+from journal.shelf import order_renewal
+from station.commands.shared import load_settings, needs_settings
 
 
 def add(verbs: Verbs) -> None:
     parser = verbs.add_parser("run", help="run the station until stopped")
     parser.add_argument("settings", type=Path, metavar="station.toml")
     parser.set_defaults(run=_run)
+    renew = verbs.add_parser(
+        "renew-journal", help="close the journal and open the next, soon or at the next start"
+    )
+    needs_settings(renew)
+    renew.set_defaults(run=_renew)
+
+
+def _renew(arguments: argparse.Namespace, _console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    write(order_renewal(settings.folder / "journal"))
+    return 0
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:

@@ -186,7 +186,7 @@ async def test_i15_clock_going_back_changes_nothing(folder: Path) -> None:
         for ms in (NOW, 0, 4_070_908_800_000, -5):
             clock.ms = ms
             await journal.append(said(1), source=SOURCE) if ms >= NOW else None
-        assert [header.decode(entry.header).at for entry in await journal.read(1, 5)] == [
+        assert [header.decode(entry.header).at for entry in await journal.volumes[0].read(1, 5)] == [
             NOW,
             4_070_908_800_000,
         ]

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.keeping.settings import KeepingSettings
+from edge.keeping.settings import DAY_MS, KeepingSettings
+from journal.settings import Succession
 from kernel.events import FileEvicted, FilesReconciled, RecordErased, RecordHeld
 from kernel.evidence.header import ClockState
-from tests.edge.keeping.box import MB, LaneBox, Passed, plate_of
+from tests.edge.keeping.box import MB, LaneBox, Passed, plate_of, weighing
 from tests.journal.conftest import MEMORY
 
 
@@ -305,6 +306,36 @@ async def test_a_doubted_journal_and_its_successor_are_one_to_the_rules(box: Lan
     await box.run()
     assert box.here(passed.picture, passed.clip) == [False, False]
     assert plate_of("p1").encode() not in box.everywhere()
+
+
+async def test_i14_a_closed_journal_is_erased_from_and_leaves_when_nothing_here_needs_it(
+    box: LaneBox,
+) -> None:
+    box.succession = Succession(days=20)
+    await box.again()
+    passed, over = await box.drive("p1"), await box.drive("p2", "over_limit")
+    await box.say(
+        RecordHeld(act="held", passage="p9", by="x", reason="y", until_ms=box.clock.ms + 250 * DAY_MS)
+    )
+    old = box.journal.id
+    box.clock.ms += 20 * DAY_MS
+    while box.journal.id == old:
+        await box.say(weighing("p3", "within"))
+    box.uploaded(passed.picture, over.picture, over.clip)
+    box.days(11)
+    await box.run()
+    assert box.here(passed.picture, passed.clip) == [False, False]
+    assert plate_of("p1").encode() not in box.everywhere()
+    assert old in [volume.id for volume in box.journal.volumes]
+    box.days(160)
+    await box.run()
+    assert box.here(over.picture, over.clip) == [False, False]
+    assert old in [volume.id for volume in box.journal.volumes], "a hold is still said in it"
+    box.succession = Succession(days=100_000)
+    await box.again()
+    box.days(70)
+    await box.run()
+    assert old not in [volume.id for volume in box.journal.volumes]
 
 
 # --- disk and journal -----------------------------------------------------------------------------------------------
