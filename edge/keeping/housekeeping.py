@@ -55,7 +55,7 @@ class Housekeeping:
         ring: Ring | None,
         leave: Callable[[Needed], Awaitable[object]],
         settings: KeepingSettings,
-        register: Path | str,
+        register: Path,
         clock: Clock,
     ) -> None:
         self._append = append
@@ -66,7 +66,9 @@ class Housekeeping:
         self._leave = leave
         self._settings = settings
         self._clock = clock
-        self._inventory = Inventory(register, erasing=erasing, custody=custody, files=files)
+        self._inventory = Inventory(
+            register, erasing=erasing, custody=custody, files=files, reserve=disk.reserve
+        )
         self._retiring = Retiring(self._inventory, settings=settings, by=by, room=disk.room)
         self._relieving = Relieving(
             self._inventory, custody=custody, disk=disk, settings=settings, clock=clock

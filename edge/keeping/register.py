@@ -124,7 +124,8 @@ class Register:
             self._db.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", (journal, entries[-1].seq + 1))
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk has rolled it back itself
+                self._db.execute("ROLLBACK")
             raise
 
     def skip(self, journal: str, seq: int) -> None:
