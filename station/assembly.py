@@ -19,6 +19,7 @@ from journal.checking import Trust
 from journal.clock import boot_id
 from journal.console import read_law
 from journal.cursors import Cursors
+from journal.erasing import Erasing, finish_for_ever
 from journal.files import FileStore
 from journal.intake import UP, Intake
 from journal.keys import Identity, SigningKey
@@ -211,6 +212,11 @@ class Assembly:
             "journal": self._journal.watch,
             "rehash": partial(
                 rehash_nightly, self._journal, hour=self._settings.journal.rehash_hour, clock=self._clock
+            ),
+            "erasing": partial(
+                finish_for_ever,
+                Erasing(self._journal, source=self._settings.source, cursors=self._cursors),
+                clock=self._clock,
             ),
         }
         return {"tablets": self._feed.run, **own, **uplinks}
