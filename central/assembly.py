@@ -57,6 +57,7 @@ from central.views import Alarm
 from journal.access import AccessLog
 from journal.checking import Trust
 from journal.clock import boot_id
+from journal.erasing import Erasing, finish_for_ever
 from journal.intake import Intake
 from journal.keys import Identity
 from journal.receiver import Receiver
@@ -168,6 +169,11 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
                 rehash_nightly,
                 ingest.own.journal,
                 hour=given.settings.journal.rehash_hour,
+                clock=given.clock,
+            ),
+            "erasing": partial(
+                finish_for_ever,
+                Erasing(ingest.own.journal, source=given.settings.source),
                 clock=given.clock,
             ),
             "cosigning": ingest.cosigning.run,

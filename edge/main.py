@@ -41,6 +41,7 @@ from journal.cursors import Cursors
 from journal.erasing import Erasing
 from journal.files import FileStore
 from journal.keys import Identity
+from journal.leaving import remove_closed
 from journal.logs import log_as_json
 from journal.rehashing import rehash_nightly
 from journal.renewing import Renewal, credentials, learn_time
@@ -186,6 +187,13 @@ class LaneProcess:
             files=files,
             disk=Disk(room=lambda: room_of(folder), reserve=reserve, footage=footage),
             ring=ring,
+            leave=lambda is_needed: remove_closed(
+                journal,
+                cursors,
+                destinations=self._settings.destinations,
+                source=source,
+                is_needed=is_needed,
+            ),
             settings=self._settings.keeping,
             register=folder / "keeping.db",
             clock=self._clock,

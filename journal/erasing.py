@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Literal, NoReturn, Protocol
 
 import msgspec
 
@@ -18,7 +18,8 @@ from journal.database import DoubtError, StoredEntry
 from journal.doubted import Bodies, DoubtedJournal, doubted_journals
 from journal.files import FileStore
 from journal.writer import Journal
-from kernel.errors import ProtocolError
+from kernel.clock import Clock
+from kernel.errors import FullError, ProtocolError
 from kernel.events import EntryRef, FileEvicted, JournalRecovered, RecordErased
 from kernel.evidence import header, recovery
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 ENTRIES, FILES = 40, 80  # of one record.erased: a body has 28 kB, and an entry may lie in several places
 CHUNK = 256
+EVERY_S = 60.0
 REMOVALS = (RecordErased.stream, FileEvicted.stream)
 
 
@@ -59,6 +61,7 @@ class Erasing:
         self._cursors = cursors
         here = [volume.folder for volume in journal.volumes]
         self._doubted = doubted_journals(journal.home, but=here)
+        self._done: dict[str, int] = {}
         self.unclean: dict[str, str] = {}
 
     @property
@@ -198,13 +201,27 @@ class Erasing:
         return found
 
     async def _removed(self, place: Bodies) -> int:
-        if self._cursors is None:
-            return 0
-        return await asyncio.to_thread(self._cursors.removed, journal=place.id)
+        """Up to where what is said to be removed is known to be."""
+        if place.id not in self._done and self._cursors is not None:
+            self._done[place.id] = await asyncio.to_thread(self._cursors.removed, journal=place.id)
+        return self._done.get(place.id, 0)
 
     async def _save_removed(self, place: Bodies, seq: int) -> None:
-        if self._cursors is not None and place.id not in self.unclean:
+        if place.id in self.unclean:
+            return
+        self._done[place.id] = seq
+        if self._cursors is not None:
             await asyncio.to_thread(self._cursors.save_removed, seq, journal=place.id)
+
+
+async def finish_for_ever(erasing: Erasing, *, clock: Clock) -> NoReturn:
+    """For a task beside the others, where no housekeeping does it: after a start, and then every minute."""
+    while True:
+        try:
+            await erasing.finish()
+        except FullError as error:
+            log.error("no room to erase", extra={"reason": str(error)})  # noqa: TRY400 - the disk is at fault
+        await clock.sleep(EVERY_S)
 
 
 class _First(msgspec.Struct, frozen=True):

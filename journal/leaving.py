@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from journal.cursors import Cursors
 from journal.settings import Destination
@@ -11,19 +11,30 @@ from journal.volume import Volume
 from journal.writer import Journal
 from kernel.events import JournalRemoved, Predecessor
 
+Needed = Callable[[str], Awaitable[bool]]
+
+
+async def _nobody(_journal: str) -> bool:
+    return False
+
 
 async def remove_closed(
-    journal: Journal, cursors: Cursors, *, destinations: Sequence[Destination], source: str
+    journal: Journal,
+    cursors: Cursors,
+    *,
+    destinations: Sequence[Destination],
+    source: str,
+    is_needed: Needed = _nobody,
 ) -> tuple[JournalRemoved, ...]:
     """What has left.  A crash in between is made good by the next call: the entry is there already, and only once.
 
     A journal leaves when it is `kept` to its end by the destination with custody, receipted to its end by every other,
-    and when no file of it waits.  FullError: no room for the entry, and nothing has left.
+    when no file of it waits, and when it `is_needed` for nothing on this box.  FullError: no room for the entry, and nothing has left.
     """
     gone: list[JournalRemoved] = []
     for volume in journal.volumes[:-1]:
         said = await asyncio.to_thread(_may_leave, volume, cursors, destinations)
-        if said is None:
+        if said is None or await is_needed(volume.id):
             break
         removed = await _with_root(said, volume)
         await journal.append(removed, source=source, key=f"removed/{volume.id}")

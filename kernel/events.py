@@ -339,9 +339,9 @@ class FileEvicted(Body, frozen=True, kw_only=True):
 
 
 class RecordHeld(Body, frozen=True, kw_only=True):
-    """A hold 留置: what it names is neither erased nor evicted, by nobody's rule, until it is released or over.
+    """A hold 封存: nothing of it is erased or evicted until it is released, or `until_ms` has passed.
 
-    It names entries, files by SHA-256, or a passage with all that belongs to it, whatever is still to come included.
+    It names a passage, entries or files; a release names the same.
     """
 
     stream: ClassVar[str] = "record.held"

@@ -23,6 +23,7 @@ from journal.clock import boot_id
 from journal.console import read_law
 from journal.cursors import Cursors
 from journal.custody import unbounded
+from journal.erasing import Erasing, finish_for_ever
 from journal.files import FileStore
 from journal.guests import Listed
 from journal.intake import UP, Intake
@@ -239,6 +240,11 @@ class Assembly:
                 rehash_nightly, self._journal, hour=self._settings.journal.rehash_hour, clock=self._clock
             ),
             "erasing": self._clean,
+            "own erasures": partial(
+                finish_for_ever,
+                Erasing(self._journal, source=self._settings.source, cursors=self._cursors),
+                clock=self._clock,
+            ),
         }
         if self._tls is not None:
             own["certificates"] = self._renewal(self._tls).run

@@ -1,4 +1,4 @@
-"""Holds 留置: who wants what kept, why and until when; an entry, and from then on nothing of it is removed."""
+"""Holds 封存: who wants what kept, why and until when; an entry, and from then on nothing of it is removed."""
 
 from __future__ import annotations
 

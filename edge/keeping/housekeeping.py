@@ -19,6 +19,7 @@ from edge.keeping.retiring import Retiring
 from edge.keeping.settings import KeepingSettings
 from journal.erasing import Erasing
 from journal.files import FileStore
+from journal.leaving import Needed
 from kernel.clock import Clock
 from kernel.errors import FullError, LinkError, ProtocolError, RefusedError
 from kernel.events import Body, DeviceHealth, FilesReconciled
@@ -37,7 +38,10 @@ class Ring(Protocol):
 
 
 class Housekeeping:
-    """`append` writes an entry of this box, `by` is its name; `register` is a file beside the journal."""
+    """`append` writes an entry of this box, `by` is its name; `register` is a file beside the journal.
+
+    `leave` lets closed journals go that nobody needs any more, here or elsewhere.
+    """
 
     def __init__(
         self,
@@ -49,8 +53,9 @@ class Housekeeping:
         files: FileStore,
         disk: Disk,
         ring: Ring | None,
+        leave: Callable[[Needed], Awaitable[object]],
         settings: KeepingSettings,
-        register: Path | str,
+        register: Path,
         clock: Clock,
     ) -> None:
         self._append = append
@@ -58,9 +63,12 @@ class Housekeeping:
         self._custody = custody
         self._files = files
         self._ring = ring
+        self._leave = leave
         self._settings = settings
         self._clock = clock
-        self._inventory = Inventory(register, erasing=erasing, custody=custody, files=files)
+        self._inventory = Inventory(
+            register, erasing=erasing, custody=custody, files=files, reserve=disk.reserve
+        )
         self._retiring = Retiring(self._inventory, settings=settings, by=by, room=disk.room)
         self._relieving = Relieving(
             self._inventory, custody=custody, disk=disk, settings=settings, clock=clock
@@ -108,6 +116,7 @@ class Housekeeping:
         if await self._retiring.retire(today_ms):
             return True
         await self._erasing.finish()
+        await self._leave(self._inventory.needs)
         self._due_ms = now + self._settings.every_s * 1000
         return False
 

@@ -6,6 +6,7 @@ Whatever is chosen is chosen after everything that was said is known: a hold tha
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,7 +19,8 @@ from edge.keeping.register import Register, Row
 from journal.doubted import Bodies
 from journal.erasing import FILES, Erasing, readable
 from journal.files import FileStore
-from kernel.errors import ProtocolError
+from journal.reserve import Reserve, with_reserve
+from kernel.errors import FullError, ProtocolError
 from kernel.events import Outcome
 
 P = ParamSpec("P")
@@ -30,10 +32,13 @@ ROWS = 20  # entries of one record.erased: each may lie in two places
 
 
 class Inventory:
-    """`path` is the register's file, or `:memory:`.  One thread of its own."""
+    """`path` is the register's file.  One thread of its own; takes room of the reserve, for it is what makes room again."""
 
-    def __init__(self, path: Path | str, *, erasing: Erasing, custody: Custody, files: FileStore) -> None:
+    def __init__(
+        self, path: Path, *, erasing: Erasing, custody: Custody, files: FileStore, reserve: Reserve
+    ) -> None:
         self._path = path
+        self._reserve = reserve
         self._erasing = erasing
         self._custody = custody
         self._files = files
@@ -145,13 +150,29 @@ class Inventory:
     async def all_known(self) -> list[str]:
         return await self._ask(lambda: list(self._known.files()))
 
+    async def needs(self, journal: str) -> bool:
+        """Something on this box is only explained by this journal: it may not leave yet."""
+        today_ms = self._custody.today_ms
+        return today_ms is None or await self._ask(partial(self._known.needs, journal, today_ms=today_ms))
+
     @property
     def _known(self) -> Register:
         assert self._register is not None  # noqa: S101 - begun before anything else
         return self._register
 
     async def _ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))
+        whole = partial(_in_its_room, partial(work, *args, **kwargs))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, partial(with_reserve, whole, self._reserve))
+
+
+def _in_its_room(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE):
+            raise FullError("no room for the register") from error
+        raise
 
 
 def _size(place: Bodies) -> int:

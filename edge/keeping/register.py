@@ -124,7 +124,8 @@ class Register:
             self._db.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", (journal, entries[-1].seq + 1))
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk has rolled it back itself
+                self._db.execute("ROLLBACK")
             raise
 
     def skip(self, journal: str, seq: int) -> None:
@@ -186,6 +187,14 @@ class Register:
             HoldRow(kind=kind, name=name, journal=journal, seq=seq, until_ms=until_ms)
             for kind, name, journal, seq, until_ms in self._db.execute(sql, (today_ms,))
         ]
+
+    def needs(self, journal: str, *, today_ms: int) -> bool:
+        """Whether anything lies here, or is on hold, of which only this journal says what it is."""
+        of_it = "(entry.journal = :journal OR entry.place = :journal)"
+        sql = f"""SELECT EXISTS (SELECT 1 FROM entry WHERE {of_it} AND plates = 1)
+          OR EXISTS (SELECT 1 FROM entry JOIN named USING (journal, seq) WHERE {of_it})
+          OR EXISTS (SELECT 1 FROM hold WHERE journal = :journal AND (until_ms IS NULL OR until_ms > :today))"""  # noqa: S608
+        return bool(self._db.execute(sql, {"journal": journal, "today": today_ms}).fetchone()[0])
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """What: (files, bytes)."""

@@ -58,7 +58,7 @@ class Relieving:
         self._disk = disk
         self._settings = settings
         self._clock = clock
-        self._changed_ms: int | None = None
+        self._shed_ms: int | None = None
         self._fruitless_ms: int | None = None
         self.shed: tuple[str, ...] = ()  # cameras that are not recorded
 
@@ -66,8 +66,9 @@ class Relieving:
         """One look; makes room down to the low mark when the high one is passed, or for the reserve."""
         held = self._disk.reserve.held or await asyncio.to_thread(self._disk.reserve.make)
         room = self._disk.room()
-        if room.used_percent >= self._settings.high_percent or not held:
-            await self._make_room(self._wanted(room, held=held))
+        wanted = self._wanted(room, held=held)
+        if wanted > 0:
+            await self._make_room(wanted)
             if self._disk.room().used_percent >= self._settings.high_percent:
                 self._shed_one()
         elif room.used_percent < self._settings.low_percent:
@@ -75,7 +76,8 @@ class Relieving:
 
     def _wanted(self, room: Room, *, held: bool) -> int:
         for_reserve = 0 if held else self._disk.reserve.wanted - room.free
-        return max(room.above(self._settings.low_percent), for_reserve, 1)
+        full = room.used_percent >= self._settings.high_percent
+        return max(room.above(self._settings.low_percent) if full else 0, for_reserve)
 
     async def _make_room(self, wanted: int) -> None:
         """In the order in which things may go, until so many bytes are free."""
@@ -117,21 +119,21 @@ class Relieving:
     # --- cameras -------------------------------------------------------------------------------------------------
 
     def _shed_one(self) -> None:
-        if self._disk.footage is None:
+        if self._disk.footage is None or self._is_early(self._shed_ms, SHED_EVERY_MS):
             return
         left = [camera for camera in self._disk.footage.recorded if camera not in self.shed]
         if left:
-            self._shed((*self.shed, left[-1]))
+            self._shed_ms = self._clock.mono_ms()
+            self._record_all_but((*self.shed, left[-1]))
 
     def _record_one_again(self) -> None:
         if self.shed:
-            self._shed(self.shed[:-1])
+            self._record_all_but(self.shed[:-1])
 
-    def _shed(self, cameras: tuple[str, ...]) -> None:
-        if self._disk.footage is None or self._is_early(self._changed_ms, SHED_EVERY_MS):
-            return
-        self.shed, self._changed_ms = cameras, self._clock.mono_ms()
-        self._disk.footage.shed(frozenset(cameras))
+    def _record_all_but(self, cameras: tuple[str, ...]) -> None:
+        self.shed = cameras
+        if self._disk.footage is not None:
+            self._disk.footage.shed(frozenset(cameras))
 
     def _is_early(self, last_ms: int | None, every_ms: int) -> bool:
         return last_ms is not None and self._clock.mono_ms() - last_ms < every_ms

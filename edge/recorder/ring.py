@@ -117,7 +117,7 @@ class Ring:
     def shed(self, cameras: frozenset[str]) -> None:
         """Record none of these until told otherwise."""
         if cameras != self._shed:
-            log.warning("cameras recorded no more", extra={"cameras": sorted(cameras)})
+            log.warning("cameras not recorded for want of room", extra={"cameras": sorted(cameras)})
         self._shed = cameras
 
     def begin_again(self) -> None:

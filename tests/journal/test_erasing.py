@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journal.cursors import Cursors, Upload
-from journal.erasing import Erasing
+from journal.erasing import Erasing, finish_for_ever
 from journal.files import FileStore
 from journal.writer import Appended, Journal
 from kernel.errors import ProtocolError, RestartError
@@ -335,3 +335,19 @@ async def test_a_journal_that_has_failed_erases_nothing(box: Box) -> None:
         await box.journal.erase(box.journal.current, [1])
     with pytest.raises(RestartError):
         await box.say(2)
+
+
+async def test_a_process_without_files_or_cursors_erases_what_its_entries_name(quick_path: Path) -> None:
+    """As station and centre do with their own journals."""
+    clock = TestClock()
+    journal = open_journal(quick_path / "journal", identity=IDENTITY.key, clock=clock)
+    said = await journal.append(read_plate(3), source=SOURCE)
+    task = asyncio.create_task(finish_for_ever(Erasing(journal, source=SOURCE), clock=clock))
+    await journal.append(RecordErased(rule=RULE, by="x", entries=(said.ref,)), source=SOURCE)
+    async with asyncio.timeout(3):
+        while await journal.current.bodies([said.seq]):
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.to_thread(journal.close)
+    assert plate(3).encode() not in everywhere(quick_path)

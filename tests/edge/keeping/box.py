@@ -19,8 +19,9 @@ from edge.keeping.settings import DAY_MS, KeepingSettings
 from journal.cursors import Cursor, Cursors, Upload
 from journal.erasing import Erasing
 from journal.files import FileStore
+from journal.leaving import remove_closed
 from journal.reserve import Reserve
-from journal.settings import Succession
+from journal.settings import Destination, Succession
 from journal.writer import Appended, Journal
 from kernel.errors import LinkError
 from kernel.events import (
@@ -37,6 +38,15 @@ from kernel.evidence import header
 from kernel.evidence.header import ClockState, FileRef
 from tests.journal.making import BOX, County, TestClock
 
+CENTRE = Destination(
+    name="centre",
+    mqtt="mqtt://127.0.0.1:1",
+    password="x",
+    store_id="yiyuan-centre-1",
+    store_public="A" * 43 + "=",
+    files="http://127.0.0.1:1",
+    custody=True,
+)
 IDENTITY = County().identity()
 SOURCE = "yiyuan/s01/lane1"
 MB = 1 << 20
@@ -71,22 +81,26 @@ class FakeRing:
 class LaneBox:
     """`full(percent)` says how full the disk is; what is freed is counted off it."""
 
-    def __init__(self, folder: Path, *, settings: KeepingSettings | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, settings: KeepingSettings | None = None, reserve_bytes: int = 4096
+    ) -> None:
         self.folder = folder
         self.clock = TestClock()
+        self.reserve_bytes = reserve_bytes
         self.settings = settings or KeepingSettings()
         self.ring = FakeRing()
         self.told_ms: int | None = None
         self.used = 50 * MB
         self.clock_state = ClockState(err_ms=1, state="ok")
         self.at: int | None = None  # what the clock says, where it says something else
+        self.succession = Succession(days=100_000)
         self.open()
 
     # --- the process -----------------------------------------------------------------------------------------------
 
     def open(self) -> None:
         home = self.folder / "journal"
-        self.reserve = Reserve(home / "reserve", size=4096)
+        self.reserve = Reserve(home / "reserve", size=self.reserve_bytes)
         home.mkdir(exist_ok=True)
         self.reserve.make()
         self.journal = Journal.open(
@@ -98,10 +112,10 @@ class LaneBox:
             clock=self.clock,
             boot="0123456789abcdef",
             source_clock=lambda: self.clock_state,
-            succession=Succession(),
+            succession=self.succession,
             reserve=self.reserve,
         )
-        self.files = FileStore(self.folder / "files", clock=self.clock)
+        self.files = FileStore(self.folder / "files", clock=self.clock, may_write=lambda: self.reserve.held)
         self.cursors = Cursors(home)
         self.erasing = Erasing(self.journal, source=SOURCE, files=self.files, cursors=self.cursors)
         custody = Custody(
@@ -119,6 +133,9 @@ class LaneBox:
             files=self.files,
             disk=Disk(room=self.room, reserve=self.reserve, footage=self.ring),
             ring=self.ring,
+            leave=lambda is_needed: remove_closed(
+                self.journal, self.cursors, destinations=(CENTRE,), source=SOURCE, is_needed=is_needed
+            ),
             settings=self.settings,
             register=self.folder / "keeping.db",
             clock=self.clock,
@@ -187,6 +204,10 @@ class LaneBox:
             clip=clips[0].sha256,
         )
 
+    async def drive_blind(self, passage: str) -> Appended:
+        """One vehicle, weighed and not pictured."""
+        return (await self.say(weighing(passage, "over_limit")))[0]
+
     def _list(self, appended: Appended, files: Sequence[FileRef], state: str) -> None:
         uploads = [
             (
@@ -202,11 +223,12 @@ class LaneBox:
     # --- what the centre says --------------------------------------------------------------------------------------
 
     def kept(self, seq: int | None = None) -> None:
-        """A receipt, signed now."""
-        size = self.journal.size if seq is None else seq
-        self.cursors.save(
-            Cursor(store="s", sent=size, size=size, kept=size), journal=self.journal.id, destination="centre"
-        )
+        """Receipts, signed now, for all there is or for the first entries of the current journal."""
+        for volume in self.journal.volumes:
+            size = volume.size if seq is None or volume.closed else seq
+            cursor = Cursor(store="s", sent=size, size=size, kept=size)
+            self.cursors.save(cursor, journal=volume.id, destination="centre")
+            self.cursors.list_uploads([], journal=volume.id, destination="centre", scanned=size)
         self.told_ms = self.clock.ms
 
     def uploaded(self, *names: str, kept: bool = True) -> None:
