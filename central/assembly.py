@@ -179,7 +179,7 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "cosigning": ingest.cosigning.run,
             "declaring": Declaring(ingest.findings, ingest.own.append, clock=given.clock).run,
             "housekeeping": partial(_keep_house, given, parts, ingest.recounting),
-            "erasing": parts.keeping.run,
+            "keeping": parts.keeping.run,
             "enrolment": enrolment.run,
             **_own_renewal(given),
         },

@@ -128,6 +128,10 @@ class Uplink:
     def _glimpse(self, payload: bytes) -> None:
         self._transport.publish(f"{UP}/{self._box}/live/{NAME}", payload, qos=0)
 
+    def on_accepted(self, callback: Callable[[int], None]) -> None:
+        """Called with the new size whenever the destination has more."""
+        self._sender.on_accepted(callback)
+
     @property
     def state(self) -> UplinkState:
         return self._sender.state
