@@ -417,6 +417,7 @@ def _healthy(given: Given, ingest: _Ingest, enrolment: Enrolment) -> dict[str, o
         "uploads_refused": dict(ingest.intake.refused),
         "broker_refused": dict(given.broker_refused),
         "certificates_refused": dict(enrolment.refused),
+        "handshakes_refused": given.tls.refused if given.tls else 0,
         "own_journal": ingest.own.journal.id,
         "not_cosigned": dict(ingest.cosigning.failing),
     }

@@ -206,8 +206,10 @@ def _subject(box: str) -> x509.Name:
 
 
 def _add_line(path: Path, line: str) -> None:
+    before = path.read_bytes() if path.exists() else b""
+    torn = bool(before) and not before.endswith(b"\n")
     with path.open("a", encoding="utf-8") as file:
-        file.write(line)
+        file.write(f"\n{line}" if torn else line)
         file.flush()
         os.fsync(file.fileno())
 

@@ -38,13 +38,13 @@ async def run(
     async with AsyncExitStack() as stack:
         listening = listen(settings.web.host, settings.web.port, path="web.port")
         stack.callback(listening.close)
+        gate = _listen_at_gate(settings, stack)
         if broker.url is None:
             listen(broker.host, broker.port, path="broker.port").close()
         database = await asyncio.to_thread(_open_database, settings, clock.now_ms())
         stack.callback(database.close)
         admission = await asyncio.to_thread(_admission, settings, Speakers(database))
         door = Door(passwords=settings.passwords, guests=admission, tls=tls)
-        gate = _listen_at_gate(settings, stack)
         transport = await stack.enter_async_context(connection(broker, user=settings.user, door=door))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=_WITNESS_PATIENCE_S))
         given = Given(

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import ssl
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from amqtt.adapters import ReaderAdapter, StreamReaderAdapter, StreamWriterAdapter, WriterAdapter
@@ -32,6 +32,7 @@ UP = "weighpost/v1/up"
 DOWN = "weighpost/v1/down"
 LARGEST = 256 * 1024  # bytes of one message; a frame is at most 96 kB
 CONNECT_S = 10.0  # from the connection to the end of its first packet
+GOODBYE_S = 2.0
 SILENT_S = 600  # for clients that want no keepalive, or a longer one
 STRANGERS = "?"  # in the counts: whoever is nobody of ours
 
@@ -137,13 +138,24 @@ class _StrictBroker(Broker):  # type: ignore[misc]
             if name == box:
                 writer.transport.abort()
 
-    def _create_ssl_context(self, _listener: object) -> ssl.SSLContext | None:
-        return self._door.context
+    async def _create_server_instance(
+        self, listener_name: str, _type: object, address: str | None, port: int, _ssl: object
+    ) -> asyncio.Server:
+        """With patience of our own: what asyncio grants to a handshake that does not end is a minute."""
+        patience: dict[str, Any] = {"ssl_handshake_timeout": CONNECT_S, "ssl_shutdown_timeout": GOODBYE_S}
+        return await asyncio.start_server(
+            partial(self.stream_connected, listener_name=listener_name),
+            address,
+            port,
+            reuse_address=True,
+            ssl=self._door.context,
+            **(patience if self._door.context else {}),
+        )
 
     async def shutdown(self) -> None:
-        await super().shutdown()
         for writer in self._writers:
-            writer.close()
+            writer.transport.abort()  # TLS would say good-bye, and wait until whoever is gone has said it too
+        await super().shutdown()
 
     async def retain_message(self, *_message: object) -> None:
         """Nothing that matters is retained, and what is retained for ever fills the memory."""
@@ -230,7 +242,7 @@ class EmbeddedBroker:
     ) -> None:
         self._address = f"{host}:{port}"
         self.refused: Counter[str] = Counter() if refused is None else refused
-        listener = {"type": "tcp", "bind": self._address, "max_connections": 500, "ssl": context is not None}
+        listener = {"type": "tcp", "bind": self._address, "max_connections": 500}
         self._config: dict[str, Any] = {
             "listeners": {"default": listener},
             "timeout_disconnect_delay": 2,

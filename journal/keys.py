@@ -177,15 +177,15 @@ def read_certificate(path: Path) -> str:
     return note
 
 
-def check_private(path: Path) -> None:
-    """ConfigError when others may read or have made the file of a key."""
+def check_private(path: Path, *, user: int | None = None) -> None:
+    """ConfigError when others than `user`, us if not given, may read or have made the file of a key."""
     try:
         found = path.stat()
     except OSError as error:
         raise ConfigError.one(str(path), f"cannot be read: {error.strerror}") from error
     if found.st_mode & 0o077:
         raise ConfigError.one(str(path), "may be read by others; chmod 600")
-    if found.st_uid not in (0, os.geteuid()):
+    if found.st_uid not in (0, os.geteuid() if user is None else user):
         raise ConfigError.one(str(path), "belongs to another user; whoever owns a key can change it")
 
 

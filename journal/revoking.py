@@ -19,7 +19,7 @@ from kernel.evidence.revoked import Revoked
 log = logging.getLogger(__name__)
 
 PATH = "/v1/revoked"
-LOOK_S = 60.0
+LOOK_S = 20.0
 
 
 class Door(Protocol):

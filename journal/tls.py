@@ -101,7 +101,7 @@ class Credentials:
         self.time = time
         self._certificate = certificate
         self._authority = authority
-        self._held: list[ssl.SSLContext] = []
+        self._held: list[CountyContext] = []
         self.name = ""
         self.not_after_ms = 0
         self._read()
@@ -120,6 +120,11 @@ class Credentials:
         context = self._with_own(self._trusting(CountyContext(ssl.PROTOCOL_TLS_SERVER)))
         context.verify_mode = ssl.CERT_REQUIRED if demand else ssl.CERT_OPTIONAL
         return context
+
+    @property
+    def refused(self) -> int:
+        """Handshakes that failed, ours with others included."""
+        return sum(context.refused for context in self._held)
 
     def reload(self) -> None:
         """A renewed file; connections that are open stay as they are."""

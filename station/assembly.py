@@ -214,6 +214,7 @@ class Assembly:
             "refused": dict(self._receiver.refused),
             "dropped": self._intake.dropped,
             "broker_refused": dict(self._door.refused),
+            "handshakes_refused": self._tls.refused if self._tls else 0,
             "browsers": self._shell.hub.clients,
             "own": self._journal.size,
             "destinations": [

@@ -117,13 +117,16 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
+@pytest.mark.timeout(180)
 async def test_a_taken_port_is_named_with_who_has_it(chain: Chain) -> None:
     ports = chain.layout.ports
     for process, port, path in (
         ("central", ports.centre, "web.port"),
         ("central", ports.centre_mqtt, "broker.port"),
+        ("central", ports.centre_gate, "gate.port"),
         ("station", ports.station, "web.port"),
         ("station", ports.station_mqtt, "broker.port"),
+        ("station", ports.station_gate, "gate.port"),
         ("witness", ports.witness, "listen"),
     ):
         with taken(port):
@@ -139,6 +142,7 @@ async def test_the_key_of_another_box_is_refused(chain: Chain) -> None:
     for wrong in (
         {"key": str(keys / f"{LANES['lane2']}.key")},
         {"certificates": [str(keys / f"{LANES['lane2']}.cert"), str(keys / "enrolment.cert")]},
+        {"tls": chain.layout.identity(LANES["lane2"])["tls"]},
     ):
         chain.tables["lane1"]["box"] = chain.layout.identity(LANES["lane1"]) | wrong
         ended = chain.run("lane1")
@@ -156,10 +160,13 @@ async def test_a_box_that_is_not_itself_is_refused_and_named_and_disturbs_nobody
         ended = chain.run("lane1")  # it finds out itself that its chain does not lead to the county's root
         assert ended.returncode == 2, ended.stderr
         assert "box.certificates: do not lead to" in ended.stderr
-        chain.tables["lane1"]["box"] = (
-            stranger  # and one that trusts the other root is found out by the centre
-        )
+        # One that trusts the other root believes no broker here; with a stolen TLS key the centre finds it out.
+        chain.tables["lane1"]["box"] = stranger
         await chain.up("central")
+        chain.start("lane1")
+        await chain.says("lane1", "CERTIFICATE_VERIFY_FAILED")
+        chain.kill("lane1")
+        chain.tables["lane1"]["box"] = stranger | {"tls": chain.layout.identity(box)["tls"]}
         chain.start("lane1")
         chain.start("lane2")
         await chain.heard("lane2")
@@ -177,7 +184,27 @@ async def test_a_box_that_is_not_itself_is_refused_and_named_and_disturbs_nobody
         assert source is None or source["state"] != "up"
 
 
+def by_password(chain: Chain) -> None:
+    """As on a bench: names and passwords, and nothing encrypted."""
+    ports, central = chain.layout.ports, chain.tables["central"]
+    del central["gate"]
+    central["broker"]["password"] = "the broker's own"
+    for box in central["boxes"]:
+        box["password"] = f"word of {box['name']}"
+    plain = {
+        "mqtt": f"mqtt://{HOST}:{ports.centre_mqtt}",
+        "files": chain.layout.centre_url,
+    }
+    for lane, box in LANES.items():
+        table = chain.tables[lane]
+        table["destinations"] = [
+            one | plain | {"password": f"word of {box}"} for one in table["destinations"]
+        ]
+        table["box"] = {name: value for name, value in table["box"].items() if name not in ("tls", "renewal")}
+
+
 async def test_a_wrong_password_is_refused_and_named_and_the_lane_weighs_on(chain: Chain) -> None:
+    by_password(chain)
     async with rigs_of(chain, "lane1", "lane2") as rigs:
         right = chain.tables["lane1"]["destinations"][0]
         chain.tables["lane1"]["destinations"] = [right | {"password": "guessed"}]
@@ -219,6 +246,7 @@ async def test_a_second_process_on_one_journal_is_told_who_has_it(chain: Chain) 
             chain.tables[name] = table | {
                 "web": table["web"] | {"port": web},
                 "broker": table["broker"] | {"port": 0},
+                "gate": table["gate"] | {"port": 0},
             }
             ended = chain.run(name)
             assert ended.returncode == 2, ended.stderr

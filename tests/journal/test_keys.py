@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from journal.keys import Identity, SigningKey, issue
+from journal.keys import Identity, SigningKey, check_private, issue
 from kernel.errors import ConfigError
 from kernel.evidence.certificates import verify_chain
 from kernel.evidence.notes import verify_ed25519
@@ -35,6 +36,27 @@ def test_key_that_others_may_read_is_refused(path: Path) -> None:
     path.chmod(0o640)
     with pytest.raises(ConfigError, match="chmod 600"):
         SigningKey.load(path)
+
+
+def test_key_that_belongs_to_somebody_else_is_refused(path: Path) -> None:
+    SigningKey.create(path, kind="box", name="lane1")
+    stranger = path.stat().st_uid + 1
+    if os.geteuid() == 0:
+        os.chown(path, stranger, -1)
+        with pytest.raises(ConfigError, match="belongs to another user"):
+            SigningKey.load(path)
+        check_private(path, user=stranger)
+    else:
+        with pytest.raises(ConfigError, match="belongs to another user"):
+            check_private(path, user=stranger)
+        check_private(path)
+
+
+def test_what_a_crash_has_left_does_not_open_a_key_to_others(path: Path) -> None:
+    path.with_name("lane1.key.part").write_text("torn")
+    path.with_name("lane1.key.part").chmod(0o644)
+    SigningKey.create(path, kind="box", name="lane1")
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_wrong_key_files_name_themselves(path: Path) -> None:

@@ -161,7 +161,9 @@ async def test_an_answer_that_got_lost_is_given_again_and_to_nobody_else(world: 
     assert world.enrolment.refused == {NEW: 1}
 
 
-async def test_a_token_that_is_late_guessed_or_anothers_is_refused_and_counted(world: World) -> None:
+async def test_a_token_that_is_late_guessed_or_anothers_is_refused_and_counted(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     late, others = world.token(NEW, hours=1), world.token("s03-lane1")
     tries = [(f"{NEW}.guess", "no token of"), ("", "no token of"), (others, "no token of s02-lane1")]
     for token, reason in tries:
@@ -171,6 +173,9 @@ async def test_a_token_that_is_late_guessed_or_anothers_is_refused_and_counted(w
     asked = asking(box_key(), TlsRequest.make(NEW), token=late)
     await refused(world.enrolment.enrol(asked, address="10.0.0.7"), "has expired")
     assert sum(world.enrolment.refused.values()) == 4
+    lines = [str(vars(record)) for record in caplog.records]
+    assert len(lines) == 4
+    assert not any(token and token in line for line in lines for token in (late, others, f"{NEW}.guess"))
     assert world.speakers.enrolled() == ()
     assert world.said == []
 
