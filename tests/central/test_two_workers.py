@@ -144,7 +144,8 @@ def run(url: str, folder: Path, *, rounds: int, deaths: int, seed: int = 8) -> i
                 worker.order(batch, die=fatal.get(number) if which == dying else None)
             for which, worker in enumerate(workers):
                 answer = worker.answer()
-                expected = {} if number in fatal and which == dying else {"refused": []}
+                died_now = number in fatal and which == dying
+                expected: dict[str, Any] = {} if died_now else {"refused": []}
                 assert answer == expected, (number, answer)
         died = sum(worker.deaths for worker in workers)
     check(url, story.lanes)
