@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.journal.receiver_contract import (
     STORE_KEY,
     TRUST,
     MakeStore,
+    hostile,
     lane,
     opened,
     receiving,
@@ -200,3 +202,27 @@ async def test_many_journals_in_one_batch_are_projected_each_as_its_own(make_sto
     with store.database.reader.connect() as connection:
         counted = recount(connection, register=REGISTER)
     assert (counted.entries, counted.differences) == (6, ())
+
+
+async def test_i11_hostile_broker_alters_no_count(make_store: MakeStore) -> None:
+    """Attack 7: lost, doubled, reordered, altered and stripped frames; the store is the writer's and counts are a fold."""
+    store, journal, chance = make_store(STORE_KEY.name), lane(), random.Random(7)
+    for number in range(60):
+        journal.say(weighed(f"p{number}", outcome=chance.choice(["within", "over_limit"])))
+    async with receiving(store) as receiver:
+        size = (await welcomed(receiver, journal)).size
+        for _ in range(200):
+            ends = [min(start + chance.randint(1, 9), journal.size) for start in range(size, journal.size, 5)]
+            batch = [journal.wire(max(end - 7, 0), end) for end in ends]
+            answers = await asyncio.gather(
+                *(receiver.accept(journal.box, journal.id, each) for each in hostile(batch, chance))
+            )
+            size = max([size, *(opened(answer.receipt).size for answer in answers if answer.receipt)])
+            if size == journal.size:
+                break
+        assert receiver.refused[journal.box] > 0
+    same(store, journal)
+    assert isinstance(store, SeenStore)
+    with store.database.reader.connect() as connection:
+        counted = recount(connection, register=REGISTER)
+    assert (counted.entries, counted.differences) == (60, ())
