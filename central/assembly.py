@@ -206,6 +206,7 @@ def _take_in(given: Given) -> _Ingest:
     custody = CustodyStore(given.database)
     # Beside the database and never restored with it: a cosigner must not forget what it signed.
     cosigner = Cosigner(_folder(settings, "cosigner") / "heads.db", key=keys.cosigner, clock=clock)
+    cosigner.adopt(custody.cosigned_notes())
     cosigning = Cosigning(custody, cosigner, _witnesses(given), clock=clock)
     receiver.on_committed(cosigning.committed)
     relay_glimpses(given.transport, bus, clock=clock)

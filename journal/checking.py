@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from journal.store import Accepted
 from kernel.errors import ProtocolError, RefusedError
 from kernel.events import JournalOpened
-from kernel.evidence import frames, genesis, header
+from kernel.evidence import frames, genesis, header, notes
 from kernel.evidence.certificates import verify_chain
 from kernel.evidence.frames import Frame, Hello, HelloJournal, WireEntry
 from kernel.evidence.notes import Note, decode_base64
@@ -27,6 +27,7 @@ class Inspected:
     """A frame that is sound in itself; whether it continues anything, and who signed it, is not known yet."""
 
     frame: Frame
+    note: Note  # of the checkpoint
     checkpoint: Checkpoint
     entries: tuple[Accepted, ...]
     absent: tuple[int, ...]  # entries that came without a body
@@ -46,7 +47,8 @@ def inspect(box: str, journal: str, data: bytes, *, received_ms: int) -> Inspect
     frame = frames.decode(data)
     if frame.journal != journal:
         raise ProtocolError("a frame of another journal than its topic")
-    checkpoint = Checkpoint.parse(Note.parse(frame.checkpoint).text)
+    note = Note.parse(frame.checkpoint)
+    checkpoint = Checkpoint.parse(note.text)
     if (checkpoint.journal, checkpoint.size) != (journal, frame.end):
         raise ProtocolError("the checkpoint is not at the end of the frame")
     entries = tuple(
@@ -54,6 +56,7 @@ def inspect(box: str, journal: str, data: bytes, *, received_ms: int) -> Inspect
     )
     return Inspected(
         frame=frame,
+        note=note,
         checkpoint=checkpoint,
         entries=entries,
         absent=tuple(entry.seq for entry in entries if entry.body is None),
@@ -63,7 +66,9 @@ def inspect(box: str, journal: str, data: bytes, *, received_ms: int) -> Inspect
 def signed_by(inspected: Inspected, public_key: bytes) -> dict[int, str]:
     """Check checkpoint and absences against the journal's key; the reasons of absent bodies by seq."""
     journal = inspected.frame.journal
-    Checkpoint.open(inspected.frame.checkpoint, journal=journal, public_key=public_key)
+    name = header.origin(journal)
+    if not notes.verify(inspected.note, name=name, public_key=public_key):
+        raise ProtocolError(f"not signed by {name}")
     if not inspected.absent:
         return {}
     if inspected.frame.absent is None:

@@ -301,7 +301,9 @@ class Custody:
         if not after_ms:  # a standby has committed it with us
             return head.size
         now_ms, looked_ms = self._clock.now_ms(), self._kept_looked_ms.get(head.journal)
-        if not isinstance(tx, KnowsWhen) or (looked_ms and 0 <= now_ms - looked_ms < KEPT_EVERY_MS):
+        if looked_ms and 0 <= now_ms - looked_ms < KEPT_EVERY_MS:
+            return 0
+        if not isinstance(tx, KnowsWhen):
             return 0
         self._kept_looked_ms[head.journal] = now_ms
         return tx.received_before(head.journal, now_ms - after_ms)

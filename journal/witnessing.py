@@ -11,7 +11,8 @@ import base64
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +58,7 @@ class Cosigner:
             size, root = self._floor(note, said, remembered)
             _check(said, size, root, root_at)
             if said.size > remembered[0]:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO head VALUES (?, ?, ?)", (said.journal, said.size, said.root)
-                )
+                self._remember(said)
         return notes.cosign(
             note.text,
             name=self._key.name,
@@ -67,6 +66,19 @@ class Cosigner:
             sign=self._key.sign,
             at_s=self._clock.now_ms() // 1000,
         )
+
+    def adopt(self, notes_: Iterable[str]) -> int:
+        """Notes that we have signed ourselves: where our memory was set back, they are the floor; how many were new."""
+        met = 0
+        for text in notes_:
+            note = Note.parse(text)
+            said = Checkpoint.parse(note.text)
+            with self._lock:
+                remembered = self._head(said.journal)
+                if self._floor(note, said, remembered) != remembered:
+                    self._remember(said)
+                    met += 1
+        return met
 
     def _head(self, journal: str) -> tuple[int, bytes]:
         row = self._db.execute("SELECT size, root FROM head WHERE journal = ?", (journal,)).fetchone()
@@ -76,6 +88,18 @@ class Cosigner:
         """Our own valid signature at a larger size than we remember: our memory was set back, so that is the floor."""
         own = notes.cosigned_at(note, name=self._key.name, public_key=self._key.public)
         return (said.size, said.root) if own is not None and said.size > remembered[0] else remembered
+
+    def _remember(self, said: Checkpoint) -> None:
+        self._db.execute("INSERT OR REPLACE INTO head VALUES (?, ?, ?)", (said.journal, said.size, said.root))
+
+
+def remembers(path: Path) -> bool:
+    """Whether a cosigner's memory lies here, and can be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute("SELECT count(*) FROM head").fetchone() is not None
+    except sqlite3.Error:
+        return False
 
 
 def _check(said: Checkpoint, size: int, root: bytes, root_at: RootAt) -> None:

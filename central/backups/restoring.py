@@ -36,6 +36,7 @@ from journal.recovering import recover
 from journal.shelf import Rules, open_current
 from journal.stamping import Stamper, unknown_clock
 from journal.vouching import follows, next_name
+from journal.witnessing import remembers
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ConfigError, ProtocolError, RefusedError
@@ -119,7 +120,7 @@ def _check(contents: Contents, settings: Settings, keys: CentreKeys) -> None:
             )
         )
     memory = settings.folder / "cosigner" / "heads.db"
-    if contents.cosigner == encode_base64(keys.cosigner.public) and not memory.exists():
+    if contents.cosigner == encode_base64(keys.cosigner.public) and not remembers(memory):
         faults.append(
             (
                 "keys.cosigner",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,7 +14,7 @@ import msgspec
 from central import keyring
 from central.commands.shared import load_settings, needs_settings, open_database
 from journal.console import Console, Verbs, write
-from kernel.errors import ConfigError
+from kernel.errors import ConfigError, FullError, RefusedError
 from kernel.evidence.notes import encode_base64
 
 
@@ -39,7 +42,7 @@ def _backup(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.keep < 1:
         raise ConfigError.one("--keep", "must be above 0")
     settings = load_settings(arguments.settings)
-    with open_database(settings) as database:
+    with _disk_faults(arguments.folder), open_database(settings) as database:
         made = make(
             arguments.folder,
             settings=settings,
@@ -68,14 +71,15 @@ def _restore(arguments: argparse.Namespace, console: Console) -> int:
 
     settings = load_settings(arguments.settings)
     keys = keyring.load(settings)
-    restored = restore(
-        arguments.folder,
-        name=arguments.backup,
-        settings=settings,
-        keys=keys,
-        software=_software(),
-        clock=console.clock,
-    )
+    with _disk_faults(arguments.folder):
+        restored = restore(
+            arguments.folder,
+            name=arguments.backup,
+            settings=settings,
+            keys=keys,
+            software=_software(),
+            clock=console.clock,
+        )
     if arguments.json:
         write(msgspec.json.encode(restored).decode())
         return 1 if restored.damaged else 0
@@ -93,6 +97,15 @@ def _restore(arguments: argparse.Namespace, console: Console) -> int:
     for sha256 in restored.damaged:
         write(f"damaged in the backup: {sha256}")
     return 1 if restored.damaged else 0
+
+
+@contextmanager
+def _disk_faults(folder: Path) -> Iterator[None]:
+    """What is wrong with a disk is for a person to see, not a fault of ours; nothing counts that was not finished."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, FullError) as error:
+        raise RefusedError(f"{folder}: not finished: {error}") from error
 
 
 def _software() -> str:

@@ -85,6 +85,13 @@ class CustodyStore:
                 }
             upsert(connection, schema.cosigned, [row], update=[name for name in row if name != "journal"])
 
+    def cosigned_notes(self) -> tuple[str, ...]:
+        """The newest cosigned note of every journal, and the newest that a witness signed too."""
+        table = schema.cosigned
+        with self._reader.connect() as connection:
+            rows = connection.execute(select(table.c.note, table.c.witnessed_note)).all()
+        return tuple(note for row in rows for note in row if note is not None)
+
     def save_chain(self, journal: str, certificates: Sequence[str]) -> None:
         rows = [{"journal": journal, "place": place, "note": note} for place, note in enumerate(certificates)]
         with self._writer.begin() as connection:

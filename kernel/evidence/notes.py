@@ -19,6 +19,7 @@ from kernel.errors import ProtocolError
 ED25519: Final = 0x01
 COSIGNATURE_V1: Final = 0x04
 MAX_NOTE = 64 * 1024
+KEYS = 4096  # remembered
 
 Sign = Callable[[bytes], bytes]
 Algorithm = Literal[0x01, 0x04]
@@ -79,7 +80,7 @@ class Note:
         return cls(text=text + "\n", signatures=signatures)
 
 
-@lru_cache(maxsize=1024)  # one process signs and checks with few keys, thousands of times
+@lru_cache(maxsize=KEYS)
 def key_id(name: str, public_key: bytes, *, algorithm: Algorithm = ED25519) -> bytes:
     return sha256(f"{name}\n".encode() + bytes([algorithm]) + public_key).digest()[:4]
 
@@ -125,13 +126,25 @@ def cosigned_at(note: Note, *, name: str, public_key: bytes) -> int | None:
 
 def verify_ed25519(public_key: bytes, signature: bytes, message: bytes) -> bool:
     """As strict as the verifier of packages: a key of small order accepts what nobody signed, so it is no key."""
-    if int.from_bytes(public_key, "little") & _Y_BITS in _NO_KEYS:
+    key = _verifier(public_key)
+    if key is None:
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-    except (InvalidSignature, ValueError):
+        key.verify(signature, message)
+    except InvalidSignature:
         return False
     return True
+
+
+@lru_cache(maxsize=KEYS)
+def _verifier(public_key: bytes) -> Ed25519PublicKey | None:
+    """A receiver meets the same keys again and again."""
+    if int.from_bytes(public_key, "little") & _Y_BITS in _NO_KEYS:
+        return None
+    try:
+        return Ed25519PublicKey.from_public_bytes(public_key)
+    except ValueError:
+        return None
 
 
 def encode_base64(data: bytes) -> str:

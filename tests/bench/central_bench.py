@@ -43,11 +43,11 @@ STORE = "bench-store"
 UNDER_WAY = 192
 FRAME_BOXES, LIVE_BOXES = 8, 100
 WORKERS = 2
-ROUNDS = 3
+ROUNDS = 2
 
 
 def run(*, full: bool) -> list[Row]:
-    """About forty seconds; `full` takes five times as much."""
+    """About a minute; `full` takes five times as much."""
     much = 5 if full else 1
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
@@ -118,26 +118,36 @@ def _cut(journal: PaperJournal, each: int) -> list[bytes]:
 
 
 def _over_sqlite(folder: Path, *, each: int, boxes: int, count: int) -> list[Row]:
+    """Best of a few rounds, alternating with raw rows, so that both meet the same noise."""
     county = County(now_ms=SystemClock().now_ms())
     trust = Trust(root_name=county.root.name, root_public=county.root.public)
     load = _load(county, boxes=boxes, each=each, count=count)
-    url = f"sqlite:///{folder / f'centre-{each}.db'}"
-    raw = _raw_sqlite(folder / f"raw-{each}.db", load)
-    cpu, took = _cpu(), asyncio.run(_feed(url, load, trust))
-    used = _cpu() - cpu
-    _check(url, load)
+    raw: list[float] = []
+    ours: list[tuple[float, float]] = []
+    for number in range(ROUNDS):
+        raw.append(_raw_sqlite(folder / f"raw-{each}-{number}.db", load))
+        url = f"sqlite:///{folder / f'centre-{each}-{number}.db'}"
+        _prepare(url)
+        cpu, took = _cpu(), asyncio.run(_feed(url, load, trust))
+        ours.append((count / took, (_cpu() - cpu) / count * 1e6))
+        _check(url, load)
     name = f"centre ingest over SQLite, frames of {each} of {boxes} boxes"
     return [
-        _row(f"{name} / raw rows", count / took, "/s", raw),
-        _row(f"{name}, CPU", used / count * 1e6, "us", None),
+        _row(f"{name} / raw rows", max(rate for rate, _ in ours), "/s", max(raw)),
+        _row(f"{name}, CPU", min(cpu for _, cpu in ours), "us", None),
     ]
+
+
+def _prepare(url: str) -> None:
+    database = connect(url)
+    migrate(database)
+    make_ahead(database, now_ms=SystemClock().now_ms())
+    database.close()
 
 
 async def _feed(url: str, load: Load, trust: Trust) -> float:
     """Seconds from the first frame to the last receipt; hellos come before."""
     database = connect(url)
-    migrate(database)
-    make_ahead(database, now_ms=SystemClock().now_ms())
     store = CentreStore(database, store_id=STORE, register=_register(load))
     key = SigningKey.generate(kind="store", name=STORE)
     receiver = Receiver(store, key=key, trust=trust, clock=SystemClock())
@@ -202,12 +212,19 @@ def _over_postgresql(address: str, *, each: int, boxes: int, count: int) -> list
     county = County(now_ms=SystemClock().now_ms())
     trust = Trust(root_name=county.root.name, root_public=county.root.public)
     load = _load(county, boxes=boxes, each=each, count=count)
-    raw = _raw_postgresql(create(address, f"raw_{each}"), load)
-    url = create(address, f"bench_{each}")
-    database = connect(url)
-    migrate(database)
-    make_ahead(database, now_ms=SystemClock().now_ms())
-    database.close()
+    raw, ours = list[float](), list[float]()
+    for number in range(ROUNDS):
+        raw.append(_raw_postgresql(create(address, f"raw_{each}_{number}"), load))
+        url = create(address, f"bench_{each}_{number}")
+        _prepare(url)
+        ours.append(count / _by_workers(url, load, trust))
+        _check(url, load)
+    name = f"centre ingest over PostgreSQL, {WORKERS} workers, frames of {each} of {boxes} boxes / raw rows"
+    return [_row(name, max(ours), "/s", max(raw))]
+
+
+def _by_workers(url: str, load: Load, trust: Trust) -> float:
+    """Seconds that the slower of them took."""
     processes = multiprocessing.get_context("spawn")
     gate, times = processes.Barrier(WORKERS), processes.Queue()
     workers = [
@@ -219,9 +236,7 @@ def _over_postgresql(address: str, *, each: int, boxes: int, count: int) -> list
     took = max(times.get(timeout=120) for _ in workers)
     for worker in workers:
         worker.join()
-    _check(url, load)
-    name = f"centre ingest over PostgreSQL, {WORKERS} workers, frames of {each} of {boxes} boxes / raw rows"
-    return [_row(name, count / took, "/s", raw)]
+    return float(took)
 
 
 def _work(url: str, load: Load, trust: Trust, gate: object, times: object) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from central.alarms import WITNESS_PATIENCE_MS, State, alarms
+from central.alarms import REFUSED_MS, WITNESS_PATIENCE_MS, State, alarms
 from central.views import Custody, DeviceState, SourceState
+from journal.receiver import Refusal
 from tests.central.made import NOON_MS
 
 
@@ -88,3 +89,22 @@ def test_forks_quarantine_missing_backup_and_a_full_disk_are_told() -> None:
     )
     assert kinds(state) == ["journal_forked", "quarantine", "not_backed_up", "own_disk"]
     assert len({alarm.key for alarm in alarms(state)}) == 4
+
+
+def test_a_box_whose_frames_are_refused_is_an_alarm_for_a_while() -> None:
+    refusal = Refusal(reason="a header of another place", at_ms=NOON_MS - 1_000)
+    [alarm] = alarms(replace(CALM, refusals={"lane1-box": refusal}))
+    assert (alarm.kind, alarm.subject, alarm.detail) == ("box_refused", "lane1-box", refusal.reason)
+    assert kinds(replace(CALM, refusals={"lane1-box": replace(refusal, at_ms=NOON_MS - REFUSED_MS)})) == []
+
+
+def test_a_backup_that_is_old_or_was_never_made_is_an_alarm_where_one_is_expected() -> None:
+    expected = replace(CALM, backup_late_ms=48 * 3_600_000)
+    assert kinds(expected) == ["backup_late"]
+    assert kinds(replace(expected, backup_ms=NOON_MS - 49 * 3_600_000)) == ["backup_late"]
+    assert kinds(replace(expected, backup_ms=NOON_MS - 47 * 3_600_000)) == []
+
+
+def test_counts_that_differ_from_the_entries_are_an_alarm() -> None:
+    [alarm] = alarms(replace(CALM, hours_differing=2))
+    assert (alarm.kind, alarm.subject) == ("counts_differ", "2")

@@ -16,6 +16,7 @@ from central.backups import dumping
 from central.backups.contents import Vault, read
 from central.ingest.own import OwnJournal
 from central.store import schema
+from central.store.custody import CustodyStore
 from central.store.findings import Findings
 from central.store.receiving import CentreStore
 from journal.checking import Trust, inspect
@@ -23,11 +24,13 @@ from journal.clock import boot_id
 from journal.custody import Custody
 from journal.lock import FolderLock
 from journal.receiving.blobs import BlobFolder
+from journal.witnessing import Cosigner
 from journal.writer import Journal
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import FileStored, JournalOpened, StoreRestored
-from kernel.evidence import frames
+from kernel.evidence import frames, tree
 from kernel.evidence.header import FileRef
+from kernel.evidence.notes import Note
 from kernel.evidence.texts import Receipt
 from tests.journal.brokers import MemoryBroker
 from tests.journal.making import PaperJournal, said
@@ -289,8 +292,7 @@ def test_what_may_not_be_restored_is_said_and_nothing_changed(site: Site) -> Non
     site.become("centre-2")
     with pytest.raises(ConfigError, match="has lost its memory"):
         site.put_back()
-    (site.folder / "data" / "cosigner").mkdir(parents=True)
-    (site.folder / "data" / "cosigner" / "heads.db").touch()
+    site.cosigner().close()
     with pytest.raises(RefusedError, match=r"not empty|is there already"):
         site.put_back()
     with (
@@ -384,3 +386,64 @@ async def test_journal_of_the_centre_that_survived_goes_on(site: Site) -> None:
     with closing(own_journal(site)) as again:
         assert again.id == restored.own == first.id
         assert await streams_of(again) == [JournalOpened.stream, StoreRestored.stream]
+
+
+# --- cosignatures ----------------------------------------------------------------------------------------------
+
+
+def cosigned(site: Site, centre: Centre, journal: PaperJournal, cosigner: Cosigner) -> Note:
+    """As the centre does it about once a second."""
+    custody = CustodyStore(centre.database)
+    newest = custody.newest(journal.id)
+    assert newest is not None
+    signature = cosigner.cosign(newest.checkpoint, root_at=lambda size: custody.root(journal.id, size))
+    note = Note.parse(newest.checkpoint).with_signature(signature)
+    custody.save_note(journal.id, note.format(), size=newest.size, witnessed=False)
+    return note
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("memory", ["survives", "is older than the backup"])
+def test_i10_restored_centre_cosigns_no_fork_from_before_its_last_cosignature(
+    site: Site, memory: str
+) -> None:
+    """Attack 10: the store has forgotten what it cosigned; the cosigner has not, or finds it in the store's notes."""
+    journal = lane(site)
+    with Centre(site) as centre:
+        with closing(site.cosigner()) as cosigner:
+            centre.hear(journal)
+            cosigned(site, centre, journal, cosigner)
+        old_heads = site.folder / "old.db"
+        shutil.copy(site.folder / "data" / "cosigner" / "heads.db", old_heads)
+        journal.talk(5)
+        with closing(site.cosigner()) as cosigner:
+            centre.hear(journal, 6)
+            if memory == "survives":
+                site.backed_up()
+            cosigned(site, centre, journal, cosigner)
+        if memory != "survives":
+            site.backed_up()
+    size = journal.size
+    site.lose_disk()
+    if memory != "survives":
+        shutil.copy(old_heads, site.folder / "data" / "cosigner" / "heads.db")
+    site.become("centre-2")
+    site.put_back()
+    fork = journal.forked(6)
+    for number in range(8):
+        fork.say(said(900 + number))
+    with Centre(site) as centre, closing(site.cosigner()) as cosigner:
+        notes = CustodyStore(centre.database).cosigned_notes()
+        assert cosigner.adopt(notes) == (memory != "survives")
+        assert cosigner.adopt(notes) == 0
+        with (
+            centre.store.begin() as transaction
+        ):  # the same story as if only the beginning had been in the backup
+            head = transaction.heads([journal.id])[journal.id]
+        assert head.size == size
+        for offered in (fork.checkpoint(size), fork.checkpoint(size - 1), fork.checkpoint()):
+            with pytest.raises(RefusedError):
+                cosigner.cosign(offered, root_at=lambda n: tree.root(fork.leaves[:n]))
+        journal.talk(1)
+        centre.hear(journal, size)
+        assert cosigned(site, centre, journal, cosigner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -33,7 +34,9 @@ def test_a_small_file_is_enough() -> None:
     settings = read(Settings, tomllib.loads(GOOD))
     assert settings.database_url == "sqlite:///data/centre.db"
     assert settings.register.sources == {"lane1-box": "yiyuan/s01/lane1", "yiyuan-centre": "yiyuan/centre"}
-    assert settings.custody.kept_after_ms == 14 * 86_400_000
+    assert settings.custody.kept_after_ms == settings.custody.kept_by_time_ms == 14 * 86_400_000
+    assert replace(settings.custody, backup=True).kept_by_time_ms is None
+    assert replace(settings.custody, backup=True, standby=True).kept_by_time_ms == 0
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,8 @@ def test_a_small_file_is_enough() -> None:
         (('data = "data"', 'data = "data"\ndate = 1'), "date: unknown"),
         (("[keys.root]", "[keys.root]\nx = 1"), "keys.root.x: unknown; known here: name, public"),
         (("[broker]", '[custody]\nkept_after_days = -1\n[broker]'), "custody.kept_after_days: must not be below 0"),
+        (("[broker]", '[custody]\nbackup_late_hours = 0\n[broker]'), "custody.backup_late_hours: must be above 0"),
+        (("[broker]", '[limits]\nhellos_per_s = 0\n[broker]'), "limits.hellos_per_s: must be above 0"),
         (("[broker]", '[database]\nurl = "mysql://"\n[broker]'), "database.url: must begin with sqlite:/// or"),
         (("[broker]", '[web]\nsession_hours = 0\n[broker]'), "web.session_hours: must be above 0, is 0"),
         (("[[boxes]]", '[[witnesses]]\nname="w"\nurl="ftp://x"\npublic=""\n[[boxes]]'),

@@ -9,12 +9,22 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 
+from central.store import schema
+from central.store.dating import settle
 from central.store.engines import Database, connect
 from central.store.migrate import migrate
+from central.store.partitions import make_ahead
+from central.store.projections import body_row, entry_row, passage_row, read, rollup_rows
+from central.store.rollups import recount
 from central.store.schema import metadata
 from kernel.errors import ConfigError
+from kernel.events import ClockChecked
+from tests.central.made import NOON_MS, REGISTER, Made, weighed
+
+DAY_MS = 86_400_000
+CHECKED = ClockChecked(reference="ntp", offset_ms=0, err_ms=5, state="ok")
 
 MONTH = re.compile(r"(entry|body)_(default|\d{4}_\d{2})")
 
@@ -58,3 +68,47 @@ def test_a_database_of_a_newer_program_is_not_touched(database: Database) -> Non
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigError, match="newer version"):
         migrate(database)
+
+
+def test_what_was_there_before_months_and_dates_is_there_after(empty_url: str) -> None:
+    """An entry of each kind from a database of step 0002: its bytes, its count, and its date by a check of its clock."""
+    database = connect(empty_url)
+    migrate(database, to="0002")
+    made = Made()
+    entries = [
+        made.add(weighed("p1"), at_ms=0, clock="unset", mono_ms=1_000),
+        made.add(weighed("p2"), at_ms=NOON_MS - 40 * DAY_MS, received_ms=NOON_MS - 40 * DAY_MS),
+        made.add(CHECKED, at_ms=NOON_MS, mono_ms=2_000),
+        made.add(b"no sense", stream="weather.seen"),
+    ]
+    with database.writer.begin() as connection:
+        for entry in entries:
+            connection.execute(insert(schema.entry), [entry_row(entry)])
+            connection.execute(insert(schema.body), [body_row(entry)])
+        for name, entry in (("p1", entries[0]), ("p2", entries[1])):
+            row = passage_row(entry, name) | {"journal": made.journal, "seq": entry.seq, "outcome": "within"}
+            connection.execute(text(_inserting("passage", [*row, "suspected"])), row | {"suspected": False})
+        counts = [r for e in entries[:2] for r in rollup_rows([read(e, register=REGISTER)])]
+        connection.execute(insert(schema.rollup_hour), counts)
+    migrate(database)
+    make_ahead(database, now_ms=NOON_MS)
+    settle(database)
+    with database.reader.connect() as connection:
+        joined = schema.entry.c.seq == schema.body.c.seq
+        query = (
+            select(schema.entry.c.header, schema.body.c.body)
+            .join(schema.body, joined)
+            .order_by(schema.entry.c.seq)
+        )
+        found = [(row.header, row.body) for row in connection.execute(query)]
+        shown = dict(connection.execute(select(schema.passage.c.passage, schema.passage.c.shown_ms)).all())
+        counted = recount(connection, register=REGISTER)
+    assert found == [(entry.header_bytes, entry.body) for entry in entries]
+    assert shown == {"p1": NOON_MS - 1_000, "p2": NOON_MS - 40 * DAY_MS}
+    assert (counted.entries, counted.differences) == (2, ())
+    assert differences(database) == []
+    database.close()
+
+
+def _inserting(table: str, columns: list[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,19 +13,22 @@ from sqlalchemy import Select, select
 from central.store import schema
 from central.store.engines import Database, connect
 from central.store.projections import Register
+from central.store.queries import Filter, Queries
 from central.store.receiving import CentreStore
 from central.store.rollups import recount
 from journal.checking import inspect
 from journal.custody import Custody
 from journal.receiver import Receiver
-from tests.central.made import weighed
-from tests.journal.making import NOW, TestClock
+from kernel.evidence import frames
+from tests.central.made import health, weighed
+from tests.journal.making import NOW, PaperJournal, TestClock
 from tests.journal.receiver_contract import *  # noqa: F403
 from tests.journal.receiver_contract import (
     DAY,
     STORE_KEY,
     TRUST,
     MakeStore,
+    hostile,
     lane,
     opened,
     receiving,
@@ -145,3 +149,80 @@ async def test_the_same_registration_at_two_workers_at_once_is_one(make_store: M
         first.close()
         second.close()
     same(store, journal)
+
+
+async def test_i8_what_a_successor_said_first_is_not_counted_again_from_its_predecessor(
+    make_store: MakeStore,
+) -> None:
+    """Late frames of a closed journal are taken into custody; what was said again by then counts where it was said."""
+    store, first = make_store(STORE_KEY.name), lane()
+    for number in range(4):
+        first.say(weighed(f"p{number}"))
+    successor = PaperJournal(first.identity, predecessor=first.predecessor())
+    for seq in (3, 4):
+        successor.say(first.retell(seq))
+    async with receiving(store) as receiver:
+        await welcomed(receiver, first)
+        await receiver.accept(first.box, first.id, first.wire(0, 3))
+        await welcomed(receiver, successor)
+        await receiver.accept(first.box, successor.id, successor.wire())
+        late = await receiver.accept(first.box, first.id, first.wire(3, 5))
+        assert (late.refused, opened(late.receipt).size) == (None, 5)
+    same(store, first)
+    assert store.quarantined(first.id) == store.quarantined(successor.id) == []
+    assert isinstance(store, SeenStore)
+    with store.database.reader.connect() as connection:
+        counted = recount(connection, register=REGISTER)
+    assert (counted.entries, counted.differences) == (4, ())
+
+
+async def test_many_journals_in_one_batch_are_projected_each_as_its_own(make_store: MakeStore) -> None:
+    """Boxes with the same names of passages and sources do not meet, however they come."""
+    store, clock = make_store(STORE_KEY.name), TestClock()
+    lanes = [lane(f"s01-lane{number}") for number in (1, 2, 3)]
+    custody = Custody(store, key=STORE_KEY, trust=TRUST, clock=clock)
+    for number, journal in enumerate(lanes):
+        for passage in ("p1", "p2"):
+            journal.say(weighed(passage, gross_kg=30_000 + number))
+        journal.say(health(waiting=number))
+        custody.greet(journal.box, frames.decode_hello(journal.hello()))
+    taken = custody.take(
+        [inspect(journal.box, journal.id, journal.wire(), received_ms=NOW) for journal in lanes]
+    )
+    assert [answer.refused for answer in taken.answers] == [None] * 3
+    assert isinstance(store, SeenStore)
+    queries = Queries(store.database, register=REGISTER)
+    found = {(row.box, row.passage): row.gross_kg for row in queries.passages(Filter()).rows}
+    assert found == {(f"s01-lane{n}", p): 29_999 + n for n in (1, 2, 3) for p in ("p1", "p2")}
+    assert sorted((s.box, s.waiting) for s in queries.sources(NOW)) == [
+        ("s01-lane1", 0),
+        ("s01-lane2", 1),
+        ("s01-lane3", 2),
+    ]
+    with store.database.reader.connect() as connection:
+        counted = recount(connection, register=REGISTER)
+    assert (counted.entries, counted.differences) == (6, ())
+
+
+async def test_i11_hostile_broker_alters_no_count(make_store: MakeStore) -> None:
+    """Attack 7: lost, doubled, reordered, altered and stripped frames; the store is the writer's and counts are a fold."""
+    store, journal, chance = make_store(STORE_KEY.name), lane(), random.Random(7)
+    for number in range(60):
+        journal.say(weighed(f"p{number}", outcome=chance.choice(["within", "over_limit"])))
+    async with receiving(store) as receiver:
+        size = (await welcomed(receiver, journal)).size
+        for _ in range(200):
+            ends = [min(start + chance.randint(1, 9), journal.size) for start in range(size, journal.size, 5)]
+            batch = [journal.wire(max(end - 7, 0), end) for end in ends]
+            answers = await asyncio.gather(
+                *(receiver.accept(journal.box, journal.id, each) for each in hostile(batch, chance))
+            )
+            size = max([size, *(opened(answer.receipt).size for answer in answers if answer.receipt)])
+            if size == journal.size:
+                break
+        assert receiver.refused[journal.box] > 0
+    same(store, journal)
+    assert isinstance(store, SeenStore)
+    with store.database.reader.connect() as connection:
+        counted = recount(connection, register=REGISTER)
+    assert (counted.entries, counted.differences) == (60, ())

@@ -114,3 +114,12 @@ def put_back(county: County, name: str) -> None:
     county.settings.write_text(text)
     done = verb(county, "restore", "backups", "--backup", name, "--settings", "central.toml")
     assert (done.returncode, "centre-1 goes on as centre-2" in done.stdout) == (0, True), done.stderr
+
+
+async def test_what_is_wrong_with_the_other_disk_is_said(tmp_path_county: County) -> None:
+    county = tmp_path_county
+    (county.folder / "backups").write_text("a file")
+    for name, arguments in (("backup", ()), ("restore", ()), ("backup", ("--keep", "0"))):
+        done = verb(county, name, "backups", *arguments, "--settings", "central.toml")
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+        assert "backups" in done.stderr or "--keep" in done.stderr

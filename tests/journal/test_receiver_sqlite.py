@@ -215,3 +215,44 @@ async def test_what_is_not_the_entry_that_it_names_is_in_quarantine(quick_path: 
             same(store, second)
         assert views.shown == []
         assert store.quarantined(second.id) == [1, 2, 3, 4]
+
+
+async def test_what_a_successor_said_first_is_not_shown_again_from_its_predecessor(quick_path: Path) -> None:
+    first, views = lane(), Views()
+    first.talk(3)
+    second = PaperJournal(first.identity, predecessor=first.predecessor())
+    second.say(first.retell(2))
+    with closing(SeenStore(quick_path / "store.db", store_id=STORE_KEY.name, project=views)) as store:
+        async with receiving(store) as receiver:
+            await welcomed(receiver, first)
+            assert (await receiver.accept(first.box, first.id, first.wire(0, 2))).refused is None
+            await taken(receiver, second)
+            assert (await receiver.accept(first.box, first.id, first.wire(2, 4))).refused is None
+        same(store, first)
+        assert views.shown == [(first.id, 1), (second.id, 2), (first.id, 3)]
+
+
+async def test_a_store_of_an_older_version_learns_where_closed_journals_end(quick_path: Path) -> None:
+    first = lane()
+    with closing(SeenStore(quick_path / "store.db", store_id=STORE_KEY.name)) as store:
+        store._db.execute("ALTER TABLE head DROP COLUMN bound")
+    with closing(SeenStore(quick_path / "store.db", store_id=STORE_KEY.name)) as store:
+        async with receiving(store) as receiver:
+            await taken(receiver, first)
+        same(store, first)
+
+
+async def test_a_standby_keeps_everything_at_once_and_a_backup_alone_nothing_by_time(
+    quick_path: Path,
+) -> None:
+    for kept_after_ms, kept in ((0, 4), (None, 0)):
+        journal, clock = lane(), TestClock()
+        journal.talk(3)
+        with closing(SqliteStore(quick_path / f"{kept}.db", store_id=STORE_KEY.name)) as store:
+            receiver = Receiver(store, key=STORE_KEY, trust=TRUST, clock=clock, kept_after_ms=kept_after_ms)
+            await welcomed(receiver, journal)
+            await receiver.accept(journal.box, journal.id, journal.wire())
+            clock.ms += 100 * DAY
+            receipt = await welcomed(receiver, journal)
+            receiver.close()
+        assert (receipt.size, receipt.kept) == (4, kept)

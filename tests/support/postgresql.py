@@ -24,33 +24,60 @@ def free_port() -> int:
 @contextmanager
 def running_postgresql() -> Iterator[str]:
     """`host:port`; fails the test where there is no PostgreSQL: what is not tested is not supported."""
+    with restartable_postgresql() as server:
+        yield server.address
+
+
+class Server:
+    """One that can be stopped in mid-run and started again, on the same port, with what it had committed."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._folder = folder
+        self._port = free_port()
+        self._running = False
+        made = ["-D", self._data, "-U", "weighpost", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        _run([str(binaries / "initdb"), *made])
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        options = (
+            f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
+            " -c max_connections=60"
+        )
+        self._control("-o", options, "-l", str(self._folder / "log"), "start")
+        self._running = True
+
+    def stop(self) -> None:
+        """As when the power goes."""
+        if self._running:
+            self._control("-m", "immediate", "stop")
+        self._running = False
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def _control(self, *arguments: str) -> None:
+        _run([str(self._binaries / "pg_ctl"), "-D", self._data, "-w", *arguments])
+
+
+@contextmanager
+def restartable_postgresql() -> Iterator[Server]:
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="weighpost-pg-"))
-    port = free_port()
     try:
         if os.getuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-        data = str(folder / "data")
-        _run(
-            [
-                str(binaries / "initdb"),
-                "-D",
-                data,
-                "-U",
-                "weighpost",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--no-sync",
-            ]
-        )
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=60"
-        _run([str(binaries / "pg_ctl"), "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start"])
+        server = Server(binaries, folder)
+        server.start()
         try:
-            yield f"127.0.0.1:{port}"
+            yield server
         finally:
-            _run([str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop"])
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -33,6 +33,7 @@ from journal.keys import Identity
 from journal.receiver import Receiver
 from journal.sender import Sender
 from journal.settings import Destination
+from journal.witnessing import Cosigner
 from journal.writer import Journal
 from kernel.evidence.notes import encode_base64
 from tests.journal.brokers import MemoryBroker
@@ -151,8 +152,7 @@ class Site:
 
     def lose_disk(self) -> None:
         """All but the cosigner's memory, which lies on another."""
-        (self.folder / "data" / "cosigner").mkdir(exist_ok=True)
-        (self.folder / "data" / "cosigner" / "heads.db").touch()
+        self.cosigner().close()
         for path in (self.folder / "data").iterdir():
             if path.is_dir() and path.name != "cosigner":
                 shutil.rmtree(path)
@@ -167,6 +167,12 @@ class Site:
             keys=self.keys,
             software="test",
             clock=self.clock,
+        )
+
+    def cosigner(self) -> Cosigner:
+        (self.folder / "data" / "cosigner").mkdir(parents=True, exist_ok=True)
+        return Cosigner(
+            self.folder / "data" / "cosigner" / "heads.db", key=self.keys.cosigner, clock=self.clock
         )
 
     @asynccontextmanager
