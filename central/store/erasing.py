@@ -242,7 +242,7 @@ def _forget_entries(connection: Connection, places: Sequence[Place], now_ms: int
     """Bodies, wherever successors have told them again, and what quarantine says of them."""
     if not places:
         return
-    gone = {*places, *_copies(connection, places)}
+    gone = sorted({*places, *_copies(connection, places)})  # one order of locks for all writers
     rows = [{"in_journal": journal, "in_seq": seq} for journal, seq in gone]
     for table in (schema.body, schema.quarantine):
         connection.execute(
