@@ -272,6 +272,7 @@ def _strip(connection: Connection, places: Sequence[Place], now_ms: int) -> None
         select(said.c.box, said.c.passage)
         .where(tuple_(said.c.journal, said.c.seq).in_(places), said.c.stream == VehiclePictured.stream)
         .distinct()
+        .order_by(said.c.box, said.c.passage)
     )
     rows = (
         [{"in_box": row.box, "in_passage": row.passage} for row in connection.execute(query)]
