@@ -186,7 +186,6 @@ class PassageDetail:
     custody: tuple[Custody, ...]
     reviews: tuple[ReviewView, ...] = ()
     cases: tuple[str, ...] = ()  # that one of its entries belongs to
-    held: str | None = None  # why nothing of it may be erased
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

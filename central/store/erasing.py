@@ -242,7 +242,7 @@ def _forget_entries(connection: Connection, places: Sequence[Place], now_ms: int
     """Bodies, wherever successors have told them again, and what quarantine says of them."""
     if not places:
         return
-    gone = {*places, *_copies(connection, places)}
+    gone = sorted({*places, *_copies(connection, places)})  # one order of locks for all writers
     rows = [{"in_journal": journal, "in_seq": seq} for journal, seq in gone]
     for table in (schema.body, schema.quarantine):
         connection.execute(
@@ -272,6 +272,7 @@ def _strip(connection: Connection, places: Sequence[Place], now_ms: int) -> None
         select(said.c.box, said.c.passage)
         .where(tuple_(said.c.journal, said.c.seq).in_(places), said.c.stream == VehiclePictured.stream)
         .distinct()
+        .order_by(said.c.box, said.c.passage)
     )
     rows = (
         [{"in_box": row.box, "in_passage": row.passage} for row in connection.execute(query)]

@@ -56,6 +56,13 @@ def test_a_small_file_is_enough() -> None:
         (("[broker]", '[limits]\nhellos_per_s = 0\n[broker]'), "limits.hellos_per_s: must be above 0"),
         (("[broker]", '[database]\nurl = "mysql://"\n[broker]'), "database.url: must begin with sqlite:/// or"),
         (("[broker]", '[web]\nsession_hours = 0\n[broker]'), "web.session_hours: must be above 0, is 0"),
+        (("[broker]", '[[retention.rows]]\nwhat = "compliant"\ndays = 0\nsource = "x"\n[broker]'),
+         "retention.rows[0].days: must be at least 1"),
+        (("[broker]", '[[retention.rows]]\nwhat = "compliant"\ndays = 3\nsource = ""\n[broker]'),
+         "retention.rows[0].source: must not be empty"),
+        (("[broker]", '[[retention.rows]]\nwhat = "all"\ndays = 3\nsource = "x"\n[broker]'),
+         "retention.rows[0].what: "),
+        (("[broker]", '[retention]\nwait_days = -1\n[broker]'), "retention.wait_days: must not be negative"),
         (("[[boxes]]", '[[witnesses]]\nname="w"\nurl="ftp://x"\npublic=""\n[[boxes]]'),
          "witnesses[0].url: must begin with http:// or https://, is 'ftp://x'"),
     ],
@@ -83,3 +90,10 @@ def test_a_box_named_twice_is_refused() -> None:
     twice = GOOD + '[[boxes]]\nname = "lane1-box"\npassword = "q"\nsource = "yiyuan/s01/lane2"\n'
     with pytest.raises(ConfigError, match="boxes: named twice: lane1-box"):
         read(Settings, tomllib.loads(twice))
+
+
+def test_a_row_of_the_operator_takes_the_place_of_the_shipped_one() -> None:
+    rows = '[[retention.rows]]\nwhat = "compliant"\ndays = 90\nsource = "本局规定"\n[broker]'
+    retention = read(Settings, tomllib.loads(GOOD.replace("[broker]", rows))).retention
+    assert (retention.by_what["compliant"].days, retention.by_what["compliant_clip"].days) == (90, 30)
+    assert retention.by_what["compliant"].name == "centre.retention.compliant=90d (本局规定)"

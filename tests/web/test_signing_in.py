@@ -9,6 +9,7 @@ import pytest
 
 from kernel.errors import ConfigError
 from tests.web.playing import CHEAP, PASSWORD, HandClock, MemoryAccounts, person
+from web.accounts import ROLES, may
 from web.passwords import LONGEST, Passwords
 from web.sessions import Lifetimes, NotSignedIn, Sessions, SignedIn, csrf_token, csrf_valid, token_hash
 from web.throttle import Patience, Throttle
@@ -176,3 +177,9 @@ async def test_signing_in_often_is_no_guessing(door: Door) -> None:
     for _ in range(Patience().free):
         assert await door.sessions.sign_in("li", "wrong", address=HERE) == NotSignedIn()
     await door.enter()
+
+
+def test_the_auditor_looks_and_audits_and_stands_on_no_rung() -> None:
+    assert [wanted for wanted in ROLES if may("auditor", wanted)] == ["viewer", "auditor"]
+    assert [held for held in ROLES if may(held, "auditor")] == ["admin", "auditor"]
+    assert [held for held in ROLES if may(held, "reviewer")] == ["reviewer", "admin"]
