@@ -106,7 +106,7 @@ def test_a_wrong_proof_is_refused(witness: Witness, spoil: str) -> None:
     assert witness.cosign(ask(log, 3, 8)).status == 200
 
 
-def test_a_rewritten_past_is_refused_and_both_notes_are_kept(
+def test_attack_11_a_rewritten_past_gets_no_cosignature_and_both_notes_are_kept(
     witness: Witness, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     honest, rewritten = two_histories()
