@@ -21,6 +21,7 @@ from edge.drivers.contract import ScaleDriver
 from edge.health import DiskProbe, HealthBoard, Probe
 from edge.lane import Lane
 from edge.links.opening import open_link
+from edge.logbook import JournalProbe
 from edge.resume import resume
 from edge.settings import Settings
 from edge.supervise import supervise
@@ -131,7 +132,7 @@ class LaneProcess:
         )
         controller = self._controller()
         timed = TimedJournal(journal, clock=self._clock)
-        board = self._board(timed, driver, controller, eyes)
+        board = self._board(journal, timed, driver, controller, eyes)
         lane = Lane(
             Site(
                 lane=settings.lane,
@@ -216,6 +217,7 @@ class LaneProcess:
 
     def _board(
         self,
+        journal: Journal,
         timed: TimedJournal,
         driver: ScaleDriver,
         controller: LaneController | None,
@@ -223,7 +225,11 @@ class LaneProcess:
     ) -> HealthBoard:
         health, source = self._settings.health, self._settings.lane.source
         disk = DiskProbe(self._folder, low_mb=health.disk_low_mb, clock=self._clock)
-        probes: list[Probe] = [lambda: [driver.pulse.snapshot()], disk]
+        probes: list[Probe] = [
+            lambda: [driver.pulse.snapshot()],
+            disk,
+            JournalProbe(journal, clock=self._clock),
+        ]
         if controller is not None:
             probes.append(lambda: [controller.pulse.snapshot()])
         if eyes is not None:

@@ -134,12 +134,13 @@ def order_renewal(folder: Path) -> str:
     number = _current(folder)
     if number is None:
         raise RefusedError(f"{folder} holds no journal")
-    _mark(folder / f"{number:04d}", "renew")
+    write_durably(renewal_order(folder / f"{number:04d}"), b"")
     return f"journal {number:04d} is closed and the next opened at the next quiet moment, or start"
 
 
-def is_renewal_ordered(inside: Path) -> bool:
-    return (inside / "renew").exists()
+def renewal_order(inside: Path) -> Path:
+    """Is there when an operator wants the next journal."""
+    return inside / "renew"
 
 
 def mark_doubted(inside: Path, reason: str) -> None:

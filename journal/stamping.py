@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from journal.database import DoubtError, NewEntry, StoredEntry
 from journal.keys import SigningKey
 from kernel.clock import Clock
@@ -20,8 +22,7 @@ def unknown_clock() -> ClockState:
     return ClockState(err_ms=None, state="unset")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamped:
+class Stamped(msgspec.Struct, frozen=True, kw_only=True):
     """A body with everything of its header that does not depend on its place."""
 
     at: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -28,9 +29,9 @@ from journal.shelf import (
     Opened,
     Rules,
     is_current,
-    is_renewal_ordered,
     open_current,
     remove,
+    renewal_order,
     succeed,
 )
 from journal.stamping import Stamped, Stamper, unknown_clock
@@ -328,6 +329,7 @@ class Journal:
         self._head = _QuietHead(HeadFile(opened.folder / "head"))
         self._head.write(opened.file.checkpoint)
         self._opened_ms = header.decode(opened.file.genesis().header).at
+        self._renewal = os.fspath(renewal_order(opened.folder))
         self._put_off_ms: int | None = None
         self._busy = 0
         self._current = Volume(
@@ -479,7 +481,7 @@ class Journal:
             return False
         age_ms = self._stamper.clock.now_ms() - self._opened_ms
         due = self._succession.is_due(entries=self._file.size, age_ms=age_ms)
-        return due or is_renewal_ordered(self._current.folder)
+        return due or os.path.exists(self._renewal)  # noqa: PTH110 - asked after every commit
 
     def _succeed(self) -> None:
         old, file, head = self._current, self._file, self._head

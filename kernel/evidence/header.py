@@ -69,11 +69,13 @@ def encode(header: Header) -> bytes:
     """The bytes that are hashed, stored and sent; ProtocolError when a receiver would refuse them."""
     try:
         data = _encoder.encode(header)
+        # What we encode has no key twice and no other form: it is read only for what its fields may be.
+        same = _decoder.decode(data) == header
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
         raise ProtocolError(f"not a header ({error})") from error
-    if decode(data) != header:
+    if not same:
         raise ProtocolError("a header that is not what it says", data)
-    return data
+    return _checked(data, header)
 
 
 def decode(data: bytes) -> Header:
@@ -86,9 +88,17 @@ def decode(data: bytes) -> Header:
             header = _read_slowly(data)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise ProtocolError(f"not a header ({error})", data) from error
-    if len({file.name for file in header.files}) != len(header.files):
-        raise ProtocolError("a file name is used twice", data)
+    _checked(data, header)
     return header
+
+
+def _checked(data: bytes, header: Header) -> bytes:
+    """What no field says by itself."""
+    if len(data) > MAX_HEADER:
+        raise ProtocolError(f"header larger than {MAX_HEADER} bytes", data)
+    if header.files and len({file.name for file in header.files}) != len(header.files):
+        raise ProtocolError("a file name is used twice", data)
+    return data
 
 
 def _read_slowly(data: bytes) -> Header:

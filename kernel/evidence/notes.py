@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -78,6 +79,7 @@ class Note:
         return cls(text=text + "\n", signatures=signatures)
 
 
+@lru_cache(maxsize=1024)  # one process signs and checks with few keys, thousands of times
 def key_id(name: str, public_key: bytes, *, algorithm: Algorithm = ED25519) -> bytes:
     return sha256(f"{name}\n".encode() + bytes([algorithm]) + public_key).digest()[:4]
 

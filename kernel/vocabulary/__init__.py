@@ -36,6 +36,7 @@ DEVICE_KINDS = {
     "recorder": "Recorder",
     "plates": "Plate reading",
     "disk": "Disk",
+    "journal": "Journal",
     "uplink": "Uplink",
     "pictures": "Pictures",
 }
