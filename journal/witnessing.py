@@ -11,7 +11,8 @@ import base64
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +54,10 @@ class Cosigner:
         note = Note.parse(checkpoint)
         said = Checkpoint.parse(note.text)
         with self._lock:
-            remembered = self._head(said.journal)
-            size, root = self._floor(note, said, remembered)
+            size, root = self._head(said.journal, note)
             _check(said, size, root, root_at)
-            if said.size > remembered[0]:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO head VALUES (?, ?, ?)", (said.journal, said.size, said.root)
-                )
+            if said.size > self._size(said.journal):  # of a floor that was just found, too
+                self._remember(said)
         return notes.cosign(
             note.text,
             name=self._key.name,
@@ -68,14 +66,42 @@ class Cosigner:
             at_s=self._clock.now_ms() // 1000,
         )
 
-    def _head(self, journal: str) -> tuple[int, bytes]:
-        row = self._db.execute("SELECT size, root FROM head WHERE journal = ?", (journal,)).fetchone()
-        return (int(row[0]), bytes(row[1])) if row else (0, b"")
+    def adopt(self, notes_: Iterable[str]) -> int:
+        """Notes that we have signed ourselves: where our memory was set back, they are the floor; how many were new."""
+        met = 0
+        for text in notes_:
+            note = Note.parse(text)
+            said = Checkpoint.parse(note.text)
+            with self._lock:
+                size, root = self._head(said.journal, note)
+                if (size, root) == (said.size, said.root) and self._size(said.journal) < size:
+                    self._remember(said)
+                    met += 1
+        return met
 
-    def _floor(self, note: Note, said: Checkpoint, remembered: tuple[int, bytes]) -> tuple[int, bytes]:
-        """Our own valid signature at a larger size than we remember: our memory was set back, so that is the floor."""
+    def _head(self, journal: str, note: Note) -> tuple[int, bytes]:
+        row = self._db.execute("SELECT size, root FROM head WHERE journal = ?", (journal,)).fetchone()
+        size, root = (int(row[0]), bytes(row[1])) if row else (0, b"")
+        said = Checkpoint.parse(note.text)
         own = notes.cosigned_at(note, name=self._key.name, public_key=self._key.public)
-        return (said.size, said.root) if own is not None and said.size > remembered[0] else remembered
+        # Our own valid signature at a larger size than we remember: our memory was set back, so that is the floor.
+        return (said.size, said.root) if own is not None and said.size > size else (size, root)
+
+    def _size(self, journal: str) -> int:
+        row = self._db.execute("SELECT size FROM head WHERE journal = ?", (journal,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _remember(self, said: Checkpoint) -> None:
+        self._db.execute("INSERT OR REPLACE INTO head VALUES (?, ?, ?)", (said.journal, said.size, said.root))
+
+
+def remembers(path: Path) -> bool:
+    """Whether a cosigner's memory lies here, and can be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute("SELECT count(*) FROM head").fetchone() is not None
+    except sqlite3.Error:
+        return False
 
 
 def _check(said: Checkpoint, size: int, root: bytes, root_at: RootAt) -> None:
