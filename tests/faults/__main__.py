@@ -43,7 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="part of a case's name")
     parser.add_argument("--mutant", choices=MUTANTS, help="leave this out of the system and see it caught")
     parser.add_argument("--no-baseline", action="store_true", help="without the naive uplink")
-    parser.add_argument("--at-once", type=int, default=4, help="cases played at the same time")
+    parser.add_argument("--at-once", type=int, default=6, help="cases played at the same time")
     parser.add_argument("--out", type=Path, default=Path("build/faults.json"))
     parser.add_argument("--folder", type=Path, help="keep everything here")
     parser.add_argument("--seed", type=int, default=1)

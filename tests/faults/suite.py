@@ -19,6 +19,7 @@ from tests.faults.mutants import Mutant
 from tests.faults.rows import Found, Row, row_of
 from tests.faults.site import Run
 
+LONGEST_S = {False: 240, True: 7_200}  # of one case, in the short version and in the long one
 Play = Callable[[Run], Awaitable[Found]]
 
 
@@ -92,7 +93,7 @@ class Plan:
     full: bool = False
     baseline: bool = True
     mutant: Mutant | None = None
-    at_once: int = 4
+    at_once: int = 6
     keep: Path | None = None
 
 
@@ -129,7 +130,8 @@ async def play_one(plan: Plan, case: Case, *, naive: bool = False) -> Row:
         mutant=plan.mutant,
     )
     try:
-        found = await case.play(run)
+        async with asyncio.timeout(LONGEST_S[plan.full]):
+            found = await case.play(run)
     except Exception as error:  # noqa: BLE001 - whatever a case meets is its own problem, and the others go on
         took_s = round((CLOCK.mono_ms() - begun_ms) / 1000, 1)
         return Row(name=case.name, baseline=naive, took_s=took_s, problem=f"{type(error).__name__}: {error}")
