@@ -308,6 +308,8 @@ class Journal:
         self._line = (*self._line, self._current)
 
     async def _between_commits(self, work: Callable[[], None]) -> None:
+        if self._closed:
+            raise RefusedError("the journal is closed")
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
         self._requests.put(_Errand(work=work, loop=loop, done=done))
@@ -453,8 +455,7 @@ class Journal:
             return
         old.closed = True
         head.close()
-        # Its WAL is folded in beside the appends, not before them.
-        self._reading.submit(file.retire)
+        file.retire()  # here, so that no two connections ever checkpoint one database at once
         log.info("journal continued as planned", extra={"old": old.id, "size": old.size, "new": self.id})
         _settle((), self._listeners, self._file.size)
 
