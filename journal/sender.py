@@ -192,7 +192,9 @@ class Sender:
         if not answered:
             self._progress_ms = self._clock.mono_ms()
             log.info("uplink open", extra={"to": self._destination.name, "size": receipt.size})
-        self._established, self._greeted = True, 0
+        self._established = True
+        if course is self._at:
+            self._greeted = 0
         if more > 0:
             self._progress_ms, self._patience_ms = self._clock.mono_ms(), self._patience[0]
             for listener in self._listeners:

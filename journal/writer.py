@@ -497,8 +497,7 @@ class Journal:
             return
         old.closed = True
         head.close()
-        # Its WAL is folded in beside the appends, not before them.
-        self._reading.submit(file.retire)
+        file.retire()  # here, so that no two connections ever checkpoint one database at once
         log.info("journal continued as planned", extra={"old": old.id, "size": old.size, "new": self.id})
         _settle((), self._listeners, self._file.size)
 

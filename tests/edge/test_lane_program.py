@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import tomli_w
 from edge.main import load, main
 from kernel.errors import ConfigError
 from kernel.evidence.notes import encode_base64
-from tests.journal.making import County
+from tests.journal.making import County, open_journal
 
 PUBLIC = "A" * 43 + "="  # 32 bytes of nothing
 DESTINATION: dict[str, Any] = {
@@ -149,3 +150,25 @@ def test_check_wants_a_chain_to_the_pinned_root(tmp_path: Path, capsys: pytest.C
 def test_drivers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["drivers", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == ["toledo-continuous", "wim-wj"]
+
+
+def test_the_next_journal_is_ordered_from_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = str(write(tmp_path, data=str(tmp_path / "data")))
+    assert main(["renew-journal", settings]) == 2
+    assert "holds no journal" in capsys.readouterr().err
+    identity = County().identity("s01-lane1").key
+    folder = tmp_path / "data" / "journal"
+    with closing(open_journal(folder, identity=identity)) as journal:
+        assert main(["renew-journal", settings]) == 0
+        assert "0001 is closed" in capsys.readouterr().out
+        first = journal.id
+    with closing(open_journal(folder, identity=identity)) as journal:
+        assert [volume.id for volume in journal.volumes] == [first, journal.id]
+
+
+@pytest.mark.parametrize(
+    ("journal", "fault"),
+    [({"entries": 99}, "entries"), ({"days": 0}, "days"), ({"rehash_hour": 24}, "rehash_hour")],
+)
+def test_a_journal_that_never_rests_is_refused(tmp_path: Path, journal: dict[str, int], fault: str) -> None:
+    assert set(faults(write(tmp_path, journal=journal))) == {f"journal.{fault}"}

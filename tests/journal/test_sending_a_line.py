@@ -23,9 +23,11 @@ from journal.settings import Destination, Succession
 from journal.shelf import order_renewal
 from journal.stores import SqliteStore
 from journal.writer import Journal
+from kernel.errors import RestartError
+from kernel.evidence import header
 from kernel.evidence.frames import decode_hello
 from kernel.evidence.notes import Note, encode_base64
-from kernel.evidence.texts import Checkpoint
+from kernel.evidence.texts import Checkpoint, Receipt
 from tests.journal.brokers import Hostile, MemoryBroker
 from tests.journal.making import said
 from tests.journal.receiver_contract import COUNTY, STORE_KEY, TRUST
@@ -130,9 +132,8 @@ def site(quick_path: Path) -> Iterator[Site]:
         site.journal.close()
 
 
-@asynccontextmanager
-async def sending(site: Site, place: Place) -> AsyncIterator[Sender]:
-    sender = Sender(
+def sender_of(site: Site, place: Place) -> Sender:
+    return Sender(
         site.journal,
         site.cursors,
         identity=site.identity,
@@ -142,6 +143,11 @@ async def sending(site: Site, place: Place) -> AsyncIterator[Sender]:
         clock=SystemClock(),
         patience_ms=(50, 200),
     )
+
+
+@asynccontextmanager
+async def sending(site: Site, place: Place) -> AsyncIterator[Sender]:
+    sender = sender_of(site, place)
     task = asyncio.create_task(sender.run())
     try:
         yield sender
@@ -303,3 +309,44 @@ async def test_i7_a_closed_journal_leaves_only_when_it_is_kept_and_says_so_first
     assert len(site.journal.volumes) == 1
     for place in (far, near):
         await place.close()
+
+
+async def test_a_closed_journal_goes_first_also_when_the_next_was_doubted(
+    site: Site, quick_path: Path
+) -> None:
+    await site.renew(30)
+    await site.append(5)
+    closed, doubted = site.journal.volumes
+    site.journal.doubt("on trial")
+    site.start_again()
+    place = Place(quick_path, "centre")
+    async with sending(site, place) as sender:
+        await drained(sender)
+    assert place.held() == await site.written()
+    assert [volume.id for volume in site.journal.volumes] == [closed.id, site.journal.id]
+    assert place.states([closed.id, doubted.id, site.journal.id]) == ["closed", "closed", "open"]
+    await place.close()
+
+
+async def test_another_story_of_a_closed_journal_ends_the_process_and_its_entries_are_told_again(
+    site: Site, quick_path: Path
+) -> None:
+    await site.renew(30)
+    closed = site.journal.volumes[0]
+    place = Place(quick_path, "centre")
+    said_there = Receipt(journal=closed.id, store=STORE_KEY.name, size=9, root=bytes(32), kept=0, time_ms=1)
+    note = said_there.signed(public_key=STORE_KEY.public, sign=STORE_KEY.sign).format()
+    topic = f"weighpost/v1/down/{site.identity.box}/receipt/{closed.id}"
+    place.broker.meddle = lambda topic_up, payload: (
+        [(topic, note.encode())] if topic_up.endswith("/hello") else []
+    )
+    sender = sender_of(site, place)
+    async with asyncio.timeout(5):
+        with pytest.raises(RestartError, match="another root at 9"):
+            await sender.run()
+    site.start_again()
+    assert (site.journal.doubted, len(site.journal.volumes)) == (None, 1)
+    entries = await site.journal.read(0, 100)
+    streams = [header.decode(entry.header).stream for entry in entries]
+    assert (streams.count("journal.recovered"), streams[-1]) == (closed.size - 1, "journal.doubted")
+    await place.close()
