@@ -152,6 +152,14 @@ def count_naive(accepted: Sequence[Accepted], *, database: Path, blobs: Path, fi
     )
 
 
+def in_order(database: Path) -> bool:
+    """Every journal was taken in from its first entry on, one after the other."""
+    taken: dict[str, list[int]] = {}
+    for journal, seq in rows_of(database, "SELECT journal, seq FROM entry ORDER BY rowid"):
+        taken.setdefault(journal, []).append(seq)
+    return all(seqs == list(range(len(seqs))) for seqs in taken.values())
+
+
 def rows_of(database: Path, query: str) -> list[tuple[Any, ...]]:
     """Read-only."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:

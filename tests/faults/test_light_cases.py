@@ -39,8 +39,15 @@ def test_case(case: Case, rows: dict[str, Row]) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_what_is_left_out_turns_the_suite_red(mutant: str, tmp_path: Path) -> None:
-    out = str(tmp_path / "faults.json")
-    command = [sys.executable, "-m", "tests.faults", "--mutant", mutant, "--out", out]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.faults",
+        "--mutant",
+        mutant,
+        "--out",
+        str(tmp_path / "faults.json"),
+    ]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root, timeout=120)
     assert done.returncode == 1, done.stdout + done.stderr

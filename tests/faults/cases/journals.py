@@ -139,8 +139,7 @@ async def wrong_clock(run: Run) -> Found:
             await here.scribe.set_clock(offset_ms)
             await here.scribe.many(4, files=(2_000,))
         found = await here.found(4)
-        order = counting.rows_of(here.database, "SELECT seq FROM entry ORDER BY received_ms, seq")
-        assert [seq for (seq,) in order] == sorted(seq for (seq,) in order), "not in order"
+        assert counting.in_order(here.database), "not in order"
         return found
 
 

@@ -47,8 +47,7 @@ async def long_away(run: Run) -> Found:
         grown_kb = here.box.rss_kb() - before_kb
         assert grown_kb < GROWN_KB, f"the box has grown by {grown_kb} kB while it sent"
         found = await here.found(1)
-        order = counting.rows_of(here.database, "SELECT seq FROM entry ORDER BY rowid")
-        assert [seq for (seq,) in order] == sorted(seq for (seq,) in order), "not in order"
+        assert counting.in_order(here.database), "not in order"
         return found
 
 
