@@ -423,6 +423,18 @@ async def test_what_has_become_safe_is_learnt_oldest_first(tmp_path: Path) -> No
         )
 
 
+async def test_a_sender_that_starts_with_nothing_to_send_asks_too(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    digest = shelf.add(b"x")
+    async with uploading(tmp_path, shelf, clock=StillClock()):
+        await until(lambda: len(shelf.stored) == 1)
+    shelf.safe = {digest}
+    async with uploading(tmp_path, shelf, clock=StillClock()) as (uploader, wire):
+        await until(lambda: bool(wire.requests))
+        await until(lambda: uploader._cursors.unkept(destination="centre", count=9) == [])
+        assert [request.method for request in wire.requests] == ["POST"]
+
+
 async def test_the_other_address_is_used_and_the_first_again(tmp_path: Path) -> None:
     shelf, clock = shelf_of(tmp_path), TestClock()
     away = [True]
