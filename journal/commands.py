@@ -31,7 +31,8 @@ from kernel.evidence.notes import decode_base64
 
 log = logging.getLogger(__name__)
 
-INBOX = 64  # commands that wait; whoever sent a true one repeats it
+INBOX = 512  # commands that wait, 2 MB; whoever sent a true one repeats it
+LARGEST = 4096  # bytes of one
 REFUSALS_EVERY_MS = 60_000  # at most one entry: a flood fills neither journal nor link
 BREATH_S = 0.05  # after a refusal: checking signatures may not become all that we do
 WALK = 256  # entries looked at in one go
@@ -85,7 +86,9 @@ class Commands:
 
     def heard(self, payload: bytes, nonce: bytes) -> None:
         """A message of the command topic in the session of `nonce`; called on the loop."""
-        if len(self._inbox) >= INBOX:
+        if len(payload) > LARGEST:
+            self._count(payload, f"larger than {LARGEST} bytes")
+        elif len(self._inbox) >= INBOX:
             self._count(payload, "too many at once")
         else:
             self._inbox.append((payload, nonce))

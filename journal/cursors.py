@@ -196,9 +196,9 @@ class Cursors:
                 (destination, count),
             ).fetchall()
 
-    def kept(self, digests: Sequence[str], *, destination: str) -> None:
-        """A signed receipt says that these are out of danger."""
-        self._write(
+    def kept(self, digests: Sequence[str], *, destination: str) -> bool:
+        """A signed receipt says that these are out of danger; False when it could not be written."""
+        return self._write(
             "UPDATE upload SET kept = 1 WHERE destination = ? AND sha256 = ? AND state = 'done'",
             [(destination, sha256) for sha256 in digests],
         )

@@ -52,6 +52,7 @@ class PahoTransport:
         self._user = user
         self._back_s = back_s
         self._returning = False
+        self._stopping = False
         self._failures = 0
         self._coming_back: asyncio.Task[None] | None = None
         self._subscriptions: list[tuple[str, Handler]] = []
@@ -111,6 +112,7 @@ class PahoTransport:
         self._connected = False
 
     def _stop(self) -> None:
+        self._stopping = True
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -149,6 +151,8 @@ class PahoTransport:
 
     def _try_again(self) -> None:
         """Where and when: waits are spread, so that a thousand boxes do not come back in step."""
+        if self._stopping:
+            return
         self._failures += 1
         wait_s = random.randint(1, min(2**self._failures, LONGEST_WAIT_S))  # noqa: S311
         self._client.reconnect_delay_set(wait_s, wait_s)

@@ -130,11 +130,12 @@ class Uploader:
         while True:
             self._wake.clear()
             try:
-                await self._back_to_the_first()
+                self._back_to_the_first()
+                await self._ask_what_is_kept()
                 if await self._one():
                     wait_s = BACK_OFF_S[0]
                 else:
-                    await self._idle()
+                    await self._rest(self._until_question_ms() / 1000)
             except LinkError as error:
                 self._lost(error)
                 await self._clock.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the crowd
@@ -186,13 +187,6 @@ class Uploader:
             del self._unsaved[sha256]
         while len(self._unsaved) > UNSAVED:
             del self._unsaved[next(iter(self._unsaved))]
-
-    async def _idle(self) -> None:
-        """Nothing waits: ask what has become safe, and rest until something is new."""
-        if self.connected and self._is_due(self._kept_asked_ms, KEPT_EVERY_MS):
-            await self._ask_what_is_kept()
-            self._kept_asked_ms = self._clock.mono_ms()
-        await self._rest(KEPT_EVERY_MS / 1000)
 
     async def _rest(self, seconds: float) -> None:
         """Sleep, or until something new is there."""
@@ -287,23 +281,34 @@ class Uploader:
         return _offset_of(response, upload)
 
     async def _ask_what_is_kept(self) -> None:
-        """The oldest first: as long as all of a page has become safe there may be more."""
+        """Once an hour, the oldest first: as long as all of a page has become safe there may be more."""
+        if not self._is_due(self._kept_asked_ms, KEPT_EVERY_MS):
+            return
+        while await self._page_is_kept():
+            pass
+        self._kept_asked_ms = self._clock.mono_ms()
+
+    def _until_question_ms(self) -> int:
+        return max((self._kept_asked_ms or 0) + KEPT_EVERY_MS - self._clock.mono_ms(), 0)
+
+    async def _page_is_kept(self) -> bool:
         name = self._destination.name
-        while pending := await asyncio.to_thread(self._cursors.unkept, destination=name, count=KEPT_AT_ONCE):
-            lines = "".join(f"{sha256}\n" for sha256, _ in pending)
-            response = await self._send("POST", "kept", content=lines.encode())
-            if response.status_code != 200:
-                return
-            try:
-                receipt = self._opened(response.text)
-            except ProtocolError as error:
-                self.refused += 1
-                log.error("file receipt refused", extra={"reason": str(error)})  # noqa: TRY400
-                return
-            kept = [sha256 for sha256, size in pending if receipt.kept and (sha256, size) in receipt.files]
-            await asyncio.to_thread(self._cursors.kept, kept, destination=name)
-            if len(kept) < len(pending):
-                return
+        pending = await asyncio.to_thread(self._cursors.unkept, destination=name, count=KEPT_AT_ONCE)
+        if not pending:
+            return False
+        lines = "".join(f"{sha256}\n" for sha256, _ in pending)
+        response = await self._send("POST", "kept", content=lines.encode())
+        if response.status_code != 200:
+            return False
+        try:
+            receipt = self._opened(response.text)
+        except ProtocolError as error:
+            self.refused += 1
+            log.error("file receipt refused", extra={"reason": str(error)})  # noqa: TRY400
+            return False
+        kept = [sha256 for sha256, size in pending if receipt.kept and (sha256, size) in receipt.files]
+        saved = await asyncio.to_thread(self._cursors.kept, kept, destination=name)
+        return saved and len(kept) == len(pending)
 
     async def _send(
         self, method: str, path: str, *, content: bytes = b"", headers: dict[str, str] | None = None
@@ -348,7 +353,7 @@ class Uploader:
         known = self._round_trip_ms
         self._round_trip_ms = took_ms if known is None else min(took_ms, known + known // 4 + 1)
 
-    async def _back_to_the_first(self) -> None:
+    def _back_to_the_first(self) -> None:
         if self._hosts.is_away and self._is_due(self._away_ms, BACK_MS * self._hosts.patience):
             self._away_ms = self._clock.mono_ms()
             self._hosts.back()

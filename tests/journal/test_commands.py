@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from journal.commands import INBOX, Commands, Kind
+from journal.commands import INBOX, LARGEST, Commands, Kind
 from journal.cursors import Cursors
 from journal.keys import SigningKey
 from journal.sender import Sender
@@ -251,7 +251,7 @@ async def test_where_nothing_is_left_to_do_there_is_no_entry(box: Box) -> None:
 
 
 async def test_a_flood_fills_neither_memory_nor_journal(box: Box) -> None:
-    flood = 50 * INBOX
+    flood = 3 * INBOX
     async with commanded(box) as commands:
         for _ in range(flood):
             commands.heard(b"noise", NONCE)
@@ -264,6 +264,24 @@ async def test_a_flood_fills_neither_memory_nor_journal(box: Box) -> None:
     refusals = [each for each in await box.said() if isinstance(each, CommandRefused)]
     assert len(refusals) == 2  # the first at once, the others a minute later
     assert sum(each.count for each in refusals) == flood
+
+
+async def test_as_many_as_a_centre_asks_for_at_once_are_done(box: Box) -> None:
+    async with commanded(box) as commands:
+        for counter in range(1, 501):
+            commands.heard(command(counter=counter, to="up"), NONCE)
+        await until(lambda: len(box.output.done) == 500)
+        assert commands.refused == 0
+
+
+async def test_a_giant_is_not_even_held(box: Box) -> None:
+    async with commanded(box) as commands:
+        commands.heard(bytes(LARGEST + 1), NONCE)
+        assert len(commands._inbox) == 0
+        await until(lambda: box.journal.size == 2)
+    [refused] = await box.said()
+    assert isinstance(refused, CommandRefused)
+    assert "larger" in refused.reason
 
 
 async def test_what_cannot_be_carried_out_holds_up_nothing(box: Box) -> None:

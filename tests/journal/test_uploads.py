@@ -186,6 +186,11 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
+def noted(uploader: Uploader) -> int:
+    """Files that the sender knows to be there, and not yet safe."""
+    return len(uploader._cursors.unkept(destination="centre", count=9))
+
+
 def shelf_of(tmp_path: Path) -> Shelf:
     folder = tmp_path / "box"
     folder.mkdir()
@@ -217,7 +222,7 @@ async def test_what_is_asked_for_before_its_entry_is_accepted_comes_after(tmp_pa
         await uploader.demand(sha(b"stays"))
         stays = shelf.add(b"stays", upload="on_demand")
         uploader.wake()
-        await until(lambda: shelf.stored == [stays])
+        await until(lambda: noted(uploader) == 1)
         await uploader.demand(stays)  # it was lost there: once more
         await until(lambda: shelf.stored == [stays, stays])
 
@@ -399,7 +404,7 @@ async def test_a_restored_store_gets_again_what_it_had_not_kept(tmp_path: Path) 
     first, second = shelf.add(b"first"), shelf.add(b"second")
     clock = StillClock()
     async with uploading(tmp_path, shelf, clock=clock) as (uploader, _):
-        await until(lambda: len(shelf.stored) == 2 and uploader.waiting == 0)
+        await until(lambda: noted(uploader) == 2 and clock.sleepers == 1)
         shelf.safe = {first}
         await clock.passes(3_600)
         await until(lambda: not uploader._cursors.unkept(destination="centre", count=9)[1:])
@@ -419,7 +424,7 @@ async def test_what_has_become_safe_is_learnt_oldest_first(tmp_path: Path) -> No
     digests = [shelf.add(bytes([number])) for number in range(5)]
     clock = StillClock()
     async with uploading(tmp_path, shelf, clock=clock) as (uploader, _):
-        await until(lambda: len(shelf.stored) == 5 and uploader.waiting == 0)
+        await until(lambda: noted(uploader) == 5 and clock.sleepers == 1)
         shelf.safe = set(digests[:3])
         await clock.passes(3_600)
         await until(
@@ -427,8 +432,20 @@ async def test_what_has_become_safe_is_learnt_oldest_first(tmp_path: Path) -> No
         )
 
 
+async def test_a_sender_that_starts_with_nothing_to_send_asks_too(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    digest = shelf.add(b"x")
+    async with uploading(tmp_path, shelf, clock=StillClock()) as (uploader, _):
+        await until(lambda: noted(uploader) == 1)
+    shelf.safe = {digest}
+    async with uploading(tmp_path, shelf, clock=StillClock()) as (uploader, wire):
+        await until(lambda: bool(wire.requests))
+        await until(lambda: uploader._cursors.unkept(destination="centre", count=9) == [])
+        assert [request.method for request in wire.requests] == ["POST"]
+
+
 async def test_the_other_address_is_used_and_the_first_again(tmp_path: Path) -> None:
-    shelf, clock = shelf_of(tmp_path), TestClock()
+    shelf, clock = shelf_of(tmp_path), StillClock()
     away = [True]
 
     def breaks(request: httpx.Request, number: int) -> str:
@@ -440,22 +457,27 @@ async def test_the_other_address_is_used_and_the_first_again(tmp_path: Path) -> 
     ):
         shelf.add(b"x")
         uploader.wake()
-        await until(lambda: len(shelf.stored) == 1)
+        await until(lambda: bool(wire.requests) and clock.sleepers == 1)
+        await clock.passes(1)  # it waits a little after a failure
+        await until(lambda: noted(uploader) == 1)
         assert wire.requests[-1].url.host == "other"
         away[0] = False
-        clock.ms += 61_000
         shelf.add(b"y")
         uploader.wake()
-        await until(lambda: len(shelf.stored) == 2)
+        await until(lambda: noted(uploader) == 2 and clock.sleepers == 1)  # no minute later: still there
+        await clock.passes(61)
+        shelf.add(b"z")
+        uploader.wake()
+        await until(lambda: len(shelf.stored) == 3)
         puts = [request.url.host for request in wire.requests if request.method == "PATCH"]
-        assert puts == ["other", "one"]
+        assert puts == ["other", "other", "one"]
 
 
 async def test_a_full_disk_at_the_box_stops_no_upload(tmp_path: Path) -> None:
     shelf = shelf_of(tmp_path)
     digests = [shelf.add(bytes([number])) for number in range(4)]
     async with uploading(tmp_path, shelf, clock=StillClock()) as (uploader, _):
-        await until(lambda: len(shelf.stored) == 4)
+        await until(lambda: noted(uploader) == 4)
         db = uploader._cursors._db
         db.execute("UPDATE upload SET state = 'waiting'")
         shelf.stored = []
@@ -522,14 +544,19 @@ class StillClock(TestClock):
     def __init__(self) -> None:
         super().__init__()
         self._passed = asyncio.Event()
+        self.sleepers = 0
 
     async def sleep(self, seconds: float) -> None:
         end_ms = self.ms + int(seconds * 1000)
-        while self.ms < end_ms:
-            await self._passed.wait()
+        self.sleepers += 1
+        try:
+            while self.ms < end_ms:
+                await self._passed.wait()
+        finally:
+            self.sleepers -= 1
 
     async def passes(self, seconds: int) -> None:
         self.ms += seconds * 1000
-        self._passed.set()
+        passed, self._passed = self._passed, asyncio.Event()
+        passed.set()
         await asyncio.sleep(0)
-        self._passed.clear()
