@@ -65,11 +65,6 @@ class Erasing:
         self.unclean: dict[str, str] = {}
 
     @property
-    def position(self) -> tuple[str, int]:
-        """Changes with every entry that is appended."""
-        return self._journal.id, self._journal.size
-
-    @property
     def places(self) -> list[Bodies]:
         """The journals on this disk, in the order in which they were written."""
         return sorted((*self._doubted, *self._journal.volumes), key=lambda place: place.folder.name)

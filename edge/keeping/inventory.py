@@ -75,12 +75,10 @@ class Inventory:
             await self._ask(self._known.date, today)
         return False
 
-    async def settled(self) -> tuple[str, int]:
-        """Everything is in the register; where the journal was then."""
-        while True:
-            position = self._erasing.position
-            if not await self.scan():
-                return position
+    async def settled(self) -> None:
+        """Everything that was said by now is in the register."""
+        while await self.scan():
+            pass
 
     # --- what may leave --------------------------------------------------------------------------------------------
 
@@ -96,31 +94,34 @@ class Inventory:
 
     async def _choose(self, look: Callable[[], list[T]]) -> list[T]:
         while True:
-            position = await self.settled()
+            await self.settled()
+            holds = self._known.holds_taken
             found = await self._ask(look)
-            if position == self._erasing.position:
+            await self.settled()
+            if holds == self._known.holds_taken:
                 return found
 
     def _files_that(
         self, what: Kind, outcome: Outcome, since_ms: int, may_go: Callable[[Lying], bool], today_ms: int
     ) -> list[Lying]:
-        found: list[Lying] = []
+        found: dict[str, Lying] = {}  # once each, however many entries name it
         skip = 0
         while page := self._known.files_before(
             what, outcome, since_ms, today_ms=today_ms, count=PAGE, skip=skip
         ):
-            skip += len(page)
-            lying = self._custody.lying(page)
-            found += [file for file in lying if may_go(file) and self._files.path(file.sha256)]
+            skip += PAGE
+            for file in self._custody.lying(page):
+                if may_go(file) and self._files.path(file.sha256):
+                    found[file.sha256] = file
             if len(found) >= PAGE:
                 break
-        return found[:PAGE]
+        return list(found.values())[:PAGE]
 
     def _plates_that(self, outcome: Outcome, since_ms: int, today_ms: int) -> list[Row]:
         found: list[Row] = []
         skip = 0
         while page := self._known.plates_before(outcome, since_ms, today_ms=today_ms, count=PAGE, skip=skip):
-            skip += len(page)
+            skip += PAGE
             found += [row for row in page if not row.held and self._custody.keeps(row)]
             if len(found) >= ROWS:
                 break

@@ -102,6 +102,7 @@ class Register:
 
     def __init__(self, path: Path | str) -> None:
         self._db = _open(path)
+        self.holds_taken = 0  # since it was opened; releases too
 
     def close(self) -> None:
         self._db.close()
@@ -137,12 +138,19 @@ class Register:
         self._db.execute("UPDATE entry SET since_ms = ? WHERE since_ms IS NULL", (today_ms,))
 
     def forget(self, *, entries: Iterable[EntryRef] = (), files: Iterable[str] = ()) -> None:
-        """These bodies and files are gone."""
+        """These bodies and files are gone, and entries of which nothing is left."""
+        touched = [(ref.journal, ref.seq) for ref in entries]
+        self._db.executemany("UPDATE entry SET plates = 0 WHERE journal = ? AND seq = ?", touched)
+        self._db.executemany("UPDATE entry SET plates = 0 WHERE place = ? AND place_seq = ?", touched)
+        for name in files:
+            touched += self._db.execute(
+                "DELETE FROM named WHERE sha256 = ? RETURNING journal, seq", (name,)
+            ).fetchall()
         self._db.executemany(
-            "UPDATE entry SET plates = 0 WHERE (journal, seq) = (?1, ?2) OR (place, place_seq) = (?1, ?2)",
-            [(ref.journal, ref.seq) for ref in entries],
+            "DELETE FROM entry WHERE journal = ? AND seq = ? AND plates = 0"
+            " AND NOT EXISTS (SELECT 1 FROM named WHERE (named.journal, named.seq) = (entry.journal, entry.seq))",
+            touched,
         )
-        self._db.executemany("DELETE FROM named WHERE sha256 = ?", [(name,) for name in files])
 
     # --- what is there -------------------------------------------------------------------------------------------
 
@@ -157,10 +165,12 @@ class Register:
         self, what: Kind, outcome: Outcome, since_ms: int, *, today_ms: int, count: int, skip: int
     ) -> dict[str, list[FileRow]]:
         """Files of these entries, the oldest first, each with every entry that names it."""
-        sql = f"""SELECT DISTINCT sha256 FROM entry JOIN named USING (journal, seq)
-          WHERE what = ? AND since_ms <= ? AND {_OUTCOME} = ? ORDER BY since_ms LIMIT ? OFFSET ?"""  # noqa: S608
+        # In this order, so that a page ends the walk along the ages.
+        sql = f"""SELECT sha256 FROM entry CROSS JOIN named
+          WHERE (named.journal, named.seq) = (entry.journal, entry.seq) AND what = ? AND since_ms <= ?
+          AND {_OUTCOME} = ? ORDER BY since_ms LIMIT ? OFFSET ?"""  # noqa: S608
         names = [row[0] for row in self._db.execute(sql, (what, since_ms, outcome, count, skip))]
-        return {name: self.naming(name, today_ms=today_ms) for name in names}
+        return {name: self.naming(name, today_ms=today_ms) for name in dict.fromkeys(names)}
 
     def naming(self, sha256: str, *, today_ms: int) -> list[FileRow]:
         """Every entry that names this file; none: it is unknown, or gone."""
@@ -238,13 +248,16 @@ class Register:
         self, head: Header, ref: EntryRef, place: EntryRef, body: bytes | None, today_ms: int | None
     ) -> None:
         passage, what = _belongs(head, body)
+        plates = head.stream == VehiclePictured.stream and body is not None
+        if not plates and not head.files:
+            return
         dated = head.clock.state != "unset"
         self._db.execute(
             "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(ref.journal, ref.seq, ref.leaf, place.journal, place.seq, place.leaf, passage),
                 head.at if dated else today_ms,
-                int(head.stream == VehiclePictured.stream and body is not None),
+                int(plates),
             ),
         )
         self._db.executemany(
@@ -253,6 +266,7 @@ class Register:
         )
 
     def _hold(self, said: RecordHeld, ref: EntryRef) -> None:
+        self.holds_taken += 1
         names = [("file", sha256) for sha256 in said.files]
         names += [("entry", f"{about.journal}/{about.seq}") for about in said.about]
         names += [("passage", said.passage)] if said.passage else []

@@ -20,26 +20,30 @@ class Retiring:
     ) -> None:
         self._inventory = inventory
         self._settings = settings
-        self._by = by
+        self._box = by
         self._room = room
+        self._looked_through = 0  # rules, in this round
 
     async def retire(self, today_ms: int) -> bool:
-        """One portion; False when nothing is due."""
+        """One portion; False when nothing is due, which ends a round."""
         rules = self._settings.in_force(on=china_day(today_ms))
-        for rule in rules:
-            if rule.what == "plates":
-                done = await self._plates(rule, today_ms)
-            else:
-                done = await self._files(rule, rule.what, rules, today_ms)
-            if done:
+        for rule in rules[self._looked_through :]:
+            if await self._by(rule, rules, today_ms):
                 return True
+            self._looked_through += 1
+        self._looked_through = 0
         return False
+
+    async def _by(self, rule: Rule, rules: Sequence[Rule], today_ms: int) -> bool:
+        if rule.what == "plates":
+            return await self._plates(rule, today_ms)
+        return await self._files(rule, rule.what, rules, today_ms)
 
     async def _plates(self, rule: Rule, today_ms: int) -> bool:
         since_ms = today_ms - rule.days * DAY_MS
         rows = await self._inventory.plates(rule.outcome, since_ms, today_ms=today_ms)
         if rows:
-            await self._inventory.erase_plates(rows, rule=rule.name, by=self._by)
+            await self._inventory.erase_plates(rows, rule=rule.name, by=self._box)
         return bool(rows)
 
     async def _files(self, rule: Rule, what: Kind, rules: Sequence[Rule], today_ms: int) -> bool:
@@ -51,7 +55,7 @@ class Retiring:
             await self._evict(clips)
         others = [file for file in due if not file.compliant_clip]
         if others:
-            await self._inventory.erase_files(others, rule=rule.name, by=self._by)
+            await self._inventory.erase_files(others, rule=rule.name, by=self._box)
         return bool(due)
 
     async def _evict(self, clips: Sequence[Lying]) -> None:
