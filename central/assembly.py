@@ -29,9 +29,11 @@ from central.enrolment.service import Enrolment, Root
 from central.evidence.journal import JournalExports
 from central.evidence.package import ShownKey
 from central.ingest.chains import keep_chains
+from central.ingest.commanding import Commanding
 from central.ingest.cosigning import Cosigning
 from central.ingest.declaring import Declaring
 from central.ingest.downlink import Downlink, relay_glimpses
+from central.ingest.holds import HoldsAtBoxes
 from central.ingest.own import OwnJournal
 from central.ingest.requests import FileRequests
 from central.keeping.housekeeping import Keeping
@@ -44,9 +46,11 @@ from central.settings import Settings
 from central.slips import Slips
 from central.store.accounts import CentreAccounts
 from central.store.belonging import Belonging
+from central.store.counters import Counters
 from central.store.custody import CustodyStore
 from central.store.engines import Database
 from central.store.findings import Findings
+from central.store.holds import Holds
 from central.store.keeping import Keeper
 from central.store.partitions import make_ahead
 from central.store.queries import Queries
@@ -140,16 +144,11 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
     ingest = _take_in(given)
     queries = Queries(given.database, register=given.admission.register)
     enrolment = _enrolment(given, ingest)
-    requests = FileRequests(
-        queries,
-        Requested(given.database),
-        append=ingest.own.append,
-        send=ingest.downlink.send,
-        key=given.keys.command,
-        clock=given.clock,
+    commanding = Commanding(
+        Counters(given.database), send=ingest.downlink.send, key=given.keys.command, clock=given.clock
     )
-    ingest.receiver.on_hello(lambda box, hello, _welcome: requests.greeted(box, hello.nonce))
-    parts = _parts(given, ingest, queries, requests, enrolment)
+    ingest.receiver.on_hello(lambda box, hello, _welcome: commanding.greeted(box, hello.nonce))
+    parts = _parts(given, ingest, queries, commanding, enrolment)
     app = create_app(parts, mounts=mounts)
     gate = None
     if given.settings.gate is None:
@@ -229,7 +228,7 @@ def _take_in(given: Given) -> _Ingest:
 
 
 def _parts(
-    given: Given, ingest: _Ingest, queries: Queries, requests: FileRequests, enrolment: Enrolment
+    given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding, enrolment: Enrolment
 ) -> Parts:
     settings, clock = given.settings, given.clock
     accounts = CentreAccounts(given.database)
@@ -244,9 +243,16 @@ def _parts(
         bus=ingest.bus,
         law=national(),
         files=ingest.blobs,
-        requests=requests,
+        requests=FileRequests(
+            queries, Requested(given.database), append=ingest.own.append, commanding=commanding
+        ),
         alarms=partial(_alarms, given, queries, ingest),
-        desk=Desk(queries, write=ingest.own.act, clock=clock),
+        desk=Desk(
+            queries,
+            write=ingest.own.act,
+            holds=HoldsAtBoxes(Holds(given.database), commanding=commanding, clock=clock),
+            clock=clock,
+        ),
         keeping=Keeping(
             Keeper(given.database),
             queries,

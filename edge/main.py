@@ -10,6 +10,7 @@ import logging
 import signal
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from edge.drivers.contract import ScaleDriver
 from edge.health import DiskProbe, HealthBoard, Probe
 from edge.keeping.custody import Custody
 from edge.keeping.disk import on_one_disk, room_of
+from edge.keeping.holding import Holding
 from edge.keeping.housekeeping import Housekeeping
 from edge.keeping.listing import lines, report
 from edge.keeping.relieving import Disk
@@ -36,6 +38,7 @@ from edge.weighed import Site
 from firmware_bridge.protocol import Colour
 from journal import enrol_verb
 from journal.clock import SystemClock, boot_id
+from journal.commands import Kind
 from journal.console import Console, end, read_law, read_settings, write
 from journal.cursors import Cursors
 from journal.erasing import Erasing
@@ -54,6 +57,7 @@ from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ConfigError, FullError, WeighpostError
 from kernel.events import DeviceHealth, LaneHealth
+from kernel.evidence.commands import HOLD
 from kernel.law.law import Law
 from kernel.links import Link
 from kernel.settings import under
@@ -116,6 +120,7 @@ class LaneProcess:
     async def _with_journal(self, journal: Journal, identity: Identity, reserve: Reserve) -> None:
         files = FileStore(self._folder / "files", clock=self._clock, may_write=lambda: reserve.held)
         cursors = Cursors(journal.home)
+        holding = Holding(append=partial(journal.append, source=self._settings.lane.source))
         self._uplinks = [
             Uplink(
                 journal,
@@ -127,6 +132,7 @@ class LaneProcess:
                 software=software(),
                 clock=self._clock,
                 tls=self._tls,
+                kinds={HOLD: Kind(check=holding.check, act=holding.act)},
             )
             for destination in self._settings.destinations
         ]

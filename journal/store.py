@@ -89,7 +89,11 @@ class ReceiverStore(Protocol):
     def begin(self) -> AbstractContextManager[StoreTransaction]: ...
 
     def declared(self, box: str, sha256: str) -> Declared | None:
-        """The declaration of this file by an accepted entry of this box, or None: then it is not taken."""
+        """The declaration of this file by an accepted entry of this box, or None: then it is not taken, as one that was erased."""
+        ...
+
+    def erased(self, box: str, sha256: str) -> Declared | None:
+        """The declaration of a file of this box that a rule has erased here, or None."""
         ...
 
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:

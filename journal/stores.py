@@ -104,6 +104,10 @@ class SqliteStore:
             return None
         return Declared(sha256=row[0], size=row[1], journal=row[2], seq=row[3], name=row[4])
 
+    def erased(self, _box: str, _sha256: str) -> Declared | None:
+        """None: this store erases no files."""
+        return None
+
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         with self._lock:
             self._db.execute(

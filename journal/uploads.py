@@ -19,7 +19,7 @@ from journal.hosts import Hosts
 from journal.settings import Destination, listed
 from journal.vouching import KnownStores
 from kernel.clock import Clock
-from kernel.errors import LinkError, ProtocolError
+from kernel.errors import LinkError, ProtocolError, RefusedError
 from kernel.evidence import canonical, header
 from kernel.evidence.notes import decode_base64
 from kernel.evidence.texts import FileReceipt, number
@@ -34,6 +34,7 @@ SHARE = 0.8  # of the link; the rest is for facts
 BACK_MS = 60_000  # with another address than the first, until the first is tried again
 KEPT_EVERY_MS = 3_600_000
 KEPT_AT_ONCE = 256
+GONE = 410  # from a receiver: a rule has erased the file there
 UNSAVED = 256  # files that are there while cursor.db cannot be written
 LATER = 2  # priority of what no body speaks for
 POSTPONED = 10  # from this priority on a file has failed before
@@ -149,6 +150,9 @@ class Uploader:
             return False
         try:
             receipt = await self._push(upload)
+        except RefusedError as refusal:
+            await self._let_be(upload, refusal)
+            return True
         except ProtocolError as error:
             await self._put_off(upload, error)
             return True
@@ -167,12 +171,25 @@ class Uploader:
             but=tuple(self._unsaved),
         )
 
-    async def _put_off(self, upload: Upload, error: ProtocolError) -> None:
+    async def _put_off(self, upload: Upload, error: ProtocolError | RefusedError) -> None:
         self.refused += 1
         log.error("file not taken", extra={"sha256": upload.sha256, "reason": str(error)})
         await asyncio.to_thread(self._cursors.postpone, upload.sha256, destination=self._destination.name)
         # What was postponed already is not tried again at once; anything new goes before it.
         await self._rest(BACK_OFF_S[1] if upload.priority >= POSTPONED else BACK_OFF_S[0])
+
+    async def _let_be(self, upload: Upload, refusal: RefusedError) -> None:
+        """Erased there, so never sent again; but only a signed word for that counts, for anybody on the way can say 410."""
+        try:
+            receipt = await self._which_are_kept([upload.sha256])
+        except ProtocolError as error:
+            await self._put_off(upload, error)
+            return
+        if receipt is None or not receipt.kept or (upload.sha256, upload.size) not in receipt.files:
+            await self._put_off(upload, refusal)
+            return
+        log.info("file erased there", extra={"sha256": upload.sha256, "at": self._destination.name})
+        await self._uploaded(upload, kept=True)
 
     async def _uploaded(self, upload: Upload, *, kept: bool) -> None:
         """What cannot be noted on a full disk is remembered here, or it would be sent for ever."""
@@ -242,6 +259,7 @@ class Uploader:
             await self._pace(len(piece), self._clock.mono_ms() - before_ms)
             if response.status_code == 200:
                 return self._receipt(response.text, upload)
+            _check_wanted(response)
             if response.status_code not in (204, 409):
                 raise ProtocolError(f"{response.status_code}: {response.text.strip()[:200]}")
             before, offset = offset, _offset_of(response, upload)
@@ -275,6 +293,7 @@ class Uploader:
         before_ms = self._clock.mono_ms()
         response = await self._send("HEAD", f"files/{upload.sha256}")
         self._timed(self._clock.mono_ms() - before_ms)
+        _check_wanted(response)
         if response.status_code != 200:
             raise ProtocolError(f"{response.status_code} for {upload.sha256}")
         self._found()
@@ -296,19 +315,23 @@ class Uploader:
         pending = await asyncio.to_thread(self._cursors.unkept, destination=name, count=KEPT_AT_ONCE)
         if not pending:
             return False
-        lines = "".join(f"{sha256}\n" for sha256, _ in pending)
-        response = await self._send("POST", "kept", content=lines.encode())
-        if response.status_code != 200:
-            return False
         try:
-            receipt = self._opened(response.text)
+            receipt = await self._which_are_kept([sha256 for sha256, _ in pending])
         except ProtocolError as error:
             self.refused += 1
             log.error("file receipt refused", extra={"reason": str(error)})  # noqa: TRY400
             return False
+        if receipt is None:
+            return False
         kept = [sha256 for sha256, size in pending if receipt.kept and (sha256, size) in receipt.files]
         saved = await asyncio.to_thread(self._cursors.kept, kept, destination=name)
         return saved and len(kept) == len(pending)
+
+    async def _which_are_kept(self, digests: Sequence[str]) -> FileReceipt | None:
+        """None: none of them.  ProtocolError: an answer that nobody we trust has signed."""
+        lines = "".join(f"{sha256}\n" for sha256 in digests)
+        response = await self._send("POST", "kept", content=lines.encode())
+        return self._opened(response.text) if response.status_code == 200 else None
 
     async def _send(
         self, method: str, path: str, *, content: bytes = b"", headers: dict[str, str] | None = None
@@ -405,6 +428,12 @@ def _read(path: Path, offset: int, count: int) -> bytes:
             return file.read(count)
     except OSError as error:
         raise ProtocolError(f"the file {path.name} cannot be read: {error.strerror}") from error
+
+
+def _check_wanted(response: httpx.Response) -> None:
+    """RefusedError: they do not want it any more."""
+    if response.status_code == GONE:
+        raise RefusedError(f"{GONE} for {response.url.path}")
 
 
 def _offset_of(response: httpx.Response, upload: Upload) -> int:

@@ -47,6 +47,10 @@ class StationStore(SqliteStore):
         with self._lock:
             return None if erasing.erased(self._db, box, sha256) else super().declared(box, sha256)
 
+    def erased(self, box: str, sha256: str) -> Declared | None:
+        with self._lock:
+            return super().declared(box, sha256) if erasing.erased(self._db, box, sha256) else None
+
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         with self._lock:
             super().file_stored(box, sha256, at_ms=at_ms)

@@ -37,6 +37,12 @@ class Writes(Protocol):
     async def __call__(self, body: Body, *, key: str | None = None) -> EntryRef: ...
 
 
+class Orders(Protocol):
+    """Sees to it that the box whose passage it is holds it too, now or when it is there again."""
+
+    async def order(self, box: str, body: RecordHeld) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
     """Whose act it is, and the key that makes a repetition harmless."""
@@ -48,9 +54,10 @@ class Who:
 class Desk:
     """RefusedError says why an act is not done; nothing is written then."""
 
-    def __init__(self, queries: Queries, *, write: Writes, clock: Clock) -> None:
+    def __init__(self, queries: Queries, *, write: Writes, holds: Orders, clock: Clock) -> None:
         self._queries = queries
         self._write = write
+        self._holds = holds
         self._clock = clock
 
     async def review(
@@ -122,13 +129,17 @@ class Desk:
         reason: str,
         until_ms: int | None = None,
     ) -> EntryRef:
-        """封存, or its end: until then nothing of the passage is erased here."""
+        """封存, or its end: until then nothing of the passage is erased, here or at its box."""
         if not reason.strip():
             raise RefusedError("give the reason")
+        if act == "held" and until_ms is not None and until_ms <= self._clock.now_ms():
+            raise RefusedError("until is over already")
         detail = await self._passage(box, passage)
         _names_no_plate(reason, detail.row)
         body = RecordHeld(act=act, passage=passage, by=who.by, reason=reason.strip(), until_ms=until_ms)
-        return await self._write(body, key=f"hold/{act}/{box}/{passage}/{who.by}/{who.key}")
+        ref = await self._write(body, key=f"hold/{act}/{box}/{passage}/{who.by}/{who.key}")
+        await self._holds.order(box, body)
+        return ref
 
     async def _passage(self, box: str, passage: str) -> PassageDetail:
         found = await asyncio.to_thread(self._queries.passage, box, passage)

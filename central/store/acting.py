@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from central.live import Change
 from central.store import schema
@@ -14,6 +14,8 @@ from central.store.projections import Read, Row
 from kernel.events import CaseRecorded, EntryRef, PassageReviewed, RecordHeld, RecordPublished, VehicleWeighed
 
 ANY_BOX = "*"
+RELEASED = 0  # `until_ms` of a hold that somebody has ended; the row stays, so that the box can be told
+PASSAGE = "passage:"
 
 # Made once: every batch asks, and building such a statement costs more than running it.
 _REVIEWED = select(schema.review.c.weighed_seq).where(
@@ -180,9 +182,6 @@ def _holds(connection: Connection, reads: Sequence[Read], centre: str) -> None:
 
 def _apply_hold(connection: Connection, item: Read, body: RecordHeld, box: str) -> None:
     table, things = schema.hold, held_things(body)
-    if body.act == "released":
-        connection.execute(delete(table).where(table.c.thing.in_(things), table.c.box == box))
-        return
     rows = [
         {
             "thing": thing,
@@ -192,7 +191,7 @@ def _apply_hold(connection: Connection, item: Read, body: RecordHeld, box: str) 
             "at_ms": item.entry.received_ms,
             "by": body.by,
             "reason": body.reason,
-            "until_ms": body.until_ms,
+            "until_ms": RELEASED if body.act == "released" else body.until_ms,
         }
         for thing in things
     ]
@@ -208,7 +207,7 @@ def held_things(body: RecordHeld) -> list[str]:
 
 
 def thing_of_passage(passage: str) -> str:
-    return f"passage:{passage}"
+    return f"{PASSAGE}{passage}"
 
 
 def thing_of_entry(journal: str, seq: int) -> str:

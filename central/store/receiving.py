@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 
-from sqlalchemy import Connection, Engine, bindparam, insert, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, insert, or_, select, text
 
 from central.live import Change
 from central.store import projecting, schema
@@ -58,10 +58,16 @@ class CentreStore:
             self._told(transaction.changes)
 
     def declared(self, box: str, sha256: str) -> Declared | None:
+        return self._declared(box, sha256, ~file_erased(schema.named_file))
+
+    def erased(self, box: str, sha256: str) -> Declared | None:
+        return self._declared(box, sha256, file_erased(schema.named_file))
+
+    def _declared(self, box: str, sha256: str, where: ColumnElement[bool]) -> Declared | None:
         named = schema.named_file
         query = (
             select(named.c.sha256, named.c.size, named.c.journal, named.c.seq, named.c.name)
-            .where(named.c.sha256 == sha256, named.c.box == box, ~file_erased(named))
+            .where(named.c.sha256 == sha256, named.c.box == box, where)
             .order_by(named.c.journal, named.c.seq)
             .limit(1)
         )

@@ -1,4 +1,4 @@
-"""Files that were asked for, not here and not promised yet, and the counters of commands that ask for them."""
+"""Files that were asked for, not here and not promised yet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, select
 
 from central.store import schema
-from central.store.engines import Database, upsert
+from central.store.engines import Database
 from kernel.events import CommandAccepted
 from kernel.evidence.commands import FETCH_FILE
 
@@ -17,7 +17,6 @@ class Requested:
     """Blocking."""
 
     def __init__(self, database: Database) -> None:
-        self._writer: Engine = database.writer
         self._reader: Engine = database.reader
 
     def waiting(self, box: str, *, issuer: str) -> tuple[str, ...]:
@@ -38,17 +37,6 @@ class Requested:
                 connection, box, issuer=issuer, since_ms=min(row.requested_ms for row in rows)
             )
         return tuple(row.sha256 for row in rows if row.sha256 not in accepted)[:MOST]
-
-    def next_counters(self, box: str, count: int, *, now_ms: int) -> range:
-        """Numbers larger than any before, also after the clock went back or the database was restored."""
-        table = schema.command_counter
-        with self._writer.begin() as connection:
-            query = select(table.c.counter).where(table.c.box == box).with_for_update()
-            last = connection.execute(query).scalar_one_or_none() or 0
-            first = max(last + 1, now_ms)
-            row = {"box": box, "counter": first + count - 1}
-            upsert(connection, table, [row], update=("counter",))
-        return range(first, first + count)
 
 
 def _accepted(connection: Connection, box: str, *, issuer: str, since_ms: int) -> set[str]:

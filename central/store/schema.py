@@ -416,7 +416,7 @@ hold = Table(  # `thing` is passage:ID, entry:JOURNAL/SEQ or file:SHA256; `box` 
     _required("at_ms", BigInteger),
     _required("by", Text),
     _required("reason", Text),
-    Column("until_ms", BigInteger),
+    Column("until_ms", BigInteger),  # 0: released
     PrimaryKeyConstraint("thing", "box"),
 )
 

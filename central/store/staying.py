@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from central.store import schema
-from central.store.acting import ANY_BOX
+from central.store.acting import ANY_BOX, PASSAGE
 
 Passage = tuple[str, str]  # box, id
 Place = tuple[str, int]  # journal, seq
@@ -61,7 +61,7 @@ def held_passages(
     of_file = tuple_(named.c.box, named.c.passage).in_(wanted)
     passage = schema.passage
     of_passage = tuple_(passage.c.box, passage.c.passage).in_(wanted)
-    thing = literal("passage:", type_=Text) + passage.c.passage
+    thing = literal(PASSAGE, type_=Text) + passage.c.passage
     queries = (
         _in_case(select(said.c.box, said.c.passage), said, cases_since_ms).where(of_said),
         _on_hold(select(said.c.box, said.c.passage), said, _entry_thing(said), now_ms).where(of_said),

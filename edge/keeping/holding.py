@@ -10,9 +10,10 @@ from typing import Literal
 from kernel.errors import RefusedError
 from kernel.events import Body, RecordHeld
 
-LONGEST = 200
+LONGEST = 500  # what the centre lets people write
+SHOWN = 100  # of what is refused
 _KEYS = {"act", "passage", "sha256", "by", "reason", "until_ms"}
-_PASSAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_PASSAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{13,16}")
 
@@ -57,7 +58,7 @@ def _act(word: str) -> Literal["held", "released"]:
         return "held"
     if word == "released":
         return "released"
-    raise RefusedError(f"act must be held or released, is {word[:LONGEST]!r}")
+    raise RefusedError(f"act must be held or released, is {word[:SHOWN]!r}")
 
 
 def _said(arguments: Mapping[str, str], name: str) -> str:
@@ -70,5 +71,5 @@ def _said(arguments: Mapping[str, str], name: str) -> str:
 def _matching(arguments: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
     value = arguments[name]
     if not form.fullmatch(value):
-        raise RefusedError(f"{name} is not one: {value[:LONGEST]!r}")
+        raise RefusedError(f"{name} is not one: {value[:SHOWN]!r}")
     return value

@@ -4,10 +4,11 @@ HEAD  /v1/files/{sha256}                      200, Upload-Offset: how many bytes
 PATCH /v1/files/{sha256}  Upload-Offset: n    204 with the new Upload-Offset, or, when the file is whole,
                                               200 with a signed file receipt
 POST  /v1/kept                                digests, one a line, at most 256: 200 with a signed file receipt, kept, of
-                                              those that are out of danger by now; 204 when none is
+                                              those that are out of danger by now, or that a rule has erased
+                                              here; 204 when none is
 The box is the one that the certificate of the connection names; where there is no TLS, Basic authentication with
 its name and secret.  404: no accepted entry of this box names it.  409: another
-offset, said in Upload-Offset.  413: more bytes than the entry says.  422: the bytes have another digest, start again.
+offset, said in Upload-Offset.  410: a rule has erased it here.  413: more bytes than the entry says.  422: the bytes have another digest, start again.
 423: this file of this box is being uploaded already.  429: too many requests.  507: no room, or this box has begun too
 much that it has not finished.
 """
@@ -53,7 +54,7 @@ class FileIntake:
     """Takes the files of boxes into `blobs`.
 
     `kept`: whatever is here is also out of danger.  Otherwise the store may know which files are; without a backup those
-    that came `kept_after_ms` ago (None: no age is enough).
+    that came `kept_after_ms` ago (None: no age is enough).  A file that a rule has erased here needs no keeping.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class FileIntake:
         sha256 = str(request.path_params["sha256"])
         declared = await self._declared(box, sha256)
         if declared is None:
-            return self._refuse(box, 404, "no accepted entry of this box names such a file")
+            return await self._not_wanted(box, sha256)
         if declared.size > self._largest:
             return self._refuse(box, 413, f"larger than {self._largest} bytes")
         if request.method == "HEAD":
@@ -123,18 +124,27 @@ class FileIntake:
         kept = await asyncio.to_thread(self._kept_files, box, digests)
         return self._receipt(kept, kept=True) if kept else Response(status_code=204)
 
+    async def _not_wanted(self, box: str, sha256: str) -> Response:
+        is_digest = DIGEST.fullmatch(sha256) is not None
+        if is_digest and await asyncio.to_thread(self._store.erased, box, sha256) is not None:
+            return PlainTextResponse("a rule has erased it here\n", 410)
+        return self._refuse(box, 404, "no accepted entry of this box names such a file")
+
     def _kept_files(self, box: str, digests: Collection[str]) -> list[tuple[str, int]]:
-        """Those of these that are whole here, named by this box, and out of danger."""
+        """Those of these that are named by this box and whole here and out of danger, or erased here by a rule."""
         whole = [sha256 for sha256 in digests if self._blobs.path(sha256) is not None]
         if not self._kept:
             whole = sorted(self._safe(box, whole))
-        declared = (self._store.declared(box, sha256) for sha256 in whole)
-        return [(each.sha256, each.size) for each in declared if each is not None]
+        found = [self._store.declared(box, sha256) for sha256 in whole]
+        found += [self._store.erased(box, sha256) for sha256 in digests]
+        return [(each.sha256, each.size) for each in found if each is not None]
 
     def _safe(self, box: str, digests: Collection[str]) -> Collection[str]:
-        if not isinstance(self._store, KnowsKept) or self._kept_after_ms is None:
+        if not isinstance(self._store, KnowsKept):
             return ()
-        return self._store.files_kept(box, digests, before_ms=self._clock.now_ms() - self._kept_after_ms)
+        age_ms = self._kept_after_ms
+        before_ms = 0 if age_ms is None else self._clock.now_ms() - age_ms
+        return self._store.files_kept(box, digests, before_ms=before_ms)
 
     async def _state(self, box: str, declared: Declared) -> Response:
         offset = await asyncio.to_thread(self._offset, box, declared)

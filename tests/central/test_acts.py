@@ -390,11 +390,24 @@ async def test_a_hold_forbids_erasure_until_it_is_released(
     answer = await post(client, world, f"{P1}/erase", erase, role="admin")
     assert answer.json()["by"]["journal"] == world.own.journal
     assert row(world).tractor is None
-    assert [entry.act for entry in world.entries if isinstance(entry, RecordHeld)] == ["held", "released"]
+    holds = [entry for entry in world.entries if isinstance(entry, RecordHeld)]
+    assert [hold.act for hold in holds] == ["held", "released"]
+    assert world.ordered.told == [("lane1-box", hold) for hold in holds], "the box is told, after the entry"
     [erased] = [entry for entry in world.entries if isinstance(entry, RecordErased)]
     assert (erased.rule, erased.by) == ("个人信息保护法 第四十七条", "token:desk-admin")
     again = await post(client, world, f"{P1}/erase", erase, role="admin")
     assert again.json() == {"by": None}
+
+
+async def test_a_hold_that_is_over_before_it_begins_is_refused(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    held = {"act": "held", "reason": "行政复议", "until_ms": NOON_MS}
+    answer = await post(client, world, f"{P1}/hold", held)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "until is over already")
+    assert world.ordered.told == []
+    assert (await post(client, world, f"{P1}/hold", held | {"until_ms": NOON_MS + 1})).status_code == 200
+    assert [held.until_ms for _, held in world.ordered.told] == [NOON_MS + 1]
 
 
 async def test_only_an_administrator_erases(client: httpx.AsyncClient, world: World, lane: Made) -> None:

@@ -277,6 +277,11 @@ def test_an_erasure_that_comes_before_its_entry_waits_for_it(world: World) -> No
     assert says(world, PLATE) == []
     assert world.store.declared("lane1-box", PICTURE) is None
     assert world.store.declared("lane1-box", CLIP) is not None
+    gone = world.store.erased("lane1-box", PICTURE)
+    assert gone is not None
+    assert (gone.sha256, gone.journal) == (PICTURE, made.journal)
+    assert world.store.erased("lane1-box", CLIP) is None
+    assert world.store.erased("s01-box", PICTURE) is None, "it never was that box's"
 
 
 # --- rules -----------------------------------------------------------------------------------------------------

@@ -10,14 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from central.ingest.commanding import AGAIN_MS, Commanding
 from central.ingest.cosigning import Cosigning
 from central.ingest.downlink import Downlink, relay_glimpses
-from central.ingest.requests import AGAIN_MS, FileRequests
+from central.ingest.holds import HoldsAtBoxes
+from central.ingest.requests import FileRequests
 from central.live import Bus, Change
+from central.store.counters import Counters
 from central.store.custody import CustodyStore
 from central.store.engines import Database
+from central.store.holds import Holds
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.store.requests import Requested
@@ -26,9 +31,9 @@ from journal.checking import Trust, inspect
 from journal.custody import Custody
 from journal.keys import SigningKey
 from journal.live import LARGEST
-from journal.store import Accepted, Head
+from journal.store import Accepted, Head, HeadState
 from journal.witnessing import Cosigner, RootAt
-from kernel.events import Body, CommandAccepted, FileRequested, RecordAccessed
+from kernel.events import Body, CommandAccepted, FileRequested, RecordAccessed, RecordHeld
 from kernel.evidence import frames, notes, tree
 from kernel.evidence.commands import Command
 from tests.central.made import NOON_MS, REGISTER, Made, clip, clip_file, weighed
@@ -44,7 +49,7 @@ NEXT_NONCE = bytes(range(1, 17))
 
 @dataclass
 class Asking:
-    """File requests over a real store, with what they appended and sent."""
+    """File requests and holds over a real store, with what they appended and sent."""
 
     database: Database
     appended: list[Body] = field(default_factory=list)
@@ -56,23 +61,29 @@ class Asking:
         self.store = CentreStore(self.database, store_id="centre-1", register=REGISTER)
         self.lane = Made()
         self.own = Made(journal="e" * 32, box="yiyuan-centre", source="yiyuan/centre")
+        self.start()
+
+    def start(self) -> None:
+        """The centre's process, which remembers nothing of one before it."""
+        self.commanding = Commanding(
+            Counters(self.database), send=self.send, key=COMMAND_KEY, clock=self.clock
+        )
         self.requests = FileRequests(
             Queries(self.database, register=REGISTER),
             Requested(self.database),
             append=self.append,
-            send=self.send,
-            key=COMMAND_KEY,
-            clock=self.clock,
+            commanding=self.commanding,
         )
+        self.holds = HoldsAtBoxes(Holds(self.database), commanding=self.commanding, clock=self.clock)
 
-    def register(self) -> None:
-        """The lane's journal is known and open."""
+    def register(self, state: HeadState = "open") -> None:
+        """The lane's journal is known, and open."""
         head = Head(
             journal=self.lane.journal,
             box=self.lane.box,
             process="edge",
             public_key=bytes(32),
-            state="open",
+            state=state,
             size=0,
             frontier=b"",
             root=bytes(32),
@@ -98,9 +109,30 @@ class Asking:
         self.sent.append(opened)
 
     async def hello(self, box: str = "lane1-box") -> None:
-        self.requests.greeted(box, self.nonce)
-        while self.requests._greetings:
-            await asyncio.gather(*self.requests._greetings)
+        self.commanding.greeted(box, self.nonce)
+        while self.commanding._greetings:
+            await asyncio.gather(*self.commanding._greetings)
+
+    async def again(self, box: str = "lane1-box") -> list[dict[str, Any]]:
+        """What the box is told in its next session."""
+        sent = len(self.sent)
+        self.nonce = bytes([self.nonce[0] + 1]) * 16
+        await self.hello(box)
+        return [each.args for each in self.sent[sent:]]
+
+    async def hold(
+        self, act: str = "held", *, until_ms: int | None = None, reason: str = "复议"
+    ) -> RecordHeld:
+        """As the desk does it: the entry, then the order."""
+        body = held(act, until_ms=until_ms, reason=reason)
+        await self.append(body)
+        await self.holds.order("lane1-box", body)
+        return body
+
+
+def held(act: str = "held", *, passage: str | None = "p1", **changes: Any) -> RecordHeld:
+    said = {"act": act, "passage": passage, "by": "li", "reason": "复议"} | changes
+    return msgspec.convert(said, RecordHeld)
 
 
 @pytest.fixture

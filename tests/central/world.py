@@ -27,7 +27,7 @@ from central.store.receiving import CentreStore
 from journal.access import AccessLog
 from journal.store import Accepted
 from kernel.errors import RefusedError
-from kernel.events import Body, EntryRef
+from kernel.events import Body, EntryRef, RecordHeld
 from kernel.law.shipped import national
 from tests.central.made import NOON_MS, REGISTER, Made
 from web.accounts import Account, Role
@@ -75,6 +75,16 @@ class Requested:
 
 
 @dataclass
+class Ordered:
+    """Holds that boxes are told of."""
+
+    told: list[tuple[str, RecordHeld]] = field(default_factory=list)
+
+    async def order(self, box: str, body: RecordHeld) -> None:
+        self.told.append((box, body))
+
+
+@dataclass
 class OnePackage:
     """Packages of one passage only, or of every one, unless there is a reason against it."""
 
@@ -103,6 +113,7 @@ class World:
         self.entries: list[Body] = []
         self.refuse: Exception | None = None
         self.requested = Requested()
+        self.ordered = Ordered()
         self.packages = OnePackage("p1")
         self.folder = folder
         accounts = CentreAccounts(database)
@@ -131,7 +142,7 @@ class World:
             packages=self.packages,
             exports=JournalExports(database, CustodyStore(database)),
             slips=Slips(queries, CustodyStore(database), write=self.act),
-            desk=Desk(queries, write=self.act, clock=self.clock),
+            desk=Desk(queries, write=self.act, holds=self.ordered, clock=self.clock),
             keeping=self.keeping,
             alarms=lambda: (),
             healthy=lambda: {"frames": 0},

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.journal.conftest import quick_path
 from tests.support.chain import Chain, chain_in
+
+__all__ = ["quick_path"]
 
 
 @pytest.fixture

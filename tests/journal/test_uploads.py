@@ -14,7 +14,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from journal.cursors import Cursors, Upload
+from journal.cursors import Cursors, Upload, UploadState
 from journal.database import StoredEntry
 from journal.keys import SigningKey
 from journal.receiving.blobs import BlobFolder
@@ -26,6 +26,7 @@ from kernel.clock import Clock
 from kernel.evidence import canonical, header
 from kernel.evidence.header import ClockState, FileRef, Header
 from kernel.evidence.notes import encode_base64
+from kernel.evidence.texts import FileReceipt
 from tests.journal.making import TestClock
 
 JOURNAL = "a" * 32
@@ -46,6 +47,7 @@ class Shelf:
     declared_: dict[str, Declared] = field(default_factory=dict)
     stored: list[str] = field(default_factory=list)
     safe: set[str] = field(default_factory=set)
+    erased_: dict[str, Declared] = field(default_factory=dict)
     accepted: int | None = None  # fewer than there are
     id: str = JOURNAL
     store_id: str = "yiyuan-centre-1"
@@ -90,6 +92,13 @@ class Shelf:
 
     def declared(self, box: str, sha256: str) -> Declared | None:
         return self.declared_.get(sha256)
+
+    def erase(self, sha256: str) -> None:
+        """By a rule of the other side."""
+        self.erased_[sha256] = self.declared_.pop(sha256)
+
+    def erased(self, box: str, sha256: str) -> Declared | None:
+        return self.erased_.get(sha256)
 
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         self.stored.append(sha256)
@@ -509,6 +518,82 @@ async def test_a_receiver_that_cannot_now_is_asked_later(tmp_path: Path, status:
     assert waiting is not None
     assert (waiting.sha256, waiting.priority) == (good, 2)
     cursors.close()
+
+
+# --- erased there ----------------------------------------------------------------------------------------------
+
+
+async def test_a_file_that_was_erased_there_is_finished_with_and_holds_up_nobody(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    gone, good = shelf.add(b"gone", priority=0), shelf.add(b"good")
+    shelf.erase(gone)
+    async with uploading(tmp_path, shelf) as (uploader, wire):
+        await until(lambda: shelf.stored == [good] and uploader.waiting == 0)
+        asked = [r for r in wire.requests if gone in r.url.path]
+        assert [(r.method, r.content) for r in asked] == [("HEAD", b"")]
+        assert uploader.refused == 0
+        assert uploader._cursors.uploads([gone], destination="centre") == {
+            gone: UploadState(state="done", kept=True)
+        }
+
+
+async def test_a_file_that_is_erased_while_it_is_sent_is_finished_with(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    gone = shelf.add(bytes(20 * SMALLEST))
+
+    def breaks(request: httpx.Request, number: int) -> str:
+        if number == 3:
+            shelf.erase(gone)
+        return ""
+
+    async with uploading(tmp_path, shelf, breaks=breaks) as (uploader, _):
+        await until(lambda: uploader._cursors.upload_state(gone, destination="centre") == "done")
+        assert (shelf.stored, uploader.refused) == ([], 0)
+
+
+async def test_what_was_sent_and_erased_there_later_needs_no_keeping(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    sent = shelf.add(b"sent")
+    async with uploading(tmp_path, shelf) as (uploader, _):
+        await until(lambda: shelf.stored == [sent] and uploader.waiting == 0)
+        shelf.erase(sent)
+        await uploader._ask_what_is_kept()
+        assert uploader._cursors.uploads([sent], destination="centre")[sent].kept
+
+
+async def test_i11_a_word_that_nobody_has_signed_ends_no_upload(tmp_path: Path) -> None:
+    """Somebody between box and receiver answers 410, and repeats a true receipt about another file."""
+    shelf = shelf_of(tmp_path)
+    good = shelf.add(b"good")
+    other = FileReceipt(store=shelf.store_id, kept=True, files=((sha(b"other"), 5),))
+    own = FileReceipt(store=shelf.store_id, kept=True, files=((good, 4),))
+    forger = SigningKey.generate(kind="store", name=KEY.name)
+    answers = [
+        other.signed(public_key=KEY.public, sign=KEY.sign).format(),
+        own.signed(public_key=forger.public, sign=forger.sign).format(),
+        "noise",
+    ]
+    with closing(Cursors(tmp_path)) as cursors:
+        async with httpx.AsyncClient(transport=Between(answers)) as http:
+            uploader = uploader_of(shelf, cursors, http, TestClock())
+            task = asyncio.create_task(uploader.run())
+            await until(lambda: uploader.refused >= 3)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        found = cursors.uploads([good], destination="centre")
+    assert found == {good: UploadState(state="waiting", kept=False)}
+
+
+@dataclass
+class Between(httpx.AsyncBaseTransport):
+    """Answers every file with 410 and every question about keeping with the next of its lies, the last for ever."""
+
+    lies: list[str]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "POST":
+            return httpx.Response(410)
+        return httpx.Response(200, text=self.lies.pop(0) if len(self.lies) > 1 else self.lies[0])
 
 
 async def test_a_hundred_thousand_waiting_files_cost_no_memory(tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ async def test_i14_no_byte_of_the_stations_store_says_the_plate(desk: Desk) -> N
     assert detail is not None
     assert (detail.pictured, [act.body.note for act in detail.acts]) == ((), [""])
     assert desk.store.declared(WIM, SHOT.sha256) is None
+    declared = desk.store.erased(WIM, SHOT.sha256)
+    assert declared is not None
+    assert (declared.sha256, declared.size) == (SHOT.sha256, SHOT.size)
 
 
 def test_headers_and_leaves_stay(desk: Desk) -> None:
@@ -82,6 +85,7 @@ def test_no_lane_erases_what_another_has_said(desk: Desk) -> None:
     desk.platform.put()
     assert desk.row(passage, box=WIM).tractor == PLATE
     assert desk.store.declared(WIM, SHOT.sha256) is not None
+    assert desk.store.erased(WIM, SHOT.sha256) is None
 
 
 def test_another_leaf_than_the_one_named_is_not_erased(desk: Desk) -> None:

@@ -49,6 +49,9 @@ class TwoFiles:
             return None
         return Declared(sha256=sha256, size=len(FILES[box]), journal="0" * 32, seq=3, name="clip.mp4")
 
+    def erased(self, box: str, sha256: str) -> Declared | None:
+        return None
+
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         self.stored.append((box, sha256))
 

@@ -42,7 +42,7 @@ async def test_a_hold_becomes_an_entry_and_its_release_another() -> None:
         ({"sha256": "ab" * 32}, "a passage or a file"),
         ({"by": " "}, "says by"),
         ({"reason": ""}, "says reason"),
-        ({"reason": "x" * 201}, "says reason"),
+        ({"reason": "x" * 501}, "says reason"),
         ({"until_ms": "soon"}, "until_ms is not one"),
         ({"until_ms": "-1"}, "until_ms is not one"),
         ({"colour": "blue"}, "no colour"),

@@ -31,10 +31,11 @@ URL = f"/v1/files/{SHA}"
 
 
 class OneFileStore:
-    """Knows what s01-lane1 has declared."""
+    """Knows what s01-lane1 has declared; `gone` are (box, digest) that a rule has erased."""
 
     def __init__(self, size: int = len(CLIP)) -> None:
         self.stored: list[tuple[str, str]] = []
+        self.gone: set[tuple[str, str]] = set()
         self._size = size
 
     @property
@@ -48,6 +49,11 @@ class OneFileStore:
         if (box, sha256) != ("s01-lane1", SHA):
             return None
         return Declared(sha256=SHA, size=self._size, journal="0" * 32, seq=3, name="clip.mp4")
+
+    def erased(self, box: str, sha256: str) -> Declared | None:
+        if (box, sha256) not in self.gone:
+            return None
+        return Declared(sha256=sha256, size=self._size, journal="0" * 32, seq=3, name="clip.mp4")
 
     def file_stored(self, box: str, sha256: str, *, at_ms: int) -> None:
         self.stored.append((box, sha256))
@@ -210,7 +216,7 @@ class ManyFilesStore(OneFileStore):
 
     def declared(self, box: str, sha256: str) -> Declared | None:
         size = self.files.get((box, sha256))
-        if size is None:
+        if size is None or (box, sha256) in self.gone:
             return None
         return Declared(sha256=sha256, size=size, journal="0" * 32, seq=3, name="clip.mp4")
 
@@ -350,11 +356,40 @@ async def test_a_receipt_says_later_what_has_become_safe(tmp_path: Path) -> None
         assert set(centre.store.asked_before_ms) == {centre.clock.now_ms() - 1_000}
 
 
-async def test_without_an_age_or_a_backup_nothing_is_safe(tmp_path: Path) -> None:
+async def test_without_an_age_only_a_backup_makes_safe(tmp_path: Path) -> None:
     async with centre_of(tmp_path, {("s01-lane1", SHA): len(CLIP)}) as centre:
         await centre.patch(CLIP)
-        centre.store.safe = {SHA}
         assert (await centre.kept(SHA)).status_code == 204
+        centre.store.safe = {SHA}  # in a finished backup
+        assert receipt_of(await centre.kept(SHA)).files == ((SHA, len(CLIP)),)
+    assert centre.store.asked_before_ms == [0, 0], "nothing was stored before that"
+
+
+async def test_a_store_that_knows_nothing_of_keeping_says_that_nothing_is_safe(
+    client: httpx.AsyncClient,
+) -> None:
+    await patch(client, 0, CLIP)
+    assert (await client.post("/v1/kept", content=f"{SHA}\n".encode())).status_code == 204
+
+
+def receipt_of(answer: httpx.Response) -> FileReceipt:
+    receipt = FileReceipt.open(answer.text, store="yiyuan-centre-1", public_key=KEY.public)
+    assert receipt.kept
+    return receipt
+
+
+async def test_what_a_rule_has_erased_is_neither_taken_nor_refused_and_may_go(tmp_path: Path) -> None:
+    async with centre_of(tmp_path, {("s01-lane1", SHA): len(CLIP)}) as centre:
+        assert (await centre.patch(CLIP[:1000])).status_code == 204
+        centre.store.gone = {("s01-lane1", SHA)}
+        assert (await centre.head()).status_code == 410
+        assert (await centre.patch(CLIP[1000:], offset=1000)).status_code == 410
+        assert receipt_of(await centre.kept(SHA)).files == ((SHA, len(CLIP)),)
+        assert centre.store.stored == []
+        assert dict(centre.intake.refused) == {}
+        # Of another box it never was: it is told as little as before.
+        assert (await centre.head(auth=LANE2)).status_code == 404
+        assert (await centre.kept("5" * 64)).status_code == 204
 
 
 @pytest.mark.parametrize(
