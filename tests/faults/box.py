@@ -215,7 +215,6 @@ async def _run(options: BoxOptions) -> None:
         key=SigningKey.load(options.key), certs=tuple(read_certificate(path) for path in options.certificates)
     )
     reserve = Reserve.beside(options.folder / "journal", mb=options.reserve_mb)
-    reserve.make()
     journal = await asyncio.to_thread(
         Journal.open,
         options.folder / "journal",
@@ -229,9 +228,18 @@ async def _run(options: BoxOptions) -> None:
         reserve=reserve,
     )
     try:
-        await _with_journal(options, journal, identity, clock)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_keep_reserve(reserve, clock), name="reserve")
+            await _with_journal(options, journal, identity, clock)
     finally:
         await asyncio.to_thread(journal.close)
+
+
+async def _keep_reserve(reserve: Reserve, clock: BoxClock) -> None:
+    """Made again once there is room, as a lane's housekeeping does."""
+    while True:
+        await asyncio.to_thread(reserve.make)
+        await clock.sleep(1.0)
 
 
 async def _with_journal(options: BoxOptions, journal: Journal, identity: Identity, clock: BoxClock) -> None:

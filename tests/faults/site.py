@@ -57,7 +57,9 @@ class Run:
         """How long to wait for what may never come."""
         if self.naive:
             return 2.5
-        return 5.0 if self.mutant else 60.0
+        if self.mutant:
+            return 5.0
+        return 600.0 if self.full else 60.0
 
     async def calm(self, low_s: float = 0.1, high_s: float = 0.6) -> None:
         await CLOCK.sleep(self.dice.uniform(low_s, high_s))

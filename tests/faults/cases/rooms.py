@@ -18,9 +18,11 @@ WAL_MB = 24  # what the journal's own limit leaves, with room for a held reader
 async def box_full(run: Run) -> Found:
     """The box has no byte left: the log writes from its reserve, sending goes on, pictures wait, and none is lost."""
     rounds = run.rounds(1, 10)
-    with tmpfs(run.folder / "disk", "size=16m") as disk:
+    with tmpfs(run.folder / "disk", "size=64m") as disk:
         async with site(run, Ground(data=disk / "box", reserve_mb=2)) as here:
+            reserve = here.data / "journal" / "reserve"
             for _ in range(rounds):
+                await until(lambda: run.naive or reserve.exists(), "the reserve is held")
                 await here.stop(here.broker)
                 await here.scribe.many(4, files=(20_000,))
                 fill(disk, leave_kb=0)
@@ -29,7 +31,7 @@ async def box_full(run: Run) -> Found:
                 assert await here.through() or run.naive, (
                     "what the box has is not sent while its disk is full"
                 )
-                waiting = asyncio.ensure_future(here.scribe.many(4, files=(500_000,)))
+                waiting = asyncio.ensure_future(here.scribe.many(4, files=(900_000,)))
                 await _refused(here, run)
                 (disk / "filler").unlink()
                 async with asyncio.timeout(30):
