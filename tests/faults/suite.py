@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tests.faults.cases import brokers, centres, evidence, journals, kills, links, power, rooms
+from tests.faults.cases import brokers, centres, commands, evidence, journals, kills, links, power, rooms
 from tests.faults.machines import CLOCK
 from tests.faults.mutants import Mutant
 from tests.faults.rows import Found, Row, row_of
@@ -64,6 +64,7 @@ CASES: tuple[Case, ...] = (
     Case(name="13 poison", play=brokers.poison, invariants=(12, 13), naive=False),
     Case(name="14 wrong clocks", play=journals.wrong_clock, invariants=(15,), naive=False),
     Case(name="15 erased plate", play=journals.erased, invariants=(7, 14), naive=False),
+    Case(name="16 replayed commands", play=commands.replayed, invariants=(11,), naive=False),
     Case(name="17 under another's name", play=brokers.anothers_name, invariants=(9, 11), naive=False),
     Case(name="18 flipped bytes", play=journals.flipped, invariants=(1, 3), naive=False),
     Case(name="19 box full", play=rooms.box_full, invariants=(1, 7)),
