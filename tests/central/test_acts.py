@@ -28,6 +28,8 @@ from kernel.events import (
 from tests.central.made import NOON_MS, Made, decided, picture_file, pictured, weighed
 from tests.central.world import World
 
+pytestmark = pytest.mark.broad
+
 BASE = "http://centre.test/api/v1"
 P1 = "passages/lane1-box/p1"
 

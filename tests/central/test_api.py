@@ -25,6 +25,8 @@ from tests.central.made import (
 from tests.central.world import PASSWORD, World
 from web.sessions import SignedIn, csrf_token
 
+pytestmark = pytest.mark.broad
+
 BASE = "http://centre.test"
 
 

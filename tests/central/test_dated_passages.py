@@ -25,6 +25,8 @@ from journal.store import Accepted
 from kernel.events import ClockChecked, EntryRef, JournalRecovered
 from tests.central.made import NOON_MS, REGISTER, Made, open_database, weighed
 
+pytestmark = pytest.mark.broad
+
 HOUR, DAY = 3_600_000, 86_400_000
 YEAR_2099 = 4_070_908_800_000
 LATER = "2" * 16

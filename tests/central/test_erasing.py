@@ -35,6 +35,8 @@ from tests.central.made import (
 )
 from tests.central.world import World
 
+pytestmark = pytest.mark.broad
+
 PLATE, TRAILER = "鲁C7X9Q2", "鲁CW318挂"
 PICTURE, CLIP = "c" * 64, "d" * 64
 

@@ -24,6 +24,8 @@ from tests.central.made import Made, weighed
 from tests.central.test_ingest_parts import Asking, asking, held
 from tests.journal.conftest import MEMORY
 
+pytestmark = pytest.mark.broad
+
 __all__ = ["asking"]  # pytest finds the fixture by its name
 
 DAY_MS = 86_400_000

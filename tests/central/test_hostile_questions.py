@@ -14,6 +14,8 @@ from central.store.engines import Database
 from tests.central.made import Made, weighed
 from tests.central.world import World
 
+pytestmark = pytest.mark.broad
+
 BASE = "http://centre.test"
 HUGE = "9" * 30
 

@@ -29,6 +29,8 @@ from tests.journal.making import TestClock, open_journal
 from tests.journal.receiver_contract import COUNTY
 from tests.journal.test_sender import BOX, SOURCE, Site, destination, receiving, running, site, until
 
+pytestmark = pytest.mark.broad
+
 __all__ = ["site"]  # pytest finds the fixture by its name
 
 COMMANDER = SigningKey.generate(kind="command", name="yiyuan-command")

@@ -26,6 +26,8 @@ from kernel.evidence.header import FileRef
 from kernel.evidence.texts import Absent, Checkpoint
 from tests.journal.making import County, TestClock, open_journal
 
+pytestmark = pytest.mark.broad
+
 IDENTITY = County().identity()
 SOURCE = "yiyuan/s01/lane1"
 RULE = "within.plates"

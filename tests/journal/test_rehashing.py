@@ -21,6 +21,8 @@ from kernel.events import EntryRef, JournalDoubted, JournalRecovered, RecordEras
 from kernel.evidence import header
 from tests.journal.making import NOW, County, TestClock, said
 
+pytestmark = pytest.mark.broad
+
 IDENTITY = County().identity()
 SOURCE = "yiyuan/s01/lane1"
 HOUR_MS = 3_600_000

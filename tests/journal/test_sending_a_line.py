@@ -32,6 +32,8 @@ from tests.journal.brokers import Hostile, MemoryBroker
 from tests.journal.making import said
 from tests.journal.receiver_contract import COUNTY, STORE_KEY, TRUST
 
+pytestmark = pytest.mark.broad
+
 SOURCE = "yiyuan/s01/lane1"
 
 

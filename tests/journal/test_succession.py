@@ -20,6 +20,8 @@ from kernel.evidence import genesis, header
 from kernel.evidence.texts import Checkpoint
 from tests.journal.making import NOW, YEAR, County, TestClock, said
 
+pytestmark = pytest.mark.broad
+
 COUNTY = County()
 IDENTITY = COUNTY.identity()
 SOURCE = "yiyuan/s01/lane1"

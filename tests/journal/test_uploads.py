@@ -29,6 +29,8 @@ from kernel.evidence.notes import encode_base64
 from kernel.evidence.texts import FileReceipt
 from tests.journal.making import TestClock
 
+pytestmark = pytest.mark.broad
+
 JOURNAL = "a" * 32
 BOX = "s01-lane1"
 KEY = SigningKey.generate(kind="store", name="yiyuan-centre-1")
@@ -554,11 +556,12 @@ async def test_a_file_that_is_erased_while_it_is_sent_is_finished_with(tmp_path:
 async def test_what_was_sent_and_erased_there_later_needs_no_keeping(tmp_path: Path) -> None:
     shelf = shelf_of(tmp_path)
     sent = shelf.add(b"sent")
-    async with uploading(tmp_path, shelf) as (uploader, _):
-        await until(lambda: shelf.stored == [sent] and uploader.waiting == 0)
+    clock = StillClock()
+    async with uploading(tmp_path, shelf, clock=clock) as (uploader, _):
+        await until(lambda: noted(uploader) == 1 and clock.sleepers == 1)
         shelf.erase(sent)
-        await uploader._ask_what_is_kept()
-        assert uploader._cursors.uploads([sent], destination="centre")[sent].kept
+        await clock.passes(3_600)
+        await until(lambda: uploader._cursors.uploads([sent], destination="centre")[sent].kept)
 
 
 async def test_i11_a_word_that_nobody_has_signed_ends_no_upload(tmp_path: Path) -> None:

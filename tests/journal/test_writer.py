@@ -26,6 +26,8 @@ from kernel.evidence.header import FileRef
 from kernel.evidence.texts import Absent, Checkpoint
 from tests.journal.making import NOW, TestClock, open_journal, said
 
+pytestmark = pytest.mark.broad
+
 IDENTITY = SigningKey.generate(kind="box", name="s01-lane1")
 SOURCE = "yiyuan/s01/lane1"
 

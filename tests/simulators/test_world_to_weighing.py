@@ -25,6 +25,8 @@ from simulators.traffic import default_text, read_traffic
 from simulators.wim import WimSim
 from simulators.world import LaneKind, LaneWorld, World
 
+pytestmark = pytest.mark.broad
+
 LANES: dict[str, LaneKind] = {"lane1": "wim", "lane2": "static"}
 WJ = {"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "dms2"}
 

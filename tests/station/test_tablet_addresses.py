@@ -31,6 +31,8 @@ from tests.station.desk import UNKNOWN, Paper
 from web.accounts import Account, Role
 from web.passwords import Cost, Passwords
 
+pytestmark = pytest.mark.broad
+
 PASSWORD = "correct horse"
 CHEAP = Passwords(Cost(memory_kib=8, passes=1))
 ORIGIN = "http://station"

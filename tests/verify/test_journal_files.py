@@ -37,6 +37,8 @@ from verify.journal import Counts, Given, JournalReport, examine
 from verify.main import main
 from verify.package import FALSE, NOT_PROVEN, PROVEN, ProofError, read_header, read_trust
 
+pytestmark = pytest.mark.broad
+
 ALONE = Given(trust=None, now_ms=NOW_MS)
 TRUSTED = Given(trust=read_trust(trust_toml()), now_ms=NOW_MS)
 CERTS = (certificate("box", BOX, ENROLMENT), certificate("enrolment", ENROLMENT, ROOT))

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from tests.verify.making import NOW_MS, as_json, draft, trust_toml, zipped
 from verify.package import FALSE, NOT_PROVEN, Line, ProofError, read_package, read_trust, verify
 
+pytestmark = pytest.mark.broad
+
 TRUST = read_trust(trust_toml())
 CLEAN = draft().zipped()
 

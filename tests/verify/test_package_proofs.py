@@ -35,6 +35,8 @@ from tests.verify.making import (
 )
 from verify.package import FALSE, NOT_PROVEN, PROVEN, Report, Trust, read_trust, verify
 
+pytestmark = pytest.mark.broad
+
 TRUST = read_trust(trust_toml())
 FRONT = f"files/{sha(PICTURES['front.jpg']).hex()}.jpg"
 WEIGHED = "entries/000003"

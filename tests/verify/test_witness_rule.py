@@ -31,6 +31,8 @@ from tests.verify.making import (
 from tests.verify.witnessing import CERTS, NOW_S, a_witness, ask, cosigned_s, known_size, two_histories
 from verify.witness import Heads, Reply, UnusableError, Witness, list_heads, open_heads
 
+pytestmark = pytest.mark.broad
+
 
 @pytest.fixture
 def witness(tmp_path: Path) -> Iterator[Witness]:

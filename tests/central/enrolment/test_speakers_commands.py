@@ -13,6 +13,8 @@ from central.main import main
 from tests.central.certified import CertifiedSite
 from tests.central.county import LANE
 
+pytestmark = pytest.mark.broad
+
 BOX = "s02-lane1"
 
 

@@ -20,6 +20,8 @@ from tests.central.made import NOON_MS, Made, clip, clip_file, health, picture_f
 from tests.central.world import PASSWORD, World
 from web import times
 
+pytestmark = pytest.mark.broad
+
 BASE = "http://centre.test"
 JOURNAL = "a" * 32
 

@@ -20,6 +20,8 @@ from journal.clock import SystemClock
 from kernel.errors import LinkError
 from tests.support.videos import StillClock
 
+pytestmark = pytest.mark.broad
+
 DAY_MS = 86_400_000
 START = 1_700_000_000_000
 

@@ -18,6 +18,8 @@ from kernel.evidence.header import ClockState
 from tests.edge.keeping.box import MB, LaneBox, Passed, plate_of, weighing
 from tests.journal.conftest import MEMORY
 
+pytestmark = pytest.mark.broad
+
 
 @pytest.fixture
 async def box(quick_path: Path) -> AsyncIterator[LaneBox]:

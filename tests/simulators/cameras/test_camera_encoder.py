@@ -7,11 +7,14 @@ from itertools import pairwise
 import av
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.cameras.encoder import TICKS_A_FRAME, Encoder, Piece, frames_of
 from simulators.scene.sheet import Image
+
+pytestmark = pytest.mark.broad
 
 
 def picture(place: int) -> Image:

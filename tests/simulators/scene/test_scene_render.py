@@ -15,6 +15,8 @@ from simulators.scene.sides import PX_PER_MM, side
 from simulators.scene.view import FRONT_OVERHANG_MM, Appearance, Light
 from simulators.traffic import Truck
 
+pytestmark = pytest.mark.broad
+
 TRIGGER_MS = 1_790_000_000_000
 TRUCK = Truck(
     name="six axles",
