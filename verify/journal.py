@@ -527,9 +527,18 @@ class Examination:
             now_ms=self._given.now_ms,
         )
         yield self._line("v2", "chain", signed.chain)
-        yield self._line("v2", "revocation", signed.not_revoked)
+        yield self._line("v2", "revocation", partial(signed.not_revoked, self.size))
         yield self._line("v3", f"centre, to {size}", signed.centre)
         yield self._line("v3", f"witness, to {size}", signed.witnesses)
+        if size < self.size:
+            yield self._line("v3", f"entries {size}-{self.size - 1}", partial(self._not_witnessed, size))
+
+    def _not_witnessed(self, size: int) -> Say:
+        """Whoever has the journal's key can go on from any size, so what nobody else has signed proves nothing."""
+        raise UnprovenError(
+            f"第 {size} 条起没有会签和见证:只证实前 {size} 条",
+            f"not witnessed beyond {size}: whoever has the journal's key could have written them since",
+        )
 
     def _best_note(self, trust: Trust) -> tuple[bytes, int]:
         """The largest note with most of the cosignatures that trust asks for, and its size."""

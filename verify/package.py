@@ -1370,9 +1370,10 @@ class Signed:
             f"opened by {genesis.box}, whose certificate chains to the root {self.trust.root.name}",
         )
 
-    def not_revoked(self) -> Say:
+    def not_revoked(self, held: int = 0) -> Say:
+        """`held`: how many entries are about to be believed, where that is not what the checkpoint covers."""
         bound = self.trust.revoked.get(self.journal)
-        size = self.checkpoint().size
+        size = max(self.checkpoint().size, held)
         if bound is None and self.genesis().box in self.trust.revoked_boxes:
             raise UnprovenError(
                 f"设备 {self.genesis().box} 已吊销,本日志没有吊销界限",
@@ -1382,11 +1383,11 @@ class Signed:
             return ("本日志的密钥未被吊销", "the journal's key is not revoked")
         if size > bound:
             raise UnprovenError(
-                f"密钥已吊销,仅 {bound} 条以内有效,检查点为 {size}",
-                f"the key is revoked beyond size {bound}, the checkpoint has {size}",
+                f"密钥已吊销,仅 {bound} 条以内有效,此处有 {size} 条",
+                f"the key is revoked beyond size {bound}, and here are {size} entries",
             )
         return (
-            f"检查点 {size} 在吊销界限 {bound} 以内",
+            f"{size} 条在吊销界限 {bound} 以内",
             f"size {size} is within the revocation bound {bound}",
         )
 

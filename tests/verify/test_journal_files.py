@@ -79,8 +79,11 @@ def test_with_trust_it_is_known_whose_it_is_and_who_cosigned_how_much(tmp_path: 
     log = long_log(300)
     path = save(log, tmp_path / "export.db", notes=[cosigned(log, 290)], certificates=CERTS)
     report = examine([path], TRUSTED)
-    assert report.proven, told(report)
+    assert spoiled(report) == [("v3", "entries 290-299", NOT_PROVEN)]
+    assert "not witnessed beyond 290" in told(report)
     assert f"{log.id[:8]} witness, to 290" in {line.where for line in report.lines}
+    report = examine([path], replace(TRUSTED, notes=(cosigned(log).encode(),)))
+    assert report.proven, told(report)
     bare = examine([save(log, tmp_path / "journal.db")], TRUSTED)
     assert spoiled(bare) == [
         ("v2", "chain", FALSE),
@@ -91,6 +94,34 @@ def test_with_trust_it_is_known_whose_it_is_and_who_cosigned_how_much(tmp_path: 
         TRUSTED, notes=(cosigned(log).encode(),), certificates=tuple(each.encode() for each in CERTS)
     )
     assert examine([tmp_path / "journal.db"], given).proven
+
+
+REVOKED_LINE = ("v2", "revocation", NOT_PROVEN)
+BEYOND_LINE = ("v3", "entries 90-299", NOT_PROVEN)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "lines"),
+    [
+        ('journal = "{journal}"\nsize = 100', 90, [REVOKED_LINE, BEYOND_LINE]),
+        ('journal = "{journal}"\nsize = 100', 300, [REVOKED_LINE]),
+        ('journal = "{journal}"\nsize = 300', 90, [BEYOND_LINE]),
+        ('journal = "{journal}"\nsize = 300', 300, []),
+        ('box = "{box}"', 90, [REVOKED_LINE, BEYOND_LINE]),
+        ('box = "{box}"', 300, [REVOKED_LINE]),
+        ('box = "{box}"\n[[revoked]]\njournal = "{journal}"\nsize = 100', 90, [REVOKED_LINE, BEYOND_LINE]),
+        ('box = "{box}"\n[[revoked]]\njournal = "{journal}"\nsize = 300', 300, []),
+    ],
+)
+def test_what_a_thief_went_on_with_is_not_proven_by_what_was_cosigned_before(
+    tmp_path: Path, rows: str, size: int, lines: list[tuple[str, str, str]]
+) -> None:
+    """His entries are signed by the journal's own key, and are counted against the bound all the same."""
+    log = long_log(300)
+    path = save(log, tmp_path / "export.db", notes=[cosigned(log, size)], certificates=CERTS)
+    told_apart = rows.format(journal=log.id, box=BOX.name)
+    trust = read_trust(f"{trust_toml()}[[revoked]]\n{told_apart}\n")
+    assert spoiled(examine([path], replace(TRUSTED, trust=trust))) == lines
 
 
 # --- what somebody did to it ------------------------------------------------------------------------------------
