@@ -200,6 +200,7 @@ def _take_in(given: Given) -> _Ingest:
         clock=clock,
         kept_after_ms=settings.custody.kept_by_time_ms,
         bound=given.admission.bound,
+        centre=settings.box,
     )
     blobs = BlobFolder(settings.folder / "files")
     custody = CustodyStore(given.database)

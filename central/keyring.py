@@ -64,6 +64,8 @@ def enrol(folder: Path, *, kind: Kind, name: str, now_ms: int, hosts: Sequence[s
 def trust(folder: Path, *, revoked: Mapping[str, int] | None = None) -> str:
     """trust.toml: what a verifier outside needs, and nothing secret.  `revoked` are journals and their bounds."""
     lines = ["required_witnesses = 1", "", "[root]", *_named(_certificate(folder / "root.cert"))]
+    for box in _centres(folder):
+        lines += ["", "[centre]", f'box = "{box}"']
     for kind in ("cosigner", "witness"):
         for path in sorted(folder.glob(f"*.{kind}.cert")):
             lines += ["", f"[[{kind}]]", *_named(_certificate(path))]
@@ -143,6 +145,13 @@ def _issuer(folder: Path, kind: Kind, now_ms: int) -> SigningKey:
         _certify(folder, key, issuer=root, kind="enrolment", now_ms=now_ms)
         return key
     return SigningKey.load(path, kind=kind)
+
+
+def _centres(folder: Path) -> list[str]:
+    """The box under whose name the centre cosigns; none where no one box does."""
+    cosigners = [_certificate(path).name for path in sorted(folder.glob("*.cosigner.cert"))]
+    boxes = [name for name in cosigners if (folder / f"{stem('box', name)}.cert").exists()]
+    return boxes if len(boxes) == 1 else []
 
 
 def _certificate(path: Path) -> Certificate:

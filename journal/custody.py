@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 LEAVES = 8192  # read at once when an old root is computed
 KEPT_EVERY_MS = 3_600_000
+CENTRAL_PROCESS = "central"  # may say of others that their records are erased, or a case
 
 Bound = Callable[[str, str], int | None]
 
@@ -108,7 +109,7 @@ class _Work:
 class Custody:
     """`kept_after_ms`: without a backup, what was committed this long ago counts as kept; None: only backups count.
 
-    `bound`: what was revoked, and from which size on.
+    `bound`: what was revoked, and from which size on.  `centre`: the one box whose process may be the centre.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Custody:
         clock: Clock,
         kept_after_ms: int | None = 14 * 86_400_000,
         bound: Bound = unbounded,
+        centre: str | None = None,
     ) -> None:
         if key.name != store.store_id:
             raise ConfigError.one("store_id", f"is {store.store_id!r}, its key is of {key.name!r}")
@@ -129,6 +131,7 @@ class Custody:
         self._clock = clock
         self._kept_after_ms = kept_after_ms
         self._bound = bound
+        self._centre = centre
         self._kept_looked_ms: dict[str, int] = {}
 
     def take(self, offered: Sequence[Inspected]) -> Taken:
@@ -238,6 +241,8 @@ class Custody:
 
     def _register(self, tx: StoreTransaction, box: str, hello: Hello, said: HelloJournal) -> Head:
         new = checking.introduce(box, hello, said, trust=self._trust, now_ms=self._clock.now_ms())
+        if new.opened.process == CENTRAL_PROCESS and box != self._centre:
+            raise RefusedError(f"{box} is not the centre")
         self._close_predecessor(tx, box, new)
         frontier = Frontier()
         head = Head(

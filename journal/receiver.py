@@ -73,12 +73,19 @@ class Receiver:
         clock: Clock,
         kept_after_ms: int | None = 14 * 86_400_000,
         bound: Bound = unbounded,
+        centre: str | None = None,
     ) -> None:
         self.refusals: dict[str, Refusal] = {}
         self.refused: Counter[str] = Counter()  # frames and hellos, by box
         self.committed = 0  # entries since the start
         self._custody = Custody(
-            store, key=key, trust=trust, clock=clock, kept_after_ms=kept_after_ms, bound=bound
+            store,
+            key=key,
+            trust=trust,
+            clock=clock,
+            kept_after_ms=kept_after_ms,
+            bound=bound,
+            centre=centre,
         )
         self._clock = clock
         self._loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from pathlib import Path
 from verify.counting import Bits, Stretches, Tree, tree_root
 from verify.logfile import BLOCK, SMALLEST_ENTRY, LogFile, Row
 from verify.package import (
+    CENTRAL_PROCESS,
     ERASED,
     PROVEN,
     RECOVERED,
@@ -348,10 +349,15 @@ class Examination:
                 journal=self.journal,
                 seq=row.seq,
                 box=self.opened.box,
-                process=self.opened.process,
+                is_centre=self._is_centre(self.opened),
             )
             for journal, seq, leaf in identities:
                 self._erase(removal, journal, seq, leaf)
+
+    def _is_centre(self, opened: Genesis) -> bool:
+        """Without a trust file nobody's name is checked, so what he calls himself is all there is."""
+        trust = self._given.trust
+        return opened.process == CENTRAL_PROCESS if trust is None else trust.is_centre(opened)
 
     def _erase(self, removal: Removal, journal: str, seq: int, leaf: str) -> None:
         about = self._logs.get(journal)

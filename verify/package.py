@@ -781,9 +781,11 @@ def prove_genesis(genesis: Genesis, certificates: Sequence[Certificate], root: K
 
 # --- trust ------------------------------------------------------------------------------------------------------
 
+CENTRAL_PROCESS = "central"
 TRUSTED_KEY = {"name": NAME, "public": Encoded(32)}
 TRUST = {
     "root": TRUSTED_KEY,
+    "centre": Maybe({"box": TOKEN}),
     "cosigner": Maybe([TRUSTED_KEY]),
     "witness": Maybe([TRUSTED_KEY]),
     "required_witnesses": Maybe(Between(1, 100)),
@@ -796,6 +798,7 @@ class Trust:
     """What the verifier believes before it opens any package.
 
     `revoked` bounds single journals; of a box in `revoked_boxes` only journals with a bound are believed.
+    `centres`: the boxes that may be the centre, whatever others call themselves.
     """
 
     root: Key
@@ -804,6 +807,11 @@ class Trust:
     required_witnesses: int
     revoked: Mapping[str, int]
     revoked_boxes: frozenset[str] = frozenset()
+    centres: frozenset[str] = frozenset()
+
+    def is_centre(self, genesis: Genesis) -> bool:
+        """The process is what the box says of itself; only the box is certified."""
+        return genesis.process == CENTRAL_PROCESS and genesis.box in self.centres
 
 
 def read_trust(text: str) -> Trust:
@@ -819,9 +827,17 @@ def read_trust(text: str) -> Trust:
         required_witnesses=table.get("required_witnesses", 1),
         revoked=_lowest_bounds(row for row in rows if "journal" in row),
         revoked_boxes=frozenset(row["box"] for row in rows if "box" in row),
+        centres=_centres(table),
     )
     _check_separate(trust)
     return trust
+
+
+def _centres(table: Mapping[str, Any]) -> frozenset[str]:
+    """The centre cosigns under the name of its box, unless somebody has said otherwise."""
+    if "centre" in table:
+        return frozenset((table["centre"]["box"],))
+    return frozenset(row["name"] for row in table.get("cosigner", []))
 
 
 def _trusted(row: Mapping[str, str]) -> Key:
@@ -1238,11 +1254,11 @@ class Removal:
     journal: str
     seq: int
     box: str
-    process: str
+    is_centre: bool
 
     def may(self, box: str) -> bool:
         """A box speaks for what it wrote itself, the centre for everything."""
-        return self.process == "central" or self.box == box
+        return self.is_centre or self.box == box
 
     @property
     def told(self) -> Say:
@@ -1451,6 +1467,7 @@ class Verification:
 
     def __init__(self, package: Package, trust: Trust, now_ms: int) -> None:
         self.package = package
+        self.trust = trust
         self.signed = {
             chapter.journal: Signed(
                 chapter.journal,
@@ -1544,7 +1561,7 @@ class Verification:
                 journal=chapter.journal,
                 seq=entry.seq,
                 box=genesis.box,
-                process=genesis.process,
+                is_centre=self.trust.is_centre(genesis),
             )
             for identity in entries:
                 self.removed_entries.setdefault(identity, []).append(removal)
@@ -1783,7 +1800,7 @@ class Verification:
 
     def _is_central(self, journal: str) -> bool:
         try:
-            return self.signed[journal].genesis().process == "central"
+            return self.trust.is_centre(self.signed[journal].genesis())
         except ProofError:
             return False
 

@@ -50,7 +50,8 @@ PICTURE, CLIP = b"\xff\xd8 front", b"\x00\x00\x00\x18ftyp clip"
 def trust() -> Trust:
     rows = [("[root]", COUNTY.root), ("[[cosigner]]", CENTRE), ("[[witness]]", WITNESS)]
     return read_trust(
-        "".join(f'{head}\nname = "{k.name}"\npublic = "{encode_base64(k.public)}"\n' for head, k in rows)
+        '[centre]\nbox = "yiyuan-centre"\n'
+        + "".join(f'{head}\nname = "{k.name}"\npublic = "{encode_base64(k.public)}"\n' for head, k in rows)
     )
 
 

@@ -17,6 +17,7 @@ from kernel.evidence.certificates import Kind, verify_chain
 from kernel.evidence.notes import encode_base64
 from tests.central.made import NOON_MS
 from tests.central.world import settings
+from verify.package import read_trust
 
 PEOPLE: tuple[tuple[Kind, str], ...] = (
     ("box", "yiyuan-centre"),
@@ -53,12 +54,24 @@ def test_trust_names_root_cosigners_and_witnesses_and_nothing_secret(tmp_path: P
     assert trusted["root"] == {"name": "yiyuan-root", "public": encode_base64(root)}
     assert [each["name"] for each in trusted["cosigner"]] == ["yiyuan-centre"]
     assert [each["name"] for each in trusted["witness"]] == ["zibo-witness"]
+    assert trusted["centre"] == {"box": "yiyuan-centre"}
+    assert read_trust(text).centres == {"yiyuan-centre"}
     assert trusted["required_witnesses"] == 1
     for path in tmp_path.glob("*.key"):
         assert path.stat().st_mode & 0o077 == 0
         private = json.loads(path.read_text())["private"]
         assert len(private) == 44
         assert private not in text
+
+
+def test_trust_leaves_the_centre_unnamed_where_no_one_box_cosigns_under_its_name(tmp_path: Path) -> None:
+    county(tmp_path)
+    keyring.enrol(tmp_path, kind="cosigner", name="yiyuan-second", now_ms=NOON_MS)
+    assert tomllib.loads(keyring.trust(tmp_path))["centre"] == {"box": "yiyuan-centre"}
+    (tmp_path / "yiyuan-centre.cert").unlink()
+    text = keyring.trust(tmp_path)
+    assert "centre" not in tomllib.loads(text)
+    assert read_trust(text).centres == {"yiyuan-centre", "yiyuan-second"}
 
 
 def test_a_key_is_never_overwritten(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ async def reaches(receiver: Receiver, size: int) -> None:
 async def test_acts_are_received_and_journals_declared_once(store: SqliteStore, tmp_path: Path) -> None:
     lane = PaperJournal(COUNTY.identity())
     with closing(opened(tmp_path / "journal")) as journal:
-        async with receiving(store) as receiver:
+        async with receiving(store, centre=IDENTITY.box) as receiver:
             acts = own(journal, receiver)
             async with running(acts):
                 await reaches(receiver, 1)
@@ -85,7 +85,7 @@ async def test_a_journal_put_back_from_a_backup_ends_the_process_and_is_continue
     first = opened(folder)
     first.close()
     shutil.copytree(folder, backup)
-    async with receiving(store) as receiver:
+    async with receiving(store, centre=IDENTITY.box) as receiver:
         with closing(opened(folder)) as journal:
             async with running(acts := own(journal, receiver)):
                 await acts.append(READ)
@@ -108,7 +108,7 @@ async def test_a_journal_that_went_another_way_ends_the_process(store: SqliteSto
     folder, backup = tmp_path / "journal", tmp_path / "backup"
     opened(folder).close()
     shutil.copytree(folder, backup)
-    async with receiving(store) as receiver:
+    async with receiving(store, centre=IDENTITY.box) as receiver:
         with closing(opened(folder)) as journal:
             async with running(acts := own(journal, receiver)):
                 await acts.append(READ)

@@ -47,8 +47,10 @@ MakeStore = Callable[[str], ContractStore]
 
 
 @asynccontextmanager
-async def receiving(store: ReceiverStore, *, clock: TestClock | None = None) -> AsyncIterator[Receiver]:
-    receiver = Receiver(store, key=STORE_KEY, trust=TRUST, clock=clock or TestClock())
+async def receiving(
+    store: ReceiverStore, *, clock: TestClock | None = None, centre: str | None = None
+) -> AsyncIterator[Receiver]:
+    receiver = Receiver(store, key=STORE_KEY, trust=TRUST, clock=clock or TestClock(), centre=centre)
     try:
         yield receiver
     finally:
@@ -296,6 +298,22 @@ async def test_i4_journal_that_the_root_does_not_vouch_for_is_refused(make_store
         assert (await receiver.hello("s01-lane2", mine.hello())).receipts == ()
         assert receiver.refused["s01-lane2"] == 2
     assert store.rows(mine.id) == []
+
+
+async def test_journal_of_a_centre_is_taken_from_the_stores_own_box_alone(make_store: MakeStore) -> None:
+    """Who calls himself the centre could say of everybody's records that they were erased."""
+    store = make_store("yiyuan-centre-1")
+    own, thief = (PaperJournal(COUNTY.identity(box), process="central") for box in ("centre", "s01-lane1"))
+    async with receiving(store, centre="centre") as receiver:
+        welcome = await receiver.hello(thief.box, thief.hello())
+        assert (welcome.receipts, welcome.refused) == ((), ("s01-lane1 is not the centre",))
+        answer = await receiver.accept(thief.box, thief.id, thief.wire(0, 1))
+        assert answer.refused == "not a journal of this box"
+        assert (await welcomed(receiver, own)).size == 0
+        assert (await welcomed(receiver, lane())).size == 0
+    async with receiving(store) as station:
+        other = PaperJournal(COUNTY.identity("centre-2"), process="central")
+        assert (await station.hello(other.box, other.hello())).refused == ("centre-2 is not the centre",)
 
 
 async def test_i4_second_open_journal_must_name_the_first(make_store: MakeStore) -> None:

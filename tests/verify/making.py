@@ -350,11 +350,13 @@ def trust_toml(
     witnesses: Sequence[Signer] = (WITNESS,),
     required: int = 1,
     revoked: Mapping[str, int] | None = None,
+    centre: str | None = "yiyuan-centre-box",
 ) -> str:
     def row(signer: Signer) -> str:
         return f'name = "{signer.name}"\npublic = "{b64(signer.public)}"\n'
 
     text = f"required_witnesses = {required}\n[root]\n{row(root)}"
+    text += f'[centre]\nbox = "{centre}"\n' if centre else ""
     text += "".join(f"[[cosigner]]\n{row(signer)}" for signer in cosigners)
     text += "".join(f"[[witness]]\n{row(signer)}" for signer in witnesses)
     for journal, size in (revoked or {}).items():

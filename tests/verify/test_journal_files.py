@@ -16,6 +16,7 @@ from tests.verify.journals import change, long_log, save
 from tests.verify.making import (
     BOX,
     CENTRE,
+    CENTRE_BOX,
     ENROLMENT,
     NOW_MS,
     ROOT,
@@ -228,6 +229,20 @@ def test_the_centres_journal_declares_what_it_erased_of_others(tmp_path: Path) -
     assert not examine([lane], ALONE).proven
     assert examine([lane, own], ALONE).proven
     assert examine([own, lane], ALONE).proven
+
+
+@pytest.mark.parametrize(("box", "may"), [(CENTRE_BOX, True), (Signer("yiyuan-s01-lane2"), False)])
+def test_with_trust_only_the_centre_that_it_names_declares_for_others(
+    tmp_path: Path, box: Signer, may: bool
+) -> None:
+    log, other = long_log(300), Log(box, "other", process="central")
+    other.add("record.erased", {"rule": "retention", "by": "x", "entries": [log.reference(7)]})
+    certificates = (certificate("box", box, ENROLMENT), *CERTS)
+    paths = [
+        save(log, tmp_path / "lane.db", erased=[7], notes=[cosigned(log)], certificates=CERTS),
+        save(other, tmp_path / "other.db", notes=[cosigned(other)], certificates=certificates),
+    ]
+    assert spoiled(examine(paths, TRUSTED)) == ([] if may else [("v4", "bodies", NOT_PROVEN)])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from tests.verify.making import (
     BOX,
     CENTRE,
+    CENTRE_BOX,
     ENROLMENT,
     NOW_MS,
     PASSAGE,
@@ -486,6 +487,40 @@ def test_another_box_may_not_erase(tmp_path: Path) -> None:
     report = judge(made, tmp_path)
     assert spoiled_lines(report) == ERASED_LINES
     assert "yiyuan-s01-lane2 may not erase it" in told(report)
+
+
+BY_COSIGNER = read_trust(trust_toml(centre=None))
+CENTRES: list[tuple[Signer, str, Trust, bool]] = [
+    (CENTRE_BOX, "central", TRUST, True),
+    (Signer("yiyuan-s01-lane2"), "central", TRUST, False),
+    (CENTRE, "central", TRUST, False),  # the file names another box
+    (CENTRE_BOX, "edge", TRUST, False),
+    (CENTRE, "central", BY_COSIGNER, True),
+    (CENTRE_BOX, "central", BY_COSIGNER, False),
+    (Signer("yiyuan-s01-lane2"), "central", BY_COSIGNER, False),
+]
+
+
+@pytest.mark.parametrize(("box", "process", "trust", "may"), CENTRES)
+def test_who_calls_himself_the_centre_is_not_believed(
+    tmp_path: Path, box: Signer, process: str, trust: Trust, may: bool
+) -> None:
+    log, other = passage_log(), Log(box, "other", process=process)
+    other.add("record.erased", erasure(log))
+    made = draft(log, also=[(other, (0, 1))])
+    erase(made)
+    report = judge(made, tmp_path, trust)
+    assert spoiled_lines(report) == ([] if may else ERASED_LINES), told(report)
+
+
+@pytest.mark.parametrize(("box", "process", "trust", "may"), CENTRES)
+def test_a_case_is_recorded_by_no_other_who_calls_himself_the_centre(
+    tmp_path: Path, box: Signer, process: str, trust: Trust, may: bool
+) -> None:
+    log, other = passage_log(), Log(box, "other", process=process)
+    other.add("case.recorded", {"case": CASE, "entries": [log.reference(3)], "by": "y"})
+    report = judge(draft(log, also=[(other, (0, 1))], case=CASE), tmp_path, trust)
+    assert spoiled_lines(report) == ([] if may else [("v6", "case", NOT_PROVEN)]), told(report)
 
 
 @pytest.mark.parametrize("change", [{"seq": 5}, {"leaf": "0" * 64}, {"journal": "0" * 32}])
