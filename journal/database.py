@@ -241,7 +241,12 @@ def _erase(db: sqlite3.Connection, seqs: Sequence[int]) -> bool:
         raise
     # secure_delete has zeroed the pages; the WAL still holds them as they were.
     db.execute(f"PRAGMA busy_timeout = {PATIENCE_MS[0]}")
-    busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    try:
+        busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        busy = True  # the rows are gone; the WAL goes when there is room to fold it in
     db.execute(f"PRAGMA busy_timeout = {PATIENCE_MS[1]}")
     return not busy
 

@@ -44,7 +44,8 @@ class Sized(Protocol):
 class Erasing:
     """What one process may remove: bodies of its journals, files of its store.  Nobody else removes any.
 
-    `unclean` names journals whose WAL or damaged disk still holds what was erased; `finish` tries again.
+    `unclean` names journals whose WAL or damaged disk still holds what was erased; `finish` tries again.  What it named
+    is forgotten at the end of the process, so the first `finish` takes every journal with a WAL for one of them.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Erasing:
         self._doubted = doubted_journals(journal.home, but=here)
         self._done: dict[str, int] = {}
         self.unclean: dict[str, str] = {}
+        self._is_started = False
 
     @property
     def places(self) -> list[Bodies]:
@@ -105,8 +107,11 @@ class Erasing:
                 undone += await self._again(place, entry)
             await self._save_removed(place, end)
         for place in self.places:
-            if place.id in self.unclean:
+            if place.id in self.unclean or (
+                not self._is_started and await asyncio.to_thread(_has_wal, place)
+            ):
                 await self._erase_in(place, ())
+        self._is_started = True
         return undone
 
     async def _again(self, place: Bodies, entry: StoredEntry) -> bool:
@@ -167,7 +172,7 @@ class Erasing:
 
     async def _erase_in(self, place: Bodies, seqs: Sequence[int]) -> None:
         try:
-            clean, why = await self._erase_from(place, seqs), "somebody reads it"
+            clean, why = await self._erase_from(place, seqs), "somebody reads it, or no room"
         except DoubtError as error:
             clean, why = False, error.problem
             log.error("journal cannot be erased from", extra={"journal": place.id, "reason": why})  # noqa: TRY400
@@ -303,3 +308,9 @@ def _size(place: Bodies) -> int:
         return place.size
     except DoubtError:
         return 0
+
+
+def _has_wal(place: Bodies) -> bool:
+    """Frames may be left there from before a power cut: bodies as they were, though their rows are gone."""
+    wal = place.folder / "journal.db-wal"
+    return wal.exists() and wal.stat().st_size > 0

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from journal.cursors import Cursors, Upload
 from journal.erasing import Erasing, finish_for_ever
 from journal.files import FileStore
+from journal.shelf import mark_doubted, order_renewal
 from journal.writer import Appended, Journal
 from kernel.errors import ProtocolError, RestartError
 from kernel.events import ClockChecked, EntryRef, FileEvicted, JournalRecovered, RecordErased
@@ -269,6 +270,56 @@ async def test_a_damaged_journal_that_cannot_be_erased_from_is_named_and_tried_a
     await box.erasing.finish()
     assert box.erasing.unclean == {}
     assert plate(5).encode() not in everywhere(box.folder)
+
+
+def cut_before_the_checkpoint(database: Path, seq: int) -> None:
+    """The row is deleted and durable, the WAL is not folded in, and the power is gone."""
+    wal = database.with_name("journal.db-wal")
+    with closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        db.execute("PRAGMA secure_delete = ON")
+        assert db.execute("DELETE FROM body WHERE seq = ?", (seq,)).rowcount == 1
+        left = database.read_bytes(), wal.read_bytes()
+    for path, data in zip((database, wal), left, strict=True):
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("state", ["current", "closed", "doubted"])
+async def test_i14_what_a_power_cut_left_in_a_wal_is_cleaned_by_the_first_finish(
+    box: Box, state: str
+) -> None:
+    said = await box.say(2)
+    await box.journal.append(RecordErased(rule=RULE, by="x", entries=(said.ref,)), source=SOURCE)
+    database = box.journal.folder / "journal.db"
+    if state == "closed":
+        order_renewal(box.folder / "journal")
+        await box.say(3)
+        async with asyncio.timeout(3):
+            while len(box.journal.volumes) < 2:
+                await asyncio.sleep(0)
+    box.close()
+    cut_before_the_checkpoint(database, said.seq)
+    if state == "doubted":
+        mark_doubted(database.parent, "shown another story")
+    box.open()
+    assert (state == "doubted") == (
+        box.erasing.places[0].folder not in [one.folder for one in box.journal.volumes]
+    )
+    assert plate(2).encode() in everywhere(box.folder)
+    await box.erasing.finish()
+    assert plate(2).encode() not in everywhere(box.folder)
+    assert box.erasing.unclean == {}
+    await box.verify()
+
+
+async def test_a_wal_is_left_alone_once_a_start_has_cleaned_it(box: Box) -> None:
+    await box.say(1)
+    wal = box.journal.folder / "journal.db-wal"
+    await box.erasing.finish()
+    assert wal.stat().st_size == 0
+    await box.say(2)
+    await box.erasing.finish()
+    assert wal.stat().st_size > 0
 
 
 async def test_an_evicted_file_is_gone_and_forgotten_and_what_came_back_stays(box: Box) -> None:

@@ -137,10 +137,27 @@ async def test_a_reader_who_stays_is_not_waited_for_and_its_wal_shrinks_when_he_
         for n in range(1, 120):
             await journal.append(said(n, size=20_000), source=SOURCE)
         await erasing.erase([held.ref], rule="r", by="b")
-        assert erasing.unclean == {journal.id: "somebody reads it"}
+        assert erasing.unclean == {journal.id: "somebody reads it, or no room"}
         assert wal.stat().st_size > MB
         reader.execute("COMMIT")
     await erasing.finish()
     assert wal.stat().st_size == 0
     assert erasing.unclean == {}
+    await asyncio.to_thread(journal.close)
+
+
+async def test_a_wal_that_finds_no_room_is_cleaned_later_and_the_journal_goes_on(small_disk: Path) -> None:
+    """The first look after a start, on a full disk and without a reserve."""
+    journal = await asyncio.to_thread(open_on, small_disk, Reserve.beside(small_disk / "journal", mb=0))
+    for n in range(100):
+        await journal.append(said(n, size=20_000), source=SOURCE)
+    filler, wal = fill(small_disk), journal.folder / "journal.db-wal"
+    erasing = Erasing(journal, source=SOURCE)
+    await erasing.finish()
+    assert list(erasing.unclean) == [journal.id]
+    assert wal.stat().st_size > MB
+    filler.unlink()
+    await erasing.finish()
+    assert (wal.stat().st_size, erasing.unclean) == (0, {})
+    await journal.append(said(100), source=SOURCE)
     await asyncio.to_thread(journal.close)
