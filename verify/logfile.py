@@ -35,6 +35,7 @@ ONE_LEAF = "SELECT CASE WHEN length(leaf) = 32 THEN leaf END FROM entry WHERE se
 HEAD = "SELECT size, CASE WHEN length(checkpoint) <= 65536 THEN checkpoint END FROM head LIMIT 1"
 NOTES = "SELECT CASE WHEN length(note) <= 65536 THEN note END FROM note LIMIT 256"
 CERTIFICATES = "SELECT CASE WHEN length(note) <= 65536 THEN note END FROM certificate ORDER BY place LIMIT 16"
+DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)  # the second where SQLite's message quotes the damage
 TABLES = {"entry": ("seq", "leaf", "header"), "body": ("seq", "salt", "body"), "head": ("size", "checkpoint")}
 
 
@@ -97,7 +98,7 @@ class LogFile:
             for pragma in ("trusted_schema = OFF", "query_only = ON", "wal_autocheckpoint = 0"):
                 self._db.execute(f"PRAGMA {pragma}")
             rows = self._db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
-        except sqlite3.DatabaseError as error:
+        except DAMAGED as error:
             raise RefutedError(
                 f"不是可读的日志文件:{error}", f"not a journal that can be read: {error}"
             ) from error
@@ -169,7 +170,7 @@ class LogFile:
         try:
             with closing(self._db.execute(query, values)) as cursor:
                 return cursor.fetchall()
-        except (sqlite3.DatabaseError, OverflowError):
+        except (*DAMAGED, OverflowError):
             return None
 
 

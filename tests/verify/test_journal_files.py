@@ -318,6 +318,15 @@ def test_tables_that_compute_are_not_read(tmp_path: Path) -> None:
     assert "no table entry" in told(examine([path], ALONE))
 
 
+def test_a_damaged_name_that_is_no_text_is_said(tmp_path: Path) -> None:
+    path = save(long_log(3), tmp_path / "journal.db")
+    data = path.read_bytes()
+    assert data.count(b"tablenotenote") == 1
+    path.write_bytes(data.replace(b"tablenotenote", b"table\xe3otenote"))
+    report = examine([path], ALONE)
+    assert [(line.check, line.verdict) for line in report.lines] == [("file", FALSE)]
+
+
 def test_a_genesis_that_is_gone_is_said_and_the_rest_is_still_read(tmp_path: Path) -> None:
     path = change(save(long_log(300), tmp_path / "journal.db"), "DELETE FROM entry WHERE seq = 0")
     report = examine([path], ALONE)
