@@ -177,6 +177,18 @@ def test_a_review_that_comes_before_its_weighing_waits_for_it(world: World) -> N
     ]
 
 
+def test_reviews_wait_for_the_weighings_of_every_journal_of_a_batch(world: World) -> None:
+    """In one transaction come entries of many lanes."""
+    weighings = [
+        Made(journal=letter * 32).add(weighed(f"p{number}")) for number, letter in enumerate("abc", start=1)
+    ]
+    for number, weighing in enumerate(weighings, start=1):
+        review = PassageReviewed(passage=f"p{number}", weighed=ref(weighing), outcome="confirmed", by="li")
+        world.take(world.own.add(review))
+    world.take(*reversed(weighings))
+    assert [each.reviewed for each in world.parts.queries.passages(Filter()).rows] == ["confirmed"] * 3
+
+
 def test_a_review_of_another_leaf_changes_nothing_and_is_shown_so(world: World, lane: Made) -> None:
     wrong = EntryRef(journal=lane.journal, seq=0, leaf="0" * 64)
     world.take(world.own.add(PassageReviewed(passage="p1", weighed=wrong, outcome="rejected", by="li")))
