@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,6 +57,22 @@ class Marked:
     rule: str
     marked_ms: int
     held: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """A passage that names a file of another passage; `erased` once its own pictures went."""
+
+    sha256: str
+    box: str
+    passage: str
+    kind: Kind
+    received_ms: int
+    erased: bool
+
+    @property
+    def key(self) -> Passage:
+        return self.box, self.passage
 
 
 class Keeper:
@@ -146,6 +162,30 @@ class Keeper:
         """Which of these must stay, and why."""
         with self._reader.connect() as connection:
             return held_passages(connection, passages, now_ms=now_ms, cases_since_ms=cases_since_ms)
+
+    def sharing(self, digests: Collection[str], *, besides: Passage) -> list[Sharing]:
+        """Which other passages, of whatever box, name these files too."""
+        named, passage = schema.named_file, schema.passage
+        same = (passage.c.box == named.c.box) & (passage.c.passage == named.c.passage)
+        query = (
+            select(
+                named.c.sha256,
+                passage.c.box,
+                passage.c.passage,
+                _kind().label("kind"),
+                passage.c.received_ms,
+                passage.c.erased_ms.is_not(None).label("erased"),
+            )
+            .select_from(named.join(passage, same))
+            .where(
+                named.c.sha256.in_(sorted(digests)),
+                or_(passage.c.box != besides[0], passage.c.passage != besides[1]),
+            )
+            .distinct()
+        )
+        with self._reader.connect() as connection:
+            rows = connection.execute(query).mappings().all() if digests else ()
+        return [Sharing(**row) for row in rows]
 
     def settle_waiting(self, *, now_ms: int, cases_since_ms: int) -> list[Change]:
         """Erase what had to stay when it was asked for and need not any more."""

@@ -501,6 +501,48 @@ async def test_a_setting_takes_the_place_of_a_shipped_rule(database: Database, t
     assert detail(world).row.erased_ms is None
 
 
+async def swept(world: World, *, days: int) -> None:
+    """Marked so many days after noon, and gone a week later."""
+    for at_days in (days, days + 7):
+        world.clock.at_ms = NOON_MS + at_days * DAY_MS + 1000
+        await world.keeping.sweep()
+
+
+async def test_a_file_of_two_passages_goes_with_the_one_that_is_kept_longer(world: World) -> None:
+    made = Made()
+    world.take(*crossing(made, "p1"), *crossing(made, "p2", outcome="over_limit"))
+    await swept(world, days=30)
+    assert detail(world).row.erased_ms is not None
+    assert {file.state for file in detail(world, "p2").files} == {"expected"}
+    erased = [entry for entry in world.entries if isinstance(entry, RecordErased)]
+    assert [digest for entry in erased for digest in entry.files] == []
+    await swept(world, days=730)
+    assert {file.state for file in detail(world, "p2").files} == {"erased"}
+    assert {file.state for file in detail(world).files} == {"erased"}
+
+
+@pytest.mark.parametrize("why", ["hold", "case"])
+async def test_a_file_of_a_passage_that_must_stay_is_not_said_to_be_erased(world: World, why: str) -> None:
+    made = Made()
+    kept = crossing(made, "p2")
+    world.take(*crossing(made, "p1"), *kept)
+    if why == "hold":
+        world.take(world.own.add(RecordHeld(act="held", passage="p2", by="li", reason="复议")))
+    else:
+        world.take(world.own.add(CaseRecorded(case="2026-12", entries=(ref(kept[0]),), by="li")))
+    await swept(world, days=30)
+    [erased] = [entry for entry in world.entries if isinstance(entry, RecordErased)]
+    assert (len(erased.entries), erased.files) == (1, ())
+    assert {file.state for file in detail(world, "p2").files} == {"expected"}
+
+
+async def test_two_that_are_due_together_share_no_file_for_ever(world: World) -> None:
+    made = Made()
+    world.take(*crossing(made, "p1"), *crossing(made, "p2"))
+    await swept(world, days=30)
+    assert {file.state for file in (*detail(world).files, *detail(world, "p2").files)} == {"erased"}
+
+
 async def test_what_stays_unreadable_goes_in_the_end(world: World, lane: Made) -> None:
     world.take(lane.add(f"{{{PLATE}".encode(), stream="vehicle.pictured"))
     world.clock.at_ms += 188 * DAY_MS
