@@ -22,8 +22,9 @@ from sqlalchemy import (
 
 from central.live import Change
 from central.store import schema
+from central.store.acting import ANY_BOX
 from central.store.engines import Database, scrub, upsert
-from central.store.erasing import Erasure, save, settle
+from central.store.erasing import Erasure, may_go, save, settle
 from central.store.projecting import refresh_passages
 from central.store.staying import Passage, held_passages
 from kernel.events import EntryRef
@@ -208,14 +209,17 @@ class Keeper:
                 connection.execute(update(table).where(mine).values(erased_ms=now_ms))
 
     def unreadable(self, *, before_ms: int) -> list[tuple[str, EntryRef]]:
-        """(box, entry) of what has been in quarantine since before then and still has a body."""
-        table, entry, body = schema.quarantine, schema.entry, schema.body
+        """(box, entry) of what has been in quarantine since before then, may go and was not asked for yet."""
+        table, entry, body, asked = schema.quarantine, schema.entry, schema.body, schema.erasure
         same = (entry.c.journal == table.c.journal) & (entry.c.seq == table.c.seq)
         with_body = (body.c.journal == table.c.journal) & (body.c.seq == table.c.seq)
+        by_centre = exists().where(
+            asked.c.journal == table.c.journal, asked.c.seq == table.c.seq, asked.c.box == ANY_BOX
+        )
         query = (
             select(table.c.box, table.c.journal, table.c.seq, entry.c.leaf)
             .select_from(table.join(entry, same).join(body, with_body))
-            .where(table.c.received_ms < before_ms)
+            .where(table.c.received_ms < before_ms, may_go(entry.c.stream), ~by_centre)
             .order_by(table.c.received_ms, table.c.journal, table.c.seq)
             .limit(MOST)
         )

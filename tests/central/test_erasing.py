@@ -543,6 +543,27 @@ async def test_two_that_are_due_together_share_no_file_for_ever(world: World) ->
     assert {file.state for file in (*detail(world).files, *detail(world, "p2").files)} == {"erased"}
 
 
+async def test_what_stays_unreadable_is_asked_for_once_and_is_not_in_the_way(world: World) -> None:
+    """What may never go, and what is held, must not keep the rest waiting for ever."""
+    made = Made()
+    world.take(*[made.add(b"{", stream="journal.opened") for _ in range(250)])
+    held = [made.add(b"{", stream="vehicle.pictured") for _ in range(250)]
+    world.take(*held)
+    for entry in held:
+        about = RecordHeld(act="held", about=(ref(entry),), by="li", reason="复议")
+        world.take(world.own.add(about))
+    world.take(made.add(f"{{{PLATE}".encode(), stream="vehicle.pictured", received_ms=NOON_MS + 300))
+    world.clock.at_ms += 188 * DAY_MS
+    for _ in range(2):
+        await world.keeping.sweep()
+    assert "body" not in says(world, f"{{{PLATE}")
+    erased = [entry for entry in world.entries if isinstance(entry, RecordErased)]
+    named = [each for entry in erased for each in entry.entries]
+    assert len(named) == len(set(named)) == 251
+    await world.keeping.sweep()
+    assert [entry for entry in world.entries if isinstance(entry, RecordErased)] == erased
+
+
 async def test_what_stays_unreadable_goes_in_the_end(world: World, lane: Made) -> None:
     world.take(lane.add(f"{{{PLATE}".encode(), stream="vehicle.pictured"))
     world.clock.at_ms += 188 * DAY_MS
