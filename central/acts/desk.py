@@ -98,7 +98,7 @@ class Desk:
     async def publish(
         self, case: str, fields: Sequence[str], *, who: Who, until_ms: int | None = None
     ) -> EntryRef:
-        """公示 of what has been reviewed, field by field."""
+        """公示 field by field, of what a review has confirmed or a certified weighing has found."""
         if wrong := publishing.unknown(fields):
             raise RefusedError(f"may not be published: {', '.join(wrong)}")
         if until_ms is not None and until_ms <= self._clock.now_ms():
@@ -157,9 +157,18 @@ class Desk:
             raise RefusedError("the case has no weighing here")
         for entry in weighed:
             row = await asyncio.to_thread(self._queries.row, entry.box or "", entry.passage or "")
-            if row is None or row.suspected or row.reviewed in ("rejected", "returned"):
-                raise RefusedError(f"passage {entry.passage} is not confirmed by a review")
+            if row is None or not _stands(row):
+                raise RefusedError(
+                    f"passage {entry.passage} is not confirmed by a review, nor certified and beyond suspicion"
+                )
         return [EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in weighed]
+
+
+def _stands(row: PassageRow) -> bool:
+    """The newest review has the last word; without one a pre-check weighing is a suspicion, whatever it found."""
+    if row.reviewed is not None:
+        return row.reviewed == "confirmed"
+    return row.grade in ("certified", "reweigh") and not row.suspected
 
 
 def _weighing(detail: PassageDetail) -> EntryRef:

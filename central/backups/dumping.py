@@ -6,24 +6,26 @@ Both read one snapshot: what is committed meanwhile is in the next backup.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.engine import make_url
 
 from central.backups.contents import HeldJournal, Piece, check, piece_of, sync
 from central.store import schema
 from central.store.engines import Database, snapshot
+from journal.database import DoubtError, StoredEntry, verify_entry
 from kernel.errors import RefusedError
 from kernel.evidence.tree import Frontier
 
 SQLITE = "store.db"
 TABLES = "tables"
 _PAGES = 512  # a step of 2 MB
+_ROWS = 1024  # with their bodies
 _PARTED = {"entry": schema.parted_entry, "body": schema.parted_body}
 
 
@@ -71,7 +73,9 @@ def _dump_sqlite(source: str, part: Path) -> Dump:
     with opened(path) as db:
         if db.execute("PRAGMA quick_check").fetchone() != ("ok",):
             raise RefusedError(f"{path}: the copy of the database is damaged")
-        journals = tuple(_proven(db, *row) for row in db.execute(_HEADS))
+        journals = tuple(
+            _proven(*row, db.execute(_ENTRIES, {"journal": row[0]})) for row in db.execute(_HEADS)
+        )
         [[revision]] = db.execute("SELECT version_num FROM alembic_version")
         files = tuple(db.execute(_FILES))
     return Dump(revision=revision, pieces=(piece,), journals=journals, files=files)
@@ -89,20 +93,31 @@ _FILES = (
     " JOIN named_file ON named_file.sha256 = stored_file.sha256 AND named_file.box = stored_file.box"
     " GROUP BY stored_file.sha256"
 )
-_LEAVES = "SELECT leaf FROM entry WHERE journal = ? ORDER BY seq"
+_ENTRIES = (
+    "SELECT entry.seq, entry.leaf, entry.header, body.salt, body.body FROM entry"
+    " LEFT JOIN body ON body.journal = entry.journal AND body.seq = entry.seq"
+    " WHERE entry.journal = :journal ORDER BY entry.seq"
+)
 
 
-def _proven(db: sqlite3.Connection, journal: str, size: int, root: bytes) -> HeldJournal:
-    """Every leaf of it read again: boxes will remove what is said to be here."""
+def _proven(journal: str, size: int, root: bytes, rows: Iterable[Any]) -> HeldJournal:
+    """Every entry of it read again, with header and body: boxes will remove what is said to be here."""
     frontier = Frontier()
-    frontier.extend(row[0] for row in db.execute(_LEAVES, (journal,)))
-    return _agreeing(journal, size, root, frontier)
-
-
-def _agreeing(journal: str, size: int, root: bytes, frontier: Frontier) -> HeldJournal:
+    frontier.extend(_leaf(journal, *row) for row in rows)
     if (frontier.size, frontier.root()) != (size, root):
         raise RefusedError(f"journal {journal} is not whole in the copy")
     return HeldJournal(journal=journal, size=size, root=root.hex())
+
+
+def _leaf(
+    journal: str, seq: int, leaf: bytes, header: bytes, salt: bytes | None, body: bytes | None
+) -> bytes:
+    """RefusedError unless header and body are what was hashed; a body that was erased is none."""
+    try:
+        verify_entry(StoredEntry(seq=seq, leaf=leaf, header=header, salt=salt, body=body))
+    except (DoubtError, TypeError) as error:  # damage in a row changes types, too
+        raise RefusedError(f"journal {journal}, entry {seq}: {error}") from error
+    return leaf
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------
@@ -112,7 +127,10 @@ def _dump_postgresql(database: Database, part: Path) -> Dump:
     (part / TABLES).mkdir(mode=0o700)
     with snapshot(database) as connection:
         pieces = tuple(_copy_out(connection, table, part) for table in schema.metadata.sorted_tables)
-        journals = tuple(_proven_by(connection, *row) for row in connection.execute(text(_HEADS)).all())
+        journals = tuple(
+            _proven(row.journal, row.size, bytes(row.root), _entries(connection, row.journal))
+            for row in connection.execute(text(_HEADS)).all()
+        )
         revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
         files = tuple((row[0], int(row[1])) for row in connection.execute(text(_FILES)))
     for piece in pieces:
@@ -153,14 +171,5 @@ def _quoted(names: tuple[str, ...] | list[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _proven_by(connection: Connection, journal: str, size: int, root: bytes) -> HeldJournal:
-    entry = schema.entry
-    query = (
-        select(entry.c.leaf)
-        .where(entry.c.journal == journal)
-        .order_by(entry.c.seq)
-        .execution_options(yield_per=8192)
-    )
-    frontier = Frontier()
-    frontier.extend(bytes(leaf) for leaf in connection.execute(query).scalars())
-    return _agreeing(journal, size, bytes(root), frontier)
+def _entries(connection: Connection, journal: str) -> Iterable[Any]:
+    return connection.execute(text(_ENTRIES).execution_options(yield_per=_ROWS), {"journal": journal})

@@ -11,13 +11,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from central.authority import read_request
 from central.enrolment.admission import Admission, Standing
 from central.enrolment.certifying import Certifier
 from central.store.speakers import Enrolled, EnrolmentToken, Revocation, Speakers
 from journal.enrolling import Asked, Granted, Offer
 from kernel.clock import Clock
-from kernel.errors import ProtocolError, RefusedError
+from kernel.errors import FullError, ProtocolError, RefusedError
 from kernel.events import Body, BoxEnrolled, BoxRevoked
 from kernel.evidence.certificates import Certificate, verify_chain
 from kernel.evidence.enrolment import KeyRequest
@@ -103,11 +105,19 @@ class Enrolment:
         return await self._guarded(self._renew, asked, address)
 
     async def run(self) -> None:
-        """For ever: revocations typed elsewhere take effect, and everything becomes an entry."""
+        """For ever: revocations typed elsewhere take effect, and everything becomes an entry.
+
+        What fails now is tried again at the next look; who may speak stays as it was last read.
+        """
+        failed = False
         while True:
-            standing = await asyncio.to_thread(Standing.read, self._speakers)
-            self._admission.learn(standing)
-            await self._say(standing)
+            try:
+                await self._tell()
+                failed = False
+            except (SQLAlchemyError, FullError, RefusedError) as error:
+                if not failed:
+                    log.warning("enrolments not looked at", extra={"reason": str(error)})
+                failed = True
             await self._clock.sleep(LOOK_S)
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -195,7 +205,7 @@ class Enrolment:
         return self._certifier
 
     async def _tell(self) -> None:
-        """Before the answer leaves: whoever has a certificate is on the list and in the journal."""
+        """Whoever has a certificate is on the list and in the journal; before the answer leaves, too."""
         standing = await asyncio.to_thread(Standing.read, self._speakers)
         self._admission.learn(standing)
         await self._say(standing)

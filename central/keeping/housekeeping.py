@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +15,7 @@ from central.keeping import personal
 from central.keeping.personal import Personal
 from central.keeping.rules import Retention, Row
 from central.live import Change
-from central.store.keeping import Keeper, Kind, Line
+from central.store.keeping import Keeper, Kind, Line, Sharing
 from central.store.queries import Queries
 from central.store.staying import Passage
 from central.views import Due
@@ -138,7 +139,7 @@ class Keeping:
         while lines := await asyncio.to_thread(self._page, rule, kind, clips, after):
             after = lines[-1]
             for box, passage in await asyncio.to_thread(self._ripe, rule, lines):
-                found = await asyncio.to_thread(self._personal, box, passage, clips=clips)
+                found = await asyncio.to_thread(self._by_rule, box, passage, clips=clips)
                 if found:
                     await self._erase(found, rule=rule.name, by=self._by)
                 elif not clips:
@@ -185,6 +186,27 @@ class Keeping:
         if clips:
             return personal.clips_of(detail)
         return personal.of_passage(detail, self._queries.quarantined_naming(box, passage))
+
+    def _by_rule(self, box: str, passage: str, *, clips: bool) -> Personal:
+        """A file of two passages stays for as long as one of them is kept."""
+        found = self._personal(box, passage, clips=clips)
+        wanted = self._wanted_elsewhere(found.files, besides=(box, passage))
+        return replace(found, files=tuple(sha256 for sha256 in found.files if sha256 not in wanted))
+
+    def _wanted_elsewhere(self, digests: Sequence[str], *, besides: Passage) -> set[str]:
+        now_ms = self._clock.now_ms()
+        others = self._keeper.sharing(digests, besides=besides)
+        held = self._keeper.held(
+            [each.key for each in others], now_ms=now_ms, cases_since_ms=self._cases_since_ms()
+        )
+        return {
+            each.sha256
+            for each in others
+            if each.key in held or not (each.erased or self._is_over(each, now_ms))
+        }
+
+    def _is_over(self, each: Sharing, now_ms: int) -> bool:
+        return each.received_ms < self._retention.by_what[each.kind].before_ms(now_ms)
 
     def _held(self, box: str, passage: str) -> str | None:
         now_ms = self._clock.now_ms()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from central.live import Change
 from central.store import schema
 from central.store.engines import upsert
-from central.store.projections import Read, Row
+from central.store.projections import Read, Row, by_journal
 from kernel.events import CaseRecorded, EntryRef, PassageReviewed, RecordHeld, RecordPublished, VehicleWeighed
 
 ANY_BOX = "*"
@@ -50,14 +50,12 @@ def _reviews(connection: Connection, reads: Sequence[Read]) -> list[Change]:
 
 def _reviewed_before(connection: Connection, reads: Sequence[Read]) -> set[tuple[str, int]]:
     """Of these weighings, those that a review has named already."""
-    seqs = [item.entry.seq for item in reads if isinstance(item.body, VehicleWeighed)]
-    if not seqs:
-        return set()
-    journal = reads[0].entry.header.journal
-    found = connection.execute(
-        _REVIEWED, {"in_journal": journal, "first": min(seqs), "last": max(seqs)}
-    ).scalars()
-    return {(journal, seq) for seq in found}
+    named: set[tuple[str, int]] = set()
+    for journal, weighings in by_journal(item for item in reads if isinstance(item.body, VehicleWeighed)):
+        seqs = [item.entry.seq for item in weighings]
+        wanted = {"in_journal": journal, "first": min(seqs), "last": max(seqs)}
+        named |= {(journal, seq) for seq in connection.execute(_REVIEWED, wanted).scalars()}
+    return named
 
 
 def _review_row(item: Read, body: PassageReviewed) -> Row:

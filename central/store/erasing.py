@@ -6,17 +6,30 @@ it does, so that neither a backup nor a box that sends again brings it back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from central.live import Change
 from central.store import schema
 from central.store.acting import ANY_BOX
 from central.store.engines import upsert
-from central.store.projections import Read, Row
+from central.store.kin import boxes_of, kin_of
+from central.store.projections import Read, Row, by_journal
 from central.store.staying import Passage, Place, held_entries, held_files, held_passages, passages_of
 from kernel.events import EntryRef, JournalRecovered, RecordErased, VehiclePictured
 
@@ -25,15 +38,30 @@ _NEVER = ("journal.", "record.", "box.", "backup.", "store.")
 # A box may say that its own days are over; while a case may still come of it, the centre's days count.
 _NOT_YET = ("over_limit", "undetermined")
 
+
+def _asked_before() -> Any:
+    """Of entries of one journal: those that are to go, and those whose body is to go under another identity."""
+    table, copied = schema.erasure, schema.copied
+    first = (copied.c.journal == table.c.journal) & (copied.c.seq == table.c.seq)
+    again = (copied.c.by_journal == table.c.journal) & (copied.c.by_seq == table.c.seq)
+    whole = select(table.c.journal, table.c.seq)
+    ways = (
+        (whole, table.c.journal, table.c.seq),
+        (whole.join_from(table, copied, first), copied.c.by_journal, copied.c.by_seq),
+        (whole.join_from(table, copied, again), copied.c.journal, copied.c.seq),
+    )
+    return union_all(
+        *(
+            query.where(
+                journal == bindparam("in_journal"), seq.between(bindparam("first"), bindparam("last"))
+            )
+            for query, journal, seq in ways
+        )
+    )
+
+
 # Made once: every batch asks, and building such a statement costs more than running it.
-_ASKED_BEFORE = select(schema.erasure.c.journal, schema.erasure.c.seq).where(
-    schema.erasure.c.journal == bindparam("in_journal"),
-    schema.erasure.c.seq.between(bindparam("first"), bindparam("last")),
-)
-_TOLD_HERE = select(schema.copied.c.journal, schema.copied.c.seq).where(
-    schema.copied.c.by_journal == bindparam("in_journal"),
-    schema.copied.c.by_seq.between(bindparam("first"), bindparam("last")),
-)
+_ASKED_BEFORE = _asked_before()
 _FILES_ASKED_BEFORE = select(schema.erased_file.c.sha256).where(
     schema.erased_file.c.sha256.in_(bindparam("digests", expanding=True))
 )
@@ -94,6 +122,11 @@ def file_erased(named: Any) -> ColumnElement[bool]:
     )
 
 
+def may_go(stream: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether an entry of this stream may lose its body at all."""
+    return or_(stream == JournalRecovered.stream, and_(*(~stream.startswith(each) for each in _NEVER)))
+
+
 def came_too_late(connection: Connection, box: str, sha256: str) -> bool:
     """Whether a file that is just whole was erased meanwhile; its bytes go with the next cleaning."""
     table = schema.erased_file
@@ -143,11 +176,11 @@ def _own(connection: Connection, box: str, refs: Sequence[EntryRef]) -> list[Ent
 
 def _due(connection: Connection, reads: Sequence[Read]) -> tuple[set[Place], set[str]]:
     """Of what has just come: entries and files that were to be erased before they were here."""
-    journal, seqs = reads[0].entry.header.journal, [item.entry.seq for item in reads]
-    here = {"in_journal": journal, "first": min(seqs), "last": max(seqs)}
-    places = {(row.journal, row.seq) for row in connection.execute(_ASKED_BEFORE, here)}
-    if any(item.entry.header.stream == JournalRecovered.stream for item in reads):
-        places |= {(row.journal, row.seq) for row in connection.execute(_TOLD_HERE, here)}
+    places: set[Place] = set()
+    for journal, of_journal in by_journal(reads):
+        seqs = [item.entry.seq for item in of_journal]
+        here = {"in_journal": journal, "first": min(seqs), "last": max(seqs)}
+        places |= {(row.journal, row.seq) for row in connection.execute(_ASKED_BEFORE, here)}
     digests = sorted({file.sha256 for item in reads for file in item.entry.header.files})
     found = connection.execute(_FILES_ASKED_BEFORE, {"digests": digests}).scalars() if digests else ()
     return places, set(found)
@@ -182,23 +215,83 @@ def _shared_row(each: Erasure) -> Row:
 def _settle_entries(
     connection: Connection, places: Collection[Place], now_ms: int, cases_since_ms: int
 ) -> set[Passage]:
-    asked = _here(connection, places)
+    """A body goes from every place where it lies, or from none of them."""
+    kin = kin_of(connection, places)
+    boxes = boxes_of(connection, kin)
+    _ask_for_kin(connection, kin, boxes)
+    asked = _here(connection, kin)
     if not asked:
         return set()
-    passages = passages_of(connection, asked)
-    stay = held_entries(connection, asked, now_ms=now_ms, cases_since_ms=cases_since_ms)
+    passages = passages_of(connection, kin)
     held = held_passages(connection, set(passages.values()), now_ms=now_ms, cases_since_ms=cases_since_ms)
     not_yet = _not_yet(connection, set(passages.values()))
-    going = {
-        place: passages.get(place)
-        for place, box in asked.items()
-        if place not in stay
-        and passages.get(place) not in held
-        and (box == ANY_BOX or passages.get(place) not in not_yet)
-    }
-    _forget_entries(connection, list(going), now_ms)
-    _strip(connection, list(going), now_ms)
-    return {passage for passage in going.values() if passage is not None}
+    stay = held_entries(connection, _whose(kin, boxes), now_ms=now_ms, cases_since_ms=cases_since_ms)
+    stay |= {place for place, passage in passages.items() if passage in held}
+    late = stay | {place for place, passage in passages.items() if passage in not_yet}
+    going = [
+        place
+        for place, asker in asked.items()
+        if not _of_one_box(kin[place], boxes, boxes[place]) & (stay if asker == ANY_BOX else late)
+    ]
+    _forget_entries(connection, going, now_ms)
+    _strip(connection, going, now_ms)
+    return {passages[place] for place in going if place in passages}
+
+
+def _of_one_box(group: Collection[Place], boxes: Mapping[Place, str], box: str) -> set[Place]:
+    """What another box says that it says again keeps nothing of this one's."""
+    return {place for place in group if boxes.get(place, box) == box}
+
+
+def _whose(kin: Mapping[Place, Collection[Place]], boxes: Mapping[Place, str]) -> dict[Place, str]:
+    """Also of those that are not here: they are of the box that has told them again."""
+    others = {place: boxes[near] for near in boxes for place in kin[near] if place not in boxes}
+    return others | dict(boxes)
+
+
+def _ask_for_kin(
+    connection: Connection, kin: Mapping[Place, Collection[Place]], boxes: Mapping[Place, str]
+) -> None:
+    """Whoever wants an entry gone wants its body gone, in each place that is here and his to erase."""
+    near = {place: group for place, group in kin.items() if len(group) > 1}
+    if not near:
+        return
+    leaves = _leaves(connection, near)
+    erasures = [
+        replace(each, entry=EntryRef(journal=place[0], seq=place[1], leaf=leaf))
+        for each, named in _asked_of(connection, near, leaves)
+        for place, leaf in leaves.items()
+        if place in near[named] and place != named and each.box in (ANY_BOX, boxes[place])
+    ]
+    save(connection, erasures)
+
+
+def _asked_of(
+    connection: Connection, places: Collection[Place], leaves: Mapping[Place, str]
+) -> list[tuple[Erasure, Place]]:
+    """What is asked for of these: in the end the centre's word stands.  Another leaf than ours is another entry."""
+    table = schema.erasure
+    query = (
+        select(table)
+        .where(tuple_(table.c.journal, table.c.seq).in_(list(places)))
+        .order_by(table.c.journal, table.c.seq)
+    )
+    return [
+        (
+            Erasure(box=row.box, by=(row.by_journal, row.by_seq), at_ms=row.at_ms, rule=row.rule),
+            (row.journal, row.seq),
+        )
+        for row in connection.execute(query)
+        if leaves.get((row.journal, row.seq), row.leaf) == row.leaf
+    ]
+
+
+def _leaves(connection: Connection, places: Collection[Place]) -> dict[Place, str]:
+    entry = schema.entry
+    query = select(entry.c.journal, entry.c.seq, entry.c.leaf).where(
+        tuple_(entry.c.journal, entry.c.seq).in_(list(places))
+    )
+    return {(row.journal, row.seq): row.leaf.hex() for row in connection.execute(query)}
 
 
 def _here(connection: Connection, places: Collection[Place]) -> dict[Place, str]:
@@ -206,27 +299,12 @@ def _here(connection: Connection, places: Collection[Place]) -> dict[Place, str]
     table, entry = schema.erasure, schema.entry
     same = (entry.c.journal == table.c.journal) & (entry.c.seq == table.c.seq)
     query = (
-        select(
-            table.c.journal,
-            table.c.seq,
-            table.c.box,
-            table.c.leaf.label("named"),
-            entry.c.leaf,
-            entry.c.stream,
-        )
+        select(table.c.journal, table.c.seq, table.c.box, table.c.leaf.label("named"), entry.c.leaf)
         .select_from(table.join(entry, same))
-        .where(tuple_(table.c.journal, table.c.seq).in_(list(places)))
+        .where(tuple_(table.c.journal, table.c.seq).in_(list(places)), may_go(entry.c.stream))
     )
     found = connection.execute(query).all() if places else []
-    return {
-        (row.journal, row.seq): row.box
-        for row in found
-        if row.leaf.hex() == row.named and not _stays_for_ever(row.stream)
-    }
-
-
-def _stays_for_ever(stream: str) -> bool:
-    return stream.startswith(_NEVER) and stream != JournalRecovered.stream
+    return {(row.journal, row.seq): row.box for row in found if row.leaf.hex() == row.named}
 
 
 def _not_yet(connection: Connection, passages: Collection[Passage]) -> set[Passage]:
@@ -239,11 +317,11 @@ def _not_yet(connection: Connection, passages: Collection[Passage]) -> set[Passa
 
 
 def _forget_entries(connection: Connection, places: Sequence[Place], now_ms: int) -> None:
-    """Bodies, wherever successors have told them again, and what quarantine says of them."""
+    """Bodies, and what quarantine says of them."""
     if not places:
         return
-    gone = sorted({*places, *_copies(connection, places)})  # one order of locks for all writers
-    rows = [{"in_journal": journal, "in_seq": seq} for journal, seq in gone]
+    # One order of locks for all writers.
+    rows = [{"in_journal": journal, "in_seq": seq} for journal, seq in sorted(places)]
     for table in (schema.body, schema.quarantine):
         connection.execute(
             delete(table).where(
@@ -254,15 +332,6 @@ def _forget_entries(connection: Connection, places: Sequence[Place], now_ms: int
     table = schema.erasure
     done = update(table).where(table.c.journal == bindparam("in_journal"), table.c.seq == bindparam("in_seq"))
     connection.execute(done.values(done_ms=now_ms, cleaned=False), rows)
-
-
-def _copies(connection: Connection, places: Sequence[Place]) -> list[Place]:
-    """Where the same body lies under another identity."""
-    table = schema.copied
-    first, again = tuple_(table.c.journal, table.c.seq), tuple_(table.c.by_journal, table.c.by_seq)
-    later = connection.execute(select(table.c.by_journal, table.c.by_seq).where(first.in_(places)))
-    earlier = connection.execute(select(table.c.journal, table.c.seq).where(again.in_(places)))
-    return [(journal, seq) for journal, seq in [*later, *earlier]]
 
 
 def _strip(connection: Connection, places: Sequence[Place], now_ms: int) -> None:

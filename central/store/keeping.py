@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,8 +22,9 @@ from sqlalchemy import (
 
 from central.live import Change
 from central.store import schema
+from central.store.acting import ANY_BOX
 from central.store.engines import Database, scrub, upsert
-from central.store.erasing import Erasure, save, settle
+from central.store.erasing import Erasure, may_go, save, settle
 from central.store.projecting import refresh_passages
 from central.store.staying import Passage, held_passages
 from kernel.events import EntryRef
@@ -57,6 +58,22 @@ class Marked:
     rule: str
     marked_ms: int
     held: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """A passage that names a file of another passage; `erased` once its own pictures went."""
+
+    sha256: str
+    box: str
+    passage: str
+    kind: Kind
+    received_ms: int
+    erased: bool
+
+    @property
+    def key(self) -> Passage:
+        return self.box, self.passage
 
 
 class Keeper:
@@ -147,6 +164,30 @@ class Keeper:
         with self._reader.connect() as connection:
             return held_passages(connection, passages, now_ms=now_ms, cases_since_ms=cases_since_ms)
 
+    def sharing(self, digests: Collection[str], *, besides: Passage) -> list[Sharing]:
+        """Which other passages, of whatever box, name these files too."""
+        named, passage = schema.named_file, schema.passage
+        same = (passage.c.box == named.c.box) & (passage.c.passage == named.c.passage)
+        query = (
+            select(
+                named.c.sha256,
+                passage.c.box,
+                passage.c.passage,
+                _kind().label("kind"),
+                passage.c.received_ms,
+                passage.c.erased_ms.is_not(None).label("erased"),
+            )
+            .select_from(named.join(passage, same))
+            .where(
+                named.c.sha256.in_(sorted(digests)),
+                or_(passage.c.box != besides[0], passage.c.passage != besides[1]),
+            )
+            .distinct()
+        )
+        with self._reader.connect() as connection:
+            rows = connection.execute(query).mappings().all() if digests else ()
+        return [Sharing(**row) for row in rows]
+
     def settle_waiting(self, *, now_ms: int, cases_since_ms: int) -> list[Change]:
         """Erase what had to stay when it was asked for and need not any more."""
         entry, file = schema.erasure, schema.erased_file
@@ -168,14 +209,17 @@ class Keeper:
                 connection.execute(update(table).where(mine).values(erased_ms=now_ms))
 
     def unreadable(self, *, before_ms: int) -> list[tuple[str, EntryRef]]:
-        """(box, entry) of what has been in quarantine since before then and still has a body."""
-        table, entry, body = schema.quarantine, schema.entry, schema.body
+        """(box, entry) of what has been in quarantine since before then, may go and was not asked for yet."""
+        table, entry, body, asked = schema.quarantine, schema.entry, schema.body, schema.erasure
         same = (entry.c.journal == table.c.journal) & (entry.c.seq == table.c.seq)
         with_body = (body.c.journal == table.c.journal) & (body.c.seq == table.c.seq)
+        by_centre = exists().where(
+            asked.c.journal == table.c.journal, asked.c.seq == table.c.seq, asked.c.box == ANY_BOX
+        )
         query = (
             select(table.c.box, table.c.journal, table.c.seq, entry.c.leaf)
             .select_from(table.join(entry, same).join(body, with_body))
-            .where(table.c.received_ms < before_ms)
+            .where(table.c.received_ms < before_ms, may_go(entry.c.stream), ~by_centre)
             .order_by(table.c.received_ms, table.c.journal, table.c.seq)
             .limit(MOST)
         )

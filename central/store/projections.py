@@ -146,6 +146,14 @@ def _read_retold(entry: Accepted, register: Register) -> Read:
     return replace(read(said.entry, register=register), old=said.old)
 
 
+def by_journal(reads: Iterable[Read]) -> list[tuple[str, list[Read]]]:
+    """The reads of each journal, in order of its id: one batch has several."""
+    journals: dict[str, list[Read]] = {}
+    for item in reads:
+        journals.setdefault(item.entry.header.journal, []).append(item)
+    return sorted(journals.items())
+
+
 def stands_at(source: str, prefix: str | None) -> bool:
     """Whether the source is the place or below it; a box without a place may speak for none."""
     return prefix is not None and (source == prefix or source.startswith(f"{prefix}/"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from central.store import schema
-from central.store.acting import ANY_BOX, PASSAGE
+from central.store.acting import ANY_BOX, PASSAGE, thing_of_entry
 
 Passage = tuple[str, str]  # box, id
 Place = tuple[str, int]  # journal, seq
@@ -72,18 +72,22 @@ def held_passages(
 
 
 def held_entries(
-    connection: Connection, places: Collection[Place], *, now_ms: int, cases_since_ms: int = 0
+    connection: Connection, places: Mapping[Place, str], *, now_ms: int, cases_since_ms: int = 0
 ) -> set[Place]:
-    """Which of these entries are in a case or held by name."""
+    """Which of these entries, each with its box, are in a case or held by name; they need not be here."""
     if not places:
         return set()
-    entry = schema.entry
-    wanted = tuple_(entry.c.journal, entry.c.seq).in_(list(places))
-    queries = (
-        _in_case(select(entry.c.journal, entry.c.seq), entry, cases_since_ms).where(wanted),
-        _on_hold(select(entry.c.journal, entry.c.seq), entry, _entry_thing(entry), now_ms).where(wanted),
+    case, hold = schema.case_entry, schema.hold
+    in_case = select(case.c.journal, case.c.seq).where(
+        tuple_(case.c.journal, case.c.seq).in_(list(places)), case.c.at_ms >= cases_since_ms
     )
-    return {(row.journal, row.seq) for query in queries for row in connection.execute(query)}
+    things = {thing_of_entry(*place): place for place in places}
+    on_hold = select(hold.c.thing, hold.c.box).where(hold.c.thing.in_(list(things)), _in_force(now_ms))
+    held = {(row.journal, row.seq) for row in connection.execute(in_case)}
+    for row in connection.execute(on_hold):
+        if row.box in (ANY_BOX, places[things[row.thing]]):
+            held.add(things[row.thing])
+    return held
 
 
 def held_files(connection: Connection, digests: Sequence[str], *, now_ms: int) -> set[str]:

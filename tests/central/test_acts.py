@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from central.acts.publishing import FIELDS, masked
@@ -177,6 +178,18 @@ def test_a_review_that_comes_before_its_weighing_waits_for_it(world: World) -> N
     ]
 
 
+def test_reviews_wait_for_the_weighings_of_every_journal_of_a_batch(world: World) -> None:
+    """In one transaction come entries of many lanes."""
+    weighings = [
+        Made(journal=letter * 32).add(weighed(f"p{number}")) for number, letter in enumerate("abc", start=1)
+    ]
+    for number, weighing in enumerate(weighings, start=1):
+        review = PassageReviewed(passage=f"p{number}", weighed=ref(weighing), outcome="confirmed", by="li")
+        world.take(world.own.add(review))
+    world.take(*reversed(weighings))
+    assert [each.reviewed for each in world.parts.queries.passages(Filter()).rows] == ["confirmed"] * 3
+
+
 def test_a_review_of_another_leaf_changes_nothing_and_is_shown_so(world: World, lane: Made) -> None:
     wrong = EntryRef(journal=lane.journal, seq=0, leaf="0" * 64)
     world.take(world.own.add(PassageReviewed(passage="p1", weighed=wrong, outcome="rejected", by="li")))
@@ -318,6 +331,38 @@ async def test_a_mere_suspicion_is_not_published(client: httpx.AsyncClient, worl
     assert (answer.status_code, "not confirmed" in answer.json()["detail"]) == (409, True)
     await post(client, world, f"{P1}/review", {"outcome": "rejected", "reason": "误判"})
     assert (await publish(client, world)).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("grade", "suspected", "reviewed", "status"),
+    [
+        ("pre_check", False, None, 409),
+        ("pre_check", True, None, 409),
+        ("certified", True, None, 409),
+        ("certified", False, None, 200),
+        ("reweigh", False, None, 200),
+        ("pre_check", False, "confirmed", 200),
+        ("certified", True, "confirmed", 200),
+        ("certified", False, "rejected", 409),
+        ("certified", False, "returned", 409),
+    ],
+)
+async def test_published_is_what_was_confirmed_or_certified_and_beyond_suspicion(
+    client: httpx.AsyncClient,
+    world: World,
+    grade: str,
+    suspected: bool,
+    reviewed: str | None,
+    status: int,
+) -> None:
+    body = weighed(outcome="over_limit", gross_kg=52_000, weighing_grade=grade)
+    verdict = msgspec.structs.replace(body.verdict, suspected=suspected)
+    world.take(Made().add(msgspec.structs.replace(body, verdict=verdict)))
+    await post(client, world, "cases/2026-12", {"passages": [{"passage": "p1"}]})
+    if reviewed is not None:
+        await post(client, world, f"{P1}/review", {"outcome": reviewed, "reason": "看过图片"})
+    assert (await publish(client, world)).status_code == status
+    assert len(await public(client)) == (status == 200)
 
 
 async def test_only_an_administrator_publishes(

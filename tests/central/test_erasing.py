@@ -164,13 +164,7 @@ async def test_what_cannot_be_read_but_names_the_passage_goes_with_it(world: Wor
 async def test_what_a_successor_has_told_again_goes_too(world: World, lane: Made) -> None:
     first = crossing(Made())[1]
     successor = Made(journal="e" * 32)
-    again = JournalRecovered(
-        old=ref(first),
-        header=first.header_bytes.decode(),
-        salt=(first.salt or b"").hex(),
-        body=(first.body or b"").decode(),
-    )
-    world.take(successor.add(again))
+    world.take(successor.add(told_again(first)))
     await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
     assert says(world, PLATE) == []
 
@@ -286,6 +280,165 @@ def test_an_erasure_that_comes_before_its_entry_waits_for_it(world: World) -> No
     assert world.store.erased("s01-box", PICTURE) is None, "it never was that box's"
 
 
+# --- what is told again ----------------------------------------------------------------------------------------
+
+
+def told_again(entry: Accepted) -> JournalRecovered:
+    return JournalRecovered(
+        old=ref(entry),
+        header=entry.header_bytes.decode(),
+        salt=(entry.salt or b"").hex(),
+        body=(entry.body or b"").decode(),
+    )
+
+
+class Retold:
+    """A crossing of a doubted journal and its picture told again by the successor, in either order."""
+
+    def __init__(self, world: World, *, first: str, outcome: str = "within") -> None:
+        self.world = world
+        self.old, self.new = Made(), Made(journal="e" * 32)
+        self.said = crossing(self.old, outcome=outcome)
+        self.picture = self.said[1]
+        self.copy = self.new.add(told_again(self.picture), source="lane1-box")
+        with world.store.begin() as transaction:
+            transaction.save_head(self.old.head(state="closed"))
+            transaction.save_head(self.new.head())
+        for entries in (self.said, [self.copy]) if first == "original" else ([self.copy], self.said):
+            self.take(*entries)
+
+    def take(self, *entries: Accepted) -> None:
+        """As the receiver does: it knows which journals are closed."""
+        with self.world.store.begin() as transaction:
+            transaction.heads([self.old.journal, self.new.journal])
+            transaction.insert(entries[0].header.journal, entries)
+
+    def box_erases(self, *entries: Accepted) -> None:
+        said = RecordErased(rule="lane", by="lane1-box", entries=tuple(map(ref, entries)))
+        self.take(self.new.add(said, source="lane1-box"))
+
+    def bodies(self) -> list[bool]:
+        """Whether the picture's body is here, under each of its identities."""
+        with self.world.database.reader.connect() as connection:
+            places = connection.execute(select(schema.body.c.journal, schema.body.c.seq)).all()
+        return [
+            (each.header.journal, each.seq) in {tuple(place) for place in places}
+            for each in (self.picture, self.copy)
+        ]
+
+
+IN_ANY_ORDER = pytest.mark.parametrize("first", ["original", "copy"])
+
+
+@IN_ANY_ORDER
+@pytest.mark.parametrize("named", ["original", "copy", "both"])
+def test_i14_a_told_again_body_that_must_stay_is_not_dragged_out(
+    world: World, first: str, named: str
+) -> None:
+    """The box names both identities, or either: what a hold keeps goes under none of them."""
+    retold = Retold(world, first=first)
+    world.take(world.own.add(RecordHeld(act="held", passage="p1", by="li", reason="复议")))
+    asked = {"original": [retold.picture], "copy": [retold.copy], "both": [retold.picture, retold.copy]}
+    retold.box_erases(*asked[named])
+    assert retold.bodies() == [True, True]
+    world.take(world.own.add(RecordHeld(act="released", passage="p1", by="li", reason="完")))
+    changes = Keeper(world.database).settle_waiting(now_ms=NOON_MS, cases_since_ms=0)
+    assert [change.key for change in changes] == [("lane1-box", "p1")]
+    assert retold.bodies() == [False, False]
+    assert says(world, PLATE) == []
+
+
+@IN_ANY_ORDER
+@pytest.mark.parametrize("held", ["original", "copy"])
+def test_i14_a_hold_of_one_identity_holds_the_other(world: World, first: str, held: str) -> None:
+    retold = Retold(world, first=first)
+    about = (ref(retold.picture if held == "original" else retold.copy),)
+    world.take(world.own.add(RecordHeld(act="held", about=about, by="li", reason="复议")))
+    retold.box_erases(retold.picture, retold.copy)
+    assert retold.bodies() == [True, True]
+
+
+@IN_ANY_ORDER
+@pytest.mark.parametrize("named", ["original", "copy"])
+def test_i14_a_case_keeps_a_told_again_body_under_both_identities(
+    world: World, first: str, named: str
+) -> None:
+    retold = Retold(world, first=first)
+    entry = retold.picture if named == "original" else retold.copy
+    world.take(world.own.add(CaseRecorded(case="2026-12", entries=(ref(entry),), by="li")))
+    retold.box_erases(retold.picture, retold.copy)
+    assert retold.bodies() == [True, True]
+
+
+@IN_ANY_ORDER
+def test_i14_no_box_takes_a_told_again_body_of_what_is_over_limit(world: World, first: str) -> None:
+    retold = Retold(world, first=first, outcome="over_limit")
+    retold.box_erases(retold.picture, retold.copy)
+    assert retold.bodies() == [True, True]
+    world.take(world.own.add(RecordErased(rule="r", by="li", entries=(ref(retold.picture),))))
+    assert retold.bodies() == [False, False], "the centre's own word counts"
+
+
+def test_i14_a_case_of_the_first_identity_keeps_the_copy_where_the_first_is_not_here(world: World) -> None:
+    """As after a backup was put back."""
+    old, new = Made(), Made(journal="e" * 32)
+    picture = crossing(old)[1]
+    world.take(world.own.add(CaseRecorded(case="2026-12", entries=(ref(picture),), by="li")))
+    copy = new.add(told_again(picture), source="lane1-box")
+    with world.store.begin() as transaction:
+        transaction.save_head(new.head())
+    world.take(copy)
+    world.take(new.add(RecordErased(rule="lane", by="lane1-box", entries=(ref(copy),)), source="lane1-box"))
+    assert "body" in says(world, PLATE)
+
+
+@pytest.mark.parametrize("named", ["original", "copy"])
+@pytest.mark.parametrize("order", ["erasure first", "between", "erasure last"])
+@pytest.mark.parametrize("here", ["copy", "original then copy", "copy then original"])
+def test_i14_an_erased_body_that_is_told_again_goes_under_every_identity(
+    world: World, named: str, order: str, here: str
+) -> None:
+    old, new = Made(), Made(journal="e" * 32)
+    picture = crossing(old)[1]
+    copy = new.add(told_again(picture), source="lane1-box")
+    came = [picture if word == "original" else copy for word in here.split(" then ")]
+    erased = world.own.add(
+        RecordErased(rule="r", by="li", entries=(ref(picture if named == "original" else copy),))
+    )
+    came.insert({"erasure first": 0, "between": 1, "erasure last": len(came)}[order], erased)
+    for entry in came:
+        world.take(entry)
+    assert says(world, PLATE) == []
+
+
+def test_no_box_erases_what_another_has_said_by_saying_it_again(world: World, lane: Made) -> None:
+    picture = crossing(Made())[1]
+    other = Made(journal="b" * 32, box="s01-box", source="yiyuan/s01")
+    copy = other.add(told_again(picture), source="s01-box")
+    with world.store.begin() as transaction:
+        transaction.save_head(other.head())
+    world.take(copy)
+    about = RecordErased(rule="x", by="s01-box", entries=(ref(copy),))
+    world.take(other.add(about, source="s01-box"))
+    assert detail(world).entries[1].body is not None
+    hold = RecordHeld(act="held", about=(ref(copy),), by="s01-box", reason="x")
+    world.take(other.add(hold, source="s01-box"))
+    world.take(world.own.add(RecordErased(rule="r", by="li", entries=(ref(picture),))))
+    assert detail(world).entries[1].body is None, "nor does it keep it"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_i14_what_was_asked_for_before_goes_from_every_journal_of_a_batch(world: World, turned: bool) -> None:
+    lanes = [Made(journal=letter * 32) for letter in "ab"]
+    entries = [
+        entry for number, made in enumerate(lanes) for entry in crossing(made, f"p{number}", plate=PLATE)
+    ]
+    pictures = tuple(ref(entry) for entry in entries if entry.header.stream == "vehicle.pictured")
+    world.take(world.own.add(RecordErased(rule="r", by="li", entries=pictures)))
+    world.take(*(reversed(entries) if turned else entries))
+    assert says(world, PLATE) == []
+
+
 # --- rules -----------------------------------------------------------------------------------------------------
 
 
@@ -346,6 +499,69 @@ async def test_a_setting_takes_the_place_of_a_shipped_rule(database: Database, t
     ]
     assert set(says(world, PLATE)) == {"body", "passage"}
     assert detail(world).row.erased_ms is None
+
+
+async def swept(world: World, *, days: int) -> None:
+    """Marked so many days after noon, and gone a week later."""
+    for at_days in (days, days + 7):
+        world.clock.at_ms = NOON_MS + at_days * DAY_MS + 1000
+        await world.keeping.sweep()
+
+
+async def test_a_file_of_two_passages_goes_with_the_one_that_is_kept_longer(world: World) -> None:
+    made = Made()
+    world.take(*crossing(made, "p1"), *crossing(made, "p2", outcome="over_limit"))
+    await swept(world, days=30)
+    assert detail(world).row.erased_ms is not None
+    assert {file.state for file in detail(world, "p2").files} == {"expected"}
+    erased = [entry for entry in world.entries if isinstance(entry, RecordErased)]
+    assert [digest for entry in erased for digest in entry.files] == []
+    await swept(world, days=730)
+    assert {file.state for file in detail(world, "p2").files} == {"erased"}
+    assert {file.state for file in detail(world).files} == {"erased"}
+
+
+@pytest.mark.parametrize("why", ["hold", "case"])
+async def test_a_file_of_a_passage_that_must_stay_is_not_said_to_be_erased(world: World, why: str) -> None:
+    made = Made()
+    kept = crossing(made, "p2")
+    world.take(*crossing(made, "p1"), *kept)
+    if why == "hold":
+        world.take(world.own.add(RecordHeld(act="held", passage="p2", by="li", reason="复议")))
+    else:
+        world.take(world.own.add(CaseRecorded(case="2026-12", entries=(ref(kept[0]),), by="li")))
+    await swept(world, days=30)
+    [erased] = [entry for entry in world.entries if isinstance(entry, RecordErased)]
+    assert (len(erased.entries), erased.files) == (1, ())
+    assert {file.state for file in detail(world, "p2").files} == {"expected"}
+
+
+async def test_two_that_are_due_together_share_no_file_for_ever(world: World) -> None:
+    made = Made()
+    world.take(*crossing(made, "p1"), *crossing(made, "p2"))
+    await swept(world, days=30)
+    assert {file.state for file in (*detail(world).files, *detail(world, "p2").files)} == {"erased"}
+
+
+async def test_what_stays_unreadable_is_asked_for_once_and_is_not_in_the_way(world: World) -> None:
+    """What may never go, and what is held, must not keep the rest waiting for ever."""
+    made = Made()
+    world.take(*[made.add(b"{", stream="journal.opened") for _ in range(250)])
+    held = [made.add(b"{", stream="vehicle.pictured") for _ in range(250)]
+    world.take(*held)
+    for entry in held:
+        about = RecordHeld(act="held", about=(ref(entry),), by="li", reason="复议")
+        world.take(world.own.add(about))
+    world.take(made.add(f"{{{PLATE}".encode(), stream="vehicle.pictured", received_ms=NOON_MS + 300))
+    world.clock.at_ms += 188 * DAY_MS
+    for _ in range(2):
+        await world.keeping.sweep()
+    assert "body" not in says(world, f"{{{PLATE}")
+    erased = [entry for entry in world.entries if isinstance(entry, RecordErased)]
+    named = [each for entry in erased for each in entry.entries]
+    assert len(named) == len(set(named)) == 251
+    await world.keeping.sweep()
+    assert [entry for entry in world.entries if isinstance(entry, RecordErased)] == erased
 
 
 async def test_what_stays_unreadable_goes_in_the_end(world: World, lane: Made) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from central.live import Change
 from central.store.custody import CustodyStore
 from central.store.engines import Database
+from central.store.projecting import reread
+from central.store.projections import Register
 from central.store.queries import Filter, Queries
 from central.store.receiving import CentreStore
 from central.store.rollups import recount
@@ -359,6 +361,29 @@ def test_what_two_successors_saved_counts_once(centre: Centre) -> None:
     assert detail.row.journal == second.journal
     assert centre.queries.quarantined() == 0
     assert centre.recounted()
+
+
+def test_i8_a_weighing_told_again_that_left_quarantine_counts_once_whatever_came_meanwhile(
+    centre: Centre,
+) -> None:
+    """Its first identity was held only because it had been told again: one of the two must count in the end."""
+    old, new = Made(), Made(journal="b" * 32)
+    lost = old.add(weighed("lost", outcome="over_limit"))
+    strange = Register(centre=REGISTER.centre, sources={"yiyuan-centre": "yiyuan/centre"})
+    early = CentreStore(centre.database, store_id="centre-1", register=strange)
+    with early.begin() as transaction:
+        transaction.save_head(old.head(state="closed"))
+        transaction.insert(new.journal, [new.add(recovered(lost), source="lane1-box")])
+    assert centre.queries.quarantined() == 1
+    with centre.store.begin() as transaction:
+        transaction.heads([old.journal])
+        transaction.insert(old.journal, [lost])
+    assert rows(centre) == []
+    assert reread(centre.database, register=REGISTER) == 1
+    assert rows(centre) == ["lost"]
+    assert centre.counts() == {"passages": 1, "within": 0, "over_limit": 1}
+    assert centre.recounted()
+    assert (reread(centre.database, register=REGISTER), centre.recounted()) == (0, True)
 
 
 def test_a_recovered_entry_that_is_not_what_it_names_is_quarantined(centre: Centre) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from sqlalchemy import text
 from starlette.applications import Starlette
 
 from central import keyring
@@ -33,7 +35,7 @@ from journal.enrolling import (
 )
 from journal.keys import SigningKey, issue
 from journal.revoking import PATH as REVOKED
-from kernel.errors import RefusedError
+from kernel.errors import FullError, RefusedError
 from kernel.events import Body, BoxEnrolled, BoxRevoked
 from kernel.evidence.enrolment import KeyRequest
 from kernel.evidence.notes import encode_base64
@@ -55,6 +57,7 @@ class World:
         self.folder = folder
         self.clock = StillClock()
         self.said: list[tuple[Body, str | None]] = []
+        self.refuse: Exception | None = None
         self.root = keyring.new_root(folder, name="yiyuan-root", now_ms=NOON_MS)
         keyring.enrol(folder, kind="box", name=CENTRE, now_ms=NOON_MS, hosts=["127.0.0.1"])
         self.speakers = Speakers(database)
@@ -69,6 +72,8 @@ class World:
         )
 
     async def _append(self, body: Body, *, key: str | None = None) -> None:
+        if self.refuse is not None:
+            raise self.refuse
         if (body, key) not in self.said:
             self.said.append((body, key))
 
@@ -327,6 +332,46 @@ async def gate(world: World) -> AsyncIterator[httpx.AsyncClient]:
     app = Starlette(routes=EnrolmentGate(world.enrolment, world.admission, command=COMMAND).routes())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://centre") as client:
         yield client
+
+
+async def looked(world: World, *, until: Callable[[], bool], at_least_ms: int = 10_000) -> None:
+    """The service goes on for some looks, until it is so."""
+    task, began_ms = asyncio.create_task(world.enrolment.run()), world.clock.at_ms
+    async with asyncio.timeout(3):
+        while world.clock.at_ms < began_ms + at_least_ms or not until():
+            assert not task.done(), task.exception()
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> int:
+    return sum(record.message == "enrolments not looked at" for record in caplog.records)
+
+
+async def test_a_full_journal_ends_no_look_and_is_complained_of_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.revoke(LANE)
+    world.refuse = FullError("no room for the journal")
+    await looked(world, until=lambda: complaints(caplog) > 0)
+    assert (world.said, complaints(caplog)) == ([], 1)
+    world.refuse = None
+    await looked(world, until=lambda: bool(world.said), at_least_ms=0)
+    assert [type(body) for body, _ in world.said] == [BoxRevoked]
+
+
+async def test_a_database_that_fails_for_a_while_takes_nothing_down(
+    world: World, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.revoke(LANE)
+    with database.writer.begin() as connection:
+        connection.execute(text("ALTER TABLE revocation RENAME TO away"))
+    await looked(world, until=lambda: complaints(caplog) > 0)
+    assert (world.said, complaints(caplog), world.admission.admits(LANE)) == ([], 1, False)
+    with database.writer.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO revocation"))
+    await looked(world, until=lambda: bool(world.said), at_least_ms=0)
 
 
 async def test_the_gate_answers_in_words(world: World) -> None:
