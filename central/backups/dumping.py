@@ -74,7 +74,8 @@ def _dump_sqlite(source: str, part: Path) -> Dump:
         if db.execute("PRAGMA quick_check").fetchone() != ("ok",):
             raise RefusedError(f"{path}: the copy of the database is damaged")
         journals = tuple(
-            _proven(*row, db.execute(_ENTRIES, {"journal": row[0]})) for row in db.execute(_HEADS)
+            _proven(journal, size, root, db.execute(_ENTRIES, {"journal": journal}))
+            for journal, size, root in db.execute(_HEADS)
         )
         [[revision]] = db.execute("SELECT version_num FROM alembic_version")
         files = tuple(db.execute(_FILES))
