@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from journal.store import Accepted
 from kernel.errors import ProtocolError, RefusedError
 from kernel.events import JournalOpened
-from kernel.evidence import frames, genesis, header, notes
+from kernel.evidence import canonical, frames, genesis, header, notes
 from kernel.evidence.certificates import verify_chain
 from kernel.evidence.frames import Frame, Hello, HelloJournal, WireEntry
 from kernel.evidence.notes import Note, decode_base64
@@ -98,6 +100,23 @@ def introduce(box: str, hello: Hello, said: HelloJournal, *, trust: Trust, now_m
     journal = header.journal_id(public_key)
     checkpoint = Checkpoint.open(said.checkpoint, journal=journal, public_key=public_key)
     return Introduced(opened=opened, public_key=public_key, checkpoint=checkpoint)
+
+
+def opens(first: Accepted, *, box: str, process: str) -> None:
+    """ProtocolError unless this first entry opens its journal for whom the journal is registered.
+
+    Whoever overheard a checkpoint can be registered with a genesis of his own; the journal's key signed only this one.
+    """
+    if first.header.stream != JournalOpened.stream or first.body is None:
+        raise ProtocolError("the first entry is no genesis", first.header_bytes)
+    try:
+        opened = canonical.decode_as(first.body, JournalOpened)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"not a genesis ({error})", first.body) from error
+    if header.journal_id(decode_base64(opened.public_key)) != first.header.journal:
+        raise ProtocolError("the genesis of another key", first.body)
+    if (opened.box, opened.process) != (box, process):
+        raise ProtocolError(f"the genesis of {opened.process} of box {opened.box}", first.body)
 
 
 def claimed(said: HelloJournal) -> Checkpoint:

@@ -201,6 +201,8 @@ class Custody:
         frontier.extend(entry.leaf for entry in entries)
         if frontier.root() != offered.checkpoint.root:
             raise ProtocolError("the checkpoint has another root")
+        if not work.head.size:
+            checking.opens(entries[0], box=work.head.box, process=work.head.process)
         reasons = checking.signed_by(offered, work.head.public_key)
         if reasons:
             entries = [
@@ -223,7 +225,8 @@ class Custody:
         checkpoint = checking.claimed(said)
         self._check_bound(box, checkpoint.journal, checkpoint.size)
         head = tx.heads([checkpoint.journal]).get(checkpoint.journal)
-        if head is None:
+        # Without an entry it is nobody's yet: the one it is registered for need only have heard of it.
+        if head is None or (head.box != box and not head.size):
             return self._register(tx, box, hello, said), True
         if head.box != box:
             raise RefusedError(f"journal {head.journal} is not of box {box}")

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from central.ingest.chains import keep_chains
 from central.ingest.commanding import AGAIN_MS, Commanding
 from central.ingest.cosigning import Cosigning
 from central.ingest.downlink import Downlink, relay_glimpses
@@ -262,6 +263,31 @@ async def test_a_look_that_could_not_be_written_is_not_remembered_as_written() -
     assert [(body.by, body.what) for body in written if isinstance(body, RecordAccessed)] == [("li", "list")]
 
 
+# --- whose a journal is ------------------------------------------------------------------------------------------
+
+
+def test_the_chain_kept_is_of_the_box_whose_journal_it_is(vouching: Vouching) -> None:
+    custody = vouching.custody
+    trust = Trust(root_name=vouching.county.root.name, root_public=vouching.county.root.public)
+    late = PaperJournal(vouching.county.identity("s01-lane2"))
+    thief = vouching.county.identity("s01-lane3")
+    claim = late.claimed_by(thief, checkpoint=late.checkpoint())
+
+    def greet(box: str, payload: bytes) -> None:
+        hello = frames.decode_hello(payload)
+        welcome = vouching.receiving.greet(box, hello)
+        keep_chains(box, hello, welcome, custody=custody, trust=trust, clock=vouching.clock)
+
+    greet(thief.box, claim)
+    assert custody.chain(late.id) == thief.certs
+    greet(late.box, late.hello())
+    assert custody.chain(late.id) == late.identity.certs
+    frame = inspect(late.box, late.id, late.wire(), received_ms=NOW)
+    assert vouching.receiving.take([frame]).answers[0].refused is None
+    greet(thief.box, claim)
+    assert custody.chain(late.id) == late.identity.certs
+
+
 # --- cosigning -------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +300,7 @@ class Vouching:
     cosigner: Cosigner
     journal: PaperJournal
     clock: TestClock
+    county: County
 
     def grow(self, count: int) -> None:
         start = self.journal.size if self.custody.newest(self.journal.id) else 0
@@ -303,7 +330,7 @@ async def vouching(database: Database, tmp_path: Path) -> AsyncIterator[Vouching
     journal = PaperJournal(county.identity())
     receiving.greet(journal.box, frames.decode_hello(journal.hello()))
     cosigner = Cosigner(tmp_path / "heads.db", key=COSIGNER_KEY, clock=clock)
-    yield Vouching(CustodyStore(database), receiving, cosigner, journal, clock)
+    yield Vouching(CustodyStore(database), receiving, cosigner, journal, clock, county)
     cosigner.close()
 
 

@@ -20,7 +20,7 @@ from journal.keys import SigningKey
 from journal.receiver import Receiver
 from journal.store import Accepted, ReceiverStore
 from kernel.events import FileStored
-from kernel.evidence import frames, header, tree
+from kernel.evidence import canonical, frames, header, tree
 from kernel.evidence.header import FileRef
 from kernel.evidence.texts import Absent, Receipt
 from tests.journal.making import NOW, County, PaperJournal, TestClock, said
@@ -296,6 +296,51 @@ async def test_i4_journal_that_the_root_does_not_vouch_for_is_refused(make_store
         assert (await receiver.hello("s01-lane2", mine.hello())).receipts == ()
         assert receiver.refused["s01-lane2"] == 2
     assert store.rows(mine.id) == []
+
+
+async def test_i4_box_that_overheard_a_checkpoint_owns_nothing_of_another_box(make_store: MakeStore) -> None:
+    store, journal = make_store("yiyuan-centre-1"), lane("s01-lane2")
+    journal.talk(3)
+    thief = COUNTY.identity("s01-lane1")
+    claim = journal.claimed_by(thief, checkpoint=journal.checkpoint())
+    met: list[str] = []
+    async with receiving(store) as receiver:
+        receiver.on_registered(lambda head: met.append(head.box))
+        assert (await receiver.hello(thief.box, claim)).refused == ()
+        for wire in (journal.wire(), journal.wire(0, 1)):
+            replayed = await receiver.accept(thief.box, journal.id, wire)
+            assert replayed.refused is not None
+            assert "the genesis of edge of box s01-lane2" in replayed.refused
+        assert (await welcomed(receiver, journal)).size == 0
+        assert (await receiver.accept(journal.box, journal.id, journal.wire(0, 1))).refused is None
+        assert (await receiver.hello(thief.box, claim)).receipts == ()
+        assert (await receiver.accept(journal.box, journal.id, journal.wire(1))).refused is None
+    assert met == ["s01-lane1", "s01-lane2"]
+    same(store, journal)
+
+
+async def test_i4_first_entry_opens_this_journal_of_this_process_of_this_box(make_store: MakeStore) -> None:
+    """Whatever its key signed: what verifiers read first is what the journal was registered by."""
+    store, journal = make_store("yiyuan-centre-1"), lane()
+    bare = journal.forked(0)
+    bare.talk(1)
+    hostile = [bare]
+    for body in (
+        b"{}",
+        b"not json",
+        canonical.encode(journal.opened_by(journal.identity, process="recorder")),
+        canonical.encode(journal.opened_by(COUNTY.identity("s01-lane2"))),
+        canonical.encode(lane().opened_by(journal.identity)),
+    ):
+        hostile.append(journal.forked(0))
+        hostile[-1].say_bytes(body, stream="journal.opened")
+    async with receiving(store) as receiver:
+        await welcomed(receiver, journal)
+        for other in hostile:
+            assert (await receiver.accept(journal.box, journal.id, other.wire())).refused is not None
+        assert store.rows(journal.id) == []
+        assert (await receiver.accept(journal.box, journal.id, journal.wire())).refused is None
+    same(store, journal)
 
 
 async def test_i4_second_open_journal_must_name_the_first(make_store: MakeStore) -> None:
