@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -122,6 +122,17 @@ def opens(first: Accepted, *, box: str, process: str) -> None:
 def claimed(said: HelloJournal) -> Checkpoint:
     """The checkpoint as it stands there, nobody's signature checked."""
     return Checkpoint.parse(Note.parse(said.checkpoint).text)
+
+
+def own(note: Note, *, journal: str, public_key: bytes) -> str:
+    """A checkpoint as its journal signed it, whatever other lines came with it.
+
+    Cosigners add theirs to it; one that stands there already, in the name of any of them, would spoil the note.
+    """
+    name = header.origin(journal)
+    wanted = (name, notes.key_id(name, public_key))
+    lines = tuple(each for each in note.signatures if (each.name, each.key_id) == wanted)
+    return replace(note, signatures=lines).format()
 
 
 def _entry(box: str, journal: str, seq: int, wire: WireEntry, received_ms: int) -> Accepted:

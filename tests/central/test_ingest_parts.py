@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from central.ingest.holds import HoldsAtBoxes
 from central.ingest.requests import FileRequests
 from central.live import Bus, Change
 from central.store.counters import Counters
-from central.store.custody import CustodyStore
+from central.store.custody import CustodyStore, Newest
 from central.store.engines import Database
 from central.store.holds import Holds
 from central.store.queries import Queries
@@ -351,6 +351,48 @@ async def test_what_has_grown_is_cosigned_and_the_note_speaks_of_its_entries(vou
     again = vouching.custody.vouched(vouching.journal.id)
     assert again is not None
     assert again.size == 106
+
+
+SPOILING = notes.Signature(
+    name="yiyuan-centre",
+    key_id=notes.key_id("yiyuan-centre", COSIGNER_KEY.public, algorithm=notes.COSIGNATURE_V1),
+    payload=bytes(72),
+)
+
+
+async def test_a_box_cannot_spoil_its_own_cosignatures(vouching: Vouching) -> None:
+    journal = vouching.journal
+    frame = msgspec.structs.replace(journal.frame(), checkpoint=journal.padded_checkpoint(SPOILING))
+    taken = inspect(journal.box, journal.id, frames.encode(frame), received_ms=NOW)
+    assert vouching.receiving.take([taken]).answers[0].refused is None
+    newest = vouching.custody.newest(journal.id)
+    assert newest is not None
+    assert newest.checkpoint == journal.checkpoint()
+    await vouching.round()
+    assert cosigned_ms(vouching) == NOW
+
+
+async def test_a_spoilt_checkpoint_that_is_held_is_cosigned_as_its_journal_signed_it(
+    vouching: Vouching, database: Database
+) -> None:
+    class Before(CustodyStore):
+        def newest(self, journal: str) -> Newest | None:
+            found = super().newest(journal)
+            spoilt = vouching.journal.padded_checkpoint(SPOILING)
+            return replace(found, checkpoint=spoilt) if found else None
+
+    vouching.grow(3)
+    vouching.custody = Before(database)
+    await vouching.round()
+    assert cosigned_ms(vouching) == NOW
+
+
+def cosigned_ms(vouching: Vouching) -> int:
+    held = vouching.custody.vouched(vouching.journal.id)
+    assert held is not None
+    note = notes.Note.parse(held.note)
+    assert [each.name for each in note.signatures] == [f"weighpost/{vouching.journal.id}", "yiyuan-centre"]
+    return (notes.cosigned_at(note, name="yiyuan-centre", public_key=COSIGNER_KEY.public) or 0) * 1000
 
 
 async def test_a_cosigner_that_remembers_another_history_signs_nothing(vouching: Vouching) -> None:

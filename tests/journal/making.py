@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 from journal.keys import Identity, SigningKey, issue
@@ -12,6 +13,7 @@ from kernel.events import Body, ClockChecked, EntryRef, JournalOpened, JournalRe
 from kernel.evidence import canonical, frames, genesis, header, tree
 from kernel.evidence.frames import Frame, Hello, HelloJournal, WireEntry
 from kernel.evidence.header import ClockState, FileRef, Header
+from kernel.evidence.notes import Note, Signature
 from kernel.evidence.texts import Checkpoint
 
 NOW = 1_790_000_000_000
@@ -165,6 +167,11 @@ class PaperJournal:
         end = self.size if size is None else size
         signed = Checkpoint(journal=self.id, size=end, root=tree.root(self.leaves[:end]))
         return signed.signed(public_key=self.key.public, sign=self.key.sign).format()
+
+    def padded_checkpoint(self, *lines: Signature) -> str:
+        """Rightly signed, and with lines that its journal has no business to write."""
+        note = Note.parse(self.checkpoint())
+        return replace(note, signatures=(*lines, *note.signatures)).format()
 
     def frame(self, start: int = 0, end: int | None = None) -> Frame:
         end = self.size if end is None else end

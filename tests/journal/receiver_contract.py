@@ -21,7 +21,9 @@ from journal.receiver import Receiver
 from journal.store import Accepted, ReceiverStore
 from kernel.events import FileStored
 from kernel.evidence import canonical, frames, header, tree
+from kernel.evidence.frames import Hello, HelloJournal
 from kernel.evidence.header import FileRef
+from kernel.evidence.notes import Signature
 from kernel.evidence.texts import Absent, Receipt
 from tests.journal.making import NOW, County, PaperJournal, TestClock, said
 
@@ -29,6 +31,10 @@ COUNTY = County()
 STORE_KEY = SigningKey.generate(kind="store", name="yiyuan-centre-1")
 TRUST = Trust(root_name=COUNTY.root.name, root_public=COUNTY.root.public)
 DAY = 86_400_000
+FOREIGN = (
+    Signature(name="yiyuan-centre", key_id=b"lots", payload=bytes(72)),
+    Signature(name="yiyuan-witness", key_id=b"room", payload=bytes(200)),
+)
 
 
 class ContractStore(ReceiverStore, Protocol):
@@ -434,6 +440,37 @@ async def test_overlap_that_differs_is_proof_only_when_signed(make_store: MakeSt
         assert (await receiver.accept(journal.box, journal.id, liar.wire())).refused is not None
         assert store.forks(journal.id) == [(journal.checkpoint(), liar.checkpoint())]
     same(store, journal)
+
+
+async def test_of_a_checkpoint_only_the_line_of_its_journal_is_kept(make_store: MakeStore) -> None:
+    store, journal = make_store("yiyuan-centre-1"), lane()
+    journal.talk(9)
+    liar = journal.forked(5)
+    liar.say(said(999))
+    lines = (*FOREIGN, Signature(name=header.origin(journal.id), key_id=b"else", payload=bytes(64)))
+    spoilt = [
+        msgspec.structs.replace(each.frame(), checkpoint=each.padded_checkpoint(*lines))
+        for each in (journal, liar)
+    ]
+    async with receiving(store) as receiver:
+        await welcomed(receiver, journal)
+        for frame in spoilt:
+            await receiver.accept(journal.box, journal.id, frames.encode(frame))
+    assert store.forks(journal.id) == [(journal.checkpoint(), liar.checkpoint())]
+
+
+async def test_of_a_checkpoint_in_a_hello_too(make_store: MakeStore) -> None:
+    store, journal = make_store("yiyuan-centre-1"), lane()
+    journal.talk(9)
+    liar = journal.forked(5)
+    liar.say(said(999))
+    told = HelloJournal(checkpoint=liar.padded_checkpoint(*FOREIGN), genesis=None)
+    hello = Hello(nonce=bytes(16), software="paper", journals=(told,), certs=journal.identity.certs)
+    async with receiving(store) as receiver:
+        await welcomed(receiver, journal)
+        await receiver.accept(journal.box, journal.id, journal.wire())
+        await receiver.hello(journal.box, frames.encode_hello(hello))
+    assert store.forks(journal.id) == [(journal.checkpoint(), liar.checkpoint())]
 
 
 async def test_old_checkpoint_of_the_same_story_is_no_fork(make_store: MakeStore) -> None:
