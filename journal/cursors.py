@@ -249,14 +249,14 @@ class Cursors:
         return not self._full
 
 
-def kept_everywhere(folder: Path, *, journal: str) -> int:
-    """Entries below this are out of danger at every destination that was ever reached."""
+def kept_everywhere(folder: Path, *, journal: str, destinations: Collection[str]) -> int:
+    """Entries below this are out of danger at each of these; one that has never answered has nothing."""
     if not (folder / "cursor.db").exists():
         return 0
     with closing(_open(folder / "cursor.db")) as db:
-        return int(
-            db.execute("SELECT min(kept) FROM cursor WHERE journal = ?", (journal,)).fetchone()[0] or 0
-        )
+        rows = db.execute("SELECT destination, kept FROM cursor WHERE journal = ?", (journal,))
+        kept = dict(rows.fetchall())
+    return min((int(kept.get(name, 0)) for name in destinations), default=0)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -13,6 +13,7 @@ from journal.cursors import Cursor, Cursors, Upload, kept_everywhere
 from journal.logs import is_worth_a_line
 
 JOURNAL = "0f" * 16
+BOTH = ("centre", "station")
 
 
 def _upload(digest: str, *, seq: int = 1, priority: int = 2) -> Upload:
@@ -27,8 +28,17 @@ def test_each_destination_has_its_own_cursor_also_after_a_restart(quick_path: Pa
     with closing(Cursors(quick_path)) as cursors:
         assert cursors.cursor(journal=JOURNAL, destination="centre").size == 8
         assert cursors.cursor(journal=JOURNAL, destination="station").size == 3
-    assert kept_everywhere(quick_path, journal=JOURNAL) == 2
-    assert kept_everywhere(quick_path, journal="ff" * 16) == 0
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=BOTH) == 2
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=["centre"]) == 7
+    assert kept_everywhere(quick_path, journal="ff" * 16, destinations=BOTH) == 0
+
+
+def test_i7_a_destination_that_has_never_answered_keeps_nothing(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        cursors.save(Cursor(store="b", sent=3, size=3, kept=2), journal=JOURNAL, destination="station")
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=["station"]) == 2
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=BOTH) == 0
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=()) == 0
 
 
 @pytest.mark.parametrize("noise", [b"noise" * 2000, b"", b"SQLite format 3\x00" + bytes(5000)])
@@ -40,7 +50,7 @@ def test_unreadable_file_is_begun_anew(quick_path: Path, noise: bytes) -> None:
 
 
 def test_no_cursor_file_means_nothing_is_known_to_be_kept(quick_path: Path) -> None:
-    assert kept_everywhere(quick_path, journal=JOURNAL) == 0
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=BOTH) == 0
     assert not (quick_path / "cursor.db").exists()
 
 
