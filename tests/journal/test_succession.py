@@ -91,8 +91,8 @@ async def test_i2_a_full_journal_is_continued_while_callers_append(quick_path: P
     with closing(opened(quick_path)) as journal:
         appended = await fill(journal, 500, at_once=50)
         places = [(one.journal, one.seq) for one in appended]
+        await continued(journal, 2)
         ids = [volume.id for volume in journal.volumes]
-        assert len(ids) >= 2
         # Every journal has its genesis and no hole, and the callers' order is the order of the line.
         assert places == sorted(places, key=lambda place: (ids.index(place[0]), place[1]))
         for volume in journal.volumes:
