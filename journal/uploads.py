@@ -238,9 +238,11 @@ class Uploader:
                 break
             start += len(entries)
             listed = [item for entry in entries for item in _uploads(entry)]
-            await asyncio.to_thread(
+            saved = await asyncio.to_thread(
                 self._cursors.list_uploads, listed, journal=journal.id, destination=name, scanned=start
             )
+            if not saved:
+                break
         return True
 
     async def _count(self) -> None:

@@ -71,6 +71,37 @@ def test_file_that_cannot_be_written_stops_nothing(
         assert cursors.cursor(journal=JOURNAL, destination="centre").size == 9
 
 
+def test_what_finds_no_room_on_the_list_is_looked_at_again(quick_path: Path) -> None:
+    many = [(_upload(f"{number:02x}", seq=number), "waiting") for number in range(200)]
+    with closing(Cursors(quick_path)) as cursors:
+        assert cursors.list_uploads(many[:1], journal=JOURNAL, destination="centre", scanned=1)
+        [pages] = cursors._db.execute("PRAGMA page_count").fetchone()
+        cursors._db.execute(f"PRAGMA max_page_count = {pages}")
+        assert not cursors.list_uploads(many, journal=JOURNAL, destination="centre", scanned=200)
+        assert cursors.scanned(journal=JOURNAL, destination="centre") == 1
+        assert cursors.waiting(destination="centre") == 1
+        cursors._db.execute("PRAGMA max_page_count = 100000")
+        assert cursors.list_uploads(many, journal=JOURNAL, destination="centre", scanned=200)
+        assert cursors.scanned(journal=JOURNAL, destination="centre") == 200
+        assert cursors.waiting(destination="centre") == 200
+
+
+def test_what_another_store_lacks_waits_again_once_that_can_be_written(quick_path: Path) -> None:
+    with (
+        closing(Cursors(quick_path)) as cursors,
+        closing(sqlite3.connect(quick_path / "cursor.db", isolation_level=None)) as other,
+    ):
+        _listed(cursors, "aa")
+        cursors.uploaded("aa" * 32, destination="centre", kept=False)
+        cursors.upload_again(store="centre-1", destination="centre")
+        cursors._db.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+        assert not cursors.upload_again(store="centre-2", destination="centre")
+        other.execute("ROLLBACK")
+        assert cursors.upload_again(store="centre-2", destination="centre")
+        assert _waiting(cursors) == "aa"
+
+
 def test_uploads_go_by_priority_and_age_and_on_demand_ones_wait_for_a_demand(quick_path: Path) -> None:
     with closing(Cursors(quick_path)) as cursors:
         listed = [

@@ -217,6 +217,20 @@ async def test_the_urgent_first_and_what_stays_stays(tmp_path: Path) -> None:
     assert shelf.stored == [photo, clip, later]
 
 
+async def test_what_the_list_had_no_room_for_is_sent_once_there_is_room(tmp_path: Path) -> None:
+    shelf, clock = shelf_of(tmp_path), StillClock()
+    async with uploading(tmp_path, shelf, clock=clock) as (uploader, _):
+        await until(lambda: clock.sleepers == 1)
+        db = uploader._cursors._db
+        [pages] = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        digests = [shelf.add(bytes([number])) for number in range(200)]
+        assert not await uploader.has(digests[-1])
+        db.execute("PRAGMA max_page_count = 100000")
+        assert await uploader.has(digests[-1])
+        assert await uploader.has(digests[0])
+
+
 async def test_what_stayed_comes_when_somebody_asks(tmp_path: Path) -> None:
     shelf = shelf_of(tmp_path)
     stays = shelf.add(b"stays", upload="on_demand")
@@ -607,11 +621,7 @@ async def test_a_hundred_thousand_waiting_files_cost_no_memory(tmp_path: Path) -
                 (Upload(sha256=f"{seq:064x}", size=9, journal=JOURNAL, seq=seq, priority=2), "waiting")
                 for seq in range(start, start + 20_000)
             ]
-            with cursors._lock:
-                cursors._db.execute("BEGIN")
             cursors.list_uploads(listed, journal=JOURNAL, destination="centre", scanned=start + 20_000)
-            with cursors._lock:
-                cursors._db.execute("COMMIT")
             del listed
         shelf.accepted = 100_000
         async with httpx.AsyncClient(transport=Stubborn("0", 404)) as http:
