@@ -196,13 +196,13 @@ class Cursors:
         )
         return saved and row is not None
 
-    def unkept(self, *, destination: str, count: int) -> list[tuple[str, int]]:
-        """The oldest files that are there and not known to be out of danger, as (digest, size)."""
+    def unkept(self, *, destination: str, count: int, after: int = 0) -> list[tuple[str, int]]:
+        """The oldest files that are there and not known to be out of danger, as (digest, size), but for so many."""
         with self._lock:
             return self._db.execute(
                 "SELECT sha256, size FROM upload WHERE destination = ? AND state = 'done' AND kept = 0"
-                " ORDER BY seq, sha256 LIMIT ?",
-                (destination, count),
+                " ORDER BY seq, sha256 LIMIT ? OFFSET ?",
+                (destination, count, after),
             ).fetchall()
 
     def kept(self, digests: Sequence[str], *, destination: str) -> bool:
