@@ -61,6 +61,7 @@ from central.views import Alarm
 from journal.access import AccessLog
 from journal.checking import Trust
 from journal.clock import boot_id
+from journal.custody import Welcome
 from journal.erasing import Erasing, finish_for_ever
 from journal.intake import Intake
 from journal.keys import Identity
@@ -290,11 +291,11 @@ def _telling(bus: Bus) -> Callable[[Sequence[Change]], None]:
 
 def _keeping_chains(
     custody: CustodyStore, trust: Trust, clock: Clock
-) -> Callable[[str, Hello, object], None]:
+) -> Callable[[str, Hello, Welcome], None]:
     tasks: set[asyncio.Task[None]] = set()
 
-    def greeted(box: str, hello: Hello, _welcome: object) -> None:
-        work = asyncio.to_thread(keep_chains, box, hello, custody=custody, trust=trust, clock=clock)
+    def greeted(box: str, hello: Hello, welcome: Welcome) -> None:
+        work = asyncio.to_thread(keep_chains, box, hello, welcome, custody=custody, trust=trust, clock=clock)
         task = asyncio.ensure_future(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)

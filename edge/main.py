@@ -109,6 +109,7 @@ class LaneProcess:
             source_clock=clock_state,
             succession=settings.journal,
             reserve=reserve,
+            destinations=tuple(each.name for each in settings.destinations),
         )
         try:
             if self._tls is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from journal.store import Accepted
 from kernel.errors import ProtocolError, RefusedError
 from kernel.events import JournalOpened
-from kernel.evidence import frames, genesis, header, notes
+from kernel.evidence import canonical, frames, genesis, header, notes
 from kernel.evidence.certificates import verify_chain
 from kernel.evidence.frames import Frame, Hello, HelloJournal, WireEntry
 from kernel.evidence.notes import Note, decode_base64
@@ -100,9 +102,37 @@ def introduce(box: str, hello: Hello, said: HelloJournal, *, trust: Trust, now_m
     return Introduced(opened=opened, public_key=public_key, checkpoint=checkpoint)
 
 
+def opens(first: Accepted, *, box: str, process: str) -> None:
+    """ProtocolError unless this first entry opens its journal for whom the journal is registered.
+
+    Whoever overheard a checkpoint can be registered with a genesis of his own; the journal's key signed only this one.
+    """
+    if first.header.stream != JournalOpened.stream or first.body is None:
+        raise ProtocolError("the first entry is no genesis", first.header_bytes)
+    try:
+        opened = canonical.decode_as(first.body, JournalOpened)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"not a genesis ({error})", first.body) from error
+    if header.journal_id(decode_base64(opened.public_key)) != first.header.journal:
+        raise ProtocolError("the genesis of another key", first.body)
+    if (opened.box, opened.process) != (box, process):
+        raise ProtocolError(f"the genesis of {opened.process} of box {opened.box}", first.body)
+
+
 def claimed(said: HelloJournal) -> Checkpoint:
     """The checkpoint as it stands there, nobody's signature checked."""
     return Checkpoint.parse(Note.parse(said.checkpoint).text)
+
+
+def own(note: Note, *, journal: str, public_key: bytes) -> str:
+    """A checkpoint as its journal signed it, whatever other lines came with it.
+
+    Cosigners add theirs to it; one that stands there already, in the name of any of them, would spoil the note.
+    """
+    name = header.origin(journal)
+    wanted = (name, notes.key_id(name, public_key))
+    lines = tuple(each for each in note.signatures if (each.name, each.key_id) == wanted)
+    return replace(note, signatures=lines).format()
 
 
 def _entry(box: str, journal: str, seq: int, wire: WireEntry, received_ms: int) -> Accepted:

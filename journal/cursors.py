@@ -13,6 +13,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+Statement = tuple[str, Sequence[tuple[object, ...]]]  # and the rows that it is done for
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursor (
   journal TEXT, destination TEXT, store TEXT NOT NULL, sent INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -106,12 +108,17 @@ class Cursors:
 
     def list_uploads(
         self, uploads: Sequence[tuple[Upload, str]], *, journal: str, destination: str, scanned: int
-    ) -> None:
-        """Put files on the list, each with its first state ('waiting' or 'on_demand'); known ones stay as they are."""
+    ) -> bool:
+        """Put files on the list, each with its first state ('waiting' or 'on_demand'); known ones stay as they are.
+
+        False: nothing could be written, and `scanned` is where it was.
+        """
         rows = [(destination, u.sha256, u.size, u.journal, u.seq, u.priority, state) for u, state in uploads]
-        self._write("INSERT OR IGNORE INTO upload VALUES (?, ?, ?, ?, ?, ?, ?, 0)", rows)
-        self._write(DEMANDED, [(destination, u.sha256) for u, state in uploads if state == "on_demand"])
-        self._write("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?)", [(journal, destination, scanned)])
+        return self._write_all(
+            ("INSERT OR IGNORE INTO upload VALUES (?, ?, ?, ?, ?, ?, ?, 0)", rows),
+            (DEMANDED, [(destination, u.sha256) for u, state in uploads if state == "on_demand"]),
+            ("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?)", [(journal, destination, scanned)]),
+        )
 
     def next_upload(
         self, *, destination: str, accepted: Mapping[str, int], but: Collection[str] = ()
@@ -136,8 +143,8 @@ class Cursors:
 
     def demand(self, sha256: str, *, destination: str) -> None:
         """Somebody who may asks for a file, on the list or not yet: it goes before others, again if need be."""
-        self._write("INSERT OR IGNORE INTO demanded VALUES (?, ?)", [(destination, sha256)])
-        self._write(DEMANDED, [(destination, sha256)])
+        asked = [(destination, sha256)]
+        self._write_all(("INSERT OR IGNORE INTO demanded VALUES (?, ?)", asked), (DEMANDED, asked))
 
     def postpone(self, sha256: str, *, destination: str) -> None:
         """Behind everything else that waits."""
@@ -148,10 +155,10 @@ class Cursors:
 
     def uploaded(self, sha256: str, *, destination: str, kept: bool) -> bool:
         """False when it could not be written."""
-        self._write("DELETE FROM demanded WHERE destination = ? AND sha256 = ?", [(destination, sha256)])
-        return self._write(
-            "UPDATE upload SET state = 'done', kept = ? WHERE destination = ? AND sha256 = ?",
-            [(int(kept), destination, sha256)],
+        done = "UPDATE upload SET state = 'done', kept = ? WHERE destination = ? AND sha256 = ?"
+        return self._write_all(
+            ("DELETE FROM demanded WHERE destination = ? AND sha256 = ?", [(destination, sha256)]),
+            (done, [(int(kept), destination, sha256)]),
         )
 
     def uploads(self, sha256s: Sequence[str], *, destination: str) -> dict[str, UploadState]:
@@ -175,25 +182,27 @@ class Cursors:
         self._write("INSERT OR REPLACE INTO removed VALUES (?, ?)", [(journal, seq)])
 
     def upload_again(self, *, store: str, destination: str) -> bool:
-        """The receiver is `store`: when it was another before, what that one had not kept waits again."""
+        """The receiver is `store`: when it was another before, what that one had not kept waits again.
+
+        False too when that could not be written: the next call does it.
+        """
         row = self._one("SELECT store FROM uploaded_to WHERE destination = ?", destination)
         if row is not None and row[0] == store:
             return False
-        if row is not None:
-            self._write(
-                "UPDATE upload SET state = 'waiting' WHERE destination = ? AND state = 'done' AND kept = 0",
-                [(destination,)],
-            )
-        self._write("INSERT OR REPLACE INTO uploaded_to VALUES (?, ?)", [(destination, store)])
-        return row is not None
+        again = "UPDATE upload SET state = 'waiting' WHERE destination = ? AND state = 'done' AND kept = 0"
+        saved = self._write_all(
+            (again, [(destination,)] if row is not None else []),
+            ("INSERT OR REPLACE INTO uploaded_to VALUES (?, ?)", [(destination, store)]),
+        )
+        return saved and row is not None
 
-    def unkept(self, *, destination: str, count: int) -> list[tuple[str, int]]:
-        """The oldest files that are there and not known to be out of danger, as (digest, size)."""
+    def unkept(self, *, destination: str, count: int, after: int = 0) -> list[tuple[str, int]]:
+        """The oldest files that are there and not known to be out of danger, as (digest, size), but for so many."""
         with self._lock:
             return self._db.execute(
                 "SELECT sha256, size FROM upload WHERE destination = ? AND state = 'done' AND kept = 0"
-                " ORDER BY seq, sha256 LIMIT ?",
-                (destination, count),
+                " ORDER BY seq, sha256 LIMIT ? OFFSET ?",
+                (destination, count, after),
             ).fetchall()
 
     def kept(self, digests: Sequence[str], *, destination: str) -> bool:
@@ -236,27 +245,43 @@ class Cursors:
         return row
 
     def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> bool:
+        return self._write_all((sql, rows))
+
+    def _write_all(self, *statements: Statement) -> bool:
+        """All of them or none; False: they could not be written."""
         try:
             with self._lock:
                 if self._closed:
                     return False
-                self._db.executemany(sql, rows)
+                self._transact(statements)
                 self._full = False
         except sqlite3.OperationalError as error:
             if not self._full:
                 log.warning("cursor not saved", extra={"reason": str(error)})
             self._full = True
-        return not self._full
+            return False
+        return True
+
+    def _transact(self, statements: Sequence[Statement]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, rows in statements:
+                self._db.executemany(sql, rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:  # a full disk has ended some of them already
+                self._db.execute("ROLLBACK")
+            raise
 
 
-def kept_everywhere(folder: Path, *, journal: str) -> int:
-    """Entries below this are out of danger at every destination that was ever reached."""
+def kept_everywhere(folder: Path, *, journal: str, destinations: Collection[str]) -> int:
+    """Entries below this are out of danger at each of these; one that has never answered has nothing."""
     if not (folder / "cursor.db").exists():
         return 0
     with closing(_open(folder / "cursor.db")) as db:
-        return int(
-            db.execute("SELECT min(kept) FROM cursor WHERE journal = ?", (journal,)).fetchone()[0] or 0
-        )
+        rows = db.execute("SELECT destination, kept FROM cursor WHERE journal = ?", (journal,))
+        kept = dict(rows.fetchall())
+    return min((int(kept.get(name, 0)) for name in destinations), default=0)
 
 
 def _open(path: Path) -> sqlite3.Connection:

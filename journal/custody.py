@@ -19,6 +19,7 @@ from kernel.clock import Clock
 from kernel.errors import ConfigError, ProtocolError, RefusedError
 from kernel.evidence import tree
 from kernel.evidence.frames import Hello, HelloJournal
+from kernel.evidence.notes import Note
 from kernel.evidence.texts import Checkpoint, Receipt
 from kernel.evidence.tree import Frontier
 
@@ -194,7 +195,7 @@ class Custody:
         overlap = min(end, size) - start
         if work.leaves(tx, start, start + overlap) != [entry.leaf for entry in offered.entries[:overlap]]:
             checking.signed_by(offered, work.head.public_key)
-            self._compare(tx, work, offered.checkpoint, offered.frame.checkpoint)
+            self._compare(tx, work, offered.checkpoint, offered.note)
             raise RefusedError("entries differ from those stored in their place")
         if end > size:
             self._continue(work, offered, offered.entries[overlap:])
@@ -204,12 +205,15 @@ class Custody:
         frontier.extend(entry.leaf for entry in entries)
         if frontier.root() != offered.checkpoint.root:
             raise ProtocolError("the checkpoint has another root")
+        if not work.head.size:
+            checking.opens(entries[0], box=work.head.box, process=work.head.process)
         reasons = checking.signed_by(offered, work.head.public_key)
         if reasons:
             entries = [
                 replace(each, absent=reasons.get(each.seq)) if each.body is None else each for each in entries
             ]
-        work.add(entries, frontier, offered.frame.checkpoint)
+        own = checking.own(offered.note, journal=work.head.journal, public_key=work.head.public_key)
+        work.add(entries, frontier, own)
 
     def _finish(self, tx: StoreTransaction, work: _Work) -> None:
         if work.new:
@@ -226,14 +230,15 @@ class Custody:
         checkpoint = checking.claimed(said)
         self._check_bound(box, checkpoint.journal, checkpoint.size)
         head = tx.heads([checkpoint.journal]).get(checkpoint.journal)
-        if head is None:
+        # Without an entry it is nobody's yet: the one it is registered for need only have heard of it.
+        if head is None or (head.box != box and not head.size):
             return self._register(tx, box, hello, said), True
         if head.box != box:
             raise RefusedError(f"journal {head.journal} is not of box {box}")
         Checkpoint.open(said.checkpoint, journal=head.journal, public_key=head.public_key)
         work = _Work(head)
         if checkpoint.size <= head.size and head.state != "forked":
-            self._compare(tx, work, checkpoint, said.checkpoint)
+            self._compare(tx, work, checkpoint, Note.parse(said.checkpoint))
         self._advance_kept(tx, work)
         if work.changed:
             tx.save_head(work.head)
@@ -281,12 +286,13 @@ class Custody:
 
     # --- both --------------------------------------------------------------------------------------------------
 
-    def _compare(self, tx: StoreTransaction, work: _Work, theirs: Checkpoint, note: str) -> None:
+    def _compare(self, tx: StoreTransaction, work: _Work, theirs: Checkpoint, note: Note) -> None:
         """A rightly signed checkpoint of a size we have, with another root, proves a fork."""
         head = work.head
         if theirs.size > head.size or self._root(tx, work, theirs.size) == theirs.root:
             return
-        tx.record_fork(head.journal, head.checkpoint, note)
+        own = checking.own(note, journal=head.journal, public_key=head.public_key)
+        tx.record_fork(head.journal, head.checkpoint, own)
         work.change(_in_state(head, "forked"))
         log.error("journal forked", extra={"journal": head.journal, "box": head.box, "size": theirs.size})
 

@@ -6,13 +6,15 @@ Thirty days of backlog take minutes to drain; what crosses the scale now is seen
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
 
 from journal.store import Accepted
+from journal.volume import Volume
 from journal.writer import Journal
-from kernel.errors import ProtocolError
+from kernel.errors import ProtocolError, RefusedError
 from kernel.evidence import header
 
 NAME = "entry"  # the live topic's
@@ -34,15 +36,16 @@ _decoder = msgspec.msgpack.Decoder(LiveEntry)
 
 
 class LiveCopy:
-    """`publish` takes a payload for the live topic, `accepted` says how many entries are receipted."""
+    """`publish` takes a payload for the live topic, `accepted` says how many entries of a journal are receipted."""
 
     def __init__(
-        self, journal: Journal, *, publish: Callable[[bytes], None], accepted: Callable[[], int]
+        self, journal: Journal, *, publish: Callable[[bytes], None], accepted: Callable[[str], int]
     ) -> None:
         self._journal = journal
         self._publish = publish
         self._accepted = accepted
         self._due = asyncio.Event()
+        self._of = journal.id  # whose entries `_shown` counts: a succession begins anew
         self._shown = journal.size
 
     def connected(self) -> None:
@@ -56,22 +59,31 @@ class LiveCopy:
         while True:
             await self._due.wait()
             self._due.clear()
-            size = self._journal.size
-            if await self._lags(size):
-                await self._show(max(self._shown, size - AT_ONCE), size)
-            self._shown = size
+            with contextlib.suppress(RefusedError):  # it has been continued and has left meanwhile
+                await self._look(self._journal.current)
 
-    async def _lags(self, size: int) -> bool:
+    async def _look(self, volume: Volume) -> None:
+        """At one journal from beginning to end: another may become the current one at every wait."""
+        size = volume.size
+        if volume.id != self._of:
+            self._of, self._shown = volume.id, 0
+        if await self._lags(volume, size):
+            await self._show(volume, max(self._shown, size - AT_ONCE), size)
+        self._shown = size
+
+    async def _lags(self, volume: Volume, size: int) -> bool:
         """By the clock that only goes forward; what was written before a restart is old."""
-        accepted = self._accepted()
+        accepted = self._accepted(volume.id)
         if accepted >= size:
             return False
-        [oldest], [newest] = [await self._journal.read(seq, 1) for seq in (accepted, size - 1)]
-        first, last = header.decode(oldest.header), header.decode(newest.header)
+        oldest, newest = await volume.read(accepted, 1), await volume.read(size - 1, 1)
+        if not oldest or not newest:
+            return False
+        first, last = header.decode(oldest[0].header), header.decode(newest[0].header)
         return first.boot != last.boot or last.mono_ms - first.mono_ms > LAG_MS
 
-    async def _show(self, start: int, end: int) -> None:
-        for entry in await self._journal.read(start, end - start):
+    async def _show(self, volume: Volume, start: int, end: int) -> None:
+        for entry in await volume.read(start, end - start):
             if entry.body is not None:
                 self._publish(_encode(LiveEntry(header=entry.header, body=entry.body)))
 

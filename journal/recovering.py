@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -39,13 +39,15 @@ class _Saved:
         return sorted(self.without_body - self.erased)
 
 
-def recover(file: JournalFile, doubted: Doubted, *, cursors: Path, stamper: Stamper) -> None:
-    """Write every entry that is readable and not known to be kept elsewhere, then what was found and what was not.
+def recover(
+    file: JournalFile, doubted: Doubted, *, cursors: Path, destinations: Collection[str], stamper: Stamper
+) -> None:
+    """Write every entry that is readable and not known to be kept at every destination, then what was found and what was not.
 
     What was written before, by a start that did not come to its end, is not written again.
     """
     old = doubted.predecessor
-    first = max(kept_everywhere(cursors, journal=old.id), 1)
+    first = max(kept_everywhere(cursors, journal=old.id, destinations=destinations), 1)
     saved = _Saved()
     end = old.size
     try:

@@ -43,7 +43,10 @@ class RevokedList:
         self._door = door
         self._known = Revoked()
         self._bounds: dict[str, int] = {}
-        for note in self._kept():
+        # An older list stays: what was revoked once is revoked, whatever a centre that forgot says.
+        self._lists = self._kept()
+        self._saved = len(self._lists)
+        for note in self._lists:
             self._learn(note)
 
     def bound(self, box: str, journal: str) -> int | None:
@@ -74,9 +77,10 @@ class RevokedList:
         before = self._known
         self._learn(note)
         if self._known != before:
-            # An older list beside it: what was revoked once is revoked, whatever a centre that forgot says.
-            kept = [*self._kept(), note]
-            await asyncio.to_thread(write_durably, self._file, "\0".join(kept).encode())
+            self._lists.append(note)
+        if self._saved < len(self._lists):  # now, or since the disk was full
+            await asyncio.to_thread(write_durably, self._file, "\0".join(self._lists).encode())
+            self._saved = len(self._lists)
 
     def _learn(self, note: str) -> None:
         said = Revoked.open(note, issuer=self._issuer.name, public_key=self._issuer.public_key)

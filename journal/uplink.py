@@ -91,7 +91,7 @@ class Uplink:
         self._http = httpx.AsyncClient(
             timeout=HTTP_PATIENCE_S, verify=certified.client() if certified else True
         )
-        self._live_copy = LiveCopy(journal, publish=self._glimpse, accepted=lambda: self._sender.accepted)
+        self._live_copy = LiveCopy(journal, publish=self._glimpse, accepted=self._sender.accepted_of)
         self._uploader = (
             Uploader(
                 journal,

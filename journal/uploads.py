@@ -101,6 +101,7 @@ class Uploader:
         self._round_trip_ms: int | None = None
         self._unsaved: dict[str, bool] = {}
         self._kept_asked_ms: int | None = None
+        self._stayed = 0  # of the pages asked about this time
         self.waiting = 0
         self.refused = 0
         self.connected = False
@@ -238,9 +239,11 @@ class Uploader:
                 break
             start += len(entries)
             listed = [item for entry in entries for item in _uploads(entry)]
-            await asyncio.to_thread(
+            saved = await asyncio.to_thread(
                 self._cursors.list_uploads, listed, journal=journal.id, destination=name, scanned=start
             )
+            if not saved:
+                break
         return True
 
     async def _count(self) -> None:
@@ -300,32 +303,38 @@ class Uploader:
         return _offset_of(response, upload)
 
     async def _ask_what_is_kept(self) -> None:
-        """Once an hour, the oldest first: as long as all of a page has become safe there may be more."""
+        """Once an hour about all of them, the oldest first: a page at each call, so that no file waits for the rest."""
         if not self._is_due(self._kept_asked_ms, KEPT_EVERY_MS):
             return
-        while await self._page_is_kept():
-            pass
-        self._kept_asked_ms = self._clock.mono_ms()
+        stayed = await self._page_is_kept(after=self._stayed)
+        if stayed is None:
+            self._kept_asked_ms, self._stayed = self._clock.mono_ms(), 0
+        else:
+            self._stayed += stayed
 
     def _until_question_ms(self) -> int:
-        return max((self._kept_asked_ms or 0) + KEPT_EVERY_MS - self._clock.mono_ms(), 0)
+        if self._kept_asked_ms is None:
+            return 0
+        return max(self._kept_asked_ms + KEPT_EVERY_MS - self._clock.mono_ms(), 0)
 
-    async def _page_is_kept(self) -> bool:
+    async def _page_is_kept(self, *, after: int) -> int | None:
+        """How many of it stayed as they were, and are passed over; None: it is the end, or there is trouble."""
         name = self._destination.name
-        pending = await asyncio.to_thread(self._cursors.unkept, destination=name, count=KEPT_AT_ONCE)
+        pending = await asyncio.to_thread(
+            self._cursors.unkept, destination=name, count=KEPT_AT_ONCE, after=after
+        )
         if not pending:
-            return False
+            return None
         try:
             receipt = await self._which_are_kept([sha256 for sha256, _ in pending])
         except ProtocolError as error:
             self.refused += 1
             log.error("file receipt refused", extra={"reason": str(error)})  # noqa: TRY400
-            return False
-        if receipt is None:
-            return False
-        kept = [sha256 for sha256, size in pending if receipt.kept and (sha256, size) in receipt.files]
+            return None
+        named = receipt.files if receipt is not None and receipt.kept else ()
+        kept = [sha256 for sha256, size in pending if (sha256, size) in named]
         saved = await asyncio.to_thread(self._cursors.kept, kept, destination=name)
-        return saved and len(kept) == len(pending)
+        return len(pending) - len(kept) if saved else None
 
     async def _which_are_kept(self, digests: Sequence[str]) -> FileReceipt | None:
         """None: none of them.  ProtocolError: an answer that nobody we trust has signed."""

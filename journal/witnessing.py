@@ -68,17 +68,26 @@ class Cosigner:
         )
 
     def adopt(self, notes_: Iterable[str]) -> int:
-        """Notes that we have signed ourselves: where our memory was set back, they are the floor; how many were new."""
+        """Notes that we have signed ourselves: where our memory was set back, they are the floor; how many were new.
+
+        One that cannot be read says nothing, and keeps nobody from starting.
+        """
         met = 0
         for text in notes_:
-            note = Note.parse(text)
-            said = Checkpoint.parse(note.text)
-            with self._lock:
-                remembered = self._head(said.journal)
-                if self._floor(note, said, remembered) != remembered:
-                    self._remember(said)
-                    met += 1
+            try:
+                met += self._adopt(Note.parse(text))
+            except ProtocolError as error:
+                log.error("a cosigned note cannot be read", extra={"reason": str(error)})  # noqa: TRY400
         return met
+
+    def _adopt(self, note: Note) -> bool:
+        said = Checkpoint.parse(note.text)
+        with self._lock:
+            remembered = self._head(said.journal)
+            if self._floor(note, said, remembered) == remembered:
+                return False
+            self._remember(said)
+        return True
 
     def _head(self, journal: str) -> tuple[int, bytes]:
         row = self._db.execute("SELECT size, root FROM head WHERE journal = ?", (journal,)).fetchone()

@@ -8,7 +8,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -145,12 +145,13 @@ class Journal:
         source_clock: Callable[[], ClockState] = unknown_clock,
         succession: Succession | None = None,
         reserve: Reserve | None = None,
+        destinations: Collection[str] = (),
     ) -> Journal:
         """Lock, verify and continue the journal of this folder, or begin one; RefusedError names another owner.
 
         Blocking.  A journal whose disk is in doubt, or that another identity has opened, is kept as it is and
         continued by a new one that names it.  RestartError: there is no room for that now.
-        `reserve` is given up when the journal finds no other room.
+        `reserve` is given up when the journal finds no other room.  What all of `destinations` keep is not said again.
         """
         stamper = Stamper(
             box=box,
@@ -166,7 +167,7 @@ class Journal:
         rules = Rules(
             genesis=stamper.genesis,
             owns=stamper.owns,
-            recover=partial(recover, cursors=folder, stamper=stamper),
+            recover=partial(recover, cursors=folder, destinations=destinations, stamper=stamper),
         )
         try:
             opened = with_reserve(partial(open_current, folder, rules), reserve)

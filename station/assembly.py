@@ -302,6 +302,7 @@ class Assembly:
             clock=self._clock,
             boot=boot_id(),
             succession=self._settings.journal,
+            destinations=tuple(each.name for each in self._settings.destinations),
         )
 
     def _make_feed(self) -> Feed:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,7 @@ from journal.store import Accepted
 from journal.witnessing import Cosigner, Introduction, WitnessClient
 from kernel.clock import Clock
 from kernel.errors import LinkError, ProtocolError, RefusedError
+from kernel.evidence import header
 from kernel.evidence.notes import Note
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Cosigning:
         newest = await asyncio.to_thread(self._custody.newest, journal)
         if newest is None:
             return
+        newest = _own(journal, newest)
         try:
             note = await asyncio.to_thread(self._cosign, journal, newest)
         except RefusedError as error:
@@ -130,3 +133,10 @@ class Cosigning:
         if self.failing.get(name) is None:
             log.error("not cosigned", extra={"by": name, "reason": reason})
         self.failing[name] = reason
+
+
+def _own(journal: str, newest: Newest) -> Newest:
+    """Without lines in the names of others, which a receiver has not always taken off."""
+    note, name = Note.parse(newest.checkpoint), header.origin(journal)
+    lines = tuple(each for each in note.signatures if each.name == name)
+    return replace(newest, checkpoint=replace(note, signatures=lines).format())

@@ -71,7 +71,7 @@ class OwnJournal:
         """Every journal the store knows is an entry here, also if the process died right after it met one."""
         for head in heads:
             if not self._is_own(head):
-                await self.append(_registration(head), key=f"registered/{head.journal}")
+                await self.append(_registration(head), key=_key(head))
 
     async def run(self) -> None:
         """Until cancelled; RestartError when the store tells another story, as after a backup was put back."""
@@ -137,7 +137,7 @@ class OwnJournal:
     def _registered(self, head: Head) -> None:
         if self._is_own(head):
             return
-        task = asyncio.create_task(self.append(_registration(head), key=f"registered/{head.journal}"))
+        task = asyncio.create_task(self.append(_registration(head), key=_key(head)))
         self._acts.add(task)
         task.add_done_callback(self._acts.discard)
 
@@ -147,6 +147,11 @@ async def _agreed(volume: Volume, note: str) -> int:
     receipt = Receipt.parse(Note.parse(note).text)
     await agree(volume, receipt)
     return receipt.size
+
+
+def _key(head: Head) -> str:
+    """Until its first entry a journal may turn out to be another box's, which is a registration of its own."""
+    return f"registered/{head.journal}/{head.box}"
 
 
 def _registration(head: Head) -> JournalRegistered:

@@ -14,11 +14,9 @@ from central.store.engines import Database, append, upsert
 from central.store.erasing import came_too_late, file_erased
 from central.store.projections import Register, body_row, entry_row, part_at
 from journal.store import Accepted, Declared, Head
-from kernel.errors import RefusedError
 
 Told = Callable[[Sequence[Change]], None]
 
-_CENTRE = "central"  # the process whose journals are taken for the centre's own
 _HEAD_COLUMNS = tuple(field.name for field in fields(Head))
 _HEADS = select(*(schema.head.c[name] for name in _HEAD_COLUMNS)).where(
     schema.head.c.journal.in_(bindparam("wanted", expanding=True))
@@ -121,10 +119,6 @@ class CentreTransaction:
         return heads
 
     def open_journal(self, box: str, process: str) -> str | None:
-        """Asked for whoever registers a journal.  RefusedError: this process is not that box's to be."""
-        if process == _CENTRE and box != self._register.centre:
-            # Verifiers take such a journal for the centre's own.
-            raise RefusedError(f"{box} is not the centre: it has no process {process}")
         self.flush()
         head = schema.head
         query = select(head.c.journal).where(

@@ -106,10 +106,11 @@ class BlobFolder:
 
     def erase(self, sha256: str) -> None:
         """Remove the file and every box's partial of it; one that is not here is no error."""
-        places = [self._place(sha256), *self._partial.glob(f"*/{sha256}")]
-        for path in places:
-            path.unlink(missing_ok=True)
-        for folder in {path.parent for path in places}:
+        whole, parts = self._place(sha256), list(self._partial.glob(f"*/{sha256}"))
+        whole.unlink(missing_ok=True)
+        for part in parts:
+            self.forget(part.parent.name, sha256)
+        for folder in {path.parent for path in (whole, *parts)}:
             sync_folder(folder)
 
     def _count(self, box: str, change: int) -> None:

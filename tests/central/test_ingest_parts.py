@@ -6,13 +6,14 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from central.ingest.chains import keep_chains
 from central.ingest.commanding import AGAIN_MS, Commanding
 from central.ingest.cosigning import Cosigning
 from central.ingest.downlink import Downlink, relay_glimpses
@@ -20,7 +21,7 @@ from central.ingest.holds import HoldsAtBoxes
 from central.ingest.requests import FileRequests
 from central.live import Bus, Change
 from central.store.counters import Counters
-from central.store.custody import CustodyStore
+from central.store.custody import CustodyStore, Newest
 from central.store.engines import Database
 from central.store.holds import Holds
 from central.store.queries import Queries
@@ -262,6 +263,31 @@ async def test_a_look_that_could_not_be_written_is_not_remembered_as_written() -
     assert [(body.by, body.what) for body in written if isinstance(body, RecordAccessed)] == [("li", "list")]
 
 
+# --- whose a journal is ------------------------------------------------------------------------------------------
+
+
+def test_the_chain_kept_is_of_the_box_whose_journal_it_is(vouching: Vouching) -> None:
+    custody = vouching.custody
+    trust = Trust(root_name=vouching.county.root.name, root_public=vouching.county.root.public)
+    late = PaperJournal(vouching.county.identity("s01-lane2"))
+    thief = vouching.county.identity("s01-lane3")
+    claim = late.claimed_by(thief, checkpoint=late.checkpoint())
+
+    def greet(box: str, payload: bytes) -> None:
+        hello = frames.decode_hello(payload)
+        welcome = vouching.receiving.greet(box, hello)
+        keep_chains(box, hello, welcome, custody=custody, trust=trust, clock=vouching.clock)
+
+    greet(thief.box, claim)
+    assert custody.chain(late.id) == thief.certs
+    greet(late.box, late.hello())
+    assert custody.chain(late.id) == late.identity.certs
+    frame = inspect(late.box, late.id, late.wire(), received_ms=NOW)
+    assert vouching.receiving.take([frame]).answers[0].refused is None
+    greet(thief.box, claim)
+    assert custody.chain(late.id) == late.identity.certs
+
+
 # --- cosigning -------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +300,7 @@ class Vouching:
     cosigner: Cosigner
     journal: PaperJournal
     clock: TestClock
+    county: County
 
     def grow(self, count: int) -> None:
         start = self.journal.size if self.custody.newest(self.journal.id) else 0
@@ -303,7 +330,7 @@ async def vouching(database: Database, tmp_path: Path) -> AsyncIterator[Vouching
     journal = PaperJournal(county.identity())
     receiving.greet(journal.box, frames.decode_hello(journal.hello()))
     cosigner = Cosigner(tmp_path / "heads.db", key=COSIGNER_KEY, clock=clock)
-    yield Vouching(CustodyStore(database), receiving, cosigner, journal, clock)
+    yield Vouching(CustodyStore(database), receiving, cosigner, journal, clock, county)
     cosigner.close()
 
 
@@ -324,6 +351,48 @@ async def test_what_has_grown_is_cosigned_and_the_note_speaks_of_its_entries(vou
     again = vouching.custody.vouched(vouching.journal.id)
     assert again is not None
     assert again.size == 106
+
+
+SPOILING = notes.Signature(
+    name="yiyuan-centre",
+    key_id=notes.key_id("yiyuan-centre", COSIGNER_KEY.public, algorithm=notes.COSIGNATURE_V1),
+    payload=bytes(72),
+)
+
+
+async def test_a_box_cannot_spoil_its_own_cosignatures(vouching: Vouching) -> None:
+    journal = vouching.journal
+    frame = msgspec.structs.replace(journal.frame(), checkpoint=journal.padded_checkpoint(SPOILING))
+    taken = inspect(journal.box, journal.id, frames.encode(frame), received_ms=NOW)
+    assert vouching.receiving.take([taken]).answers[0].refused is None
+    newest = vouching.custody.newest(journal.id)
+    assert newest is not None
+    assert newest.checkpoint == journal.checkpoint()
+    await vouching.round()
+    assert cosigned_ms(vouching) == NOW
+
+
+async def test_a_spoilt_checkpoint_that_is_held_is_cosigned_as_its_journal_signed_it(
+    vouching: Vouching, database: Database
+) -> None:
+    class Before(CustodyStore):
+        def newest(self, journal: str) -> Newest | None:
+            found = super().newest(journal)
+            spoilt = vouching.journal.padded_checkpoint(SPOILING)
+            return replace(found, checkpoint=spoilt) if found else None
+
+    vouching.grow(3)
+    vouching.custody = Before(database)
+    await vouching.round()
+    assert cosigned_ms(vouching) == NOW
+
+
+def cosigned_ms(vouching: Vouching) -> int:
+    held = vouching.custody.vouched(vouching.journal.id)
+    assert held is not None
+    note = notes.Note.parse(held.note)
+    assert [each.name for each in note.signatures] == [f"weighpost/{vouching.journal.id}", "yiyuan-centre"]
+    return (notes.cosigned_at(note, name="yiyuan-centre", public_key=COSIGNER_KEY.public) or 0) * 1000
 
 
 async def test_a_cosigner_that_remembers_another_history_signs_nothing(vouching: Vouching) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 from journal.keys import Identity, SigningKey, issue
 from journal.writer import Journal
-from kernel.events import Body, ClockChecked, EntryRef, JournalRecovered, Predecessor
+from kernel.events import Body, ClockChecked, EntryRef, JournalOpened, JournalRecovered, Predecessor
 from kernel.evidence import canonical, frames, genesis, header, tree
 from kernel.evidence.frames import Frame, Hello, HelloJournal, WireEntry
 from kernel.evidence.header import ClockState, FileRef, Header
+from kernel.evidence.notes import Note, Signature
 from kernel.evidence.texts import Checkpoint
 
 NOW = 1_790_000_000_000
@@ -166,6 +168,11 @@ class PaperJournal:
         signed = Checkpoint(journal=self.id, size=end, root=tree.root(self.leaves[:end]))
         return signed.signed(public_key=self.key.public, sign=self.key.sign).format()
 
+    def padded_checkpoint(self, *lines: Signature) -> str:
+        """Rightly signed, and with lines that its journal has no business to write."""
+        note = Note.parse(self.checkpoint())
+        return replace(note, signatures=(*lines, *note.signatures)).format()
+
     def frame(self, start: int = 0, end: int | None = None) -> Frame:
         end = self.size if end is None else end
         return Frame(
@@ -184,6 +191,26 @@ class PaperJournal:
         )
         return frames.encode_hello(
             Hello(nonce=bytes(16), software="paper", journals=(journal,), certs=self.identity.certs)
+        )
+
+    def opened_by(self, identity: Identity, *, process: str = "edge") -> JournalOpened:
+        """A genesis that names this journal's key and somebody who has signed for it."""
+        return genesis.open_body(
+            public_key=self.key.public,
+            box=identity.box,
+            process=process,
+            software="paper",
+            predecessor=None,
+            sign=identity.key.sign,
+        )
+
+    def claimed_by(self, identity: Identity, *, checkpoint: str) -> bytes:
+        """The hello of another box that has overheard a checkpoint of this journal and says that it is its own."""
+        other = self.forked(0)
+        other.say(self.opened_by(identity))
+        said = HelloJournal(checkpoint=checkpoint, genesis=other.entries[0])
+        return frames.encode_hello(
+            Hello(nonce=bytes(16), software="paper", journals=(said,), certs=identity.certs)
         )
 
     def forked(self, at: int) -> PaperJournal:

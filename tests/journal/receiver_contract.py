@@ -20,8 +20,10 @@ from journal.keys import SigningKey
 from journal.receiver import Receiver
 from journal.store import Accepted, ReceiverStore
 from kernel.events import FileStored
-from kernel.evidence import frames, header, tree
+from kernel.evidence import canonical, frames, header, tree
+from kernel.evidence.frames import Hello, HelloJournal
 from kernel.evidence.header import FileRef
+from kernel.evidence.notes import Signature
 from kernel.evidence.texts import Absent, Receipt
 from tests.journal.making import NOW, County, PaperJournal, TestClock, said
 
@@ -29,6 +31,10 @@ COUNTY = County()
 STORE_KEY = SigningKey.generate(kind="store", name="yiyuan-centre-1")
 TRUST = Trust(root_name=COUNTY.root.name, root_public=COUNTY.root.public)
 DAY = 86_400_000
+FOREIGN = (
+    Signature(name="yiyuan-centre", key_id=b"lots", payload=bytes(72)),
+    Signature(name="yiyuan-witness", key_id=b"room", payload=bytes(200)),
+)
 
 
 class ContractStore(ReceiverStore, Protocol):
@@ -316,6 +322,51 @@ async def test_journal_of_a_centre_is_taken_from_the_stores_own_box_alone(make_s
         assert (await station.hello(other.box, other.hello())).refused == ("centre-2 is not the centre",)
 
 
+async def test_i4_box_that_overheard_a_checkpoint_owns_nothing_of_another_box(make_store: MakeStore) -> None:
+    store, journal = make_store("yiyuan-centre-1"), lane("s01-lane2")
+    journal.talk(3)
+    thief = COUNTY.identity("s01-lane1")
+    claim = journal.claimed_by(thief, checkpoint=journal.checkpoint())
+    met: list[str] = []
+    async with receiving(store) as receiver:
+        receiver.on_registered(lambda head: met.append(head.box))
+        assert (await receiver.hello(thief.box, claim)).refused == ()
+        for wire in (journal.wire(), journal.wire(0, 1)):
+            replayed = await receiver.accept(thief.box, journal.id, wire)
+            assert replayed.refused is not None
+            assert "the genesis of edge of box s01-lane2" in replayed.refused
+        assert (await welcomed(receiver, journal)).size == 0
+        assert (await receiver.accept(journal.box, journal.id, journal.wire(0, 1))).refused is None
+        assert (await receiver.hello(thief.box, claim)).receipts == ()
+        assert (await receiver.accept(journal.box, journal.id, journal.wire(1))).refused is None
+    assert met == ["s01-lane1", "s01-lane2"]
+    same(store, journal)
+
+
+async def test_i4_first_entry_opens_this_journal_of_this_process_of_this_box(make_store: MakeStore) -> None:
+    """Whatever its key signed: what verifiers read first is what the journal was registered by."""
+    store, journal = make_store("yiyuan-centre-1"), lane()
+    bare = journal.forked(0)
+    bare.talk(1)
+    hostile = [bare]
+    for body in (
+        b"{}",
+        b"not json",
+        canonical.encode(journal.opened_by(journal.identity, process="recorder")),
+        canonical.encode(journal.opened_by(COUNTY.identity("s01-lane2"))),
+        canonical.encode(lane().opened_by(journal.identity)),
+    ):
+        hostile.append(journal.forked(0))
+        hostile[-1].say_bytes(body, stream="journal.opened")
+    async with receiving(store) as receiver:
+        await welcomed(receiver, journal)
+        for other in hostile:
+            assert (await receiver.accept(journal.box, journal.id, other.wire())).refused is not None
+        assert store.rows(journal.id) == []
+        assert (await receiver.accept(journal.box, journal.id, journal.wire())).refused is None
+    same(store, journal)
+
+
 async def test_i4_second_open_journal_must_name_the_first(make_store: MakeStore) -> None:
     store, identity = make_store("yiyuan-centre-1"), COUNTY.identity("s01-lane1")
     first = PaperJournal(identity)
@@ -407,6 +458,37 @@ async def test_overlap_that_differs_is_proof_only_when_signed(make_store: MakeSt
         assert (await receiver.accept(journal.box, journal.id, liar.wire())).refused is not None
         assert store.forks(journal.id) == [(journal.checkpoint(), liar.checkpoint())]
     same(store, journal)
+
+
+async def test_of_a_checkpoint_only_the_line_of_its_journal_is_kept(make_store: MakeStore) -> None:
+    store, journal = make_store("yiyuan-centre-1"), lane()
+    journal.talk(9)
+    liar = journal.forked(5)
+    liar.say(said(999))
+    lines = (*FOREIGN, Signature(name=header.origin(journal.id), key_id=b"else", payload=bytes(64)))
+    spoilt = [
+        msgspec.structs.replace(each.frame(), checkpoint=each.padded_checkpoint(*lines))
+        for each in (journal, liar)
+    ]
+    async with receiving(store) as receiver:
+        await welcomed(receiver, journal)
+        for frame in spoilt:
+            await receiver.accept(journal.box, journal.id, frames.encode(frame))
+    assert store.forks(journal.id) == [(journal.checkpoint(), liar.checkpoint())]
+
+
+async def test_of_a_checkpoint_in_a_hello_too(make_store: MakeStore) -> None:
+    store, journal = make_store("yiyuan-centre-1"), lane()
+    journal.talk(9)
+    liar = journal.forked(5)
+    liar.say(said(999))
+    told = HelloJournal(checkpoint=liar.padded_checkpoint(*FOREIGN), genesis=None)
+    hello = Hello(nonce=bytes(16), software="paper", journals=(told,), certs=journal.identity.certs)
+    async with receiving(store) as receiver:
+        await welcomed(receiver, journal)
+        await receiver.accept(journal.box, journal.id, journal.wire())
+        await receiver.hello(journal.box, frames.encode_hello(hello))
+    assert store.forks(journal.id) == [(journal.checkpoint(), liar.checkpoint())]
 
 
 async def test_old_checkpoint_of_the_same_story_is_no_fork(make_store: MakeStore) -> None:

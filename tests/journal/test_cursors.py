@@ -13,6 +13,7 @@ from journal.cursors import Cursor, Cursors, Upload, kept_everywhere
 from journal.logs import is_worth_a_line
 
 JOURNAL = "0f" * 16
+BOTH = ("centre", "station")
 
 
 def _upload(digest: str, *, seq: int = 1, priority: int = 2) -> Upload:
@@ -27,8 +28,17 @@ def test_each_destination_has_its_own_cursor_also_after_a_restart(quick_path: Pa
     with closing(Cursors(quick_path)) as cursors:
         assert cursors.cursor(journal=JOURNAL, destination="centre").size == 8
         assert cursors.cursor(journal=JOURNAL, destination="station").size == 3
-    assert kept_everywhere(quick_path, journal=JOURNAL) == 2
-    assert kept_everywhere(quick_path, journal="ff" * 16) == 0
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=BOTH) == 2
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=["centre"]) == 7
+    assert kept_everywhere(quick_path, journal="ff" * 16, destinations=BOTH) == 0
+
+
+def test_i7_a_destination_that_has_never_answered_keeps_nothing(quick_path: Path) -> None:
+    with closing(Cursors(quick_path)) as cursors:
+        cursors.save(Cursor(store="b", sent=3, size=3, kept=2), journal=JOURNAL, destination="station")
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=["station"]) == 2
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=BOTH) == 0
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=()) == 0
 
 
 @pytest.mark.parametrize("noise", [b"noise" * 2000, b"", b"SQLite format 3\x00" + bytes(5000)])
@@ -40,7 +50,7 @@ def test_unreadable_file_is_begun_anew(quick_path: Path, noise: bytes) -> None:
 
 
 def test_no_cursor_file_means_nothing_is_known_to_be_kept(quick_path: Path) -> None:
-    assert kept_everywhere(quick_path, journal=JOURNAL) == 0
+    assert kept_everywhere(quick_path, journal=JOURNAL, destinations=BOTH) == 0
     assert not (quick_path / "cursor.db").exists()
 
 
@@ -59,6 +69,37 @@ def test_file_that_cannot_be_written_stops_nothing(
         assert [record.message for record in caplog.records] == ["cursor not saved"]
         cursors.save(Cursor(store="a", size=9), journal=JOURNAL, destination="centre")
         assert cursors.cursor(journal=JOURNAL, destination="centre").size == 9
+
+
+def test_what_finds_no_room_on_the_list_is_looked_at_again(quick_path: Path) -> None:
+    many = [(_upload(f"{number:02x}", seq=number), "waiting") for number in range(200)]
+    with closing(Cursors(quick_path)) as cursors:
+        assert cursors.list_uploads(many[:1], journal=JOURNAL, destination="centre", scanned=1)
+        [pages] = cursors._db.execute("PRAGMA page_count").fetchone()
+        cursors._db.execute(f"PRAGMA max_page_count = {pages}")
+        assert not cursors.list_uploads(many, journal=JOURNAL, destination="centre", scanned=200)
+        assert cursors.scanned(journal=JOURNAL, destination="centre") == 1
+        assert cursors.waiting(destination="centre") == 1
+        cursors._db.execute("PRAGMA max_page_count = 100000")
+        assert cursors.list_uploads(many, journal=JOURNAL, destination="centre", scanned=200)
+        assert cursors.scanned(journal=JOURNAL, destination="centre") == 200
+        assert cursors.waiting(destination="centre") == 200
+
+
+def test_what_another_store_lacks_waits_again_once_that_can_be_written(quick_path: Path) -> None:
+    with (
+        closing(Cursors(quick_path)) as cursors,
+        closing(sqlite3.connect(quick_path / "cursor.db", isolation_level=None)) as other,
+    ):
+        _listed(cursors, "aa")
+        cursors.uploaded("aa" * 32, destination="centre", kept=False)
+        cursors.upload_again(store="centre-1", destination="centre")
+        cursors._db.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+        assert not cursors.upload_again(store="centre-2", destination="centre")
+        other.execute("ROLLBACK")
+        assert cursors.upload_again(store="centre-2", destination="centre")
+        assert _waiting(cursors) == "aa"
 
 
 def test_uploads_go_by_priority_and_age_and_on_demand_ones_wait_for_a_demand(quick_path: Path) -> None:

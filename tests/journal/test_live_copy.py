@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journal.database import StoredEntry
 from journal.live import AT_ONCE, LAG_MS, LARGEST, LiveCopy, LiveEntry, glimpsed
+from journal.shelf import order_renewal
+from journal.volume import Volume
 from journal.writer import Journal
-from kernel.errors import ProtocolError
+from kernel.errors import ProtocolError, RefusedError
 from kernel.events import ClockChecked
 from tests.journal.making import County, TestClock, open_journal, said
 
@@ -33,7 +39,7 @@ class Lane:
     seen: list[bytes] = field(default_factory=list)
 
     def copy(self) -> LiveCopy:
-        return LiveCopy(self.journal, publish=self.seen.append, accepted=lambda: self.accepted)
+        return LiveCopy(self.journal, publish=self.seen.append, accepted=lambda _journal: self.accepted)
 
     async def say(self, *numbers: int) -> None:
         await asyncio.gather(*(self.journal.append(said(number), source=SOURCE) for number in numbers))
@@ -114,6 +120,59 @@ async def test_a_burst_is_cut_short(lane: Lane) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert lane.numbers == list(range(30 - AT_ONCE, 30))
+
+
+async def test_a_journal_that_is_continued_while_it_is_looked_at_ends_nothing(lane: Lane) -> None:
+    journal, first = lane.journal, lane.journal.id
+    await lane.say(1, 2, 3)
+    lane.clock.ms += 10_000
+    await lane.say(4)
+    order_renewal(journal.home)
+
+    def accepted(_journal: str) -> int:
+        """The writer's thread goes on while the copy looks."""
+        if journal.id == first:
+            thread = Thread(target=lambda: asyncio.run(journal.append(said(5), source=SOURCE)))
+            thread.start()
+            thread.join(2)
+            while journal.id == first:
+                os.sched_yield()
+        return 0
+
+    copy = LiveCopy(journal, publish=lane.seen.append, accepted=accepted)
+    copy.connected()
+    task = asyncio.create_task(copy.run())
+    async with asyncio.timeout(3):
+        while not task.done() and (copy._of == first or copy._shown < journal.size):
+            await asyncio.sleep(0.001)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert lane.numbers == [4]
+
+
+class _Left(Volume):
+    """As one that has left while it was looked at."""
+
+    async def read(self, start: int, count: int) -> list[StoredEntry]:
+        raise RefusedError("has left")
+
+
+class _Empty(Volume):
+    async def read(self, start: int, count: int) -> list[StoredEntry]:
+        return []
+
+
+@pytest.mark.parametrize("kind", [_Left, _Empty])
+async def test_a_journal_that_answers_nothing_is_passed_over(lane: Lane, kind: type[Volume]) -> None:
+    await lane.say(1, 2)
+    with ThreadPoolExecutor(1) as reading:
+        volume = kind(lane.journal.folder, key=lane.journal.current.key, size=3, reading=reading)
+        copy = lane.copy()
+        with suppress(RefusedError):
+            await copy._look(volume)
+        volume.close()
+    assert lane.seen == []
 
 
 @given(payload=st.binary(max_size=200))

@@ -74,6 +74,29 @@ async def test_a_list_that_forgets_takes_nothing_back(quick_path: Path) -> None:
     assert (again.bound("s01-lane2", JOURNAL), again.bound("s01-lane2", "b" * 32)) == (50, 7)
 
 
+async def test_a_list_that_could_not_be_written_is_written_later(quick_path: Path) -> None:
+    file, guests = quick_path / "later" / "revoked", Listed(["s01-lane1", "s01-lane2"])
+    first = listed(Revoked(boxes=("s01-lane1",)))
+    second = listed(Revoked(boxes=("s01-lane2",)))
+    revoked = RevokedList(file, issuer=ISSUER, door=guests)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        """The folder, as room on a disk, is there again from the third question on."""
+        asked.append(request)
+        if len(asked) == 3:
+            file.parent.mkdir()
+        if len(asked) == 4:
+            raise asyncio.CancelledError
+        return httpx.Response(200, text=first if len(asked) == 1 else second)
+
+    asked: list[httpx.Request] = []
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        with pytest.raises(asyncio.CancelledError):
+            await revoked.run("https://centre", http=http, clock=TestClock())
+    again = RevokedList(file, issuer=ISSUER, door=guests)
+    assert [again.bound(box, JOURNAL) for box in ("s01-lane1", "s01-lane2")] == [0, 0]
+
+
 async def test_what_the_command_key_has_not_signed_changes_nothing(quick_path: Path) -> None:
     file, guests = quick_path / "revoked", Listed(["s01-lane1"])
     thief = SigningKey.generate(kind="command", name=COMMAND.name)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journal.cursors import Cursor, Cursors
 from journal.keys import Identity
 from journal.settings import Succession
 from journal.shelf import order_renewal
@@ -42,6 +43,7 @@ def opened(
     clock: TestClock | None = None,
     identity: Identity = IDENTITY,
     box: str | None = None,
+    destinations: tuple[str, ...] = (),
 ) -> Journal:
     return Journal.open(
         folder,
@@ -52,6 +54,7 @@ def opened(
         clock=clock or TestClock(),
         boot="0123456789abcdef",
         succession=succession,
+        destinations=destinations,
     )
 
 
@@ -88,8 +91,8 @@ async def test_i2_a_full_journal_is_continued_while_callers_append(quick_path: P
     with closing(opened(quick_path)) as journal:
         appended = await fill(journal, 500, at_once=50)
         places = [(one.journal, one.seq) for one in appended]
+        await continued(journal, 2)
         ids = [volume.id for volume in journal.volumes]
-        assert len(ids) >= 2
         # Every journal has its genesis and no hole, and the callers' order is the order of the line.
         assert places == sorted(places, key=lambda place: (ids.index(place[0]), place[1]))
         for volume in journal.volumes:
@@ -196,6 +199,20 @@ async def test_another_identity_says_again_what_only_it_can_introduce(quick_path
             assert told.count("journal.doubted") == 2
             again = await journal.append(said(9), source=SOURCE, key="weighed:1")
             assert (again.known, again.ref) == (True, first.ref)
+
+
+@pytest.mark.parametrize(("answered", "said_again"), [(("station",), 9), (("station", "centre"), 6)])
+async def test_i7_what_some_destination_never_had_is_said_again(
+    quick_path: Path, answered: tuple[str, ...], said_again: int
+) -> None:
+    with closing(opened(quick_path)) as journal:
+        await fill(journal, 9)
+        journal.doubt("on trial")
+        with closing(Cursors(quick_path)) as cursors:
+            for name in answered:
+                cursors.save(Cursor(store=name, size=4, kept=4), journal=journal.id, destination=name)
+    with closing(opened(quick_path, destinations=("centre", "station"))) as journal:
+        assert (await streams(journal))[0].count("journal.recovered") == said_again
 
 
 def damage(database: Path, sql: str) -> None:

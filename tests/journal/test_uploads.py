@@ -21,7 +21,7 @@ from journal.receiving.blobs import BlobFolder
 from journal.receiving.http import FileIntake
 from journal.settings import Destination
 from journal.store import Declared, StoreTransaction
-from journal.uploads import PIECE, SMALLEST, Uploader
+from journal.uploads import KEPT_AT_ONCE, PIECE, SMALLEST, Uploader
 from kernel.clock import Clock
 from kernel.evidence import canonical, header
 from kernel.evidence.header import ClockState, FileRef, Header
@@ -215,6 +215,20 @@ async def test_the_urgent_first_and_what_stays_stays(tmp_path: Path) -> None:
     async with uploading(tmp_path, shelf):
         await until(lambda: len(shelf.stored) == 3)
     assert shelf.stored == [photo, clip, later]
+
+
+async def test_what_the_list_had_no_room_for_is_sent_once_there_is_room(tmp_path: Path) -> None:
+    shelf, clock = shelf_of(tmp_path), StillClock()
+    async with uploading(tmp_path, shelf, clock=clock) as (uploader, _):
+        await until(lambda: clock.sleepers == 1)
+        db = uploader._cursors._db
+        [pages] = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        digests = [shelf.add(bytes([number])) for number in range(200)]
+        assert not await uploader.has(digests[-1])
+        db.execute("PRAGMA max_page_count = 100000")
+        assert await uploader.has(digests[-1])
+        assert await uploader.has(digests[0])
 
 
 async def test_what_stayed_comes_when_somebody_asks(tmp_path: Path) -> None:
@@ -443,6 +457,38 @@ async def test_what_has_become_safe_is_learnt_oldest_first(tmp_path: Path) -> No
         )
 
 
+async def test_files_that_never_become_safe_do_not_hide_later_ones(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    digests = [f"{number:064x}" for number in range(2 * KEPT_AT_ONCE + 3)]
+    with closing(Cursors(tmp_path)) as cursors:
+        listed = [
+            (Upload(sha256=digest, size=1, journal=JOURNAL, seq=seq, priority=2), "waiting")
+            for seq, digest in enumerate(digests)
+        ]
+        cursors.list_uploads(listed, journal=JOURNAL, destination="centre", scanned=len(listed))
+        for digest in digests:
+            cursors.uploaded(digest, destination="centre", kept=False)
+    own = FileReceipt(store=shelf.store_id, kept=True, files=((digests[5], 1), (digests[-1], 1)))
+    said = own.signed(public_key=KEY.public, sign=KEY.sign).format()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(200, text=said)
+            if digests[300] not in request.content.decode()
+            else httpx.Response(204)
+        )
+
+    with closing(Cursors(tmp_path)) as cursors:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            uploader = uploader_of(shelf, cursors, http, StillClock())
+            task = asyncio.create_task(uploader.run())
+            await until(lambda: cursors.uploads([digests[-1]], destination="centre")[digests[-1]].kept)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        states = cursors.uploads(digests, destination="centre")
+    assert [digest for digest in digests if states[digest].kept] == [digests[5], digests[-1]]
+
+
 async def test_a_sender_that_starts_with_nothing_to_send_asks_too(tmp_path: Path) -> None:
     shelf = shelf_of(tmp_path)
     digest = shelf.add(b"x")
@@ -607,11 +653,7 @@ async def test_a_hundred_thousand_waiting_files_cost_no_memory(tmp_path: Path) -
                 (Upload(sha256=f"{seq:064x}", size=9, journal=JOURNAL, seq=seq, priority=2), "waiting")
                 for seq in range(start, start + 20_000)
             ]
-            with cursors._lock:
-                cursors._db.execute("BEGIN")
             cursors.list_uploads(listed, journal=JOURNAL, destination="centre", scanned=start + 20_000)
-            with cursors._lock:
-                cursors._db.execute("COMMIT")
             del listed
         shelf.accepted = 100_000
         async with httpx.AsyncClient(transport=Stubborn("0", 404)) as http:

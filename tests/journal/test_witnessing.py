@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -179,6 +180,16 @@ def test_i10_the_floor_outlives_the_moment_in_which_it_was_found(tmp_path: Path)
     for size in (1, whole):
         with pytest.raises(RefusedError):
             again.cosign(other.checkpoint(size), root_at=root_at(other))
+
+
+def test_a_note_that_cannot_be_read_keeps_nobody_from_starting(tmp_path: Path) -> None:
+    log = passage_log()
+    first = Cosigner(tmp_path / "a.db", key=KEY, clock=Clock())
+    signature = first.cosign(log.checkpoint(2), root_at=root_at(log))
+    good = Note.parse(log.checkpoint(2)).with_signature(signature)
+    spoilt = good.with_signature(replace(signature, payload=bytes(72)))  # two lines of one key
+    forgot = Cosigner(tmp_path / "b.db", key=KEY, clock=Clock())
+    assert forgot.adopt([spoilt.format(), "noise", good.format()]) == 1
 
 
 def test_a_root_that_the_receiver_does_not_find_is_not_signed(tmp_path: Path) -> None:

@@ -313,6 +313,15 @@ async def test_what_one_box_leaves_unfinished_has_an_end(tmp_path: Path) -> None
     assert centre.blobs.unfinished("s01-lane1") == 0
 
 
+def test_what_is_erased_counts_no_more_as_unfinished(tmp_path: Path) -> None:
+    blobs = BlobFolder(tmp_path)
+    for box, sha256, size in (("s01-lane1", SHA, 10), ("s01-lane2", SHA, 20), ("s01-lane2", "1" * 64, 5)):
+        blobs.grow(box, sha256, bytes(size))
+    blobs.erase(SHA)
+    assert (blobs.unfinished("s01-lane1"), blobs.unfinished("s01-lane2")) == (0, 5)
+    assert blobs.offset("s01-lane1", SHA) == blobs.offset("s01-lane2", SHA) == 0
+
+
 async def test_a_partial_that_nobody_goes_on_with_is_forgotten(tmp_path: Path) -> None:
     one, other = "1" * 64, "2" * 64
     declared = {("s01-lane1", one): 900, ("s01-lane1", other): 900}
