@@ -73,7 +73,7 @@ async def test_i14_a_plate_is_erased_by_a_verb_from_the_whole_centre(county: Cou
 async def test_a_case_is_kept_and_shown_by_verbs(county: County) -> None:
     with running_centre(county):
         async with running_lane(county) as lane, desk(county) as asked:
-            await lane.journal.append(weighed("p1"), source=SOURCE)
+            await lane.journal.append(weighed("p1", weighing_grade="certified"), source=SOURCE)
             await until(asked.rows, what="the truck")
         assert verb(county, "case", "add", "2026-12", "p9", *BY).returncode == 2
         assert verb(county, "case", "add", "2026-12", "p1", "--by", "Li!", *SETTINGS).returncode == 2
