@@ -129,7 +129,7 @@ def _dump_postgresql(database: Database, part: Path) -> Dump:
     with snapshot(database) as connection:
         pieces = tuple(_copy_out(connection, table, part) for table in schema.metadata.sorted_tables)
         journals = tuple(
-            _proven(row.journal, row.size, bytes(row.root), _entries(connection, row.journal))
+            _proven_by(connection, row.journal, row.size, bytes(row.root))
             for row in connection.execute(text(_HEADS)).all()
         )
         revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
@@ -172,5 +172,7 @@ def _quoted(names: tuple[str, ...] | list[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _entries(connection: Connection, journal: str) -> Iterable[Any]:
-    return connection.execute(text(_ENTRIES).execution_options(yield_per=_ROWS), {"journal": journal})
+def _proven_by(connection: Connection, journal: str, size: int, root: bytes) -> HeldJournal:
+    query = text(_ENTRIES).execution_options(yield_per=_ROWS)
+    with connection.execute(query, {"journal": journal}) as rows:
+        return _proven(journal, size, root, rows)
