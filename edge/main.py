@@ -36,7 +36,7 @@ from edge.settings import Settings
 from edge.supervise import supervise
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
-from journal import enrol_verb
+from journal import enrol_verb, renew_verb
 from journal.clock import SystemClock, boot_id
 from journal.commands import Kind
 from journal.console import Console, end, read_law, read_settings, write
@@ -49,7 +49,6 @@ from journal.logs import log_as_json
 from journal.rehashing import rehash_nightly
 from journal.renewing import Renewal, credentials, learn_time
 from journal.reserve import Reserve
-from journal.shelf import order_renewal
 from journal.timekeeping import check_clock, clock_state
 from journal.tls import Credentials, TlsTime
 from journal.uplink import Uplink
@@ -429,6 +428,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "renew-journal", help="close the journal and open the next, soon or at the next start"
     )
     renew.add_argument("settings", type=Path, metavar="lane.toml")
+    renew_verb.options(renew)
     keep = verbs.add_parser("keep", help="say what would leave the disk now and why, and what is on hold")
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
@@ -442,7 +442,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.verb == "enrol":
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
-            return _renew(given.settings)
+            return _renew(given)
         if given.verb == "keep":
             return _keep(given.settings, as_json=given.json)
         return _run(given.settings, check=given.verb == "check")
@@ -450,9 +450,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return end(error, program="weighpost-edge")
 
 
-def _renew(path: Path) -> int:
-    settings, _law = load(path)
-    write(order_renewal(Path(settings.data) / "journal"))
+def _renew(given: argparse.Namespace) -> int:
+    settings, _law = load(given.settings)
+    write(renew_verb.order(Path(settings.data) / "journal", given))
     return 0
 
 

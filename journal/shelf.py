@@ -29,6 +29,8 @@ from kernel.evidence.texts import Checkpoint
 
 log = logging.getLogger(__name__)
 
+REASON = 200  # characters of a doubt
+
 Genesis = Callable[[SigningKey, Predecessor | None], NewEntry]
 Owns = Callable[[StoredEntry], None]
 Recover = Callable[[JournalFile, "Doubted"], None]
@@ -136,6 +138,27 @@ def order_renewal(folder: Path) -> str:
         raise RefusedError(f"{folder} holds no journal")
     write_durably(renewal_order(folder / f"{number:04d}"), b"")
     return f"journal {number:04d} is closed and the next opened at the next quiet moment, or start"
+
+
+def order_doubt(folder: Path, reason: str, *, journal: str | None = None) -> str:
+    """An operator believes a journal no more, the current one by default: the next start says again what is not kept.
+
+    RefusedError: there is no such journal, it has been continued already, or no reason is given.
+    """
+    number = _current(folder)
+    if number is None:
+        raise RefusedError(f"{folder} holds no journal")
+    if not reason.strip():
+        raise RefusedError("a doubt needs its reason")
+    current = folder / f"{number:04d}"
+    for inside in (current, *_folders_before(current)):
+        known = _last_known(inside).id
+        if journal in (None, known):
+            if (inside / "recovered").exists():
+                raise RefusedError(f"journal {known} has been continued already")
+            mark_doubted(inside, reason.strip()[:REASON])
+            return f"journal {known} is continued by another at the next start: restart now"
+    raise RefusedError(f"{folder} holds no journal {journal}")
 
 
 def renewal_order(inside: Path) -> Path:

@@ -7,9 +7,9 @@ import asyncio
 from pathlib import Path
 
 from central.commands.shared import load_settings, needs_settings
+from journal import renew_verb
 from journal.console import Console, Verbs, write
 from journal.logs import log_as_json
-from journal.shelf import order_renewal
 
 
 def add(verbs: Verbs) -> None:
@@ -20,12 +20,13 @@ def add(verbs: Verbs) -> None:
         "renew-journal", help="close the journal and open the next, soon or at the next start"
     )
     needs_settings(renew)
+    renew_verb.options(renew)
     renew.set_defaults(run=_renew)
 
 
 def _renew(arguments: argparse.Namespace, _console: Console) -> int:
     settings = load_settings(arguments.settings)
-    write(order_renewal(settings.folder / "journal"))
+    write(renew_verb.order(settings.folder / "journal", arguments))
     return 0
 
 

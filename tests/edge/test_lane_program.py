@@ -166,6 +166,23 @@ def test_the_next_journal_is_ordered_from_outside(tmp_path: Path, capsys: pytest
         assert [volume.id for volume in journal.volumes] == [first, journal.id]
 
 
+def test_a_revoked_journal_is_continued_at_the_next_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = str(write(tmp_path, data=str(tmp_path / "data")))
+    assert main(["renew-journal", "--doubt", "stolen", settings]) == 2
+    identity = County().identity("s01-lane1").key
+    folder = tmp_path / "data" / "journal"
+    with closing(open_journal(folder, identity=identity)) as journal:
+        assert main(["renew-journal", "--doubt", "stolen", settings]) == 0
+        assert f"{journal.id} is continued" in capsys.readouterr().out
+        first = journal.id
+    with closing(open_journal(folder, identity=identity)) as journal:
+        assert journal.id != first
+        assert journal.doubted is not None
+        assert journal.doubted.reason == "stolen"
+
+
 @pytest.mark.parametrize(
     ("journal", "fault"),
     [({"entries": 99}, "entries"), ({"days": 0}, "days"), ({"rehash_hour": 24}, "rehash_hour")],

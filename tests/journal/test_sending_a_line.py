@@ -14,16 +14,17 @@ import pytest
 
 from journal.clock import SystemClock
 from journal.cursors import Cursors
+from journal.custody import Bound, unbounded
 from journal.intake import Intake
 from journal.keys import Identity
 from journal.leaving import remove_closed
 from journal.receiver import Receiver
 from journal.sender import Sender
 from journal.settings import Destination, Succession
-from journal.shelf import order_renewal
+from journal.shelf import order_doubt, order_renewal
 from journal.stores import SqliteStore
 from journal.writer import Journal
-from kernel.errors import RestartError
+from kernel.errors import RefusedError, RestartError
 from kernel.evidence import header
 from kernel.evidence.frames import decode_hello
 from kernel.evidence.notes import Note, encode_base64
@@ -86,12 +87,19 @@ def opened(folder: Path, identity: Identity) -> Journal:
 class Place:
     """A destination: store, receiver, broker."""
 
-    def __init__(self, path: Path, name: str, *, kept_after_ms: int = 14 * 86_400_000) -> None:
+    def __init__(
+        self, path: Path, name: str, *, kept_after_ms: int = 14 * 86_400_000, bound: Bound = unbounded
+    ) -> None:
         self.name = name
         self.broker = MemoryBroker()
         self.store = SqliteStore(path / f"{name}.db", store_id=STORE_KEY.name)
         self.receiver = Receiver(
-            self.store, key=STORE_KEY, trust=TRUST, clock=SystemClock(), kept_after_ms=kept_after_ms
+            self.store,
+            key=STORE_KEY,
+            trust=TRUST,
+            clock=SystemClock(),
+            kept_after_ms=kept_after_ms,
+            bound=bound,
         )
         self.intake = Intake(self.broker.transport(), self.receiver)
 
@@ -327,6 +335,36 @@ async def test_a_closed_journal_goes_first_also_when_the_next_was_doubted(
     assert place.held() == await site.written()
     assert [volume.id for volume in site.journal.volumes] == [closed.id, site.journal.id]
     assert place.states([closed.id, doubted.id, site.journal.id]) == ["closed", "closed", "open"]
+    await place.close()
+
+
+@pytest.mark.parametrize("closed_before", [False, True])
+async def test_i4_a_revoked_journal_is_continued_under_a_new_key_and_nothing_is_missing(
+    site: Site, quick_path: Path, closed_before: bool
+) -> None:
+    revoked = site.journal.id
+    place = Place(quick_path, "centre", bound=lambda _box, journal: 21 if journal == revoked else None)
+    await site.append(20)
+    async with sending(site, place) as sender:
+        await drained(sender)
+    await site.append(9)
+    if closed_before:
+        await site.renew(3)
+    order_doubt(site.folder, "its key was stolen", journal=revoked if closed_before else None)
+    site.start_again()
+    await site.append(1)
+    async with sending(site, place) as sender:
+        await drained(sender)
+    assert place.states([revoked, site.journal.id]) == ["closed", "open"]
+    assert len(place.held()[revoked]) == 21
+    assert place.held()[site.journal.id] == (await site.written())[site.journal.id]
+    told = [header.decode(entry.header).stream for entry in await site.journal.read(0, 100)]
+    assert told.count("journal.recovered") == (32 if closed_before else 29)
+    with pytest.raises(RefusedError, match="continued already"):
+        order_doubt(site.folder, "again", journal=revoked)
+    for journal, reason in ((None, " "), ("f" * 32, "unknown")):
+        with pytest.raises(RefusedError):
+            order_doubt(site.folder, reason, journal=journal)
     await place.close()
 
 
