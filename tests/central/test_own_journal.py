@@ -11,14 +11,11 @@ from pathlib import Path
 import pytest
 
 from central.ingest.own import OwnJournal
-from central.store.engines import Database
-from central.store.receiving import CentreStore
 from journal.receiver import Receiver
 from journal.stores import SqliteStore
 from journal.writer import Journal
 from kernel.errors import RestartError
 from kernel.events import RecordAccessed
-from tests.central.made import REGISTER
 from tests.journal.making import PaperJournal, TestClock, open_journal
 from tests.journal.receiver_contract import COUNTY, STORE_KEY, receiving
 
@@ -121,21 +118,3 @@ async def test_a_journal_that_went_another_way_ends_the_process(store: SqliteSto
             await acts.append(RecordAccessed(by="wang", what="list"))
             with pytest.raises(RestartError, match="another root at 2"):
                 await acts.run()
-
-
-async def test_no_other_box_opens_a_journal_as_the_centre(database: Database) -> None:
-    """Whoever stole a lane's key would be taken for the centre by those who verify."""
-    store = CentreStore(database, store_id=STORE_KEY.name, register=REGISTER)
-    thief = PaperJournal(COUNTY.identity("lane1-box"), process="central")
-    lane, centre = PaperJournal(COUNTY.identity("lane1-box")), PaperJournal(IDENTITY, process="central")
-    async with receiving(store) as receiver:
-        welcome = await receiver.hello(thief.box, thief.hello())
-        assert (welcome.receipts, welcome.refused) == (
-            (),
-            ("lane1-box is not the centre",),
-        )
-        for journal in (lane, centre):
-            welcome = await receiver.hello(journal.box, journal.hello())
-            assert [journal_id for journal_id, _ in welcome.receipts] == [journal.id]
-    with store.begin() as transaction:
-        assert transaction.heads([thief.id]) == {}
