@@ -18,14 +18,14 @@ quick: $(STAMP)
 	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pyc $(PY) -m pytest -q -n 2 \
 		-m "not broad and not wire and not browser and not slow"
 
-# Whole processes on a shared machine: what failed is tried once more, alone, and has to pass then.
+# Whole applications and processes on a shared machine: what failed is tried once more, and has to pass then.
 AGAIN = f() { $(PY) -m pytest -q "$$@" || $(PY) -m pytest -q --lf "$$@"; }; f
 
 # Three runs: what is pure on both cores; what needs the machine's wires, one after the other; and the browser, whose
 # driver keeps an event loop of its own for as long as its process lives.
 test: $(STAMP)
 	scripts/system test
-	$(PY) -m pytest -q -n 2 --timeout=60 $(TEST)
+	$(AGAIN) -n 2 --timeout=60 $(TEST)
 	$(AGAIN) -m "wire and not slow" --timeout=180 $(TEST)
 	$(AGAIN) -m "browser and not slow" --timeout=420 $(TEST)
 
