@@ -52,7 +52,8 @@ async def test_lane_goes_on_with_a_restored_centre_that_it_has_never_met(tmp_pat
                     await until(lambda: own_says(county, "store.restored"), what="the restore as an entry")
                     await until(lambda: covered(asked, lane), what="the witness's signature again")
                     health = await asked.get("health")
-                    assert health is None or health.get("not_cosigned", {}) == {}
+                    # Of its own lost journal the cosigner remembers more than the backup holds, and rightly refuses that.
+                    assert health is None or lane.journal.id not in health.get("not_cosigned", {})
             assert lane.uplink.state.refused_receipts == 0
         assert listed(verb(county, "quarantine", "--json", "--settings", "central.toml")) == []
         assert verb(county, "recount", "--settings", "central.toml").returncode == 0

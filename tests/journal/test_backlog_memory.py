@@ -122,7 +122,7 @@ async def peak_of(folder: Path, count: int) -> int:
             async with asyncio.timeout(200):
                 while sender.state.lag or not sender.state.connected:
                     broker.seen.clear()  # what the test's own broker remembers is not the sender's
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.01)  # a loop that spins keeps the threads from their work
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

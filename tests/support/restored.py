@@ -187,6 +187,7 @@ class Site:
                 trust=Trust(root_name=keys.root_name, root_public=keys.root_public),
                 clock=self.clock,
                 kept_after_ms=settings.custody.kept_by_time_ms,
+                centre=settings.box,
             )
             intake = Intake(broker.transport(), receiver, certificates=keys.store_certs)
             try:
