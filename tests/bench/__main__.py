@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import sqlite3
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,20 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="longer runs")
     parser.add_argument("--only", default="", help="part of a module's name")
     options = parser.parse_args()
-    rows = [row for name in _modules(options.only) for row in _run(name, full=options.full)]
+    rows: list[dict[str, Any]] = []
+    failed = []
+    for name in _modules(options.only):
+        try:
+            rows += _run(name, full=options.full)
+        except Exception:  # noqa: BLE001 - what the others measured must not be lost with it
+            traceback.print_exc()
+            failed.append(name)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps({"machine": _machine(), "rows": rows}, ensure_ascii=False, indent=1) + "\n")
     _print(rows)
-    return 0
+    for name in failed:
+        print(f"failed: {name}")
+    return 1 if failed else 0
 
 
 def _modules(part: str) -> list[str]:

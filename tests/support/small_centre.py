@@ -1,6 +1,7 @@
 """A centre of one process for benches: receiver, small store and upload endpoint, told everything by one JSON argument.
 
-On standard output: `up PORT` once, then for each commit `c FIRST LAST MS` with the machine's monotonic clock.
+On standard output: `up PORT` once, then for each journal in a commit `c JOURNAL FIRST LAST MS` with the machine's
+monotonic clock.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import socket
 import sys
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +35,10 @@ CLOCK = SystemClock()
 
 
 def told(entries: Sequence[Accepted]) -> None:
-    print(f"c {entries[0].seq} {entries[-1].seq} {CLOCK.mono_ms()}", flush=True)
+    now_ms = CLOCK.mono_ms()
+    for journal, run in groupby(entries, key=attrgetter("header.journal")):
+        seqs = [entry.seq for entry in run]
+        print(f"c {journal} {seqs[0]} {seqs[-1]} {now_ms}", flush=True)
 
 
 async def main(options: dict[str, Any]) -> None:
