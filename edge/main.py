@@ -19,8 +19,9 @@ import msgspec
 
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
-from edge.drivers import DRIVERS, make_driver
+from edge.drivers import DRIVERS
 from edge.drivers.contract import ScaleDriver
+from edge.drivers.making import make_driver
 from edge.health import DiskProbe, HealthBoard, Probe
 from edge.keeping.custody import Custody
 from edge.keeping.disk import on_one_disk, room_of

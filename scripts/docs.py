@@ -17,6 +17,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from edge.drivers import indicators
+from edge.drivers.rows import Indicator, IndicatorOptions
 from kernel.events import STREAMS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -59,7 +61,12 @@ def main() -> int:
 
 def pages() -> dict[str, str]:
     """File name to text."""
-    return {"streams.md": streams(), "settings.md": settings(), "commands.md": commands()}
+    return {
+        "streams.md": streams(),
+        "settings.md": settings(),
+        "commands.md": commands(),
+        "devices.md": devices(),
+    }
 
 
 def streams() -> str:
@@ -151,6 +158,54 @@ def _type(hint: Any) -> str:
     if origin is dict:
         return "table"
     return getattr(hint, "__name__", str(hint))
+
+
+def devices() -> str:
+    rows = indicators()
+    common = set(IndicatorOptions.__dataclass_fields__)
+    lines = [
+        "# Device catalogue",
+        "",
+        "Made by `make docs` from the table of drivers. How a scale is wired and set: [scales.md](scales.md).",
+        "",
+        "| driver | what | frame | checksum | the wire says | usual line |",
+        "|---|---|---|---|---|---|",
+        *map(_device_line, rows),
+        "",
+        "## Options of every indicator",
+        "",
+        _docstring(IndicatorOptions),
+        "",
+        *_option_table(IndicatorOptions, set()),
+    ]
+    for row in rows:
+        lines += ["", f"## {row.name}", "", f"{row.title}. {row.makers}.", ""]
+        lines += [f"* Wiring: {row.wiring}.", f"* Source: {row.source}."]
+        lines += [f"* Open until set, `{doubt.option}`: {doubt.why}." for doubt in row.doubts]
+        if row.kin:
+            kin = ", ".join(f"`{name}`" for name in sorted(row.kin))
+            lines += [f"* Cannot be told by its bytes from {kin}: the device's papers must say."]
+        if row.options is not IndicatorOptions:
+            lines += ["", _docstring(row.options), "", *_option_table(row.options, common)]
+    return "\n".join(lines) + "\n"
+
+
+def _device_line(row: Indicator) -> str:
+    says = ", ".join(sorted(row.says - {"checksum"})).replace("_", " or ") or "the number only"
+    check = "yes" if "checksum" in row.says else "no"
+    anchor = f"[`{row.name}`](#{row.name})"
+    return f"| {anchor} | {row.title} | {row.frame} | {check} | {says} | {', '.join(row.lines)} |"
+
+
+def _docstring(kind: Any) -> str:
+    return inspect.cleandoc(kind.__doc__ or "")
+
+
+def _option_table(kind: Any, known: set[str]) -> list[str]:
+    rows = [row for row in keys(kind, "") if row[0].split(".")[0] not in known]
+    return ["| option | type | default |", "|---|---|---|"] + [
+        f"| `{path}` | {kind_} | {default} |" for path, kind_, default in rows
+    ]
 
 
 def commands() -> str:

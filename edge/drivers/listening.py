@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from edge.drivers.pulse import Pulse
+from kernel.clock import Clock
 from kernel.errors import LinkError, ProtocolError
 from kernel.links import Link
 
@@ -21,19 +23,51 @@ class FedParser(Protocol[T_co]):
     def feed(self, data: bytes, /) -> Sequence[T_co | ProtocolError]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a device is asked when it speaks only then: at most every `every_ms`, and not before it has answered."""
+
+    data: bytes
+    every_ms: int
+    clock: Clock
+
+
 async def listen(
-    link: Link, parser: FedParser[T], *, pulse: Pulse, reopen_ms: int
+    link: Link, parser: FedParser[T], *, pulse: Pulse, reopen_ms: int, question: Question | None = None
 ) -> AsyncIterator[T | ProtocolError | None]:
     """Yield what the parser makes of the wire, and None after every read.
 
     A silent TCP peer gives no error at all, so a wire without a valid frame for `reopen_ms` is opened anew.
     """
     pulse.opened()
+    asker = _Asker(link, question) if question else None
     while True:
+        if asker is not None:
+            await asker.ask_if_due()
         data = await link.read()
-        for item in parser.feed(data):
+        items = parser.feed(data)
+        if asker is not None and (items or not data):
+            asker.open = False
+        for item in items:
             yield item
         pulse.tick(heard=bool(data))
         if pulse.without_frame_ms() >= reopen_ms:
             raise SilentError(f"no valid frame for {reopen_ms // 1000} s")
         yield None
+
+
+class _Asker:
+    def __init__(self, link: Link, question: Question) -> None:
+        self._link = link
+        self._question = question
+        self._due_mono = question.clock.mono_ms()
+        self.open = False  # asked, and neither answered nor given up
+
+    async def ask_if_due(self) -> None:
+        if self.open:
+            return
+        clock = self._question.clock
+        await clock.sleep(max(self._due_mono - clock.mono_ms(), 0) / 1000)
+        self._due_mono = clock.mono_ms() + self._question.every_ms
+        self.open = True
+        await self._link.write(self._question.data)

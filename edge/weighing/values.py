@@ -9,7 +9,7 @@ from kernel.errors import ProtocolError
 from kernel.events import Axle, AxleGroup, VehicleFacts
 
 _KG_PER_LB_E8 = 45_359_237
-Unit = Literal["kg", "lb", "g"]
+_EXPONENT = {"kg": 0, "g": -3, "t": 3, "lb": -8}  # of a kilogram, pounds after _KG_PER_LB_E8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class WeightReading:
     over_range: bool = False
     net: bool = False
     words: tuple[str, ...] = ()
+    raw: bytes = b""  # the frame that said so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,20 +119,21 @@ WeighingEvent = Arrived | Settled | Weighed | VehicleReversed
 
 
 def whole_kg(
-    mantissa: int, exponent: int, unit: Unit, *, allow_lb: bool = False
+    mantissa: int, exponent: int, unit: str, *, allow_lb: bool = False
 ) -> tuple[int, tuple[str, ...]]:
     """The displayed value in kg, and machine words for what the conversion did.
 
     A fraction of a kilogram is cut off, towards the lighter weight.  Pounds raise ProtocolError unless allowed: a
-    scale that enforces the law shows kilograms, so pounds mean a wrong setting.
+    scale that enforces the law shows kilograms, so pounds mean a wrong setting.  So does anything that is no mass.
     """
+    if unit not in _EXPONENT:
+        raise ProtocolError(f"the indicator shows {unit!r}, which is no mass")
     if unit == "lb" and not allow_lb:
         raise ProtocolError("the indicator shows pounds: set it to kg, or allow_lb if that is meant")
+    exponent += _EXPONENT[unit]
     number, divisor = abs(mantissa) * 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
     if unit == "lb":
-        number, divisor = number * _KG_PER_LB_E8, divisor * 100_000_000
-    elif unit == "g":
-        divisor *= 1000
+        number *= _KG_PER_LB_E8
     kg, rest = divmod(number, divisor)
     words = (("converted_from_lb",) if unit == "lb" else ()) + (("fraction_cut",) if rest else ())
     return (-kg if mantissa < 0 else kg), words

@@ -10,19 +10,27 @@ from typing import Any
 import pytest
 
 from edge.controller import ControllerOptions
-from edge.drivers import DRIVERS, load_driver
+from edge.drivers import DRIVERS, indicators, load_driver
+from edge.drivers.rows import Indicator, IndicatorOptions
 from edge.links import SerialSettings
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
 
 ROOT = Path(__file__).parents[2]
 SCALES = (ROOT / "docs/scales.md").read_text(encoding="utf-8")
+CATALOGUE = (ROOT / "docs/devices.md").read_text(encoding="utf-8")
 CONTROLLER = (ROOT / "docs/lane-controller.md").read_text(encoding="utf-8")
 SOURCES = ("edge/weighing/static.py", "edge/weighing/moving.py", "edge/weighing/values.py")
 
 
-@pytest.mark.parametrize("name", DRIVERS)
-def test_every_driver_and_its_options_are_documented(name: str) -> None:
+@pytest.mark.parametrize("row", indicators(), ids=lambda row: row.name)
+def test_every_indicator_explains_its_options(row: Indicator) -> None:
+    assert f"## {row.name}\n" in CATALOGUE
+    undocumented(row.options, (IndicatorOptions.__doc__ or "") + (row.options.__doc__ or "") + SCALES)
+
+
+@pytest.mark.parametrize("name", sorted(set(DRIVERS) - {row.name for row in indicators()}))
+def test_every_other_driver_and_its_options_are_documented(name: str) -> None:
     assert f"`{name}`" in SCALES
     undocumented(load_driver(name).Options, SCALES)
 

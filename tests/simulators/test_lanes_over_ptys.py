@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from edge.controller import ControllerOptions, LaneController, LoopEvent
-from edge.drivers import make_driver
 from edge.drivers.contract import ScaleDriver
+from edge.drivers.making import make_driver
 from edge.links import SerialSettings, open_link
 from edge.supervise import supervise
 from edge.weighing.moving import MovingSettings, MovingWeighing

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from edge.controller import ControllerOptions, LaneController, LoopEvent
-from edge.drivers import make_driver
 from edge.drivers.contract import ScaleDriver
+from edge.drivers.making import make_driver
 from edge.supervise import supervise
 from edge.weighing.moving import MovingSettings, MovingWeighing
 from edge.weighing.static import StaticSettings, StaticWeighing

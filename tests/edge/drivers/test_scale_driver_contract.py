@@ -10,12 +10,16 @@ from typing import Any, cast
 
 import pytest
 
-from edge.drivers import DRIVERS, load_driver, make_driver
+from edge.drivers import DRIVERS, indicators, load_driver
 from edge.drivers.contract import ScaleDriver
+from edge.drivers.making import make_driver
+from edge.drivers.readings import Display
+from edge.drivers.rows import Indicator
 from edge.supervise import supervise
 from edge.weighing.values import ScaleEvent
 from kernel.errors import ConfigError, LinkError
 from kernel.links import Link
+from kernel.settings import read
 from simulators.clock import VirtualClock
 from simulators.indicator import IndicatorSim
 from simulators.links import Bent, MemoryWire, OneByteAtATime, ScriptedLink, garbled, lossy
@@ -48,7 +52,31 @@ async def weigher(wire: MemoryWire, clock: VirtualClock) -> None:
             await clock.sleep(2)
 
 
+def played(row: Indicator, options: dict[str, object]) -> Rig:
+    """A display that stands at 44 120 kg, ten times a second or when asked."""
+    settings = read(row.options, options)
+
+    async def serve(wire: MemoryWire, clock: VirtualClock) -> None:
+        server = row.serve(settings) if row.serve else None
+        while True:
+            if server is not None:
+                await wire.send(server.feed(wire.receive(), SHOWN))
+                await clock.sleep(0.01)
+            elif row.write is not None:
+                await wire.send(row.write(SHOWN, settings))
+                await clock.sleep(0.1)
+
+    return Rig(options=options, serve=serve)
+
+
+SHOWN = Display(mantissa=44_120, increment=2)
+NEEDED: dict[
+    str, dict[str, object]
+] = {}  # options that a row must be given, besides the unit it does not send
 RIGS = {
+    row.name: played(row, NEEDED.get(row.name, {}) | ({} if "unit" in row.says else {"unit": "kg"}))
+    for row in indicators()
+} | {
     "toledo-continuous": Rig(options={}, serve=indicator),
     "wim-wj": Rig(
         options={"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "unknown"}, serve=weigher
@@ -170,7 +198,7 @@ def opener(wire: MemoryWire) -> Callable[[], Any]:
 
 
 def test_an_unknown_driver_names_those_that_are_known() -> None:
-    with pytest.raises(ConfigError, match="known here: toledo-continuous, wim-wj"):
+    with pytest.raises(ConfigError, match=r"known here: .*toledo-continuous, wim-wj"):
         load_driver("abacus")
 
 

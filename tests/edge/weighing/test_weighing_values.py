@@ -23,7 +23,7 @@ from kernel.errors import ProtocolError
 def test_displayed_values_become_whole_kilograms(
     mantissa: int, exponent: int, unit: str, expected: tuple[int, tuple[str, ...]]
 ) -> None:
-    assert whole_kg(mantissa, exponent, unit, allow_lb=True) == expected  # type: ignore[arg-type]
+    assert whole_kg(mantissa, exponent, unit, allow_lb=True) == expected
 
 
 def test_pounds_are_refused_in_words_that_help() -> None:

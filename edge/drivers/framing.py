@@ -1,0 +1,68 @@
+"""Frames out of a byte stream by a pattern: the same for every split of it, and noise never costs the next frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from kernel.errors import ProtocolError
+
+T = TypeVar("T")
+
+JUNK_RUN = 64  # one error is reported for so many bytes outside a frame
+
+
+class FrameParser(Generic[T]):
+    """Feeds `decode` with what `pattern` matches.
+
+    For every split to give the same, all matches must have one length, or end in a byte that is nowhere else in them.
+    `longest` is the length of the longest match.  `decode` is told whether the frame repeats the one before it, byte
+    for byte (without a checksum only that confirms it), and raises ProtocolError for what looks like a frame but is
+    none: then the search goes on at its second byte, because the next frame may begin inside it.
+    """
+
+    def __init__(
+        self,
+        pattern: re.Pattern[bytes],
+        *,
+        longest: int,
+        decode: Callable[[re.Match[bytes], bool], T],
+    ) -> None:
+        self._search = pattern.search
+        self._longest = longest
+        self._decode = decode
+        self._rest = b""
+        self._before = b""
+        self._junk = 0
+
+    def feed(self, data: bytes) -> list[T | ProtocolError]:
+        buffer = self._rest + data
+        out: list[T | ProtocolError] = []
+        done = 0
+        while (found := self._search(buffer, done)) is not None:
+            start, end = found.span()
+            out += self._skip(start - done)
+            try:
+                out.append(self._decode(found, found[0] == self._before))
+            except ProtocolError as error:
+                out.append(error)
+                done, self._junk = start + 1, max(self._junk, 1)
+                continue
+            done, self._junk, self._before = end, 0, found[0]
+        keep = max(done, len(buffer) - self._longest + 1)
+        out += self._skip(keep - done)
+        self._rest = buffer[keep:]
+        return out
+
+    def finish(self) -> list[T | ProtocolError]:
+        """What is left is no frame."""
+        left = self._skip(len(self._rest))
+        self._rest = b""
+        return list(left)
+
+    def _skip(self, count: int) -> list[ProtocolError]:
+        """One error at the first byte outside a frame, and one for every so many after it."""
+        before, self._junk = self._junk, self._junk + count
+        errors = -(-self._junk // JUNK_RUN) - -(-before // JUNK_RUN)
+        return [ProtocolError("bytes outside a frame") for _ in range(errors)]

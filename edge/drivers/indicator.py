@@ -1,0 +1,95 @@
+"""An indicator of a static platform, whatever its protocol: it shows its display unasked, or when asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from edge.drivers.listening import Question, listen
+from edge.drivers.pulse import Pulse
+from edge.drivers.readings import Reading
+from edge.drivers.rows import Indicator, IndicatorOptions
+from edge.weighing.values import ScaleEvent, WeightReading, whole_kg
+from kernel.clock import Clock
+from kernel.errors import ConfigError, ProtocolError
+from kernel.links import Link
+
+
+class IndicatorDriver:
+    """edge.drivers.contract.ScaleDriver for every row of indicators."""
+
+    method: Literal["static_platform", "moving_axles"] = "static_platform"
+
+    def __init__(self, row: Indicator, options: IndicatorOptions, *, device: str, clock: Clock) -> None:
+        """ConfigError: the protocol leaves something open that only a setting can say."""
+        if "unit" not in row.says and options.unit is None:
+            raise ConfigError.one("unit", f"is required: {row.name} does not send the unit of its display")
+        self._row = row
+        self._options = options
+        self._clock = clock
+        self.pulse = Pulse(device=device, kind="scale", silent_ms=options.silent_ms, clock=clock)
+
+    async def readings(self, link: Link) -> AsyncIterator[ScaleEvent]:
+        options, row = self._options, self._row
+        question = None
+        if row.poll is not None:
+            question = Question(data=row.poll(options), every_ms=options.poll_ms, clock=self._clock)
+        parser = row.parser(options)
+        async for item in listen(
+            link, parser, pulse=self.pulse, reopen_ms=options.reopen_ms, question=question
+        ):
+            if isinstance(item, ProtocolError):
+                self.pulse.skip(item.problem)
+            elif isinstance(item, Reading):
+                try:
+                    reading = self._weight(item)
+                except ProtocolError as error:
+                    self.pulse.skip(error.problem)
+                    continue
+                self.pulse.beat()
+                if reading is not None:
+                    yield reading
+            elif item is not None:
+                self.pulse.beat()  # it speaks the protocol, but says no weight
+
+    async def release(self, key: str) -> None:
+        """The display keeps no records."""
+
+    def _weight(self, shown: Reading) -> WeightReading | None:
+        """None for a tare; ProtocolError for what a wrong setting would make a weight of."""
+        if shown.kind == "tare":
+            return None
+        if shown.doubt:
+            raise ProtocolError(f"set the option {shown.doubt}: this display can be read in two ways")
+        kg, words = self._kg(shown)
+        if shown.under_range:
+            words += ("under_range",)
+        return WeightReading(
+            kg=kg if shown.valid and not shown.over_range and not shown.under_range else None,
+            stable=shown.stable,
+            confirmed=shown.confirmed or not self._options.confirm,
+            over_range=shown.over_range,
+            net=self._is_net(shown),
+            words=words + shown.words + self._open_words(shown),
+            raw=shown.raw,
+            at_ms=self._clock.now_ms(),
+            mono_ms=self._clock.mono_ms(),
+        )
+
+    def _kg(self, shown: Reading) -> tuple[int | None, tuple[str, ...]]:
+        unit, declared = shown.unit, self._options.unit
+        if unit is not None and declared is not None and unit != declared:
+            raise ProtocolError(f"the display shows {unit}, but unit is set to {declared}")
+        unit = unit or declared
+        if shown.mantissa is None or unit is None:
+            return None, ()
+        return whole_kg(shown.mantissa, shown.exponent, unit, allow_lb=self._options.allow_lb)
+
+    def _is_net(self, shown: Reading) -> bool:
+        return shown.kind == "net" or (shown.kind == "displayed" and self._options.displayed == "net")
+
+    def _open_words(self, shown: Reading) -> tuple[str, ...]:
+        unsaid = shown.kind == "unknown" or (
+            shown.kind == "displayed" and self._options.displayed == "unknown"
+        )
+        return ("gross_or_net_unknown",) if unsaid else ()
