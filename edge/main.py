@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edge import plate_verbs
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS
@@ -433,6 +434,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep = verbs.add_parser("keep", help="say what would leave the disk now and why, and what is on hold")
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
+    plate_verbs.add(verbs)
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -440,7 +442,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
-        if given.verb == "enrol":
+        if given.verb in ("enrol", "plate"):
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
             return _renew(given)
