@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.drivers.scale.toledo_continuous.protocol import Reading
+from edge.drivers import readings
+from edge.drivers.scale.toledo_continuous.protocol import ToledoOptions, write
 from kernel.clock import Clock
 from simulators.ptys import DevicePort
 
@@ -22,12 +23,13 @@ class Display:
 
     def to_bytes(self, *, checksum: bool, increment: int) -> bytes:
         last_place = {10: 1, 20: 2, 50: 5}.get(increment, 1)
-        return Reading(
+        shown = readings.Display(
             mantissa=self.kg,
-            motion=self.motion,
-            out_of_range=self.over_range,
+            stable=not self.motion,
+            over_range=self.over_range,
             increment=last_place,
-        ).to_bytes(checksum=checksum)
+        )
+        return write(shown, ToledoOptions(checksum=checksum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
