@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import importlib
 import inspect
 import io
@@ -215,6 +216,11 @@ def commands() -> str:
 
 
 def _help(module: str, verb: list[str]) -> str:
+    return _printed(module, tuple(verb))
+
+
+@functools.cache  # asked for twice: to be shown, and for the verbs below it
+def _printed(module: str, verb: tuple[str, ...]) -> str:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
         importlib.import_module(module).main([*verb, "--help"])
