@@ -15,7 +15,6 @@ from edge.drivers.readings import FedParser
 from edge.drivers.rows import Doubt, Indicator, IndicatorOptions, check_times
 from edge.drivers.scale.yaohua_command.protocol import (
     Dialect,
-    Question,
     Server,
     address_fault,
     answer_parser,
@@ -39,12 +38,12 @@ class KeliOptions(IndicatorOptions):
     """What the indicator is set to.
 
     `mode` is "continuous", where it speaks unasked, or "command", where it answers.  In command mode `address` is its
-    own on the bus, 1 to 26, and `command` the question for the weight.
+    own on the bus, 1 to 26, and `command` the question: B for the gross weight, D for the net weight.
     """
 
     mode: Literal["continuous", "command"] = "continuous"
     address: int = 1
-    command: Question = "B"
+    command: Literal["B", "D"] = "B"
 
     def __post_init__(self) -> None:
         check_times(self)

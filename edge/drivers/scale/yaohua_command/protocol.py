@@ -24,7 +24,6 @@ from edge.drivers.scale.yaohua_cont12.protocol import check_digits
 from kernel.errors import ConfigError, ProtocolError, RefusedError
 from kernel.settings import Fault, must, refuse
 
-Question = Literal["B", "C", "D"]
 Roles = Mapping[str, Kind]
 
 EOT = "\x04"
@@ -87,17 +86,20 @@ class CommandOptions(IndicatorOptions):
     """
 
     address: int = 1
-    command: Question = "B"
+    command: Literal["B", "C", "D"] = "B"
     roles: str | None = None
     variant: Literal["digits-dp", "explicit-point"] | None = None
     direction: Literal["indicator->host", "host->indicator"] = "indicator->host"
 
     def __post_init__(self) -> None:
         check_times(self)
-        known = dialect(self).roles
+        kind = dialect(self).roles.get(self.command)
         refuse(
             address_fault(self.address),
-            must(self.command in known, "roles", f"must say what {self.command} reads: papers disagree"),
+            must(kind is not None, "roles", f"must say what {self.command} reads: papers disagree"),
+            must(
+                kind != "tare", "command", f"{self.command} reads the tare, which is no weight of a vehicle"
+            ),
         )
 
 

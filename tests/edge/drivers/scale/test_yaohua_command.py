@@ -44,7 +44,7 @@ def asked(letter: bytes, shown: Display = SHOWN, **options: Any) -> Any:
 
 def test_the_questions_are_those_of_the_manual() -> None:
     assert poll(CommandOptions()) == bytes.fromhex("024142303303")
-    assert poll(CommandOptions(command="C", roles=A9)) == bytes.fromhex("024143303203")
+    assert poll(CommandOptions(command="C", roles=RS485)) == bytes.fromhex("024143303203")
     assert poll(CommandOptions(command="D", roles=A9)) == bytes.fromhex("024144303503")
 
 
@@ -76,9 +76,14 @@ def test_roles_that_say_nothing_or_too_much_are_refused(roles: str) -> None:
 
 @pytest.mark.parametrize(
     ("options", "path"),
-    [({"command": "D"}, "roles"), ({"address": 27}, "address"), ({"address": 0}, "address")],
+    [
+        ({"command": "D"}, "roles"),
+        ({"command": "C", "roles": A9}, "command"),
+        ({"address": 27}, "address"),
+        ({"address": 0}, "address"),
+    ],
 )
-def test_a_question_without_its_role_and_an_impossible_address_are_refused(
+def test_a_question_for_no_weight_and_an_impossible_address_are_refused(
     options: dict[str, Any], path: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
