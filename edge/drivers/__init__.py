@@ -19,9 +19,16 @@ from edge.drivers.rows import Indicator
 from kernel.errors import ConfigError
 
 DRIVERS = {
+    "cas-22": "edge.drivers.scale.cas_22.protocol:INDICATOR",
+    "keli": "edge.drivers.scale.keli.protocol:INDICATOR",
     "toledo-continuous": "edge.drivers.scale.toledo_continuous.protocol:INDICATOR",
     "wim-wj": "edge.drivers.scale.wim_wj.driver:WimWj",
+    "yaohua-a12-text": "edge.drivers.scale.yaohua_a12_text.protocol:INDICATOR",
+    "yaohua-a12e": "edge.drivers.scale.yaohua_a12e.protocol:INDICATOR",
+    "yaohua-command": "edge.drivers.scale.yaohua_command.protocol:INDICATOR",
     "yaohua-cont12": "edge.drivers.scale.yaohua_cont12.protocol:INDICATOR",
+    "yaohua-eq-fwd": "edge.drivers.scale.yaohua_eq_fwd.protocol:INDICATOR",
+    "yaohua-eq-rev": "edge.drivers.scale.yaohua_eq_rev.protocol:INDICATOR",
 }
 
 

@@ -20,6 +20,8 @@ class FrameParser(Generic[T]):
     `longest` is the length of the longest match.  `decode` is told whether the frame repeats the one before it, byte
     for byte (without a checksum only that confirms it), and raises ProtocolError for what looks like a frame but is
     none: then the search goes on at its second byte, because the next frame may begin inside it.
+    `touching`: a frame repeats another only when nothing lay between them.  That is for frames without an end, which a
+    longer frame of another protocol may begin like, time and again.
     """
 
     def __init__(
@@ -28,10 +30,12 @@ class FrameParser(Generic[T]):
         *,
         longest: int,
         decode: Callable[[re.Match[bytes], bool], T],
+        touching: bool = False,
     ) -> None:
         self._search = pattern.search
         self._longest = longest
         self._decode = decode
+        self._touching = touching
         self._rest = b""
         self._before = b""
         self._junk = 0
@@ -48,6 +52,7 @@ class FrameParser(Generic[T]):
             except ProtocolError as error:
                 out.append(error)
                 done, self._junk = start + 1, max(self._junk, 1)
+                self._before = b"" if self._touching else self._before
                 continue
             done, self._junk, self._before = end, 0, found[0]
         keep = max(done, len(buffer) - self._longest + 1)
@@ -63,6 +68,8 @@ class FrameParser(Generic[T]):
 
     def _skip(self, count: int) -> list[ProtocolError]:
         """One error at the first byte outside a frame, and one for every so many after it."""
+        if count and self._touching:
+            self._before = b""
         before, self._junk = self._junk, self._junk + count
         errors = -(-self._junk // JUNK_RUN) - -(-before // JUNK_RUN)
         return [ProtocolError("bytes outside a frame") for _ in range(errors)]

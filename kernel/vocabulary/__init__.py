@@ -71,6 +71,7 @@ QUALITY = {
     "close_behind": "another vehicle close behind",
     "converted_from_lb": "converted from pounds",
     "derived_readings": "stability worked out from the readings",
+    "display_held": "the indicator held its display",
     "fraction_cut": "fractions of a kilogram cut off",
     "groups_do_not_add_up": "the axle groups do not add up to the gross mass",
     "groups_only": "the scale told groups only, no axles",
