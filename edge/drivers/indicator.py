@@ -31,9 +31,8 @@ class IndicatorDriver:
 
     async def readings(self, link: Link) -> AsyncIterator[ScaleEvent]:
         options, row = self._options, self._row
-        question = None
-        if row.poll is not None:
-            question = Question(data=row.poll(options), every_ms=options.poll_ms, clock=self._clock)
+        asked = row.poll(options) if row.poll else b""
+        question = Question(data=asked, every_ms=options.poll_ms, clock=self._clock) if asked else None
         parser = row.parser(options)
         async for item in listen(
             link, parser, pulse=self.pulse, reopen_ms=options.reopen_ms, question=question

@@ -72,8 +72,8 @@ class Indicator:
 
     `parser` gives Readings, Replies and what else the protocol says; `describe` makes one JSON object of each.
     `write` is the frame that the device sends for what it shows; None where it only speaks when asked.  `poll` is the
-    question for the weight, harmless to any device that takes it for something else; `serve` plays the device that
-    answers.  `orders` are what the host may want done: zero, tare.
+    question for the weight, harmless to any device that takes it for something else, b"" where the options say that the
+    device speaks unasked; `serve` plays the device that answers.  `orders` are what the host may want done: zero, tare.
     `high_bit` is true where the eighth bit carries meaning and must not be taken for parity.
     `kin`: rows whose frames cannot be told from these by looking at bytes.
     """

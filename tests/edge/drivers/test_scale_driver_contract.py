@@ -57,7 +57,7 @@ def played(row: Indicator, options: dict[str, object]) -> Rig:
     settings = read(row.options, options)
 
     async def serve(wire: MemoryWire, clock: VirtualClock) -> None:
-        server = row.serve(settings) if row.serve else None
+        server = row.serve(settings) if row.serve and row.poll and row.poll(settings) else None
         while True:
             if server is not None:
                 await wire.send(server.feed(wire.receive(), SHOWN))
