@@ -22,6 +22,7 @@ DRIVERS = {
     "ad-like": "edge.drivers.scale.ad_like.protocol:INDICATOR",
     "ad-std": "edge.drivers.scale.ad_std.protocol:INDICATOR",
     "mt-sics": "edge.drivers.scale.mt_sics.protocol:INDICATOR",
+    "sma": "edge.drivers.scale.sma.protocol:INDICATOR",
     "toledo-continuous": "edge.drivers.scale.toledo_continuous.driver:ToledoContinuous",
     "wim-wj": "edge.drivers.scale.wim_wj.driver:WimWj",
     "yaohua-cont12": "edge.drivers.scale.yaohua_cont12.protocol:INDICATOR",
