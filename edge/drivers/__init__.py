@@ -22,6 +22,8 @@ DRIVERS = {
     "ad-like": "edge.drivers.scale.ad_like.protocol:INDICATOR",
     "ad-std": "edge.drivers.scale.ad_std.protocol:INDICATOR",
     "mt-sics": "edge.drivers.scale.mt_sics.protocol:INDICATOR",
+    "rinstrum-fmt1": "edge.drivers.scale.rinstrum_fmt1.protocol:INDICATOR",
+    "rinstrum-fmt2": "edge.drivers.scale.rinstrum_fmt2.protocol:INDICATOR",
     "sma": "edge.drivers.scale.sma.protocol:INDICATOR",
     "toledo-continuous": "edge.drivers.scale.toledo_continuous.driver:ToledoContinuous",
     "wim-wj": "edge.drivers.scale.wim_wj.driver:WimWj",
