@@ -21,7 +21,9 @@ from kernel.errors import ConfigError
 DRIVERS = {
     "ad-like": "edge.drivers.scale.ad_like.protocol:INDICATOR",
     "ad-std": "edge.drivers.scale.ad_std.protocol:INDICATOR",
+    "cardinal": "edge.drivers.scale.cardinal.protocol:INDICATOR",
     "mt-sics": "edge.drivers.scale.mt_sics.protocol:INDICATOR",
+    "ricelake-stream": "edge.drivers.scale.ricelake_stream.protocol:INDICATOR",
     "rinstrum-fmt1": "edge.drivers.scale.rinstrum_fmt1.protocol:INDICATOR",
     "rinstrum-fmt2": "edge.drivers.scale.rinstrum_fmt2.protocol:INDICATOR",
     "sma": "edge.drivers.scale.sma.protocol:INDICATOR",
