@@ -19,8 +19,18 @@ from edge.drivers.rows import Indicator
 from kernel.errors import ConfigError
 
 DRIVERS = {
+    "ad-like": "edge.drivers.scale.ad_like.protocol:INDICATOR",
+    "ad-std": "edge.drivers.scale.ad_std.protocol:INDICATOR",
+    "cardinal": "edge.drivers.scale.cardinal.protocol:INDICATOR",
     "cas-22": "edge.drivers.scale.cas_22.protocol:INDICATOR",
     "keli": "edge.drivers.scale.keli.protocol:INDICATOR",
+    "mt-sics": "edge.drivers.scale.mt_sics.protocol:INDICATOR",
+    "ohaus-like": "edge.drivers.scale.ohaus_like.protocol:INDICATOR",
+    "ricelake-stream": "edge.drivers.scale.ricelake_stream.protocol:INDICATOR",
+    "rinstrum-fmt1": "edge.drivers.scale.rinstrum_fmt1.protocol:INDICATOR",
+    "rinstrum-fmt2": "edge.drivers.scale.rinstrum_fmt2.protocol:INDICATOR",
+    "sartorius-sbi": "edge.drivers.scale.sartorius_sbi.protocol:INDICATOR",
+    "sma": "edge.drivers.scale.sma.protocol:INDICATOR",
     "toledo-continuous": "edge.drivers.scale.toledo_continuous.protocol:INDICATOR",
     "wim-wj": "edge.drivers.scale.wim_wj.driver:WimWj",
     "yaohua-a12-text": "edge.drivers.scale.yaohua_a12_text.protocol:INDICATOR",

@@ -31,7 +31,7 @@ class IndicatorDriver:
 
     async def readings(self, link: Link) -> AsyncIterator[ScaleEvent]:
         options, row = self._options, self._row
-        asked = row.poll(options) if row.poll is not None else b""
+        asked = row.poll(options) if row.poll else b""
         question = Question(data=asked, every_ms=options.poll_ms, clock=self._clock) if asked else None
         parser = row.parser(options)
         async for item in listen(
