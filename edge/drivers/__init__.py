@@ -6,7 +6,7 @@
 4. tests/edge/drivers/scale/test_<name>.py  its vectors or, where there are none, its documented examples
 5. nothing: catalogue, detection, bench and the driver contract test take every row of the table
 
-A device with behaviour of its own (records, memory, acknowledgements) has a driver.py with a class instead.
+A weigher that sends one record a vehicle has a WEIGHER row and, as it may acknowledge and remember, a driver.py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from edge.drivers.rows import Indicator
+from edge.drivers.rows import Indicator, Weigher
 from kernel.errors import ConfigError
 
 DRIVERS = {
+    "axl1": "edge.drivers.scale.axl1.protocol:WEIGHER",
+    "nmea-axle": "edge.drivers.scale.nmea_axle.protocol:WEIGHER",
     "toledo-continuous": "edge.drivers.scale.toledo_continuous.driver:ToledoContinuous",
-    "wim-wj": "edge.drivers.scale.wim_wj.driver:WimWj",
+    "wim-jz": "edge.drivers.scale.wim_jz.protocol:WEIGHER",
+    "wim-wj": "edge.drivers.scale.wim_wj.protocol:WEIGHER",
     "yaohua-cont12": "edge.drivers.scale.yaohua_cont12.protocol:INDICATOR",
 }
 
@@ -29,12 +32,24 @@ def load_driver(name: str) -> Any:
     """The row or class of a driver, imported only when it is needed; ConfigError names those that are known."""
     if name not in DRIVERS:
         raise ConfigError.one("driver", f"unknown {name!r}; known here: {', '.join(sorted(DRIVERS))}")
-    module, _, attribute = DRIVERS[name].partition(":")
+    return named(DRIVERS[name])
+
+
+def named(where: str) -> Any:
+    """What "module:NAME" names."""
+    module, _, attribute = where.partition(":")
     return getattr(import_module(module), attribute)
 
 
 @cache
 def indicators() -> tuple[Indicator, ...]:
-    """Every row, in the order of their names."""
+    """Every row of a display, in the order of their names."""
     loaded = (load_driver(name) for name in sorted(DRIVERS))
     return tuple(each for each in loaded if isinstance(each, Indicator))
+
+
+@cache
+def weighers() -> tuple[Weigher, ...]:
+    """Every row of a device that sends records, in the order of their names."""
+    loaded = (load_driver(name) for name in sorted(DRIVERS))
+    return tuple(each for each in loaded if isinstance(each, Weigher))

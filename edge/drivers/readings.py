@@ -14,6 +14,8 @@ from kernel.errors import ProtocolError
 Kind = Literal["gross", "net", "tare", "displayed", "unknown"]
 T_co = TypeVar("T_co", covariant=True)
 
+_TYPE_CODES = {(1, False): 1, (1, True): 2, (2, False): 3, (2, True): 5, (3, False): 6, (3, True): 9}
+
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One displayed value: mantissa x 10^exponent in `unit`.
@@ -64,6 +66,35 @@ class Display:
     under_range: bool = False
     power_up: bool = False
     increment: int = 1  # of the last place: 1, 2 or 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What a weigher found of one vehicle, for whoever plays one.  `axles_of` and `dual` say it group by group."""
+
+    seq: int
+    axle_kg: tuple[int, ...]
+    axles_of: tuple[int, ...]
+    dual: tuple[bool, ...]
+    spacing_mm: tuple[int, ...]  # one less than axles
+    axle_speed_dkmh: tuple[int, ...]
+    speed_dkmh: int
+    accel_mms2: int = 0
+    flags: int = 0
+    lane: int = 1
+    at_ms: int = 0  # by the device's clock
+
+    @property
+    def group_kg(self) -> tuple[int, ...]:
+        ends = [sum(self.axles_of[: n + 1]) for n in range(len(self.axles_of))]
+        return tuple(
+            sum(self.axle_kg[end - count : end]) for end, count in zip(ends, self.axles_of, strict=True)
+        )
+
+    @property
+    def type_codes(self) -> tuple[int, ...]:
+        """轴型代码 of the groups; 0 for those that have none."""
+        return tuple(_TYPE_CODES.get(each, 0) for each in zip(self.axles_of, self.dual, strict=True))
 
 
 class FedParser(Protocol[T_co]):
