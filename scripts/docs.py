@@ -20,6 +20,7 @@ import msgspec
 from edge.drivers import indicators, weighers
 from edge.drivers.making import settings_of
 from edge.drivers.rows import Indicator, IndicatorOptions, Weigher, WeigherOptions
+from edge.drivers.scale.modbus.maps import shipped
 from kernel.events import STREAMS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -185,7 +186,21 @@ def devices() -> str:
             lines += [f"* Cannot be told by its bytes from {kin}: the device's papers must say."]
         if row.options is not IndicatorOptions:
             lines += ["", _docstring(row.options), "", *_option_table(row.options, common)]
-    return "\n".join([*lines, *_weighers()]) + "\n"
+    return "\n".join([*lines, *_maps(), *_weighers()]) + "\n"
+
+
+def _maps() -> list[str]:
+    lines = [
+        "",
+        "## Register maps",
+        "",
+        "Shipped for `modbus-rtu` and `modbus-tcp`, as the option `device` has them.",
+    ]
+    for name, found in shipped().items():
+        lines += ["", f"### {name}", "", f"{found.title}. Unit: {found.unit or 'must be set'}.", ""]
+        lines += [f"* `{part}`: {each.reg}, {each.type}, {each.order}" for part, each in found.map.items()]
+        lines += [f"* Source: {found.source}.", *(f"* Open: {doubt}." for doubt in found.doubts)]
+    return lines
 
 
 def _weighers() -> list[str]:

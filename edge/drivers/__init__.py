@@ -20,6 +20,8 @@ from kernel.errors import ConfigError
 
 DRIVERS = {
     "axl1": "edge.drivers.scale.axl1.protocol:WEIGHER",
+    "modbus-rtu": "edge.drivers.scale.modbus_rtu.protocol:INDICATOR",
+    "modbus-tcp": "edge.drivers.scale.modbus_tcp.protocol:INDICATOR",
     "nmea-axle": "edge.drivers.scale.nmea_axle.protocol:WEIGHER",
     "toledo-continuous": "edge.drivers.scale.toledo_continuous.driver:ToledoContinuous",
     "wim-jz": "edge.drivers.scale.wim_jz.protocol:WEIGHER",

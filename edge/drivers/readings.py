@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -45,9 +45,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device answers besides weights: done, refused, not understood."""
+    """What a device answers besides weights: done, refused, not understood.  `problem` is for the operator to solve."""
 
     status: str
+    problem: str = ""
     raw: bytes = b""
 
 
@@ -104,6 +105,15 @@ class FedParser(Protocol[T_co]):
 
     def finish(self) -> Sequence[T_co | ProtocolError]:
         """No more bytes will come: what could only be decided by them is decided now."""
+        ...
+
+
+@runtime_checkable
+class AskingParser(Protocol):
+    """A parser that numbers its questions, or takes only what answers the last one."""
+
+    def ask(self) -> bytes:
+        """The next question."""
         ...
 
 

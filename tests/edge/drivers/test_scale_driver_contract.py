@@ -109,9 +109,9 @@ def played(row: Indicator, options: dict[str, object]) -> Rig:
 
 
 SHOWN = Display(mantissa=44_120, increment=2)
-NEEDED: dict[
-    str, dict[str, object]
-] = {}  # options that a row must be given, besides the unit it does not send
+MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}}
+# Options that a row must be given, besides the unit it does not send.
+NEEDED: dict[str, dict[str, object]] = {"modbus-rtu": MAP, "modbus-tcp": MAP}
 RIGS = {
     row.name: played(row, NEEDED.get(row.name, {}) | ({} if "unit" in row.says else {"unit": "kg"}))
     for row in indicators()
