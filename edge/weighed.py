@@ -73,6 +73,7 @@ def weighed_body(
         record_hex=result.record_hex if result else "",
         device_certificate=site.scale.certificate,
         device_certificate_until=site.scale.certificate_until,
+        recorded_ms=result.recorded_ms if result else None,
     )
 
 

@@ -206,6 +206,23 @@ class VehicleWeighed(Body, frozen=True, kw_only=True):
     record_hex: str = ""  # the device's own record, as it came over the wire
     device_certificate: str | None = None  # number of the verification certificate 检定证书
     device_certificate_until: str | None = None  # ISO date
+    recorded_ms: int | None = (
+        None  # when the device says that it made the record, by its own clock if that is trusted
+    )
+
+
+class PassageCancelled(Body, frozen=True, kw_only=True):
+    """The weigher took a vehicle back 倒车: it rolled off again and its weighing counts no more.  Nothing is erased.
+
+    `weighed` is None where no weighing is meant that is known here; `quality` then says why, and a person must look.
+    """
+
+    stream: ClassVar[str] = "passage.cancelled"
+    passage: str | None
+    weighed: EntryRef | None
+    device: str  # name of the scale in the lane's settings
+    quality: tuple[str, ...] = ()  # no_weighing, unknown_record, cancelled_already, too_late
+    record_hex: str = ""  # what the device sent
 
 
 # --- pictures and footage --------------------------------------------------------------------------------------
@@ -580,6 +597,13 @@ STREAMS: dict[str, Stream] = {
         ),
         Stream(
             body=VehicleWeighed, per_hour=60, silent_s=None, keep_days=3_650, says="a vehicle was weighed"
+        ),
+        Stream(
+            body=PassageCancelled,
+            per_hour=0,
+            silent_s=None,
+            keep_days=3_650,
+            says="a vehicle rolled back off the weigher",
         ),
         Stream(
             body=VehiclePictured,

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from edge.controller import ControllerOptions
-from edge.drivers import DRIVERS, indicators, load_driver
-from edge.drivers.rows import Indicator, IndicatorOptions
+from edge.drivers import DRIVERS, indicators, load_driver, weighers
+from edge.drivers.making import settings_of
+from edge.drivers.rows import Indicator, IndicatorOptions, Weigher, WeigherOptions
 from edge.links import SerialSettings
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
@@ -29,7 +30,19 @@ def test_every_indicator_explains_its_options(row: Indicator) -> None:
     undocumented(row.options, (IndicatorOptions.__doc__ or "") + (row.options.__doc__ or "") + SCALES)
 
 
-@pytest.mark.parametrize("name", sorted(set(DRIVERS) - {row.name for row in indicators()}))
+@pytest.mark.parametrize("row", weighers(), ids=lambda row: row.name)
+def test_every_weigher_explains_its_options(row: Weigher) -> None:
+    assert f"## {row.name}\n" in CATALOGUE
+    told = settings_of(row)
+    undocumented(
+        told, (WeigherOptions.__doc__ or "") + (row.options.__doc__ or "") + (told.__doc__ or "") + SCALES
+    )
+
+
+ROWS = {row.name for row in indicators()} | {row.name for row in weighers()}
+
+
+@pytest.mark.parametrize("name", sorted(set(DRIVERS) - ROWS))
 def test_every_other_driver_and_its_options_are_documented(name: str) -> None:
     assert f"`{name}`" in SCALES
     undocumented(load_driver(name).Options, SCALES)
