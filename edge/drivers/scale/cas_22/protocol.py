@@ -3,7 +3,8 @@ r"""CAS continuous output of 22 bytes, pure.
     'ST'|'US'|'OL' ',' 'GS'|'NT' ',' id lamp ',' vvvvvvvv ' ' uu CR LF
 
 The lamps 指示灯: bit 7 is 1, 6 stable, 4 hold, 3 print, 2 gross, 1 tare, 0 zero.  The eighth bit carries meaning, so the
-line must have 8 data bits.  Source: CAS CI-600D manual p.74, CI-6000A p.63, PDI p.37.
+line must have 8 data bits.  Bit 5 differs between models and is not looked at.
+Source: CAS CI-600D manual p.74, CI-6000A p.63, PDI p.37, CI-400 p.104, CI-150A p.55.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _value_text(shown: Display) -> bytes:
 INDICATOR = Indicator(
     name="cas-22",
     title="CAS, 22 bytes",
-    makers="CAS CI-150A, CI-400, CI-600D, CI-6000A, NT-200, PDI",
+    makers="CAS CI-150A, CI-400, CI-600D, CI-6000A, PDI",
     frame="22 bytes",
     lines=("9600 8N1", "19200 8N1", "4800 8N1", "2400 8N1"),
     says=frozenset({"unit", "stable", "gross_net", "zero", "range"}),
@@ -95,5 +96,5 @@ INDICATOR = Indicator(
     describe=describe,
     write=write,
     high_bit=True,
-    source="CI-600D p.74, CI-6000A p.63, PDI p.37",
+    source="CI-600D p.74, CI-6000A p.63, PDI p.37, CI-400 p.104, CI-150A p.55",
 )

@@ -44,7 +44,7 @@ def test_a_longer_frame_of_another_make_is_never_confirmed(row: Indicator) -> No
     assert row.write is not None
     frame = row.write(Display(mantissa=18_460), row.options())
     assert [each.confirmed for each in shown(row, frame * 3)] == [False, True, True]
-    for tail in (b"0", b"00 kg", b"\x00"):
+    for tail in (b"0", b"00 kg", b"\x00", b"=0.123456", b"=654321.0"):
         assert not any(each.confirmed for each in shown(row, (frame + tail) * 5))
 
 
