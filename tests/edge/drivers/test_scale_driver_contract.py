@@ -70,9 +70,10 @@ def played(row: Indicator, options: dict[str, object]) -> Rig:
 
 
 SHOWN = Display(mantissa=44_120, increment=2)
-NEEDED: dict[
-    str, dict[str, object]
-] = {}  # options that a row must be given, besides the unit it does not send
+# Options that a row must be given, besides the unit it does not send.
+NEEDED: dict[str, dict[str, object]] = {
+    "text": {"pattern": "=(?P<sign>[+-])(?P<weight>[0-9]{6})", "example": "={sign}{weight:06}"},
+}
 RIGS = {
     row.name: played(row, NEEDED.get(row.name, {}) | ({} if "unit" in row.says else {"unit": "kg"}))
     for row in indicators()
