@@ -35,6 +35,7 @@ DRIVERS = {
     "rinstrum-fmt2": "edge.drivers.scale.rinstrum_fmt2.protocol:INDICATOR",
     "sartorius-sbi": "edge.drivers.scale.sartorius_sbi.protocol:INDICATOR",
     "sma": "edge.drivers.scale.sma.protocol:INDICATOR",
+    "text": "edge.drivers.scale.text.protocol:INDICATOR",
     "toledo-continuous": "edge.drivers.scale.toledo_continuous.protocol:INDICATOR",
     "wim-jz": "edge.drivers.scale.wim_jz.protocol:WEIGHER",
     "wim-wj": "edge.drivers.scale.wim_wj.protocol:WEIGHER",

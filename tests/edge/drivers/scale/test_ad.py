@@ -161,4 +161,4 @@ def test_a_stream_of_the_standard_cannot_be_told_from_its_look_alikes() -> None:
     vectors = json.loads((Path(__file__).parent / "vectors.json").read_text())["frames"]
     standard = [bytes.fromhex(each["hex"]) for each in vectors if each["protocol"] == "ad-std"]
     assert all(len(like(frame)) == 1 for frame in standard)
-    assert (STD.kin, LIKE.kin) == ({"ad-like"}, {"ad-std"})
+    assert (STD.kin, LIKE.kin) == (frozenset({"ad-like"}), frozenset({"ad-std"}))

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from edge.drivers.readings import Display, Reading, Reply
+from edge.drivers.readings import Display, Reply
 from edge.drivers.rows import IndicatorOptions
-from edge.drivers.scale.sma.protocol import INDICATOR, SIZE, Device, describe, parser, poll, write
+from edge.drivers.scale.sma.protocol import INDICATOR, SIZE, Device, SmaReading, describe, parser, poll, write
 from kernel.errors import ProtocolError
 
 OPTIONS = IndicatorOptions()
@@ -96,5 +96,5 @@ def test_what_the_device_cannot_understand_is_told() -> None:
 
 def test_high_resolution_is_told() -> None:
     [item] = read(frame(b" 1n  ", b"18460.5"))
-    assert isinstance(item, Reading)
+    assert isinstance(item, SmaReading)
     assert (describe(item)["high_resolution"], item.kind, item.exponent) == (True, "net", -1)
