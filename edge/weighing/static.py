@@ -24,8 +24,8 @@ class StaticSettings:
 
     `division_kg` is the interval d of the display; bands and the limit of the zero count in it.  `stable` "auto" takes
     the device's motion flag where it sends one and looks at the readings where it does not; "flag" and "derived"
-    insist.  `loop` "entry" says that the loop at the scale lies right before the platform; then a vehicle that still
-    stands on it is not whole on the platform.
+    insist.  `loop` "entry": the loop at the scale lies right before the platform, where a long tail may cover it still;
+    "entry_clear": so far before it that a vehicle which is whole on the platform has let it go.
     """
 
     division_kg: int = 20
@@ -48,7 +48,7 @@ class StaticSettings:
     debounce: int = 2  # readings in a row that a change of phase needs
     max_gap_ms: int = 2_000  # a longer silence of the scale breaks what was stable
     max_kg: int = 150_000
-    loop: Literal["unknown", "entry"] = "unknown"
+    loop: Literal["unknown", "entry", "entry_clear"] = "unknown"
 
     def __post_init__(self) -> None:
         names = (
@@ -124,7 +124,7 @@ class StaticWeighing:
         """The loop at the scale changed."""
         if not occupied:
             self._freezing.crossed()
-        if self._settings.loop == "entry":
+        if self._settings.loop != "unknown":
             self._loop.change(occupied=occupied, mono_ms=mono_ms)
 
     def feed(self, reading: WeightReading) -> list[WeighingEvent]:

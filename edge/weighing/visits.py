@@ -19,7 +19,7 @@ Phase = Literal["empty", "arriving", "settling", "weighed", "leaving"]
 
 # With one of these there is no weight, whatever the display showed.
 _REFUSE = frozenset(
-    {"net_displayed", "gross_or_net_unknown", "partly_off", "two_vehicles", "restarted", "frozen"}
+    {"net_displayed", "gross_or_net_unknown", "rolled_back", "two_vehicles", "restarted", "frozen"}
 )
 
 
@@ -121,10 +121,15 @@ class Visit:
         if self._moved_up_by_people(held):
             return []
         self._held, self._partly = held, self._loop.under
-        if self._partly:
+        if self._is_partly_off:
             return []
         self.phase = "weighed"
         return [Settled(gross_kg=held.kg, at_ms=reading.at_ms, mono_ms=reading.mono_ms)]
+
+    @property
+    def _is_partly_off(self) -> bool:
+        """Beyond doubt; a loop right before the platform may be covered by a long tail."""
+        return self._partly and self._settings.loop == "entry_clear"
 
     def _moved_up_by_people(self, held: Held) -> bool:
         """Says what moved a level that had settled; of two that people made, the lighter is the vehicle's."""
@@ -228,7 +233,7 @@ class Visit:
     def _weighed(self, end: WeightReading) -> Weighed:
         self._speak_against()
         held = self._held
-        refused = held is None or self._start.zero_too_high or bool(_REFUSE & self._words.keys())
+        refused = self._start.zero_too_high or self._is_partly_off or bool(_REFUSE & self._words.keys())
         first = None if "present_at_start" in self._words else self._start.first
         return Weighed(
             gross_kg=None if refused or held is None else held.kg,

@@ -1,51 +1,17 @@
-from __future__ import annotations
+"""A platform's weighing in the ordinary: arrival, rest, leaving, and what follows close behind."""
 
-from dataclasses import replace
+from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.weighing.static import StaticSettings, StaticWeighing
-from edge.weighing.values import Arrived, Settled, Weighed, WeighingEvent, WeightReading
+from edge.weighing.static import StaticSettings
+from edge.weighing.values import Arrived, Settled, Weighed
 from kernel.errors import ConfigError
+from tests.edge.weighing.display import START_MS, Display, truck_of
 
-SETTINGS = StaticSettings()
 DERIVED = StaticSettings(stable="derived")
-START_MS = 1_790_000_000_000
-
-
-class Display:
-    """Says what an indicator would show, ten times a second; to begin with, a second of an empty scale at rest."""
-
-    def __init__(self, settings: StaticSettings = SETTINGS, *, at_rest: int = 10) -> None:
-        self.machine = StaticWeighing(settings)
-        self.mono_ms = 4_000
-        self.events: list[WeighingEvent] = []
-        self.shows(0, times=at_rest)
-
-    def shows(
-        self, kg: int | None, *, stable: bool | None = True, times: int = 1, **fields: object
-    ) -> Display:
-        for _ in range(times):
-            self.mono_ms += 100
-            reading = WeightReading(kg=kg, stable=stable, at_ms=START_MS + self.mono_ms, mono_ms=self.mono_ms)
-            self.events += self.machine.feed(replace(reading, **fields))  # type: ignore[arg-type]
-        return self
-
-    def rolls(self, *kgs: int) -> Display:
-        for kg in kgs:
-            self.shows(kg, stable=False)
-        return self
-
-    @property
-    def weighed(self) -> list[Weighed]:
-        return [event for event in self.events if isinstance(event, Weighed)]
-
-
-def truck_of(kg: int, display: Display) -> Display:
-    display.rolls(kg // 7, kg // 3, kg // 2, kg - 200, kg + 300, kg - 60).shows(kg, times=20)
-    return display.rolls(kg - 700, kg // 2, kg // 5)
 
 
 def test_a_truck_that_stands_still_is_weighed_once_when_it_has_left() -> None:
