@@ -104,6 +104,7 @@ class _Vehicle:
     zero_too_high: bool
     passes: list[_Pass] = field(default_factory=list)
     last: WeightReading
+    off_ms: int  # when the last axle left the platform
 
 
 class AxlewiseWeighing:
@@ -185,6 +186,7 @@ class AxlewiseWeighing:
             zero_kg=self._zero.kg,
             zero_too_high=self._zero.too_high,
             last=reading,
+            off_ms=reading.mono_ms,
         )
         self._zero.vehicle()
         return vehicle
@@ -207,11 +209,12 @@ class AxlewiseWeighing:
         if not self._on:
             return
         on, self._on = self._on, []
+        vehicle.off_ms = reading.mono_ms
         vehicle.passes.append(_passed(on, reading, self._settings))
         del vehicle.passes[self._settings.axles_max + 1 :]
 
     def _is_over(self, vehicle: _Vehicle, reading: WeightReading) -> bool:
-        since = vehicle.passes[-1].to_ms if vehicle.passes else vehicle.first.mono_ms
+        since = vehicle.off_ms
         if self._released_ms is not None:
             return reading.mono_ms - max(since, self._released_ms) >= self._settings.after_loop_ms
         return not self._occupied and reading.mono_ms - since >= self._settings.gap_ms
@@ -282,8 +285,8 @@ def _weighed(vehicle: _Vehicle, settings: AxlewiseSettings) -> Weighed:
         gross_kg=None if refused or vehicle.zero_too_high or not gross else gross,
         arrived_ms=vehicle.first.at_ms,
         arrived_mono_ms=vehicle.first.mono_ms,
-        left_ms=vehicle.last.at_ms - (vehicle.last.mono_ms - _left(vehicle)),
-        mono_ms=_left(vehicle),
+        left_ms=vehicle.last.at_ms - (vehicle.last.mono_ms - vehicle.off_ms),
+        mono_ms=vehicle.off_ms,
         quality=tuple(dict.fromkeys(words)),
         facts=VehicleFacts(axle_count=len(axles) or None),
         axles=axles,
@@ -315,10 +318,6 @@ _REFUSE = frozenset(
 
 def _middle(values: Sequence[int]) -> int | None:
     return sorted(values)[(len(values) - 1) // 2] if values else None
-
-
-def _left(vehicle: _Vehicle) -> int:
-    return vehicle.passes[-1].to_ms if vehicle.passes else vehicle.last.mono_ms
 
 
 def _axles(passes: Sequence[_Pass], settings: AxlewiseSettings) -> tuple[Axle, ...]:
