@@ -20,6 +20,8 @@ from kernel.events import Body, DeviceHealth
 from kernel.evidence.header import FileRef
 from kernel.quantiles import p95
 
+# Words of a single display that take a weight away while they last.
+LOUD = ("gross_or_net_unknown", "not_zeroed", "under_range", "deck_missing")
 LIVE_EVERY_MS = 100  # the weight on the tablet: ten a second
 
 
@@ -30,6 +32,7 @@ class LiveWeight(msgspec.Struct, frozen=True, kw_only=True):
     stable: bool | None
     at_ms: int
     state: str
+    says: tuple[str, ...] = ()  # quality words that hold now
 
 
 class ScaleDesk:
@@ -86,10 +89,22 @@ class ScaleDesk:
         if reading.mono_ms - self._said_mono < LIVE_EVERY_MS * 9 // 10:
             return
         self._said_mono = reading.mono_ms
-        phase = self._platform.phase
-        self._live(
-            "weight", LiveWeight(kg=reading.kg, stable=reading.stable, at_ms=reading.at_ms, state=phase)
+        live = LiveWeight(
+            kg=reading.kg,
+            stable=reading.stable,
+            at_ms=reading.at_ms,
+            state=self._platform.phase,
+            says=(*self._platform.says, *_loud(reading)),
         )
+        self._live("weight", live)
+
+
+def _loud(reading: WeightReading) -> tuple[str, ...]:
+    shown = {"over_range": reading.over_range, "net_displayed": reading.net}
+    return (
+        *(word for word, holds in shown.items() if holds),
+        *(word for word in LOUD if word in reading.words),
+    )
 
 
 class TimedJournal:

@@ -135,6 +135,12 @@ class AxlewiseWeighing:
     def frozen(self) -> bool:
         return self._freezing.frozen
 
+    @property
+    def says(self) -> tuple[str, ...]:
+        """What speaks against a weighing now, for whoever stands beside it."""
+        off = self._vehicle.zero_too_high if self._vehicle else "zero_off" in self._zero.words()
+        return (("frozen",) if self.frozen else ()) + (("zero_off",) if off else ())
+
     def loop(self, *, occupied: bool, mono_ms: int) -> None:
         """The loop at the scale changed."""
         if not occupied:

@@ -120,6 +120,14 @@ class StaticWeighing:
         """Vehicles pass, and the display shows the same and the same."""
         return self._freezing.frozen
 
+    @property
+    def says(self) -> tuple[str, ...]:
+        """What speaks against a weighing now, for whoever stands beside it."""
+        frozen = ("frozen",) if self.frozen else ()
+        if self._visit is not None:
+            return frozen + self._visit.says
+        return frozen + (("zero_off",) if "zero_off" in self._zero.words() else ())
+
     def loop(self, *, occupied: bool, mono_ms: int) -> None:
         """The loop at the scale changed."""
         if not occupied:

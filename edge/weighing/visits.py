@@ -67,6 +67,17 @@ class Visit:
         """It goes with the weighing."""
         self._words[word] = None
 
+    @property
+    def says(self) -> tuple[str, ...]:
+        """What can be seen to be wrong while the vehicle is still there."""
+        checks = {
+            "zero_off": self._start.zero_too_high,
+            "partly_off": self._held is not None and self._partly,
+            "two_vehicles": self.phase != "leaving" and self._loop.passed > 1,
+        }
+        seen = self._words.keys() & {"restarted", "person_on_scale", "moved_while_weighing", "stop_and_go"}
+        return (*(word for word, holds in checks.items() if holds), *sorted(seen))
+
     def feed(self, reading: WeightReading) -> list[WeighingEvent]:
         self._note(reading)
         if reading.says_nothing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge.desk import LiveWeight, ScaleDesk, TimedJournal
 from edge.lane import Lane
 from edge.settings import Scale
@@ -142,6 +144,27 @@ def test_a_frozen_display_is_said_with_the_health_of_its_scale() -> None:
     assert [one.state for one in screen.desk.health([up, down])] == ["frozen", "down"]
     screen.read(20, at_ms=24_000)
     assert screen.desk.health([up, down]) == [up, down]
+
+
+def test_what_speaks_against_a_weighing_is_on_the_tablet_while_it_lasts() -> None:
+    screen = Screen()
+
+    def shows(**said: object) -> tuple[str, ...]:
+        at_ms = 20_000 + 100 * len(screen.shown)
+        reading = WeightReading(kg=60, stable=True, at_ms=at_ms, mono_ms=at_ms)
+        screen.desk.take(replace(reading, **said))  # type: ignore[arg-type]
+        return screen.shown[-1].says
+
+    for _ in range(15):
+        last = shows()
+    assert last == ("zero_off",)  # somebody stands on the empty platform
+    assert [shows(kg=38_260) for _ in range(20)][-1] == ("zero_off",)
+    for _ in range(20):
+        shows(kg=0)
+    assert shows(kg=0) == ()
+    assert shows(kg=0, net=True) == ("net_displayed",)
+    assert shows(kg=None, words=("not_zeroed", "fraction_cut")) == ("not_zeroed",)
+    assert shows(kg=0) == ()
 
 
 class SlowJournal:

@@ -156,3 +156,5 @@ async def test_the_slip_shows_the_figure_of_the_entry_and_of_its_frames_to_the_b
     assert view.line.gross == "44\N{NO-BREAK SPACE}120"
     assert view.verdict is not None
     assert view.verdict.measured == view.line.gross
+    assert ("zero", "0\N{NO-BREAK SPACE}kg") in {(item.id, item.value) for item in view.about}
+    assert "稳定由读数推算" in {item.value for item in view.missing}  # this protocol sends no motion flag
