@@ -6,6 +6,7 @@ that stopped, rolled back or had two axles on at once is said to have done so, a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,7 +22,25 @@ from kernel.events import Axle, VehicleFacts
 from kernel.settings import above_zero, must, refuse
 
 LONGEST = 600  # readings of one axle that are kept: a minute
+BETWEEN_MS = 1_000  # after so long without an axle the display has come down
 CONTACT_MM = 250  # how much of the road a tyre touches: an axle is on for the platform and this
+# The sum is then not that of this vehicle's axles.
+_REFUSE = frozenset(
+    {
+        "net_displayed",
+        "gross_or_net_unknown",
+        "axles_overlap",
+        "axle_not_settled",
+        "too_many_axles",
+        "one_axle",
+        "axle_out_of_range",
+        "over_range",
+        "readings_missing",
+        "not_zeroed",
+        "person_on_scale",
+        "frozen",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +124,7 @@ class _Vehicle:
     passes: list[_Pass] = field(default_factory=list)
     last: WeightReading
     off_ms: int  # when the last axle left the platform
+    between_kg: deque[int] = field(default_factory=lambda: deque(maxlen=6))  # the newest displays since then
 
 
 class AxlewiseWeighing:
@@ -167,17 +187,27 @@ class AxlewiseWeighing:
         if self._vehicle is None:
             self._zero.feed(reading)
             return []
-        if not reading.says_nothing:
+        if reading.kg is not None:
             self._axle_off(self._vehicle, reading)
+            self._vehicle.between_kg.append(reading.kg)
         return self._end(self._vehicle, reading) if self._is_over(self._vehicle, reading) else []
 
     def _axle_on(self, reading: WeightReading) -> list[WeighingEvent]:
+        if self._vehicle is not None and not self._on:
+            self._look_between(self._vehicle, reading)
         if len(self._on) < LONGEST:
             self._on.append(reading)
         if self._vehicle is not None:
             return []
         self._vehicle = self._begin(reading)
         return [Arrived(at_ms=reading.at_ms, mono_ms=reading.mono_ms)]
+
+    def _look_between(self, vehicle: _Vehicle, reading: WeightReading) -> None:
+        """Whoever stands on the platform between two axles is weighed with each of them."""
+        at_rest = reading.mono_ms - vehicle.off_ms >= BETWEEN_MS
+        if at_rest and self._zero.is_above(min(vehicle.between_kg, default=0)):
+            vehicle.words["person_on_scale"] = None
+        vehicle.between_kg.clear()
 
     def _loaded(self, reading: WeightReading) -> bool:
         if reading.kg is None:
@@ -236,16 +266,23 @@ class AxlewiseWeighing:
 
 def _passed(on: Sequence[WeightReading], off: WeightReading, settings: AxlewiseSettings) -> _Pass:
     levels = _plateaus(on, settings)
-    best = max(levels, key=lambda level: sorted(one.kg or 0 for one in level)[len(level) // 2], default=[])
-    # Of the plateau the lower middle value: one that was displayed, in the party's favour, and no average.
-    middle = sorted(best, key=lambda one: one.kg or 0)[(len(best) - 1) // 2] if best else None
+    counts = max((_counting(level) for level in levels), key=_kg, default=None)
     return _Pass(
         from_ms=on[0].mono_ms,
         to_ms=off.mono_ms,
-        kg=middle.kg if middle else None,
+        kg=counts.kg if counts else None,
         levels=len(levels),
-        frame=middle.raw.hex() if middle else "",
+        frame=counts.raw.hex() if counts else "",
     )
+
+
+def _counting(level: Sequence[WeightReading]) -> WeightReading:
+    """Of a plateau the lower middle: a value that was displayed, and where there are two the lighter."""
+    return sorted(level, key=_kg)[(len(level) - 1) // 2]
+
+
+def _kg(reading: WeightReading) -> int:
+    return reading.kg or 0
 
 
 def _plateaus(on: Sequence[WeightReading], settings: AxlewiseSettings) -> list[list[WeightReading]]:
@@ -276,8 +313,7 @@ def _joined(runs: Sequence[list[WeightReading]], band_kg: int) -> list[list[Weig
 
 
 def _spread(readings: Sequence[WeightReading]) -> int:
-    kgs = [reading.kg or 0 for reading in readings]
-    return max(kgs) - min(kgs)
+    return max(map(_kg, readings)) - min(map(_kg, readings))
 
 
 def _weighed(vehicle: _Vehicle, settings: AxlewiseSettings) -> Weighed:
@@ -302,24 +338,6 @@ def _weighed(vehicle: _Vehicle, settings: AxlewiseSettings) -> Weighed:
         zero_kg=vehicle.zero_kg,
         frames=tuple(one.frame for one in passes if one.frame),
     )
-
-
-# The sum is then not that of this vehicle's axles.
-_REFUSE = frozenset(
-    {
-        "net_displayed",
-        "gross_or_net_unknown",
-        "axles_overlap",
-        "axle_not_settled",
-        "too_many_axles",
-        "one_axle",
-        "axle_out_of_range",
-        "over_range",
-        "readings_missing",
-        "not_zeroed",
-        "frozen",
-    }
-)
 
 
 def _middle(values: Sequence[int]) -> int | None:

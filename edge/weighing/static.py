@@ -24,8 +24,8 @@ class StaticSettings:
 
     `division_kg` is the interval d of the display; bands and the limit of the zero count in it.  `stable` "auto" takes
     the device's motion flag where it sends one and looks at the readings where it does not; "flag" and "derived"
-    insist.  `loop` "entry": the loop at the scale lies right before the platform, where a long tail may cover it still;
-    "entry_clear": so far before it that a vehicle which is whole on the platform has let it go.
+    insist.  `loop` "entry" says that the loop at the scale lies right before the platform, where a long tail may cover it
+    still; "entry_clear" that it lies so far before it that a vehicle which is whole on the platform has let it go.
     """
 
     division_kg: int = 20

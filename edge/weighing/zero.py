@@ -34,6 +34,10 @@ class Zero:
         """What lies on the platform would be weighed with the next vehicle."""
         return (self._kg or 0) > self._limit_kg
 
+    def is_above(self, kg: int) -> bool:
+        """So much cannot be the empty platform that was seen."""
+        return kg > self.base_kg + self._limit_kg
+
     def feed(self, reading: WeightReading) -> None:
         held = self._level.feed(reading)
         if held is not None:

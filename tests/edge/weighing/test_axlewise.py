@@ -247,6 +247,18 @@ def test_snow_on_the_platform_is_no_axle_and_refuses_the_sum() -> None:
     assert (strip.only.gross_kg, strip.only.quality, strip.only.zero_kg) == (None, ("zero_off",), 400)
 
 
+def test_somebody_who_stands_on_the_platform_is_not_weighed_with_every_axle() -> None:
+    strip = Strip().drives((5_000,), ()).waits(2_000, 80).drives((10_500,), (), zero_kg=80).waits(9_000)
+    assert (strip.only.gross_kg, strip.only.quality) == (None, ("person_on_scale",))
+
+
+def test_a_display_that_lags_between_the_axles_of_a_tandem_is_nobody() -> None:
+    strip = Strip().drives((5_000,), ()).waits(2_000).drives((9_000,), ()).shows(140, times=4)
+    weighed = strip.drives((9_000,), ()).waits(9_000).only
+    assert weighed.quality == ()
+    assert weighed.gross_kg == pytest.approx(23_000, abs=60)
+
+
 def test_one_unconfirmed_display_is_neither_an_axle_nor_the_end_of_one() -> None:
     strip = Strip().shows(30_000, confirmed=False).waits(1_000)
     assert strip.events == []
