@@ -16,7 +16,7 @@ RoadClass = Literal["expressway", "national", "provincial", "county", "township"
 WeighingGrade = Literal["pre_check", "certified", "reweigh"]  # 预检 / 精检 / 复检
 JointMode = Literal["joint", "transport", "off_site"]  # 联合治超 / 交通自查 / 非现场
 Outcome = Literal["within", "over_limit", "undetermined", "not_weighed"]
-Method = Literal["static_platform", "moving_axles"]
+Method = Literal["static_platform", "moving_axles", "axle_by_axle"]
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
@@ -129,6 +129,25 @@ class AxleGroup(Part, frozen=True, kw_only=True):
     tyres: Literal["single", "dual"] | None = None
 
 
+class DeckMass(Part, frozen=True, kw_only=True):
+    """What one deck of the scale showed when the weight was taken, and the frames that said so, in hex."""
+
+    deck: str
+    deck_kg: int
+    frames: tuple[str, ...] = ()
+
+
+class Silhouette(Part, frozen=True, kw_only=True):
+    """A kind of vehicle that the axles fit 轴型: how many stand together from the front, and what it would be.
+
+    `drive_axles` are the numbers it may have; more than one is undecided.
+    """
+
+    axles: tuple[int, ...]
+    combination: bool
+    drive_axles: tuple[int, ...]
+
+
 class VehicleFacts(Part, frozen=True, kw_only=True):
     """What is known of the vehicle for the law; None is unknown and stays so."""
 
@@ -209,6 +228,12 @@ class VehicleWeighed(Body, frozen=True, kw_only=True):
     recorded_ms: int | None = (
         None  # when the device says that it made the record, by its own clock if that is trusted
     )
+    zero_kg: int | None = None  # what the empty scale showed at rest before this vehicle
+    frames: tuple[
+        str, ...
+    ] = ()  # the frames that gave the weight, hex as they came over the wire; at most 16
+    decks: tuple[DeckMass, ...] = ()  # of a scale with several; they add up to gross_kg
+    silhouettes: tuple[Silhouette, ...] = ()  # every kind that its axles fit; never a choice among them
 
 
 class PassageCancelled(Body, frozen=True, kw_only=True):

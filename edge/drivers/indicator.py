@@ -89,10 +89,14 @@ class IndicatorDriver:
         return whole_kg(shown.mantissa, shown.exponent, unit, allow_lb=self._options.allow_lb)
 
     def _is_net(self, shown: Reading) -> bool:
-        return shown.kind == "net" or (shown.kind == "displayed" and self._options.displayed == "net")
+        return self._options.displayed == "net" if self._leaves_open(shown) else shown.kind == "net"
 
     def _open_words(self, shown: Reading) -> tuple[str, ...]:
         unsaid = shown.kind == "unknown" or (
-            shown.kind == "displayed" and self._options.displayed == "unknown"
+            self._leaves_open(shown) and self._options.displayed == "unknown"
         )
         return ("gross_or_net_unknown",) if unsaid else ()
+
+    def _leaves_open(self, shown: Reading) -> bool:
+        """A protocol that calls every weight net does not say whether there is a tare."""
+        return shown.kind == "displayed" or (shown.kind == "net" and "gross_net" not in self._row.says)

@@ -6,10 +6,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kernel.errors import ProtocolError
-from kernel.events import Axle, AxleGroup, VehicleFacts
+from kernel.events import Axle, AxleGroup, DeckMass, VehicleFacts
 
 _KG_PER_LB_E8 = 45_359_237
 _EXPONENT = {"kg": 0, "g": -3, "t": 3, "lb": -8}  # of a kilogram, pounds after _KG_PER_LB_E8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeckReading:
+    """What one deck 秤台 of a scale shows, and the frame that said so."""
+
+    deck: str
+    kg: int
+    raw: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,12 @@ class WeightReading:
     net: bool = False
     words: tuple[str, ...] = ()
     raw: bytes = b""  # the frame that said so
+    decks: tuple[DeckReading, ...] = ()  # of a scale with several; `kg` is their sum
+
+    @property
+    def says_nothing(self) -> bool:
+        """Neither a weight nor that something heavy is there."""
+        return self.kg is None and not self.over_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +121,8 @@ class Settled:
 class Weighed:
     """The vehicle has left the scale and this is its weighing; `gross_kg` None means no weight may be used.
 
-    `mono_ms` is the moment of leaving.  `quality` are machine words, see docs/scales.md.
+    `mono_ms` is the moment of leaving.  `quality` are machine words, see docs/scales.md.  `zero_kg` is what the empty
+    scale showed at rest before it.  `frames` are those that gave the weight, in hex.
     """
 
     gross_kg: int | None
@@ -125,6 +141,9 @@ class Weighed:
     record_hex: str = ""
     recorded_ms: int | None = None  # by the device's own clock
     key: str = ""
+    zero_kg: int | None = None
+    frames: tuple[str, ...] = ()
+    decks: tuple[DeckMass, ...] = ()
 
 
 WeighingEvent = Arrived | Settled | Weighed | VehicleReversed
