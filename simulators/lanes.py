@@ -8,10 +8,13 @@ from functools import partial
 
 from kernel.clock import Clock
 from simulators.controller import ControllerSim
-from simulators.indicator import IndicatorSettings, IndicatorSim
+from simulators.indicator import IndicatorSim
+from simulators.platform import RIGID, ScaleSettings
 from simulators.ptys import DevicePort
 from simulators.wim import WimSim
 from simulators.world import LaneWorld, World, play
+
+Device = IndicatorSim | WimSim | ControllerSim
 
 
 class LaneDevices:
@@ -24,7 +27,7 @@ class LaneDevices:
         scale: DevicePort,
         controller: DevicePort,
         clock: Clock,
-        indicator: IndicatorSettings | None = None,
+        indicator: ScaleSettings = RIGID,
         boot: int = 1,
     ) -> None:
         self._lane = lane
@@ -75,7 +78,7 @@ def devices_of(
     *,
     ports: Mapping[str, DevicePort],
     clock: Clock,
-    indicator: IndicatorSettings | None = None,
+    indicator: ScaleSettings = RIGID,
 ) -> dict[str, LaneDevices]:
     """One LaneDevices a lane over `ports`, which are named "<lane>.scale" and "<lane>.controller"."""
     return {

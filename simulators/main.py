@@ -1,4 +1,4 @@
-"""weighpost-sim: the demo, and lists of what it can simulate."""
+"""weighpost-sim: the demo, one scale on one port, and lists of what it can simulate."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from kernel.errors import ConfigError
 from simulators.demo.clock import RealClock
 from simulators.demo.running import DemoError, Plan, play, write_report
 from simulators.faults import read_faults
+from simulators.scale_verb import add_scale, run_scale
 from simulators.traffic import read_traffic
 
 
@@ -23,23 +24,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="weighpost-sim", description="The outside world, simulated.")
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
     _add_demo(verbs.add_parser("demo", help="run everything on this machine"))
+    add_scale(verbs.add_parser("scale", help="one indicator or weigher on a pty or TCP port"))
     traffic = verbs.add_parser("traffic", help="list the crossings of a script")
     traffic.add_argument("--script", type=Path)
     traffic.add_argument("--vehicles", type=int)
     traffic.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
+    try:
+        return run_scale(given) if given.verb == "scale" else _traffic_verbs(parser, given)
+    except (ConfigError, DemoError, OSError) as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"weighpost-sim: {line}\n")
+        return 2
+
+
+def _traffic_verbs(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
     if given.vehicles is not None and given.vehicles < 1:
         parser.error("--vehicles must be at least 1")
     if given.verb == "demo" and given.exit != bool(given.vehicles):
         parser.error("--exit and --vehicles go together")
     if given.verb == "demo" and given.report and not given.exit:
         parser.error("--report goes with --exit")
-    try:
-        return _traffic(given) if given.verb == "traffic" else _demo(given)
-    except (ConfigError, DemoError, OSError) as error:
-        for line in str(error).splitlines():
-            sys.stderr.write(f"weighpost-sim: {line}\n")
-        return 2
+    return _traffic(given) if given.verb == "traffic" else _demo(given)
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
