@@ -28,9 +28,6 @@ SETTINGS = {
     "Centre (`weighpost-central run central.toml`)": "central.settings:Settings",
 }
 OPTIONS = {
-    "Options of the scale driver `toledo-continuous` (`scale.options`)": (
-        "edge.drivers.scale.toledo_continuous.driver:ToledoOptions"
-    ),
     "Options of the scale driver `wim-wj` (`scale.options`)": "edge.drivers.scale.wim_wj.driver:WjOptions",
 }
 SCRIPTS = {

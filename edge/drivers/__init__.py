@@ -19,7 +19,7 @@ from edge.drivers.rows import Indicator
 from kernel.errors import ConfigError
 
 DRIVERS = {
-    "toledo-continuous": "edge.drivers.scale.toledo_continuous.driver:ToledoContinuous",
+    "toledo-continuous": "edge.drivers.scale.toledo_continuous.protocol:INDICATOR",
     "wim-wj": "edge.drivers.scale.wim_wj.driver:WimWj",
     "yaohua-cont12": "edge.drivers.scale.yaohua_cont12.protocol:INDICATOR",
 }

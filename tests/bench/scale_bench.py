@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.drivers.scale.toledo_continuous.protocol import Format, Reading
+from edge.drivers.readings import Display, Reading
 from edge.drivers.scale.toledo_continuous.protocol import Parser as ToledoParser
+from edge.drivers.scale.toledo_continuous.protocol import ToledoOptions, write
 from edge.drivers.scale.wim_wj.protocol import Parser as WjParser
 from edge.drivers.scale.wim_wj.protocol import Vehicle
 from firmware_bridge.protocol import Loop, decode, encode
@@ -43,7 +44,7 @@ class Ours:
         found = []
         for item in self._parser.feed(data):
             if isinstance(item, Reading):
-                if item.confirmed:
+                if item.confirmed and item.mantissa is not None:
                     found.append(item.mantissa)
             elif isinstance(item, Vehicle):
                 found.append(item.gross_kg)
@@ -136,13 +137,13 @@ def subjects() -> list[Subject]:
         Subject(
             name="toledo 18 bytes",
             frames=[_display(n, checksum=True) for n in range(FRAMES)],
-            ours=lambda: Ours(ToledoParser(Format(checksum="yes"))),
+            ours=lambda: Ours(ToledoParser(ToledoOptions(checksum=True))),
             baselines={"regex": RegexReader, "18 bytes at a time": EighteenBytes},
         ),
         Subject(
             name="toledo 17 bytes, each eight times",
             frames=[_display(n // 8, checksum=False) for n in range(FRAMES)],
-            ours=lambda: Ours(ToledoParser(Format(checksum="no"))),
+            ours=lambda: Ours(ToledoParser(ToledoOptions(checksum=False))),
             baselines={"regex": RegexReader},
         ),
         Subject(
@@ -162,7 +163,7 @@ def subjects() -> list[Subject]:
 
 def _display(n: int, *, checksum: bool) -> tuple[int, bytes]:
     kg = n * 7_919 % 999_983
-    return kg, Reading(mantissa=kg).to_bytes(checksum=checksum)
+    return kg, write(Display(mantissa=kg), ToledoOptions(checksum=checksum))
 
 
 def _record(n: int) -> tuple[int, bytes]:

@@ -21,7 +21,6 @@ from kernel.errors import ConfigError, LinkError
 from kernel.links import Link
 from kernel.settings import read
 from simulators.clock import VirtualClock
-from simulators.indicator import IndicatorSim
 from simulators.links import Bent, MemoryWire, OneByteAtATime, ScriptedLink, garbled, lossy
 from simulators.traffic import default_text, read_traffic
 from simulators.wim import WimSim, measured
@@ -35,10 +34,6 @@ class Rig:
 
     options: dict[str, object]
     serve: Callable[[MemoryWire, VirtualClock], Any]
-
-
-async def indicator(wire: MemoryWire, clock: VirtualClock) -> None:
-    await IndicatorSim(wire, load_kg=lambda _at: 44_120.0, seen=lambda _at, _shown: None, clock=clock).run()
 
 
 async def weigher(wire: MemoryWire, clock: VirtualClock) -> None:
@@ -77,7 +72,6 @@ RIGS = {
     row.name: played(row, NEEDED.get(row.name, {}) | ({} if "unit" in row.says else {"unit": "kg"}))
     for row in indicators()
 } | {
-    "toledo-continuous": Rig(options={}, serve=indicator),
     "wim-wj": Rig(
         options={"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "unknown"}, serve=weigher
     ),
