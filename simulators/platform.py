@@ -16,7 +16,8 @@ Unit = Literal["kg", "t", "g"]
 
 _IN_KG = {"kg": 0, "t": 3, "g": -3}  # powers of ten
 _STEP_MS = 5
-_SPRING_HZ, _DAMPING = 2.2, 0.15
+_EMPTY_HZ, _DECK_KG, _DAMPING = 8.0, 12_000, 0.15
+_FILTER_S = 0.12  # of the indicator
 _CREEP_S = 60.0
 _BOOT_MS = 2_000
 # Shares of the capacity: what switching on may take for zero, and what the zero key and tracking may.
@@ -79,7 +80,7 @@ class Scale:
         self._body = _Body(settings)
         self._dice = random.Random(settings.seed)
         self._recent: deque[int] = deque(maxlen=settings.motion_displays)
-        self._zero = 0.0
+        self._zero = self._tracked = 0.0
         self._tare_kg = 0
         self._raw = 0.0
         self._at_ms: int | None = None
@@ -96,7 +97,7 @@ class Scale:
         self._raw = felt + self.settings.zero_kg + self.offset_kg + noise
         if self._dark_until_ms is not None and at_ms < self._dark_until_ms:
             return None
-        self._wake()
+        self._dark_until_ms = None
         if not self.frozen or self._shown is None:
             self._shown = self._display(passed_ms)
         return self._shown
@@ -106,7 +107,7 @@ class Scale:
         within = abs(self._raw) <= _ZERO_RANGE * self.settings.capacity_kg
         if not within or self._moving() or self._tare_kg:
             return False
-        self._zero, self._unzeroed = self._raw, False
+        self._set_zero()
         return True
 
     def tare(self) -> bool:
@@ -122,10 +123,15 @@ class Scale:
         self._tare_kg, self._unzeroed = 0, True
         self._recent.clear()
 
-    def _wake(self) -> None:
-        self._dark_until_ms = None
-        if self._unzeroed and abs(self._raw) <= _FIRST_ZERO * self.settings.capacity_kg:
-            self._zero, self._unzeroed = self._raw, False
+    def _take_zero(self) -> None:
+        """Once after switching on, as soon as what lies there is light enough and still."""
+        still = len(self._recent) == self.settings.motion_displays and not self._moving()
+        if self._unzeroed and still and abs(self._raw) <= _FIRST_ZERO * self.settings.capacity_kg:
+            self._set_zero()
+
+    def _set_zero(self) -> None:
+        self._zero, self._tracked, self._unzeroed = self._raw, 0.0, False
+        self._recent.clear()
 
     def _moving(self) -> bool:
         return bool(self._recent) and max(self._recent) - min(self._recent) > self.settings.division_kg
@@ -134,11 +140,12 @@ class Scale:
         d, most = self.settings.division_kg, _ZERO_RANGE * self.settings.capacity_kg
         if self.settings.zero_tracking and abs(value) <= _TRACKED_D * d and not self._moving():
             step = _TRACKED_D * d * passed_ms / 1000
-            self._zero = min(max(self._zero + min(max(value, -step), step), -most), most)
+            self._tracked = min(max(self._tracked + min(max(value, -step), step), -most), most)
 
     def _display(self, passed_ms: int) -> Display:
         settings = self.settings
-        d, value = settings.division_kg, self._raw - self._zero
+        self._take_zero()
+        d, value = settings.division_kg, self._raw - self._zero - self._tracked
         gross = round(value / d) * d
         self._recent.append(gross)
         self._track(value, passed_ms)
@@ -184,30 +191,32 @@ def shown_as(unit: str, *, division_kg: int, path: str = "unit") -> tuple[Unit, 
 
 
 class _Body:
-    """Steel and load cells: a damped spring, and creep under load."""
+    """Steel and load cells: a damped spring that slows down under load, the indicator's filter, and creep."""
 
     def __init__(self, settings: ScaleSettings) -> None:
         self._springs = settings.springs
         self._creep = settings.creep_ppm / 1_000_000
         self._load: float | None = None
-        self._at = self._speed = self._crept = 0.0
+        self._at = self._speed = self._filtered = self._crept = 0.0
 
     def feels(self, passed_ms: int, load_kg: float) -> float:
-        """The force now, `passed_ms` after the last call; the load changed evenly meanwhile."""
+        """What is measured now, `passed_ms` after the last call; the load changed evenly meanwhile."""
         before, self._load = self._load, load_kg
         if before is None:
-            self._at, self._crept = load_kg, 0.0
+            self._at = self._filtered = load_kg
         elif self._springs:
             self._ring(before, load_kg, max(1, passed_ms // _STEP_MS), passed_ms / 1000)
         if not self._springs:
-            self._at = load_kg
+            self._filtered = load_kg
         self._crept += (self._creep * load_kg - self._crept) * min(1.0, passed_ms / 1000 / _CREEP_S)
-        return self._at + self._crept
+        return self._filtered + self._crept
 
     def _ring(self, before: float, load: float, steps: int, passed_s: float) -> None:
-        omega, step_s = 2 * math.pi * _SPRING_HZ, passed_s / steps
+        step_s = passed_s / steps
+        omega = 2 * math.pi * _EMPTY_HZ * math.sqrt(_DECK_KG / (_DECK_KG + max(load, 0.0)))
         for n in range(1, steps + 1):
             force = before + (load - before) * n / steps
             pull = omega * omega * (force - self._at) - 2 * _DAMPING * omega * self._speed
             self._speed += pull * step_s
             self._at += self._speed * step_s
+            self._filtered += (self._at - self._filtered) * min(1.0, step_s / _FILTER_S)
