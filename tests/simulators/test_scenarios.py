@@ -103,7 +103,7 @@ def test_a_scenario_is_found_by_its_name_or_its_file(tmp_path: Path) -> None:
     own.write_text(SMALL)
     assert scenario_of(str(own)) == read_scenario(SMALL)
     assert scenario_of("normal") == SCENARIOS["normal"]
-    with pytest.raises(ConfigError, match="no file, and none of .*normal"):
+    with pytest.raises(ConfigError, match=r"no file, and none of .*normal"):
         scenario_of("nowhere")
     own.write_text("says = 1\n")
     with pytest.raises(ConfigError, match=r"own\.toml\.says: must be str"):
