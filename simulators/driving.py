@@ -12,6 +12,7 @@ from typing import Literal
 from kernel.settings import above_zero, must, refuse
 
 APPROACH_MM = 4_000  # it begins to move so far before the platform
+OVERHANG_MM = 1_200  # the body beyond the first and the last axle
 FOOTPRINT_MM = 250  # within this a wheel's load comes onto the platform
 GROUPED_MM = 1_800  # axles closer than this are one group
 
@@ -121,6 +122,11 @@ class Drive:
             kg * self._on(front - offset)
             for kg, offset in zip(self.vehicle.axle_kg, self._offsets, strict=True)
         )
+
+    def covers(self, from_mm: int, to_mm: int, at_ms: int) -> bool:
+        """Whether any part of its body is above that stretch of the road."""
+        front = self.front_mm(at_ms)
+        return front + OVERHANG_MM > from_mm and front - self._offsets[-1] - OVERHANG_MM < to_mm
 
     def load_kg(self, at_ms: int) -> float:
         """The same in motion: a rolling body sways, and one that has braked rocks for a while."""

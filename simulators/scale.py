@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from edge.drivers import DRIVERS, indicators, load_driver
 from edge.drivers.rows import Indicator
@@ -18,13 +18,18 @@ from simulators.driving import Drive
 from simulators.faults import OF_INDICATORS, suffer
 from simulators.indicator import IndicatorSim
 from simulators.platform import ScaleSettings, shown_as
-from simulators.ptys import PtyPort
+from simulators.ptys import DevicePort
 from simulators.scenario import Playing, Scenario
-from simulators.sockets import TcpPort
 from simulators.traffic import Truck
 from simulators.wim import WimSim, measured
 
-Port = PtyPort | TcpPort
+
+class Port(DevicePort, Protocol):
+    """A device's end that knows whether anybody listens."""
+
+    @property
+    def heard(self) -> bool: ...
+
 
 _RECORD_AFTER_MS = 150
 _LOOK_MS = 50

@@ -63,8 +63,7 @@ def run_scale(given: argparse.Namespace) -> int:
     check(play)
     line = Line.parse(given.line) if given.line else None
     with _port(given, line) as (port, name):
-        _say(name)
-        asyncio.run(_until_stopped(play, port, once=given.once))
+        asyncio.run(_until_stopped(play, port, name, once=given.once))
     return 0
 
 
@@ -121,12 +120,13 @@ def _tcp(text: str, line: Line | None) -> TcpPort:
     return TcpPort(host, int(port), clock=RealClock(), line=line)
 
 
-async def _until_stopped(play: Play, port: Port, *, once: bool) -> None:
+async def _until_stopped(play: Play, port: Port, name: str, *, once: bool) -> None:
     clock = RealClock()
     task = asyncio.create_task(serve(play, port, clock=clock, once=once))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
+    _say(name)  # only now: who reads it may stop us
     with contextlib.suppress(asyncio.CancelledError):
         await task
         await clock.sleep(_HOST_READS_S)

@@ -15,6 +15,8 @@ from simulators.faults import WireFault
 from simulators.platform import ScaleSettings
 from simulators.weather import Hands, Weather
 
+ENTRY_LOOP_MM = (-2_000, -500)  # past the near edge of the platform
+
 _SHIPPED = resources.files("simulators.scenarios")
 
 
@@ -53,6 +55,10 @@ class Playing:
             + sum(each.load_kg(at_ms, seed=self._seed + n) for n, each in enumerate(scenario.weather))
             + sum(each.load_kg(at_ms) for each in scenario.hands)
         )
+
+    def at_entry(self, at_ms: int) -> bool:
+        """Whether the loop right before the platform is occupied."""
+        return any(drive.covers(*ENTRY_LOOP_MM, at_ms) for drive in self.drives)
 
 
 def read_scenario(text: str) -> Scenario:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,9 @@ def test_what_practice_asks_for_is_shipped() -> None:
 def test_a_scenario_ends_after_everything_in_it(name: str) -> None:
     scenario = SCENARIOS[name]
     ends = [drive.left_ms for drive in Playing(scenario).drives]
-    ends += [each.at_ms + each.for_ms for each in (*scenario.hands, *scenario.weather, *scenario.fault)]
+    ends += [each.at_ms + each.for_ms for each in scenario.hands]
+    ends += [each.at_ms + each.for_ms for each in scenario.weather]
+    ends += [each.at_ms + each.for_ms for each in scenario.fault]
     assert scenario.says.endswith(".")
     assert all(end is None or end <= scenario.for_ms for end in ends)
 
@@ -90,6 +93,16 @@ def test_at_the_height_of_it_the_display_shows_what_lies_there(name: str, at_ms:
 @pytest.mark.parametrize("name", ["snow", "ice"])
 def test_what_fell_and_stays_is_more_than_the_zero_can_follow(name: str) -> None:
     assert shows(SCENARIOS[name], SCENARIOS[name].for_ms) >= 100
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("normal", 4), ("rollback", 2), ("partly-off", 2), ("two-trucks", 4), ("backs-off", 4), ("hands", 2)],
+)
+def test_the_loop_before_the_platform_tells_how_often_somebody_passed(name: str, changes: int) -> None:
+    playing = Playing(SCENARIOS[name])
+    seen = [playing.at_entry(at) for at in range(0, SCENARIOS[name].for_ms, 50)]
+    assert sum(a != b for a, b in pairwise(seen)) == changes
 
 
 def test_rain_runs_off_again() -> None:
