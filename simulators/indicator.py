@@ -17,6 +17,14 @@ from simulators.ptys import DevicePort
 log = logging.getLogger(__name__)
 
 _LISTEN_MS = 20
+# What a row must be told before a lane can use it, besides the unit that it does not send.
+_NEEDED: dict[str, dict[str, object]] = {}
+
+
+def lane_options(row: Indicator) -> dict[str, object]:
+    """The options of a lane whose scale is a simulated platform that shows gross kilograms."""
+    unit = {} if "unit" in row.says else {"unit": "kg"}
+    return {"displayed": "gross"} | unit | _NEEDED.get(row.name, {})
 
 
 class IndicatorSim:

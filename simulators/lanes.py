@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
+from edge.drivers.rows import Indicator
 from kernel.clock import Clock
+from kernel.settings import read
 from simulators.controller import ControllerSim
-from simulators.indicator import IndicatorSim
+from simulators.indicator import IndicatorSim, lane_options
 from simulators.platform import RIGID, ScaleSettings
 from simulators.ptys import DevicePort
 from simulators.wim import WimSim
@@ -28,6 +30,7 @@ class LaneDevices:
         controller: DevicePort,
         clock: Clock,
         indicator: ScaleSettings = RIGID,
+        row: Indicator | None = None,
         boot: int = 1,
     ) -> None:
         self._lane = lane
@@ -43,6 +46,8 @@ class LaneDevices:
                 seen=lane.displayed,
                 clock=clock,
                 settings=indicator,
+                row=row,
+                options=read(row.options, lane_options(row)) if row else None,
             )
         )
 
@@ -79,8 +84,12 @@ def devices_of(
     ports: Mapping[str, DevicePort],
     clock: Clock,
     indicator: ScaleSettings = RIGID,
+    row: Indicator | None = None,
 ) -> dict[str, LaneDevices]:
-    """One LaneDevices a lane over `ports`, which are named "<lane>.scale" and "<lane>.controller"."""
+    """One LaneDevices a lane over `ports`, which are named "<lane>.scale" and "<lane>.controller".
+
+    Platforms speak the protocol of `row`, with the options of simulators.indicator.lane_options; without one, Toledo's.
+    """
     return {
         name: LaneDevices(
             lane,
@@ -88,6 +97,7 @@ def devices_of(
             controller=ports[f"{name}.controller"],
             clock=clock,
             indicator=indicator,
+            row=row,
             boot=number,
         )
         for number, (name, lane) in enumerate(world.lanes.items(), start=1)

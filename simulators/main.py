@@ -12,6 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from edge.drivers import load_driver
+from edge.drivers.rows import Indicator
 from kernel.errors import ConfigError
 from simulators.demo.clock import RealClock
 from simulators.demo.running import DemoError, Plan, play, write_report
@@ -57,6 +59,7 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--light", choices=("day", "night", "rain"), default="day")
     demo.add_argument("--script", type=Path, help="traffic script, TOML")
     demo.add_argument("--faults", type=Path, help="fault script, TOML")
+    demo.add_argument("--indicator", metavar="P", help="what the platform of lane2 speaks")
     demo.add_argument(
         "--kill-every", type=float, default=0.0, metavar="S", help="kill -9 a process every S s"
     )
@@ -71,6 +74,7 @@ def _demo(given: argparse.Namespace) -> int:
         faults=read_faults(given.faults.read_text()) if given.faults else (),
         kill_every_s=given.kill_every,
         traffic=given.script.read_text() if given.script else None,
+        indicator=_indicator(given.indicator),
     )
     report = asyncio.run(_until_stopped(plan, forever=not given.exit))
     if report is None:
@@ -80,6 +84,15 @@ def _demo(given: argparse.Namespace) -> int:
     shown = {name: value for name, value in report.items() if name != "truth"}
     _say(json.dumps(shown, ensure_ascii=False, indent=1))
     return 0 if report["lost"] == report["doubled"] == 0 else 1
+
+
+def _indicator(name: str | None) -> Indicator | None:
+    if name is None:
+        return None
+    row = load_driver(name)
+    if not isinstance(row, Indicator):
+        raise ConfigError.one("indicator", f"{name} is no indicator of a platform")
+    return row
 
 
 async def _until_stopped(plan: Plan, *, forever: bool) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from edge.weighing.values import ScaleEvent, Weighed, WeightReading
 from kernel.errors import LinkError
 from kernel.links import Link
 from simulators.clock import VirtualClock
+from simulators.indicator import lane_options
 from simulators.links import MemoryWire
 from simulators.scale import Play, serve
 from simulators.scenario import shipped
@@ -23,8 +24,6 @@ from simulators.scenario import shipped
 SCENARIOS = shipped()
 DIVISION_KG = 20
 HEAVY, LIGHT = 54_200, 14_500
-# What each row must be told to be played; besides, the unit where the wire does not say it.
-NEEDED: dict[str, dict[str, object]] = {}
 
 # The weighings of a scenario, in their order: a mass that must be right, or None where none may be used.
 WEIGHED: dict[str, list[int | None]] = {
@@ -71,7 +70,7 @@ class HeardWire(MemoryWire):
 async def lived_through(scenario: str, row: Indicator, *, seed: int = 1) -> Seen:
     clock = VirtualClock()
     wire, seen = HeardWire(clock=clock), Seen()
-    options = options_of(row)
+    options = lane_options(row)
     play = Play(protocol=row.name, options=options, scenario=SCENARIOS[scenario], seed=seed)
     driver = make_driver(row.name, options, device="scale", clock=clock)
     driver.pulse.changed = lambda health: seen.states.append(health.state)
@@ -102,11 +101,6 @@ async def lived_through(scenario: str, row: Indicator, *, seed: int = 1) -> Seen
     assert not [result for result in results if isinstance(result, Exception)]
     seen.dropped = driver.pulse.dropped
     return seen
-
-
-def options_of(row: Indicator) -> dict[str, object]:
-    unit = {} if "unit" in row.says else {"unit": "kg"}
-    return {"displayed": "gross"} | unit | NEEDED.get(row.name, {})
 
 
 def right(weighed: Weighed, kg: int | None) -> bool:

@@ -25,7 +25,7 @@ from journal.clock import SystemClock
 from kernel.errors import LinkError
 from kernel.links import Link
 from kernel.settings import read
-from simulators.indicator import IndicatorSim
+from simulators.indicator import IndicatorSim, lane_options
 from simulators.platform import ScaleSettings
 from simulators.ptys import PtyPort
 from simulators.sockets import TcpPort
@@ -50,13 +50,10 @@ front_mm = 9000
 stands_ms = 60000
 """
 YAOHUA = next(row for row in indicators() if row.name == "yaohua-cont12")
-# What each row must be told to be played; besides, the unit where the wire does not say it.
-NEEDED: dict[str, dict[str, object]] = {}
 
 
 def options_of(row: Indicator) -> dict[str, object]:
-    unit = {} if "unit" in row.says else {"unit": "kg"}
-    return {"displayed": "gross", "reopen_ms": 2_000, "silent_ms": 1_000} | unit | NEEDED.get(row.name, {})
+    return lane_options(row) | {"reopen_ms": 2_000, "silent_ms": 1_000}
 
 
 class Lane:
