@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from kernel.errors import ConfigError
-from simulators.platform import Scale, in_kg
+from simulators.driving import Stop, Vehicle
+from simulators.faults import FaultKind
+from simulators.platform import Scale, ScaleSettings, in_kg
 from simulators.scenario import Playing, Scenario, read_scenario, scenario_of, shipped
+from simulators.weather import Hands, Weather
 
 SCENARIOS = shipped()
 SMALL = """
@@ -151,3 +156,13 @@ def test_a_vehicle_that_turns_back_or_stays_must_stop_somewhere() -> None:
     for leaves in ("backward", "never"):
         with pytest.raises(ConfigError, match=r"vehicle\[0\]\.stop"):
             read_scenario(text.replace("axle_kg", f'leaves = "{leaves}"\naxle_kg'))
+
+
+def test_every_scenario_fault_and_key_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulators.md").read_text("utf-8")
+    assert [name for name, each in SCENARIOS.items() if f"| `{name}` | {each.says} |" not in page] == []
+    assert [kind for kind in get_args(FaultKind) if f"| `{kind}` |" not in page] == []
+    kinds = (Scenario, Vehicle, Stop, Weather, Hands, ScaleSettings)
+    keys = {field.name for kind in kinds for field in fields(kind)} - {"scale", "seed", "stop"}
+    keys -= {"vehicle", "weather", "hands", "fault"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in page] == []
