@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from edge.drivers import load_driver
 from edge.drivers.readings import Display
-from edge.drivers.rows import Indicator
+from edge.drivers.rows import Indicator, Server
 from kernel.clock import Clock
 from kernel.settings import read
 from simulators.platform import RIGID, Scale, ScaleSettings
@@ -25,6 +25,12 @@ def lane_options(row: Indicator) -> dict[str, object]:
     """The options of a lane whose scale is a simulated platform that shows gross kilograms."""
     unit = {} if "unit" in row.says else {"unit": "kg"}
     return {"displayed": "gross"} | unit | _NEEDED.get(row.name, {})
+
+
+def answering(row: Indicator, options: Any) -> Server | None:
+    """The device's side of a row that is asked for its weight; None where these options let it speak unasked."""
+    asked = row.poll is not None and row.poll(options) != b""
+    return row.serve(options) if row.serve is not None and asked else None
 
 
 class IndicatorSim:
@@ -53,7 +59,7 @@ class IndicatorSim:
         self._clock = clock
         self._row = row or cast(Indicator, load_driver("toledo-continuous"))
         self._options = read(self._row.options, {}) if options is None else options
-        self._server = self._row.serve(self._options) if self._row.serve and not unasked else None
+        self._server = None if unasked else answering(self._row, self._options)
         self._orders = {order(self._options): name for name, order in self._row.orders.items()}
         self.scale = Scale(settings)
         self.muted = False
@@ -102,5 +108,5 @@ class IndicatorSim:
     def _obey(self, data: bytes) -> None:
         for order, name in self._orders.items():
             if data and order in data:
-                log.info("ordered", extra={"order": name})
-                (self.scale.zero if name == "zero" else self.scale.tare)()
+                done = self.scale.obey(name)
+                log.info("ordered", extra={"order": name, "done": done})

@@ -111,11 +111,18 @@ class Scale:
         return True
 
     def tare(self) -> bool:
-        """The tare key: what stands there now is the new nothing; on the empty platform it clears the tare."""
+        """The tare key: what stands there is the new nothing; refused in motion and below zero."""
         if self._moving() or not self._recent or self._recent[-1] < 0:
             return False
         self._tare_kg = self._recent[-1]
         return True
+
+    def obey(self, order: str) -> bool:
+        """An order of the table of drivers: zero, tare, tare-off."""
+        if order == "tare-off":
+            self._tare_kg = 0
+            return True
+        return self.zero() if order == "zero" else self.tare()
 
     def reboot(self) -> None:
         """The mains fail for a moment: a dark display, then a new zero if what lies there is light enough."""

@@ -123,10 +123,14 @@ def test_its_keys_do_what_they_may() -> None:
     assert masses(watched(scale, lambda _at: 160.0, from_ms=1_000, to_ms=1_500))[-1] == 0
     watched(scale, lambda _at: 9_160.0, from_ms=1_500, to_ms=6_000)
     assert not scale.zero()
-    assert scale.tare()
+    assert scale.obey("tare")
     shown = watched(scale, lambda _at: 30_160.0, from_ms=6_000, to_ms=12_000)[-1]
     assert shown is not None
     assert (shown.net, shown.mantissa, shown.tare) == (True, 21_000, 9_000)
+    assert scale.obey("tare-off")
+    shown = scale.shows(12_000, 30_160.0)
+    assert shown is not None
+    assert (shown.net, shown.mantissa) == (False, 30_000)
 
 
 def test_frozen_it_repeats_itself() -> None:
