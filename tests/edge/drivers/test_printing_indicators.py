@@ -54,6 +54,7 @@ def row(name: str) -> Indicator:
         ("sartorius-sbi", {"ask": True, "unit": "kg", "chars": 22}, b"\x1bP\r\n"),
         ("mt-sics", {"ask": "S"}, b"S\r\n"),
         ("mt-sics", {"ask": "SIR"}, b"SIR\r\n"),
+        ("mt-sics", {"tare": "asked"}, b"TA\r\nSI\r\n"),
         ("sma", {}, b"\nW\r"),
     ],
 )
