@@ -67,10 +67,12 @@ LAW_NOTES = {
 QUALITY = {
     "accelerating": "changed speed on the scale",
     "axle_out_of_range": "an axle beyond the range of the scale",
+    "being_adjusted": "the scale was being calibrated",
     "cached": "sent later from the memory of the scale",
     "close_behind": "another vehicle close behind",
     "converted_from_lb": "converted from pounds",
     "derived_readings": "stability worked out from the readings",
+    "display_held": "the scale held an earlier value",
     "fraction_cut": "fractions of a kilogram cut off",
     "groups_do_not_add_up": "the axle groups do not add up to the gross mass",
     "groups_only": "the scale told groups only, no axles",
@@ -86,6 +88,7 @@ QUALITY = {
     "spacing_unit_unknown": "axle spacings not used: their unit is not set",
     "speed_out_of_range": "too slow or too fast for the scale",
     "stop_and_go": "stopped on the scale while being weighed",
+    "unverified_digit": "the scale marked its last digit as not verified",
     "zero_off": "the empty scale did not show zero",
 }
 NOTES = QUALITY | LAW_NOTES
