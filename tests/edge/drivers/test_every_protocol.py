@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import time
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +21,7 @@ from edge.drivers.readings import Display, Reading
 from edge.drivers.rows import Indicator
 from kernel.errors import ProtocolError
 from kernel.settings import read
+from tests.bench.scale_bench import spoiled
 
 VECTORS = json.loads((Path(__file__).parent / "scale" / "vectors.json").read_text())
 ROWS = {row.name: row for row in indicators()}
@@ -177,6 +180,22 @@ def test_noise_between_frames_costs_none_of_them(name: str, form: object, seed: 
     assert got == values
 
 
+@pytest.mark.parametrize(("name", "form"), WRITTEN)
+def test_one_percent_of_noise_costs_no_intact_frame_and_confirms_no_false_one(
+    name: str, form: object
+) -> None:
+    row = ROWS[name]
+    values = [n // 8 * 7_919 % 99_991 for n in range(1_600)]
+    frame = {kg: written(row, form, kg) for kg in set(values)}
+    stream, intact = spoiled([(kg, frame[kg]) for kg in values], seed=11)
+    readings = [item for item in fed(row, form, stream) if isinstance(item, Reading) and item.valid]
+    shown = Counter((item.mantissa or 0) * Decimal(10) ** item.exponent for item in readings)
+    assert not Counter(map(Decimal, intact)) - shown
+    confirmed = {(item.mantissa, item.exponent, item.unit) for item in readings if item.confirmed}
+    assert len(confirmed) > 190
+    assert confirmed <= {(kg, 0, unit) for kg in values for unit in ("kg", None)}
+
+
 @pytest.mark.parametrize("name", sorted(ROWS))
 @given(data=st.binary(max_size=600))
 @settings(max_examples=60)
@@ -185,6 +204,18 @@ def test_no_bytes_crash_it(name: str, data: bytes) -> None:
     for item in fed(row, first_form(row), data):
         if not isinstance(item, ProtocolError):
             row.describe(item)
+
+
+@pytest.mark.parametrize(("name", "form"), WRITTEN)
+@pytest.mark.parametrize("filler", [bytes([byte]) for byte in b" 0.,-A\x02"])
+def test_frames_that_never_end_take_no_time(name: str, form: object, filler: bytes) -> None:
+    row = ROWS[name]
+    frame = written(row, form, 18_460)
+    parser = row.parser(read(row.options, form))
+    began = time.process_time()
+    for cut in range(len(frame)):
+        parser.feed((frame[:cut] + filler * 70 + b"\xff") * 3)
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))
