@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ from simulators.links import MemoryWire
 from simulators.records import RecordSim
 from tests.edge.test_lane import Shelf, site
 
-ACKS = {"wim-jz": jz.AckParser, "axl1": axl1.AckParser}
+ACKS: dict[str, Callable[[], Any]] = {"wim-jz": jz.AckParser, "axl1": axl1.AckParser}
 TRUCK = Passed(
     seq=7,
     axle_kg=(6_540, 9_980, 9_870),

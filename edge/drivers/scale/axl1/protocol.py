@@ -249,5 +249,6 @@ WEIGHER = Weigher(
             option="clock", why="the record does not say in which zone its time is, nor whether it is right"
         ),
     ),
+    high_bit=True,
     source="this project; modelled on what the two toll-lane libraries agree on",
 )
