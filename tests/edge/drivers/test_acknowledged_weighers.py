@@ -382,7 +382,20 @@ def test_an_acknowledgement_that_is_none_is_not_taken(code: int) -> None:
     assert axl1.acknowledgement(7)[:8] == bytes.fromhex("faf5017f000a0700")
 
 
+def test_a_record_longer_than_any_is_none_however_it_is_split() -> None:
+    body = bytes([7, 1]) + bytes(12) + bytes([220, 1]) + bytes(5 * 220 - 1)
+    endless = axl1.frame(axl1.VEHICLE, body)
+    assert len(endless) == 22 + 5 * 220 + 1
+    whole, single = axl1.Parser(), axl1.Parser()
+    items = [*whole.feed(endless), *whole.finish()]
+    items += [item for byte in endless for item in single.feed(bytes([byte]))]
+    assert items
+    assert all(isinstance(item, ProtocolError) for item in items)
+
+
 def test_more_axles_than_fit_are_an_error() -> None:
     endless = replace(TRUCK, axle_kg=(1_000,) * 41, axles_of=(41,), dual=(True,))
     with pytest.raises(ValueError, match="41 axles"):
         jz.write(endless, read(jz.JzOptions, {}))
+    with pytest.raises(ValueError, match="220 axles"):
+        axl1.write(replace(endless, axle_kg=(1_000,) * 220, axles_of=(220,)), read(axl1.AxlOptions, {}))
