@@ -19,7 +19,7 @@ from edge.drivers.scale.wim_jz import protocol as jz
 from edge.weighing.moving import MovingSettings, MovingWeighing
 from edge.weighing.values import ScaleEvent, VehicleRecord, VehicleReversed
 from kernel.errors import LinkError, ProtocolError
-from kernel.events import AxleGroup
+from kernel.events import AxleGroup, VehicleFacts
 from kernel.settings import read
 from simulators.clock import VirtualClock
 from simulators.links import MemoryWire
@@ -266,7 +266,14 @@ async def test_every_flag_of_axl1_has_its_word(bit: int) -> None:
     assert weighed.quality == (axl1.FLAG_WORDS[bit],)
     fault = axl1.FLAG_WORDS[bit] == "tyre_sensor_fault"
     assert (weighed.groups[1].tyres is None) == fault
-    assert (weighed.facts.single_tyre_axles is None) == fault
+    assert (weighed.facts.single_tyre_axles is None) == (fault or axl1.FLAG_WORDS[bit] == "separator_fault")
+
+
+async def test_axles_of_what_may_be_two_vehicles_prove_nothing() -> None:
+    weighed = MovingWeighing(MovingSettings()).record(await only("axl1", replace(TRUCK, flags=0x08)))
+    assert weighed.quality == ("separator_fault",)
+    assert weighed.facts == VehicleFacts()
+    assert (weighed.gross_kg, len(weighed.axles)) == (sum(TRUCK.axle_kg), 6)  # what was measured is kept
 
 
 async def test_an_unknown_flag_of_axl1_is_said_too() -> None:
