@@ -13,15 +13,16 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from edge import capture_verb
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS
 from edge.drivers.contract import ScaleDriver
-from edge.drivers.making import make_driver
+from edge.drivers.making import is_seven_bit_text, make_driver
 from edge.health import DiskProbe, HealthBoard, Probe
 from edge.keeping.custody import Custody
 from edge.keeping.disk import on_one_disk, room_of
@@ -30,11 +31,16 @@ from edge.keeping.housekeeping import Housekeeping
 from edge.keeping.listing import lines, report
 from edge.keeping.relieving import Disk
 from edge.lane import Lane
+from edge.links.capture import Captured, Ring
+from edge.links.devices import SerialSettings
 from edge.links.opening import open_link
+from edge.links.sevenbits import SevenBitLink
+from edge.links.tcp import Doors
 from edge.logbook import JournalProbe
 from edge.resume import resume
-from edge.settings import Settings
+from edge.settings import Controller, Scale, Settings
 from edge.supervise import supervise
+from edge.taping import Tape, Taped
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
 from journal import enrol_verb, renew_verb
@@ -54,6 +60,7 @@ from journal.timekeeping import check_clock, clock_state
 from journal.tls import Credentials, TlsTime
 from journal.uplink import Uplink
 from journal.writer import Journal
+from kernel.captures import CaptureHead
 from kernel.clock import Clock
 from kernel.errors import ConfigError, FullError, WeighpostError
 from kernel.events import DeviceHealth, LaneHealth
@@ -87,7 +94,36 @@ class LaneProcess:
         self._signs: asyncio.Queue[tuple[tuple[str, ...], Colour]] = asyncio.Queue()
         self._releases: asyncio.Queue[str] = asyncio.Queue()
         self._uplinks: list[Uplink] = []
+        self._rings = {"scale": Ring(), "controller": Ring()}
+        self._doors = Doors()
+        self._tapes = self._every_tape()
         self._tls: Credentials | None = None
+
+    def _every_tape(self) -> dict[str, Tape]:
+        scale, controller = self._settings.scale, self._settings.controller
+        tapes = {"scale": self._tape("scale", scale, driver=scale.driver, options=scale.options)}
+        if controller is not None:
+            tapes["controller"] = self._tape("controller", controller)
+        return tapes
+
+    def _tape(
+        self,
+        line: str,
+        device: Scale | Controller,
+        *,
+        driver: str = "",
+        options: dict[str, Any] | None = None,
+    ) -> Tape:
+        head = CaptureHead(
+            box=self._settings.box.name,
+            device=device.name,
+            driver=driver,
+            options=options or {},
+            url=device.url,
+            line=device.serial.words,
+            begin_ms=0,
+        )
+        return Tape(self._rings[line], head=head, when=self._settings.scale.capture, clock=self._clock)
 
     async def run(self) -> None:
         """ConfigError and RefusedError: why it cannot start; RestartError, in a group: why it must start anew."""
@@ -142,6 +178,7 @@ class LaneProcess:
         try:
             await self._tasks(journal, files, eyes, identity, reserve, housekeeping)
         finally:
+            self._doors.close()
             if eyes is not None:
                 await eyes.close()
             cursors.close()
@@ -240,6 +277,7 @@ class LaneProcess:
             announce=self._live,
             missing=lambda: board.missing,
             confirm=self._releases.put_nowait,
+            tape=self._tapes["scale"],
         )
         desk = ScaleDesk(settings.scale, lane, live=self._live)
         async with asyncio.TaskGroup() as tasks:
@@ -255,10 +293,15 @@ class LaneProcess:
             tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(self._check_clock(journal), name="clock")
             tasks.create_task(
-                supervise(driver, open_link=self._scale_link, take=desk.take, clock=self._clock),
+                supervise(
+                    driver, open_link=partial(self._scale_link, driver), take=desk.take, clock=self._clock
+                ),
                 name=settings.scale.name,
             )
             tasks.create_task(self._release(driver), name="releases")
+            taped = Taped(self._tapes, files=files, journal=timed, source=settings.lane.source)
+            orders = capture_verb.Orders(self._folder, keep=taped.keep, clock=self._clock)
+            tasks.create_task(orders.run(), name="captures")
             if controller is not None:
                 self._drive(controller, lane, tasks)
             for uplink in self._uplinks:
@@ -367,14 +410,22 @@ class LaneProcess:
         for uplink in self._uplinks:
             uplink.live(name, value)
 
-    async def _scale_link(self) -> Link:
+    async def _scale_link(self, driver: ScaleDriver) -> Link:
         scale = self._settings.scale
-        return await open_link(scale.url, line=scale.serial, holder=self._settings.box.name)
+        link = await self._open("scale", scale.url, scale.serial)
+        mode = scale.serial.seven_bit
+        if mode == "no" or not is_seven_bit_text(scale.driver):
+            return link
+        return SevenBitLink(link, always=mode == "yes", tell=driver.pulse.note)
 
     async def _controller_link(self) -> Link:
         controller = self._settings.controller
         assert controller is not None  # noqa: S101 - only called with a controller
-        return await open_link(controller.url, line=controller.serial, holder=self._settings.box.name)
+        return await self._open("controller", controller.url, controller.serial)
+
+    async def _open(self, line: str, url: str, serial: SerialSettings) -> Link:
+        link = await open_link(url, line=serial, holder=self._settings.box.name, doors=self._doors)
+        return Captured(link, ring=self._rings[line], clock=self._clock)
 
 
 def open_tls(settings: Settings, identity: Identity, *, clock: Clock) -> Credentials | None:
@@ -433,6 +484,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep = verbs.add_parser("keep", help="say what would leave the disk now and why, and what is on hold")
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
+    scale = verbs.add_parser("scale", help="what a technician does at a scale")
+    capture_verb.add(scale.add_subparsers(required=True, metavar="VERB"))
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -440,7 +493,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
-        if given.verb == "enrol":
+        if given.verb in ("enrol", "scale"):
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
             return _renew(given)

@@ -9,13 +9,16 @@ from typing import Any, Literal
 from edge.cameras.settings import VisionSettings
 from edge.controller import ControllerOptions
 from edge.keeping.settings import KeepingSettings
-from edge.links.opening import SerialSettings, check_url
+from edge.links.devices import SerialSettings
+from edge.links.urls import check_url
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
 from journal.settings import Destination, Identity, Journal, by_certificate
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
 from kernel.settings import day, must, refuse
+
+Capture = Literal["never", "flagged", "always"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Scale:
     name: str = "scale"
     options: dict[str, Any] = field(default_factory=dict)  # the driver's own table
     serial: SerialSettings = field(default_factory=SerialSettings)
+    capture: Capture = "flagged"  # which weighings keep the bytes that they were made of
     platform: StaticSettings = field(default_factory=StaticSettings)  # of a static platform
     moving: MovingSettings = field(default_factory=MovingSettings)  # of a moving-axle weigher
     certificate: str | None = None  # number of the verification certificate 检定证书

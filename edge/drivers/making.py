@@ -21,3 +21,9 @@ def make_driver(name: str, options: object, *, device: str, clock: Clock) -> Sca
     except ConfigError as error:
         raise under("options", error) from error
     return driver
+
+
+def is_seven_bit_text(name: str) -> bool:
+    """Whether the eighth bit of its bytes says nothing, so that it can only be parity."""
+    kind = load_driver(name)
+    return isinstance(kind, Indicator) and not kind.high_bit
