@@ -68,14 +68,15 @@ class Orders:
 
     async def run(self) -> None:
         """Until cancelled; an order from before the start is of a line that nobody listened to."""
-        self._order.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # whatever lies there is none
+            self._order.unlink()
         while True:
             await self._clock.sleep(_LOOK_S)
             await self.look()
 
     async def look(self) -> None:
         """Obey, if there is an order."""
-        if not self._order.exists():
+        if not self._order.is_file():
             return
         try:
             answer = await self._obey()

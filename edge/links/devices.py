@@ -82,9 +82,12 @@ class _Remote(rfc2217.Serial):
 
     def close(self) -> None:
         self.is_open = False
+        peer = self._socket
         if self._read_buffer is not None:  # let go of a reader that waits for room
             _empty(self._read_buffer)
         super().close()
+        if peer is not None:  # pyserial forgets one that the other end has closed
+            peer.close()
 
 
 def _empty(queue: Queue[bytes | None]) -> None:
@@ -128,7 +131,9 @@ def open_remote(url: str, line: SerialSettings, *, wake_s: float) -> Port:
     try:
         port.open()
     except (OSError, ValueError) as error:
-        raise LinkError(f"{url}: {error}") from error
+        # What servers do that cannot set DTR and RTS, such as those of a pty.
+        hint = "; try ?ign_set_control" if "'control'" in str(error) else ""
+        raise LinkError(f"{url}: {error}{hint}") from error
     return port
 
 
