@@ -10,8 +10,9 @@ from kernel.errors import LinkError
 from kernel.links import Link
 
 SPAN_MS = 600_000  # as long as a crossing may last
-LIMIT = 1 << 20  # bytes in memory; a minute of a full line at 115200 baud fits
+LIMIT = 2 << 20  # bytes in memory; a minute of a full line at 115200 baud fits, whatever pieces it comes in
 _PIECE = 4096
+_MERGE_MS = 10  # a port may hand over byte after byte
 _COST = 128  # of an object beside its bytes
 
 
@@ -26,17 +27,29 @@ class Ring:
 
     def add(self, way: Way, data: bytes, *, mono_ms: int) -> None:
         for at in range(0, len(data), _PIECE):
-            piece = Passed(mono_ms, way, data[at : at + _PIECE])
-            self._passed.append(piece)
-            self.size += len(piece.data) + _COST
+            self._add(way, data[at : at + _PIECE], mono_ms)
         while self._passed and self._is_too_much(mono_ms):
             self.size -= len(self._passed.popleft().data) + _COST
+
+    def _add(self, way: Way, data: bytes, mono_ms: int) -> None:
+        last = self._passed[-1] if self._passed else None
+        if last is not None and _belong_together(last, way, data, mono_ms):
+            self._passed[-1] = Passed(last.ms, way, last.data + data)
+            self.size += len(data)
+        else:
+            self._passed.append(Passed(mono_ms, way, data))
+            self.size += len(data) + _COST
 
     def since(self, mono_ms: int) -> tuple[Passed, ...]:
         return tuple(one for one in self._passed if one.ms >= mono_ms)
 
     def _is_too_much(self, now_ms: int) -> bool:
         return self.size > self._limit or now_ms - self._passed[0].ms > self._span_ms
+
+
+def _belong_together(last: Passed, way: Way, data: bytes, mono_ms: int) -> bool:
+    close = mono_ms - last.ms < _MERGE_MS and len(last.data) + len(data) <= _PIECE
+    return way != "note" and way == last.way and close
 
 
 class Captured:

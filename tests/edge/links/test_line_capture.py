@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.links.capture import Captured, Ring
-from kernel.captures import Passed
+from kernel.captures import Passed, Way
 from kernel.errors import LinkError
 from simulators.clock import VirtualClock
 
@@ -61,24 +61,42 @@ def test_the_newest_stay_by_age() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 18, 4_096, 100_000])
-def test_memory_has_an_end_whatever_the_pieces_are(size: int) -> None:
+@pytest.mark.parametrize("every_ms", [1, 50])
+def test_memory_has_an_end_whatever_the_pieces_are(size: int, every_ms: int) -> None:
     limit = 1 << 15
     ring = Ring(limit=limit)
-    for n in range(3 * limit // size + 3):
-        ring.add("in", bytes([n & 0xFF]) * size, mono_ms=n)
+    last = 3 * limit // size + 3
+    for n in range(last + 1):
+        ring.add("in", bytes([n & 0xFF]) * size, mono_ms=n * every_ms)
         assert ring.size <= limit
     kept = ring.since(0)
     assert sum(len(one.data) for one in kept) <= limit
     assert len(kept) * 100 <= limit
-    assert kept[-1].data[-1:] == bytes([(3 * limit // size + 2) & 0xFF])
+    assert kept[-1].data[-1:] == bytes([last & 0xFF])
 
 
-def test_a_minute_of_a_full_line_of_115200_baud_fits() -> None:
+def test_bytes_that_follow_at_once_are_one_piece_and_directions_and_notes_stay_apart() -> None:
     ring = Ring()
-    for tick in range(6_000):  # the reader hands over what came in 10 ms
-        ring.add("in", bytes(115), mono_ms=tick * 10)
-    assert len(ring.since(0)) >= 4_000
-    second = Ring()
-    for tick in range(600):
-        second.add("in", bytes(1_152), mono_ms=tick * 100)
-    assert sum(len(one.data) for one in second.since(0)) == 691_200
+    ways: tuple[Way, ...] = ("in", "in", "out", "in", "note", "note")
+    for n, way in enumerate(ways):
+        ring.add(way, b"abcdef"[n : n + 1], mono_ms=100 + n)
+    ring.add("in", b"g", mono_ms=106)
+    ring.add("in", b"h", mono_ms=116)
+    assert [(one.ms, one.data) for one in ring.since(0)] == [
+        (100, b"ab"),
+        (102, b"c"),
+        (103, b"d"),
+        (104, b"e"),
+        (105, b"f"),
+        (106, b"g"),
+        (116, b"h"),
+    ]
+
+
+@pytest.mark.parametrize(("baud", "size"), [(9_600, 1), (9_600, 18), (115_200, 12), (115_200, 400)])
+def test_a_minute_of_a_full_line_fits_whatever_pieces_it_comes_in(baud: int, size: int) -> None:
+    ring = Ring()
+    total = 60 * baud // 10
+    for n in range(total // size):
+        ring.add("in", bytes(size), mono_ms=n * size * 10_000 // baud)
+    assert sum(len(one.data) for one in ring.since(0)) == total // size * size

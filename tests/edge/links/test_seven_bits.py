@@ -80,7 +80,8 @@ def test_no_damaged_byte_ever_becomes_a_character(text: bytes, parity: Parity) -
 def test_a_line_that_is_set_right_meanwhile_is_seen_within_a_block(parity: Parity) -> None:
     seven = SevenBits()
     seven.feed(with_parity(frames(20), parity))
-    assert seven.parity == parity
+    masked = seven.masked
+    assert masked > 0
     text = frames(20)
     out = seven.feed(text)
     assert seven.parity is None
