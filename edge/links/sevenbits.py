@@ -42,15 +42,16 @@ class SevenBits:
         self._block = b""
 
     def feed(self, data: bytes) -> bytes:
-        out = b""
-        while data:
-            piece, data = data[: BLOCK - len(self._block)], data[BLOCK - len(self._block) :]
-            out += self._through(piece)
+        out, at = [], 0
+        while at < len(data):
+            piece = data[at : at + BLOCK - len(self._block)]
+            at += len(piece)
+            out.append(self._through(piece))
             self._block += piece
             if len(self._block) == BLOCK:
                 self.parity, self._block = _judge(self._block, self.parity), b""
                 self.judged += 1
-        return out
+        return b"".join(out)
 
     def _through(self, piece: bytes) -> bytes:
         if self.parity is None:
