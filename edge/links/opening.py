@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edge.links.devices import SerialSettings, find_device, open_device, open_remote
@@ -14,6 +15,8 @@ from edge.links.urls import Address, check_url, parse
 from kernel.errors import LinkError
 
 __all__ = ["SerialSettings", "check_url", "open_link"]
+
+Opened = tuple[Port, Callable[[], None]]  # and what is to be done once it is closed
 
 _WAKE_S = 0.2  # how long the reader thread may sit in one read before it looks whether the link was closed
 
@@ -29,19 +32,36 @@ async def open_link(
     address = parse(url)
     match address.scheme:
         case "device" | "hwgrep":
-            return await _open_device(url, address, line, holder, locks)
-        case "tcp-server":
-            return await _open_door(url, address, line, doors)
+            port, leave = await _opened(partial(_open_device, address, line, holder, locks))
         case "rfc2217":
-            return _link(await asyncio.to_thread(open_remote, url, line, wake_s=_WAKE_S), url, line)
+            port, leave = await _opened(lambda: (open_remote(url, line, wake_s=_WAKE_S), _nothing))
         case "socket":
-            return _link(await asyncio.to_thread(_dial, url, address), url, line)
+            port, leave = await _opened(lambda: (_dial(url, address), _nothing))
+        case "tcp-server":
+            port, leave = await _open_door(address, doors)
+    return PortLink(port, name=url, patience_s=line.patience_ms / 1000, on_close=leave)
 
 
-def _link(
-    port: Port, url: str, line: SerialSettings, on_close: Callable[[], None] = lambda: None
-) -> PortLink:
-    return PortLink(port, name=url, patience_s=line.patience_ms / 1000, on_close=on_close)
+def _nothing() -> None:
+    """What is to be done after closing most ports."""
+
+
+async def _opened(opening: Callable[[], Opened]) -> Opened:
+    """In a thread; a port that comes when nobody waits for it any more is closed again."""
+    coming = asyncio.ensure_future(asyncio.to_thread(opening))
+    try:
+        return await asyncio.shield(coming)
+    except asyncio.CancelledError:
+        coming.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(came: asyncio.Future[Opened]) -> None:
+    if came.cancelled() or came.exception() is not None:
+        return
+    port, leave = came.result()
+    port.close()
+    leave()
 
 
 def _dial(url: str, address: Address) -> Port:
@@ -51,17 +71,14 @@ def _dial(url: str, address: Address) -> Port:
         raise LinkError(f"{url}: {error}") from error
 
 
-async def _open_device(
-    url: str, address: Address, line: SerialSettings, holder: str, locks: Path | None
-) -> PortLink:
-    path = Path(address.path) if address.path else await asyncio.to_thread(find_device, address)
-    claim = await asyncio.to_thread(_claim, path, holder, locks)
+def _open_device(address: Address, line: SerialSettings, holder: str, locks: Path | None) -> Opened:
+    path = Path(address.path) if address.path else find_device(address)
+    claim = _claim(path, holder, locks)
     try:
-        port = await asyncio.to_thread(open_device, path, line, wake_s=_WAKE_S)
+        return open_device(path, line, wake_s=_WAKE_S), claim.release
     except LinkError:
         claim.release()
         raise
-    return _link(port, url, line, claim.release)
 
 
 def _claim(path: Path, holder: str, locks: Path | None) -> Claim:
@@ -73,7 +90,7 @@ def _claim(path: Path, holder: str, locks: Path | None) -> Claim:
         raise LinkError(f"{path}: cannot lock: {error}") from error
 
 
-async def _open_door(url: str, address: Address, line: SerialSettings, doors: Doors | None) -> PortLink:
+async def _open_door(address: Address, doors: Doors | None) -> Opened:
     keeper = Doors() if doors is None else doors
     door = keeper.enter(address.host, address.port)
 
@@ -87,4 +104,4 @@ async def _open_door(url: str, address: Address, line: SerialSettings, doors: Do
     except BaseException:
         leave()
         raise
-    return _link(AdapterPort(peer, address=name, door=door, wake_s=_WAKE_S), url, line, leave)
+    return AdapterPort(peer, address=name, door=door, wake_s=_WAKE_S), leave

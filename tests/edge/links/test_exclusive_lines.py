@@ -57,10 +57,9 @@ async def test_a_program_that_took_no_lock_is_found_before_it_steals_bytes(tmp_p
         await link.close()
 
 
-async def test_what_we_hold_cannot_be_opened_by_others(tmp_path: Path) -> None:
+async def test_a_later_program_that_asks_for_the_lock_does_not_get_it_not_even_roots(tmp_path: Path) -> None:
     async with cable(tmp_path) as port:
         link = await open_link(str(port.path), line=LINE, holder="t", locks=tmp_path)
-        # Not even root's programs may share it by accident: they see the lock of the file, others are turned away.
         asking = "import serial, sys; serial.Serial(sys.argv[1], exclusive=True)"
         other = await asyncio.create_subprocess_exec(
             sys.executable, "-c", asking, str(port.path), stderr=subprocess.PIPE
@@ -68,6 +67,21 @@ async def test_what_we_hold_cannot_be_opened_by_others(tmp_path: Path) -> None:
         _, said = await other.communicate()
         assert other.returncode == 1
         assert b"exclusively lock" in said or b"busy" in said.lower()
+        await link.close()
+
+
+async def test_a_later_program_that_asks_for_nothing_is_turned_away_by_the_kernel(tmp_path: Path) -> None:
+    """Root alone is let in, so this is tried as nobody."""
+    async with cable(tmp_path) as port:
+        link = await open_link(str(port.path), line=LINE, holder="t", locks=tmp_path)
+        device = port.path.resolve()
+        device.chmod(0o666)
+        user = 65_534 if os.getuid() == 0 else None
+        other = await asyncio.create_subprocess_exec(
+            "dd", f"if={device}", "count=0", stderr=subprocess.PIPE, user=user, cwd="/", env={"LC_ALL": "C"}
+        )
+        _, said = await other.communicate()
+        assert b"Device or resource busy" in said, said
         await link.close()
 
 
@@ -125,3 +139,24 @@ def test_a_link_in_place_of_a_lock_file_is_not_followed(tmp_path: Path) -> None:
 async def test_nobody_is_named_where_nobody_is(tmp_path: Path) -> None:
     async with cable(tmp_path) as port:
         assert holders(port.path) == ""
+
+
+async def test_an_opening_that_is_given_up_holds_nothing(tmp_path: Path) -> None:
+    """As when a process is told to end while it looks for its line."""
+    async with cable(tmp_path) as port:
+        for _ in range(5):
+            opening = asyncio.create_task(open_link(str(port.path), line=LINE, holder="t", locks=tmp_path))
+            await asyncio.sleep(0)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    link = await open_link(str(port.path), line=LINE, holder="t", locks=tmp_path)
+                    break
+                except LinkError:  # the last of them is still being closed
+                    await asyncio.sleep(0.01)
+        await port.send(b"ours")
+        assert await everything(link, 4) == b"ours"
+        await link.close()

@@ -19,7 +19,7 @@ from kernel.errors import LinkError
 from kernel.settings import read
 
 PARITIES: tuple[Parity, ...] = ("even", "odd")
-texts = st.binary(min_size=1, max_size=400).map(lambda data: bytes(byte & 0x7F for byte in data))
+texts = st.binary(min_size=1, max_size=200).map(lambda data: bytes(byte & 0x7F for byte in data))
 cuts = st.lists(st.integers(1, 40), min_size=1, max_size=60)
 
 
