@@ -70,6 +70,12 @@ class Cut:
     body: FileStored  # without passage, weighing and priority, which the lane knows
 
 
+class Tape(Protocol):
+    """What the scale's line said, kept with the weighings that somebody may ask about."""
+
+    def of_passage(self, body: VehicleWeighed, *, arrived_mono: int | None) -> Cut | None: ...
+
+
 class Eyes(Protocol):
     """Cameras, ring and plate reader as the lane needs them; None of it may ever hold up a weighing."""
 
@@ -125,6 +131,7 @@ class Lane:
         announce: Announce,
         missing: Callable[[], tuple[str, ...]],
         confirm: Callable[[str], None] = lambda _key: None,
+        tapes: Sequence[Tape] = (),
     ) -> None:
         self._site = site
         self._journal = journal
@@ -135,6 +142,7 @@ class Lane:
         self._announce = announce
         self._missing = missing
         self._confirm = confirm
+        self._tapes = tuple(tapes)
         self._source = site.lane.source
         self._assembler: PassageAssembler[Weighed] = PassageAssembler(
             prefix=prefix, patience_ms=site.lane.result_patience_ms
@@ -220,6 +228,7 @@ class Lane:
                 return
         if done.result is None or not _late(done.result):  # the driver it would speak to has gone
             self._tell(body, appended)
+            self._keep_line(done, body, appended, tasks)
         if self._eyes:
             tasks.create_task(self._picture(body, appended, self._eyes), name=f"pictures {body.passage}")
 
@@ -248,6 +257,21 @@ class Lane:
             "passage",
             Glimpse(passage=body.passage, state="weighed", gross_kg=body.gross_kg, at_ms=appended.durable_ms),
         )
+
+    def _keep_line(
+        self,
+        done: Complete[Weighed],
+        body: VehicleWeighed,
+        weighed: Appended,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        """Cut now, as the next vehicle pushes it out of memory; written beside everything else."""
+        scale_mono = done.result.arrived_mono_ms if done.result else None
+        known = [mono for mono in (done.arrived_mono_ms, scale_mono) if mono is not None]
+        for tape in self._tapes:
+            cut = tape.of_passage(body, arrived_mono=min(known, default=None))
+            if cut is not None:
+                tasks.create_task(self._clip(body, weighed.ref, cut), name=f"capture {body.passage}")
 
     async def _picture(self, body: VehicleWeighed, weighed: Appended, eyes: Eyes) -> None:
         async with self._pictures:

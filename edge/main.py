@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge import plate_verbs
+from edge import capture_verb, plate_verbs
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS
@@ -31,11 +31,12 @@ from edge.keeping.housekeeping import Housekeeping
 from edge.keeping.listing import lines, report
 from edge.keeping.relieving import Disk
 from edge.lane import Lane
-from edge.links.opening import open_link
+from edge.lines import Lines
 from edge.logbook import JournalProbe
 from edge.resume import resume
 from edge.settings import Scale, Settings
 from edge.supervise import supervise
+from edge.taping import Taped
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
 from journal import enrol_verb, renew_verb
@@ -60,7 +61,6 @@ from kernel.errors import ConfigError, FullError, WeighpostError
 from kernel.events import DeviceHealth, LaneHealth, Method
 from kernel.evidence.commands import HOLD
 from kernel.law.law import Law
-from kernel.links import Link
 from kernel.settings import must, refuse, under
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class LaneProcess:
         self._signs: asyncio.Queue[tuple[tuple[str, ...], Colour]] = asyncio.Queue()
         self._releases: asyncio.Queue[str] = asyncio.Queue()
         self._uplinks: list[Uplink] = []
+        self._lines = Lines(settings, clock=clock)
         self._tls: Credentials | None = None
 
     async def run(self) -> None:
@@ -143,6 +144,7 @@ class LaneProcess:
         try:
             await self._tasks(journal, files, eyes, identity, reserve, housekeeping)
         finally:
+            self._lines.close()
             if eyes is not None:
                 await eyes.close()
             cursors.close()
@@ -247,6 +249,7 @@ class LaneProcess:
             announce=self._live,
             missing=lambda: board.missing,
             confirm=self._releases.put_nowait,
+            tapes=self._lines.scales,
         )
         desk = ScaleDesk(settings.scale, lane, live=self._live)
         async with asyncio.TaskGroup() as tasks:
@@ -265,13 +268,16 @@ class LaneProcess:
                 tasks.create_task(
                     supervise(
                         one,
-                        open_link=partial(self._scale_link, scale),
+                        open_link=partial(self._lines.scale, scale, one),
                         take=partial(desk.take, deck=scale.name),
                         clock=self._clock,
                     ),
                     name=scale.name,
                 )
             tasks.create_task(self._release(driver), name="releases")
+            taped = Taped(self._lines.all, files=files, journal=timed, source=settings.lane.source)
+            orders = capture_verb.Orders(self._folder, keep=taped.keep, clock=self._clock)
+            tasks.create_task(orders.run(), name="captures")
             if controller is not None:
                 self._drive(controller, desk, tasks)
             for uplink in self._uplinks:
@@ -298,7 +304,9 @@ class LaneProcess:
                 desk.loop(occupied=event.occupied, mono_ms=event.mono_ms)
 
         tasks.create_task(
-            supervise(controller, open_link=self._controller_link, take=take, clock=self._clock),
+            supervise(
+                controller, open_link=partial(self._lines.controller, settings), take=take, clock=self._clock
+            ),
             name=settings.name,
         )
         tasks.create_task(self._show(controller), name="sign")
@@ -380,14 +388,6 @@ class LaneProcess:
         for uplink in self._uplinks:
             uplink.live(name, value)
 
-    async def _scale_link(self, scale: Scale) -> Link:
-        return await open_link(scale.url, line=scale.serial, holder=self._settings.box.name)
-
-    async def _controller_link(self) -> Link:
-        controller = self._settings.controller
-        assert controller is not None  # noqa: S101 - only called with a controller
-        return await open_link(controller.url, line=controller.serial, holder=self._settings.box.name)
-
 
 def open_tls(settings: Settings, identity: Identity, *, clock: Clock) -> Credentials | None:
     """A lane's clock is believed about the certificates of others only while somebody keeps it right."""
@@ -467,6 +467,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
     plate_verbs.add(verbs)
+    scale = verbs.add_parser("scale", help="what a technician does at a scale")
+    capture_verb.add(scale.add_subparsers(required=True, metavar="VERB"))
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -474,7 +476,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
-        if given.verb in ("enrol", "plate"):
+        if given.verb in ("enrol", "plate", "scale"):
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
             return _renew(given)

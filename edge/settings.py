@@ -9,7 +9,8 @@ from typing import Any, Literal
 from edge.cameras.settings import VisionSettings
 from edge.controller import ControllerOptions
 from edge.keeping.settings import KeepingSettings
-from edge.links.opening import SerialSettings, check_url
+from edge.links.devices import SerialSettings
+from edge.links.urls import check_url
 from edge.weighing.axlewise import AxlewiseSettings
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
@@ -17,6 +18,8 @@ from journal.settings import Destination, Identity, Journal, by_certificate
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
 from kernel.settings import above_zero, day, must, once_each, refuse
+
+Capture = Literal["never", "flagged", "always"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ class Scale:
     options: dict[str, Any] = field(default_factory=dict)  # the driver's own table
     serial: SerialSettings = field(default_factory=SerialSettings)
     weighing: Literal["static", "axlewise"] = "static"  # how readings of a platform become a weighing
+    capture: Capture = "flagged"  # which weighings keep the bytes that they were made of
     platform: StaticSettings = field(default_factory=StaticSettings)  # of a static platform
     axlewise: AxlewiseSettings = field(default_factory=AxlewiseSettings)  # of a short one, at walking pace
     deck: tuple[Deck, ...] = ()  # the further ones, in order

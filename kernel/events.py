@@ -299,12 +299,12 @@ class VehiclePictured(Body, frozen=True, kw_only=True):
 
 
 class FileStored(Body, frozen=True, kw_only=True):
-    """A file made after the fact it belongs to, such as a clip cut after its post-roll."""
+    """A file made after the fact it belongs to, such as a clip cut after its post-roll or a capture of a scale's line."""
 
     stream: ClassVar[str] = "file.stored"
     passage: str | None
     weighed: EntryRef | None
-    kind: Literal["clip", "picture", "other"]
+    kind: Literal["clip", "picture", "other", "capture"]
     camera: str | None = None
     media_type: str = "video/mp4"
     upload: Literal["now", "on_demand"] = "now"
@@ -315,6 +315,8 @@ class FileStored(Body, frozen=True, kw_only=True):
     frames: int | None = None
     gop_sha256: tuple[str, ...] = ()  # of each group of pictures: SHA-256 over its packets' bytes
     flags: tuple[str, ...] = ()
+    device: str | None = None  # of a capture: whose line it was
+    asked_by: str = ""  # who wanted it, where nobody's passage did
 
 
 # --- health ----------------------------------------------------------------------------------------------------
