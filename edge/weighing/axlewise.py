@@ -27,6 +27,7 @@ CONTACT_MM = 250  # how much of the road a tyre touches: an axle is on for the p
 # The sum is then not that of this vehicle's axles.
 _REFUSE = frozenset(
     {
+        "zero_off",
         "net_displayed",
         "gross_or_net_unknown",
         "axles_overlap",
@@ -120,7 +121,6 @@ class _Vehicle:
     trace: Trace
     words: dict[str, None]
     zero_kg: int | None
-    zero_too_high: bool
     passes: list[_Pass] = field(default_factory=list)
     last: WeightReading
     off_ms: int  # when the last axle left the platform
@@ -158,7 +158,7 @@ class AxlewiseWeighing:
     @property
     def says(self) -> tuple[str, ...]:
         """What speaks against a weighing now, for whoever stands beside it."""
-        off = self._vehicle.zero_too_high if self._vehicle else "zero_off" in self._zero.words()
+        off = "zero_off" in self._vehicle.words if self._vehicle else self._zero.is_off
         return (("frozen",) if self.frozen else ()) + (("zero_off",) if off else ())
 
     def loop(self, *, occupied: bool, mono_ms: int) -> None:
@@ -220,7 +220,6 @@ class AxlewiseWeighing:
             trace=Trace(reading.mono_ms),
             words=dict.fromkeys((*self._zero.words(), *reading.words)),
             zero_kg=self._zero.kg,
-            zero_too_high=self._zero.too_high,
             last=reading,
             off_ms=reading.mono_ms,
         )
@@ -324,7 +323,7 @@ def _weighed(vehicle: _Vehicle, settings: AxlewiseSettings) -> Weighed:
     gross = sum(one.kg or 0 for one in passes)
     groups = groups_by_spacing(axles) if axles else ()
     return Weighed(
-        gross_kg=None if refused or vehicle.zero_too_high or not gross else gross,
+        gross_kg=None if refused or not gross else gross,
         arrived_ms=vehicle.first.at_ms,
         arrived_mono_ms=vehicle.first.mono_ms,
         left_ms=vehicle.last.at_ms - (vehicle.last.mono_ms - vehicle.off_ms),
@@ -387,7 +386,6 @@ def _against(vehicle: _Vehicle, axles: Sequence[Axle], settings: AxlewiseSetting
     passes = vehicle.passes
     speeds = [axle.speed_dkmh for axle in axles if axle.speed_dkmh is not None]
     checks = {
-        "zero_off": vehicle.zero_too_high,
         "not_settled": not any(one.kg is not None for one in passes),
         "axle_not_settled": any(one.kg is None for one in passes),
         "axles_overlap": any(one.levels > 1 for one in passes),

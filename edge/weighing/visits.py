@@ -19,8 +19,18 @@ Phase = Literal["empty", "arriving", "settling", "weighed", "leaving"]
 
 # With one of these there is no weight, whatever the display showed.
 _REFUSE = frozenset(
-    {"net_displayed", "gross_or_net_unknown", "rolled_back", "two_vehicles", "restarted", "frozen"}
+    {
+        "zero_off",
+        "net_displayed",
+        "gross_or_net_unknown",
+        "rolled_back",
+        "two_vehicles",
+        "restarted",
+        "frozen",
+    }
 )
+# What those who stand beside it can still do something about.
+_SEEN = frozenset({"zero_off", "restarted", "person_on_scale", "moved_while_weighing", "stop_and_go"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +41,6 @@ class Start:
     words: tuple[str, ...]
     zero_kg: int | None
     base_kg: int
-    zero_too_high: bool
 
 
 class Visit:
@@ -71,11 +80,10 @@ class Visit:
     def says(self) -> tuple[str, ...]:
         """What can be seen to be wrong while the vehicle is still there."""
         checks = {
-            "zero_off": self._start.zero_too_high,
             "partly_off": self._held is not None and self._partly,
             "two_vehicles": self.phase != "leaving" and self._loop.passed > 1,
         }
-        seen = self._words.keys() & {"restarted", "person_on_scale", "moved_while_weighing", "stop_and_go"}
+        seen = self._words.keys() & _SEEN
         return (*(word for word, holds in checks.items() if holds), *sorted(seen))
 
     def feed(self, reading: WeightReading) -> list[WeighingEvent]:
@@ -244,7 +252,7 @@ class Visit:
     def _weighed(self, end: WeightReading) -> Weighed:
         self._speak_against()
         held = self._held
-        refused = self._start.zero_too_high or self._is_partly_off or bool(_REFUSE & self._words.keys())
+        refused = self._is_partly_off or bool(_REFUSE & self._words.keys())
         first = None if "present_at_start" in self._words else self._start.first
         return Weighed(
             gross_kg=None if refused or held is None else held.kg,
@@ -265,7 +273,6 @@ class Visit:
         self._words.pop("gross_or_net_unknown", None)
         checks = {
             "not_settled": held is None,
-            "zero_off": self._start.zero_too_high,
             "partly_off": self._partly,
             "two_vehicles": self._came_over_loop > 1,
         }
