@@ -22,6 +22,8 @@ from kernel.events import Axle, VehicleFacts
 from kernel.settings import above_zero, must, refuse
 
 LONGEST = 600  # readings of one axle that are kept: a minute
+SHORTEST_MM = 600  # of a platform that is not known
+LONGEST_GAP_MS = 60_000  # a vehicle that stops holds up the next for no longer
 BETWEEN_MS = 1_000  # after so long without an axle the display has come down
 CONTACT_MM = 250  # how much of the road a tyre touches: an axle is on for the platform and this
 # The sum is then not that of this vehicle's axles.
@@ -49,8 +51,9 @@ class AxlewiseSettings:
     """How a short platform is read.
 
     `platform_mm` is its length along the lane; without it there are no speeds, spacings and groups.  A vehicle ends when
-    the platform has been empty for `gap_ms`, or for `after_loop_ms` once the loop has let it go.  `refuse` names what
-    takes the weight away; the word is said in either case.
+    the platform has been empty for as long as it would need for `longest_mm` at its pace, but at least for `gap_ms`;
+    or for `after_loop_ms` once the loop has let it go.  `refuse` names what takes the weight away; the word is said in
+    either case.
     """
 
     division_kg: int = 20
@@ -60,6 +63,7 @@ class AxlewiseSettings:
     plateau_readings: int = 3
     platform_mm: int | None = None
     speed_max_dkmh: int = 80
+    longest_mm: int = 12_000  # no two axles of one vehicle are further apart
     gap_ms: int = 8_000
     after_loop_ms: int = 1_500
     max_gap_ms: int = 1_000
@@ -78,6 +82,7 @@ class AxlewiseSettings:
             "zero_divisions",
             "plateau_readings",
             "speed_max_dkmh",
+            "longest_mm",
             "gap_ms",
             "after_loop_ms",
             "max_gap_ms",
@@ -249,10 +254,17 @@ class AxlewiseWeighing:
         del vehicle.passes[self._settings.axles_max + 1 :]
 
     def _is_over(self, vehicle: _Vehicle, reading: WeightReading) -> bool:
-        since = vehicle.off_ms
         if self._released_ms is not None:
-            return reading.mono_ms - max(since, self._released_ms) >= self._settings.after_loop_ms
-        return not self._occupied and reading.mono_ms - since >= self._settings.gap_ms
+            since = max(vehicle.off_ms, self._released_ms)
+            return reading.mono_ms - since >= self._settings.after_loop_ms
+        return not self._occupied and reading.mono_ms - vehicle.off_ms >= self._gap_ms(vehicle)
+
+    def _gap_ms(self, vehicle: _Vehicle) -> int:
+        """At a slower pace the next axle of the same vehicle comes later."""
+        settings = self._settings
+        length_mm = (settings.platform_mm or SHORTEST_MM) + CONTACT_MM
+        on_ms = vehicle.passes[-1].on_ms if vehicle.passes else 0
+        return min(max(settings.gap_ms, on_ms * settings.longest_mm // length_mm), LONGEST_GAP_MS)
 
     def _end(self, vehicle: _Vehicle, reading: WeightReading) -> list[WeighingEvent]:
         self._vehicle = None
@@ -377,7 +389,7 @@ def _rolled_back(passes: Sequence[_Pass], band_kg: int) -> bool:
         a.kg is not None
         and b.kg is not None
         and abs(a.kg - b.kg) <= band_kg
-        and max(a.on_ms, b.on_ms, b.from_ms - a.to_ms) > 3 * usual
+        and max(a.on_ms, b.on_ms) > 3 * usual
         for a, b in pairwise(passes)
     )
 
