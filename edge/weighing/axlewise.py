@@ -223,7 +223,7 @@ class AxlewiseWeighing:
         vehicle = _Vehicle(
             first=reading,
             trace=Trace(reading.mono_ms),
-            words=dict.fromkeys((*self._zero.words(), *reading.words)),
+            words=dict.fromkeys((*self._zero.words(), *_said(reading))),
             zero_kg=self._zero.kg,
             last=reading,
             off_ms=reading.mono_ms,
@@ -232,13 +232,10 @@ class AxlewiseWeighing:
         return vehicle
 
     def _note(self, vehicle: _Vehicle, reading: WeightReading) -> None:
-        vehicle.words.update(dict.fromkeys(reading.words))
+        if reading.confirmed:  # a single frame without a checksum speaks against nobody
+            vehicle.words.update(dict.fromkeys(_said(reading)))
         if self._freezing.frozen:
             vehicle.words["frozen"] = None
-        if reading.net:
-            vehicle.words["net_displayed"] = None
-        if reading.over_range:
-            vehicle.words["over_range"] = None
         if reading.mono_ms - vehicle.last.mono_ms > self._settings.max_gap_ms:
             vehicle.words["readings_missing"] = None
         if reading.kg is not None:
@@ -270,6 +267,11 @@ class AxlewiseWeighing:
         self._vehicle = None
         self._zero.feed(reading)
         return [_weighed(vehicle, self._settings)]
+
+
+def _said(reading: WeightReading) -> tuple[str, ...]:
+    shown = {"net_displayed": reading.net, "over_range": reading.over_range}
+    return (*reading.words, *(word for word, holds in shown.items() if holds))
 
 
 # --- from the passes to the vehicle ----------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class Visit:
         self._against: list[WeightReading] = []
         self._low: WeightReading = start.first
         self._low_since_ms = start.first.mono_ms
-        self._peak_kg = 0  # what two readings in a row have reached
+        self._peak_kg = self._before_kg = 0  # what two readings in a row have reached, and the newest one
         self.phase: Phase = "arriving"
         self.gone = False
         self.residue_kg: int | None = None
@@ -100,19 +100,25 @@ class Visit:
     # --- what every reading tells -----------------------------------------------------------------------------
 
     def _note(self, reading: WeightReading) -> None:
-        self._words.update(dict.fromkeys(reading.words))
-        if reading.over_range or (reading.kg or 0) > self._settings.max_kg:
-            self.say("over_range")
+        if reading.confirmed:
+            self._believe(reading)
         if reading.mono_ms - self._last.mono_ms > self._settings.max_gap_ms:
             self.say("readings_missing")
             self._gap = True
             self._level.clear()
-        self._restarted = self._restarted or "not_zeroed" in reading.words
         if reading.kg is not None:
             self._trace.add(reading.mono_ms, reading.kg)
         if not reading.says_nothing:
-            self._peak_kg = max(self._peak_kg, min(_kg(reading), _kg(self._last)))
+            self._peak_kg = max(self._peak_kg, min(_kg(reading), self._before_kg))
+            self._before_kg = _kg(reading)
         self._last = reading
+
+    def _believe(self, reading: WeightReading) -> None:
+        """A single frame without a checksum speaks against nobody."""
+        self._words.update(dict.fromkeys(reading.words))
+        self._restarted = self._restarted or "not_zeroed" in reading.words
+        if reading.over_range or (reading.kg or 0) > self._settings.max_kg:
+            self.say("over_range")
 
     # --- on the platform --------------------------------------------------------------------------------------
 

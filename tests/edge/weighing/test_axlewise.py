@@ -232,6 +232,11 @@ def test_what_one_display_says_against_a_weight_speaks_against_the_sum(
     assert word in strip.only.quality
 
 
+def test_one_damaged_display_that_nothing_vouches_for_speaks_against_nobody() -> None:
+    strip = Strip().drives((5_000,), ()).waits(1_000).shows(0, net=True, confirmed=False).waits(1_000)
+    assert strip.drives((9_000,), ()).waits(61_000).only.quality == ()
+
+
 def test_a_gap_may_have_hidden_an_axle() -> None:
     strip = Strip().drives((5_000,), ())
     strip.mono_ms += 3_000
