@@ -30,6 +30,7 @@ CONTACT_MM = 250  # how much of the road a tyre touches: an axle is on for the p
 _REFUSE = frozenset(
     {
         "zero_off",
+        "present_at_start",
         "net_displayed",
         "gross_or_net_unknown",
         "axles_overlap",
@@ -145,6 +146,8 @@ class AxlewiseWeighing:
         self._vehicle: _Vehicle | None = None
         self._on: list[WeightReading] = []
         self._doubt: WeightReading | None = None
+        self._last_ms: int | None = None
+        self._watching_since_ms = 0
         self._occupied = False
         self._released_ms: int | None = None
 
@@ -176,6 +179,7 @@ class AxlewiseWeighing:
 
     def feed(self, reading: WeightReading) -> list[WeighingEvent]:
         self._freezing.feed(reading)
+        self._watch(reading)
         doubt, self._doubt = self._doubt, None
         loaded = self._loaded(reading)
         if not reading.confirmed and doubt is None and loaded != bool(self._on):
@@ -183,6 +187,12 @@ class AxlewiseWeighing:
             return []
         events = self._take(doubt) if doubt is not None and self._loaded(doubt) == loaded else []
         return events + self._take(reading)
+
+    def _watch(self, reading: WeightReading) -> None:
+        """What came while nobody looked may have been the first axles of a vehicle."""
+        if self._last_ms is None or reading.mono_ms - self._last_ms > self._settings.max_gap_ms:
+            self._watching_since_ms = reading.mono_ms
+        self._last_ms = reading.mono_ms
 
     def _take(self, reading: WeightReading) -> list[WeighingEvent]:
         if self._vehicle is not None:
@@ -220,10 +230,12 @@ class AxlewiseWeighing:
         return reading.kg - self._zero.base_kg >= self._settings.empty_below_kg
 
     def _begin(self, reading: WeightReading) -> _Vehicle:
+        seen_ms = reading.mono_ms - self._watching_since_ms
+        there = ("present_at_start",) if seen_ms < self._settings.gap_ms else ()
         vehicle = _Vehicle(
             first=reading,
             trace=Trace(reading.mono_ms),
-            words=dict.fromkeys((*self._zero.words(), *_said(reading))),
+            words=dict.fromkeys((*there, *self._zero.words(), *_said(reading))),
             zero_kg=self._zero.kg,
             last=reading,
             off_ms=reading.mono_ms,
@@ -336,10 +348,11 @@ def _weighed(vehicle: _Vehicle, settings: AxlewiseSettings) -> Weighed:
     refused = _REFUSE.intersection(words) or set(settings.refuse).intersection(words)
     gross = sum(one.kg or 0 for one in passes)
     groups = groups_by_spacing(axles) if axles else ()
+    first = None if "present_at_start" in words else vehicle.first
     return Weighed(
         gross_kg=None if refused or not gross else gross,
-        arrived_ms=vehicle.first.at_ms,
-        arrived_mono_ms=vehicle.first.mono_ms,
+        arrived_ms=first.at_ms if first else None,
+        arrived_mono_ms=first.mono_ms if first else None,
         left_ms=vehicle.last.at_ms - (vehicle.last.mono_ms - vehicle.off_ms),
         mono_ms=vehicle.off_ms,
         quality=tuple(dict.fromkeys(words)),

@@ -26,12 +26,14 @@ SIX_MM = (3_300, 1_350, 6_800, 1_310, 1_310)
 class Strip:
     """A short platform, twenty displays a second, and what drives over it."""
 
-    def __init__(self, settings: AxlewiseSettings = SETTINGS, *, seed: int = 1) -> None:
+    def __init__(
+        self, settings: AxlewiseSettings = SETTINGS, *, seed: int = 1, quiet_ms: int = 9_000
+    ) -> None:
         self.machine = AxlewiseWeighing(settings)
         self.mono_ms = 0
         self.events: list[WeighingEvent] = []
         self._dice = random.Random(seed)
-        self.waits(2_000)
+        self.waits(quiet_ms)
 
     def shows(self, kg: int | None, *, times: int = 1, **more: object) -> Strip:
         for _ in range(times):
@@ -235,6 +237,20 @@ def test_what_one_display_says_against_a_weight_speaks_against_the_sum(
 def test_one_damaged_display_that_nothing_vouches_for_speaks_against_nobody() -> None:
     strip = Strip().drives((5_000,), ()).waits(1_000).shows(0, net=True, confirmed=False).waits(1_000)
     assert strip.drives((9_000,), ()).waits(61_000).only.quality == ()
+
+
+@pytest.mark.parametrize("quiet_ms", [0, 5_000])
+def test_a_vehicle_that_may_have_been_half_over_it_at_the_start_has_no_weight(quiet_ms: int) -> None:
+    weighed = Strip(quiet_ms=quiet_ms).drives((8_000, 8_000, 8_000), (1_310, 1_310)).waits(61_000).only
+    assert (weighed.gross_kg, weighed.arrived_ms) == (None, None)
+    assert "present_at_start" in weighed.quality
+
+
+def test_so_has_one_that_is_there_when_a_lost_scale_comes_back() -> None:
+    strip = Strip()
+    strip.mono_ms += 30_000
+    weighed = strip.drives((8_000, 8_000), (1_310,)).waits(61_000).only
+    assert (weighed.gross_kg, "present_at_start" in weighed.quality) == (None, True)
 
 
 def test_a_gap_may_have_hidden_an_axle() -> None:
