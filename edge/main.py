@@ -35,6 +35,7 @@ from edge.logbook import JournalProbe
 from edge.resume import resume
 from edge.settings import Settings
 from edge.supervise import supervise
+from edge.technician import verbs as scale_verbs
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
 from journal import enrol_verb, renew_verb
@@ -435,12 +436,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep.add_argument("--json", action="store_true")
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
+    scale_verbs.add(verbs)
     given = parser.parse_args(arguments)
     if given.verb == "drivers":
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
-        if given.verb == "enrol":
+        if given.verb in ("enrol", "scale"):
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
             return _renew(given)

@@ -1,0 +1,169 @@
+"""How well one protocol explains bytes: frames found, checksums right, bytes accounted for, values that agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from edge.detecting.lines import Line
+from edge.detecting.reading import Heard, View, views
+from edge.drivers.readings import Reading
+from edge.drivers.rows import Indicator, IndicatorOptions
+from kernel.errors import ConfigError, ProtocolError
+from kernel.settings import read
+
+_COMMON = {field.name for field in fields(IndicatorOptions)}
+_FILLING = b"\r\n\x00"  # what may stand between frames that follow each other
+_ASKED_FRAMES = 3  # answers to a question are no accident
+_CHECKED_FRAMES = 3
+_UNCHECKED_FRAMES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One row, in one form of its options, on what was heard at one setting of the line.
+
+    `vouched` of the `frames` had a right checksum; `spoiled` looked like frames and were none.  `joined` counts the
+    frames that directly follow another, and `agreeing` the values with the commonest unit and place of the point.
+    """
+
+    row: Indicator
+    form: Mapping[str, object]
+    line: Line
+    masked: bool
+    frames: int
+    readings: int
+    vouched: int
+    spoiled: int
+    explained: int  # bytes
+    size: int  # bytes
+    joined: int
+    agreeing: int
+    window_ms: int
+    asked: str | None
+
+    @property
+    def checked(self) -> bool:
+        return self.frames > 0 and self.vouched == self.frames
+
+    @property
+    def explained_percent(self) -> int:
+        return 100 * self.explained // max(self.size, 1)
+
+    @property
+    def per_10_s(self) -> int:
+        return 10_000 * self.frames // max(self.window_ms, 1)
+
+    @property
+    def convinces(self) -> bool:
+        """Enough to be said aloud: several frames that agree, and little that they leave unexplained."""
+        if self.checked:
+            return (
+                self.frames >= _CHECKED_FRAMES
+                and self.vouched >= self.spoiled
+                and 2 * self.explained >= self.size
+            )
+        return (
+            self.frames >= (_ASKED_FRAMES if self.asked else _UNCHECKED_FRAMES)
+            and 10 * self.explained >= 6 * self.size
+            and 10 * self.joined >= 6 * (self.frames - 1)
+            and 10 * self.agreeing >= 8 * self.readings
+        )
+
+
+def best_evidence(row: Indicator, heard: Heard) -> Evidence | None:
+    """The form and view that explain most; the row's defaults where they do as well.  None: not one frame."""
+    found = [
+        evidence(row, form, view, heard)
+        for view in views(heard)
+        for form in forms(row)
+        if not (view.masked and row.high_bit)
+    ]
+    return max((one for one in found if one.frames), key=_weight, default=None)
+
+
+def _weight(found: Evidence) -> tuple[bool, int]:
+    return found.checked, found.explained
+
+
+def forms(row: Indicator) -> Iterator[Mapping[str, object]]:
+    """The default options, and each of the row's own choices made otherwise; none for a row that needs more."""
+    hints = get_type_hints(row.options)
+    try:
+        read(row.options, {})
+    except ConfigError:
+        return
+    yield {}
+    for field in fields(row.options):
+        if field.name in _COMMON:
+            continue
+        for value in _choices(hints[field.name]):
+            if value != field.default and _is_possible(row, {field.name: value}):
+                yield {field.name: value}
+
+
+def _choices(hint: Any) -> Sequence[object]:
+    if hint is bool:
+        return (False, True)
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return [value for inner in get_args(hint) if inner is not type(None) for value in _choices(inner)]
+
+
+def _is_possible(row: Indicator, form: Mapping[str, object]) -> bool:
+    try:
+        read(row.options, form)
+    except ConfigError:
+        return False
+    return True
+
+
+def evidence(row: Indicator, form: Mapping[str, object], view: View, heard: Heard) -> Evidence:
+    parser = row.parser(read(row.options, form))
+    items = [*parser.feed(view.data), *parser.finish()]
+    frames = [item for item in items if not isinstance(item, ProtocolError)]
+    raws = [raw for item in frames if (raw := getattr(item, "raw", b""))]
+    readings = [item for item in frames if isinstance(item, Reading)]
+    return Evidence(
+        row=row,
+        form=form,
+        line=view.line,
+        masked=view.masked,
+        frames=len(frames),
+        readings=len(readings),
+        vouched=sum(_is_vouched(item, row) for item in frames),
+        spoiled=sum(isinstance(item, ProtocolError) and bool(item.frame) for item in items),
+        explained=sum(map(len, raws)),
+        size=len(view.data),
+        joined=_joined(raws, view.data),
+        agreeing=_agreeing(readings),
+        window_ms=heard.window_ms,
+        asked=heard.asked,
+    )
+
+
+def _is_vouched(item: object, row: Indicator) -> bool:
+    """A reading says so itself; whatever else a protocol with checksums tells has passed them."""
+    if isinstance(item, Reading):
+        return item.checked
+    return "checksum" in row.says
+
+
+def _joined(raws: Sequence[bytes], data: bytes) -> int:
+    """A frame found inside a longer one that is not understood never follows its neighbour."""
+    joined, end = 0, -1
+    for raw in raws:
+        start = data.find(raw, max(end, 0))
+        if start < 0:  # the parser shows its frames otherwise than the wire did
+            continue
+        joined += end >= 0 and not data[end:start].strip(_FILLING)
+        end = start + len(raw)
+    return joined
+
+
+def _agreeing(readings: Sequence[Reading]) -> int:
+    shapes = Counter((one.unit, one.exponent) for one in readings if one.mantissa is not None)
+    blank = sum(one.mantissa is None for one in readings)
+    return max(shapes.values(), default=0) + blank

@@ -1,0 +1,100 @@
+"""At which speed a line really runs 波特率, when a port at another hears nonsense: every mismatch has its alphabet.
+
+A port that is too fast sees each bit of the device several times, so its bytes are runs of equal bits; one that is too
+slow sees every second or fourth, start and stop bits among them.  Which bytes that gives is worked out by sampling what
+the known indicators write, at every ratio of two usual speeds, and compared with the bytes that came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from math import log
+
+from edge.detecting.lines import SPEEDS, Line
+from edge.detecting.uart import sampled, wave
+from edge.drivers.readings import Display
+from edge.drivers.rows import Indicator
+from kernel.errors import ConfigError
+from kernel.settings import read
+
+_ENOUGH = 40  # bytes, before their alphabet means anything
+_MARGIN = 0.25  # nats a byte by which an alphabet must explain better than any that is no mismatch
+_NEAR = 0.15  # another speed within this is named as well
+_CLOSEST = 32  # times: a greater mismatch leaves no alphabet
+_VALUES = (0, 20, 4_860, 17_600, 23_940, 35_140, 44_120, 50_500, 8_960, 61_720)
+_IDLE_MS = 60
+
+Alphabet = tuple[float, ...]  # logarithm of the likelihood of each byte
+
+
+def speeds_behind(data: bytes, port_baud: int, samples: tuple[bytes, ...]) -> tuple[int, ...]:
+    """The likeliest speeds of the device, best first; () when the port's own speed, or noise, explains it as well.
+
+    `samples` is what devices may be sending, see `samples_of`.
+    """
+    if len(data) < _ENOUGH:
+        return ()
+    counts = Counter(data)
+    fits = {
+        baud: _fit(counts, _alphabet(samples, baud, port_baud))
+        for baud in SPEEDS
+        if baud != port_baud and 1 / _CLOSEST <= baud / port_baud <= _CLOSEST
+    }
+    best = max(fits.values())
+    if best - max(_fit(counts, _plain(samples)), _fit(counts, _noise())) < _MARGIN:
+        return ()
+    near = sorted((-fit, baud) for baud, fit in fits.items() if best - fit < _NEAR)
+    return tuple(baud for _, baud in near)
+
+
+def _fit(counts: Counter[int], alphabet: Alphabet) -> float:
+    """Mean logarithm of the likelihood of a byte."""
+    return sum(alphabet[byte] * count for byte, count in counts.items()) / counts.total()
+
+
+@cache
+def _alphabet(samples: tuple[bytes, ...], sent_baud: int, port_baud: int) -> Alphabet:
+    seen: Counter[int] = Counter()
+    for form in ("8N1", "7E1"):
+        sent = Line.of(f"{sent_baud} {form}")
+        levels = wave([(sample, _IDLE_MS) for sample in samples], sent)
+        seen.update(sampled(levels, Line(port_baud)))
+    return _likelihoods(seen)
+
+
+@cache
+def _plain(samples: tuple[bytes, ...]) -> Alphabet:
+    """At the right speed: the known indicators, or any other text."""
+    text = Counter(dict.fromkeys((*range(32, 127), 2, 3, 10, 13), 1))
+    known = Counter(b"".join(samples))
+    weight = max(known.total() // text.total(), 1)
+    return _likelihoods(known + Counter(dict.fromkeys(text, weight)))
+
+
+@cache
+def _noise() -> Alphabet:
+    return _likelihoods(Counter(range(256)))
+
+
+def _likelihoods(seen: Counter[int]) -> Alphabet:
+    """No byte is impossible: noise is on every line."""
+    total = seen.total()
+    return tuple(log(0.95 * seen[byte] / max(total, 1) + 0.05 / 256) for byte in range(256))
+
+
+def samples_of(rows: Sequence[Indicator]) -> tuple[bytes, ...]:
+    """Some displays of every row that sends them unasked."""
+    return tuple(frame for row in rows for frame in _written(row))
+
+
+def _written(row: Indicator) -> Iterator[bytes]:
+    if row.write is None:
+        return
+    try:
+        options = read(row.options, {})
+    except ConfigError:  # it must be told more
+        return
+    for kg in _VALUES:
+        yield row.write(Display(mantissa=kg), options)
