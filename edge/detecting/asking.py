@@ -17,12 +17,11 @@ needs its own address and checksum.  Nobody is asked who speaks unasked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from edge.detecting.evidence import forms
 from edge.drivers.rows import Indicator
-from kernel.errors import ConfigError
-from kernel.settings import read
 
 LETTERS_THAT_ORDER = b"PTZCptzc"
 FIRST = ("mt-sics", "sma", "ad-std", "ad-like", "yaohua-command", "keli", "modbus-rtu", "modbus-tcp")
@@ -30,8 +29,11 @@ FIRST = ("mt-sics", "sma", "ad-std", "ad-like", "yaohua-command", "keli", "modbu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
+    """`form`: the options with which the row asks, where it does not by default."""
+
     protocol: str
     data: bytes
+    form: Mapping[str, object]
 
 
 def questions(rows: Sequence[Indicator]) -> tuple[Question, ...]:
@@ -46,14 +48,13 @@ def is_harmless(data: bytes) -> bool:
 
 def _possible(rows: Sequence[Indicator]) -> Iterator[Question]:
     for row in rows:
-        if row.poll is None:
-            continue
-        try:
-            data = row.poll(read(row.options, {}))
-        except ConfigError:  # it must be told more before it can ask
-            continue
-        if is_harmless(data):
-            yield Question(protocol=row.name, data=data)
+        found = (
+            Question(protocol=row.name, data=row.poll(form.options) if row.poll else b"", form=form.told)
+            for form in forms(row.options)
+        )
+        question = next((one for one in found if one.data), None)
+        if question is not None and is_harmless(question.data):
+            yield question
 
 
 def _place(name: str) -> int:

@@ -19,6 +19,7 @@ Word = Literal[
 ]
 
 _PAUSE_MS = 1_000  # between two bursts of a device that prints
+_TICKET_MS = 1_000  # a ticket at 1200 baud takes as long
 _PRINTS = 2  # bursts in one window; who sends unasked sends more often
 _SAMPLE = 48  # bytes shown
 
@@ -70,11 +71,14 @@ def _strength(found: Evidence) -> tuple[bool, int]:
 
 def _prints(heard: Heard) -> bool:
     """One or two short bursts, and silence around them."""
+    if heard.asked is not None:
+        return False
     times = [at for at, _ in heard.chunks]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     bursts = 1 + sum(gap >= _PAUSE_MS for gap in gaps)
     quiet = max([times[0], *gaps, heard.window_ms - times[-1]])
-    return heard.asked is None and bursts <= _PRINTS and quiet >= _PAUSE_MS
+    talk = sum(gap for gap in gaps if gap < _PAUSE_MS)
+    return bursts <= _PRINTS and talk <= bursts * _TICKET_MS and quiet >= _PAUSE_MS
 
 
 def _not_one_frame(loud: Sequence[Heard], rows: Sequence[Indicator]) -> Iterator[Trouble]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from edge.detecting.lines import Line
@@ -78,7 +79,7 @@ def best_evidence(row: Indicator, heard: Heard) -> Evidence | None:
     found = [
         evidence(row, form, view, heard)
         for view in views(heard)
-        for form in forms(row)
+        for form in forms(row.options)
         if not (view.masked and row.high_bit)
     ]
     return max((one for one in found if one.frames), key=_weight, default=None)
@@ -88,20 +89,28 @@ def _weight(found: Evidence) -> tuple[bool, int]:
     return found.checked, found.explained
 
 
-def forms(row: Indicator) -> Iterator[Mapping[str, object]]:
-    """The default options, and each of the row's own choices made otherwise; none for a row that needs more."""
-    hints = get_type_hints(row.options)
-    try:
-        read(row.options, {})
-    except ConfigError:
-        return
-    yield {}
-    for field in fields(row.options):
-        if field.name in _COMMON:
-            continue
-        for value in _choices(hints[field.name]):
-            if value != field.default and _is_possible(row, {field.name: value}):
-                yield {field.name: value}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """Options of a row: those `told` besides the defaults, and all of them, read."""
+
+    told: Mapping[str, object]
+    options: Any
+
+
+def forms(options: Any) -> tuple[Form, ...]:
+    """Of a class of options: the defaults, and each choice that is the row's own made otherwise; () if it needs more."""
+    return _forms(options)
+
+
+@cache
+def _forms(options: Any) -> tuple[Form, ...]:
+    hints = get_type_hints(options)
+    tables: list[dict[str, object]] = [{}]
+    for field in fields(options):
+        if field.name not in _COMMON:
+            tables += [{field.name: value} for value in _choices(hints[field.name]) if value != field.default]
+    found = tuple(form for table in tables if (form := _form(options, table)) is not None)
+    return found if found and not found[0].told else ()
 
 
 def _choices(hint: Any) -> Sequence[object]:
@@ -112,23 +121,22 @@ def _choices(hint: Any) -> Sequence[object]:
     return [value for inner in get_args(hint) if inner is not type(None) for value in _choices(inner)]
 
 
-def _is_possible(row: Indicator, form: Mapping[str, object]) -> bool:
+def _form(options: type[IndicatorOptions], table: dict[str, object]) -> Form | None:
     try:
-        read(row.options, form)
+        return Form(told=table, options=read(options, table))
     except ConfigError:
-        return False
-    return True
+        return None
 
 
-def evidence(row: Indicator, form: Mapping[str, object], view: View, heard: Heard) -> Evidence:
-    parser = row.parser(read(row.options, form))
+def evidence(row: Indicator, form: Form, view: View, heard: Heard) -> Evidence:
+    parser = row.parser(form.options)
     items = [*parser.feed(view.data), *parser.finish()]
     frames = [item for item in items if not isinstance(item, ProtocolError)]
     raws = [raw for item in frames if (raw := getattr(item, "raw", b""))]
     readings = [item for item in frames if isinstance(item, Reading)]
     return Evidence(
         row=row,
-        form=form,
+        form={**heard.form, **form.told} if heard.asked == row.name else form.told,
         line=view.line,
         masked=view.masked,
         frames=len(frames),
@@ -164,6 +172,12 @@ def _joined(raws: Sequence[bytes], data: bytes) -> int:
 
 
 def _agreeing(readings: Sequence[Reading]) -> int:
-    shapes = Counter((one.unit, one.exponent) for one in readings if one.mantissa is not None)
-    blank = sum(one.mantissa is None for one in readings)
-    return max(shapes.values(), default=0) + blank
+    """What a display leaves out, as some do in motion, contradicts nothing."""
+    places = [one.exponent for one in readings if one.mantissa is not None]
+    units = [one.unit for one in readings if one.unit is not None]
+    contrary = max(_contrary(places), _contrary(units))
+    return len(readings) - contrary
+
+
+def _contrary(values: Sequence[object]) -> int:
+    return len(values) - max(Counter(values).values(), default=0)

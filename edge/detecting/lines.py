@@ -36,7 +36,7 @@ class Line:
         return f"{self.baud} {self.bits}{self.parity[0].upper()}{self.stop}"
 
 
-SPEEDS = (300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
+SPEEDS = (600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 
 # The most usual first.  7E1 needs no listening of its own where 8N1 was heard at the same speed, see reading.views.
 ORDER = tuple(

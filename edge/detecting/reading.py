@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from edge.detecting.lines import Line
@@ -12,6 +12,7 @@ Eighth = Literal["even", "odd", "mark"]
 
 _ENOUGH = 20  # bytes, before parity means anything
 _ODD = bytes(value.bit_count() & 1 for value in range(256))
+_HIGH = bytes(value >> 7 for value in range(256))
 _LOW_SEVEN = bytes(value & 0x7F for value in range(256))
 
 
@@ -19,14 +20,15 @@ _LOW_SEVEN = bytes(value & 0x7F for value in range(256))
 class Heard:
     """The bytes that came at one setting of the port, with their times in ms since listening began.
 
-    `asked` names the protocol whose question they answer; None: the device spoke unasked.  `is_echo`: the question
-    itself came back, and nothing else.
+    `asked` names the protocol whose question they answer, `form` the options of that row that make it ask; None: the
+    device spoke unasked.  `is_echo`: the question itself came back, and nothing else.
     """
 
     line: Line
     chunks: tuple[tuple[int, bytes], ...]
     window_ms: int
     asked: str | None = None
+    form: Mapping[str, object] = field(default_factory=dict)
     is_echo: bool = False
 
     @property
@@ -57,10 +59,10 @@ def eighth_bit(data: bytes) -> Eighth | None:
 
     Of bytes that mean something, half have even parity; 95 of 100 is a line with parity and some noise.
     """
-    high = sum(byte >> 7 for byte in data)
+    high = data.translate(_HIGH).count(1)
     if len(data) < _ENOUGH or high * 10 < len(data):
         return None
-    odd = sum(data.translate(_ODD))
+    odd = data.translate(_ODD).count(1)
     if high * 20 >= len(data) * 19:
         return "mark"
     if odd * 20 <= len(data):

@@ -104,6 +104,7 @@ class Search:
             chunks=tuple(chunks),
             window_ms=self.clock.mono_ms() - started,
             asked=question.protocol,
+            form=question.form,
             is_echo=echoed and chunks == [(0, question.data)],
         )
 

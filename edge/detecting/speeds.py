@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from math import log
 
+from edge.detecting.evidence import forms
 from edge.detecting.lines import SPEEDS, Line
 from edge.detecting.uart import sampled, wave
 from edge.drivers.readings import Display
 from edge.drivers.rows import Indicator
-from kernel.errors import ConfigError
-from kernel.settings import read
 
 _ENOUGH = 40  # bytes, before their alphabet means anything
 _MARGIN = 0.25  # nats a byte by which an alphabet must explain better than any that is no mismatch
@@ -25,6 +24,7 @@ _NEAR = 0.15  # another speed within this is named as well
 _CLOSEST = 32  # times: a greater mismatch leaves no alphabet
 _VALUES = (0, 20, 4_860, 17_600, 23_940, 35_140, 44_120, 50_500, 8_960, 61_720)
 _IDLE_MS = 60
+_TEXT = (*range(0x20, 0x7F), 0x02, 0x03, 0x0A, 0x0D)
 
 Alphabet = tuple[float, ...]  # logarithm of the likelihood of each byte
 
@@ -43,7 +43,8 @@ def speeds_behind(data: bytes, port_baud: int, samples: tuple[bytes, ...]) -> tu
         if baud != port_baud and 1 / _CLOSEST <= baud / port_baud <= _CLOSEST
     }
     best = max(fits.values())
-    if best - max(_fit(counts, _plain(samples)), _fit(counts, _noise())) < _MARGIN:
+    innocent = max(_fit(counts, one) for one in (*_plain(samples), _noise()))
+    if best - innocent < _MARGIN:
         return ()
     near = sorted((-fit, baud) for baud, fit in fits.items() if best - fit < _NEAR)
     return tuple(baud for _, baud in near)
@@ -65,12 +66,14 @@ def _alphabet(samples: tuple[bytes, ...], sent_baud: int, port_baud: int) -> Alp
 
 
 @cache
-def _plain(samples: tuple[bytes, ...]) -> Alphabet:
-    """At the right speed: the known indicators, or any other text."""
-    text = Counter(dict.fromkeys((*range(32, 127), 2, 3, 10, 13), 1))
+def _plain(samples: tuple[bytes, ...]) -> tuple[Alphabet, ...]:
+    """At the right speed, without and with parity: the known indicators, or any other text."""
     known = Counter(b"".join(samples))
-    weight = max(known.total() // text.total(), 1)
-    return _likelihoods(known + Counter(dict.fromkeys(text, weight)))
+    weight = max(known.total() // len(_TEXT), 1)
+    seen = known + Counter(dict.fromkeys(_TEXT, weight))
+    even = Counter({byte | (byte.bit_count() & 1) << 7: count for byte, count in seen.items()})
+    odd = Counter({byte | (~byte.bit_count() & 1) << 7: count for byte, count in seen.items()})
+    return tuple(map(_likelihoods, (seen, even, odd)))
 
 
 @cache
@@ -90,11 +93,8 @@ def samples_of(rows: Sequence[Indicator]) -> tuple[bytes, ...]:
 
 
 def _written(row: Indicator) -> Iterator[bytes]:
-    if row.write is None:
-        return
-    try:
-        options = read(row.options, {})
-    except ConfigError:  # it must be told more
+    known = forms(row.options)
+    if row.write is None or not known:
         return
     for kg in _VALUES:
-        yield row.write(Display(mantissa=kg), options)
+        yield row.write(Display(mantissa=kg), known[0].options)

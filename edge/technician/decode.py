@@ -30,17 +30,17 @@ def _decode(given: argparse.Namespace, _console: Console) -> int:
     row = protocol(given.protocol)
     options = options_of(row, json_of(given.options))
     if given.file == "-":
-        _decode_from(sys.stdin.buffer, row, options)
+        decode_from(sys.stdin.buffer, row, options)
         return 0
     try:
         with Path(given.file).open("rb") as file:
-            _decode_from(file, row, options)
+            decode_from(file, row, options)
     except OSError as error:
         raise ConfigError.one("FILE", f"{given.file} cannot be read: {error.strerror}") from error
     return 0
 
 
-def _decode_from(file: BinaryIO, row: Any, options: Any) -> None:
+def decode_from(file: BinaryIO, row: Any, options: Any) -> None:
     parser = row.parser(options)
     problems: Counter[str] = Counter()
     good = 0

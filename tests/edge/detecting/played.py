@@ -1,0 +1,106 @@
+"""A device on a line of which the search is told nothing: what its port hears comes through simulated UARTs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from edge.detecting.evidence import forms
+from edge.detecting.lines import Line
+from edge.detecting.uart import sampled, wave
+from edge.drivers import indicators
+from edge.drivers.readings import Display
+from edge.drivers.rows import Indicator
+from kernel.links import Link
+from kernel.settings import read
+from simulators.clock import VirtualClock
+
+ROWS = indicators()
+BY_NAME = {row.name: row for row in ROWS}
+# Options without which a row cannot be played; detection does not know them.
+NEEDED: dict[str, dict[str, object]] = {}
+PERIOD_MS = 100
+LOADS = (0, 0, 20, 3_460, 9_980, 17_640, 24_020, 33_120, 44_120, 44_120, 44_100, 44_120, 44_120)
+
+
+def options_of(row: Indicator) -> Any:
+    return read(row.options, NEEDED.get(row.name, {}))
+
+
+def shown(n: int) -> Display:
+    """A truck drives on and stands."""
+    return Display(mantissa=LOADS[n % len(LOADS)], stable=n % len(LOADS) > 7)
+
+
+def displays(row: Indicator, count: int) -> list[bytes]:
+    assert row.write is not None
+    return [row.write(shown(n), options_of(row)) for n in range(count)]
+
+
+def question(row: Indicator) -> bytes:
+    """What the row asks, by default or else in any of its forms."""
+    if row.poll is None:
+        return b""
+    return next((data for form in forms(row.options) if (data := row.poll(form.options))), b"")
+
+
+def through(data: bytes, *, sent: Line, heard: Line) -> bytes:
+    return sampled(wave([(data, 0)], sent), heard)
+
+
+class Played:
+    """The device's end.  `frames` are sent one after the other unasked; `row` with `serve` answers."""
+
+    def __init__(
+        self,
+        line: Line,
+        *,
+        clock: VirtualClock,
+        frames: Sequence[bytes] = (),
+        row: Indicator | None = None,
+        echo: bool = False,
+        period_ms: int = PERIOD_MS,
+    ) -> None:
+        self.line = line
+        self.clock = clock
+        self.frames = frames
+        self.server = row.serve(options_of(row)) if row is not None and row.serve else None
+        self.echo = echo
+        self.period_ms = period_ms
+        self.written: list[bytes] = []
+        self.sent = 0
+
+    async def open_at(self, line: Line) -> Link:
+        return _Port(self, line)
+
+
+class _Port:
+    def __init__(self, device: Played, line: Line) -> None:
+        self._device = device
+        self._line = line
+        self._answer = b""
+
+    async def read(self) -> bytes:
+        device = self._device
+        if self._answer:
+            answer, self._answer = self._answer, b""
+            return answer
+        await device.clock.sleep(device.period_ms / 1000)
+        if not device.frames:
+            return b""
+        device.sent += 1
+        frame = device.frames[device.sent % len(device.frames)]
+        return through(frame, sent=device.line, heard=self._line)
+
+    async def write(self, data: bytes) -> None:
+        device = self._device
+        device.written.append(data)
+        if device.echo:
+            self._answer += data
+        if device.server is not None:
+            arrived = through(data, sent=self._line, heard=device.line)
+            said = device.server.feed(arrived, shown(len(device.written)))
+            self._answer += through(said, sent=device.line, heard=self._line)
+
+    async def close(self) -> None:
+        return None
