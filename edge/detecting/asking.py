@@ -9,7 +9,7 @@ The questions are those of the rows, `poll`, and every one is checked before it 
 * A&D `RW` reads the weight; its orders are MZ and MT.
 * Yaohua's commands are the letter after the address: A shakes hands, B reads the gross mass.  C and D read tare and
   net, or net and tare; E to I tare, zero or clear records at some makers and are never asked.
-* A Modbus read (functions 03 and 04) changes no register.
+* A Modbus read (functions 03 and 04) changes no register; where they are is not known yet, so any two are read.
 
 Text is asked before binary: a text device ignores what it does not know up to the end of a line, and a binary one
 needs its own address and checksum.  Nobody is asked who speaks unasked.
@@ -20,10 +20,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.detecting.evidence import forms
+from edge.detecting.evidence import Form, forms
 from edge.drivers.rows import Indicator
+from kernel.errors import ConfigError
 
 LETTERS_THAT_ORDER = b"PTZCptzc"
+# Two registers from the first: every Modbus device answers, if only that it has none there.
+ANY_REGISTERS = {
+    "modbus-rtu": bytes.fromhex("010300000002c40b"),
+    "modbus-tcp": bytes.fromhex("000100000006010300000002"),
+}
 FIRST = ("mt-sics", "sma", "ad-std", "ad-like", "yaohua-command", "keli", "modbus-rtu", "modbus-tcp")
 
 
@@ -36,9 +42,9 @@ class Question:
     form: Mapping[str, object]
 
 
-def questions(rows: Sequence[Indicator]) -> tuple[Question, ...]:
-    """In the order in which they are asked; the same bytes only once."""
-    asked = sorted(_possible(rows), key=lambda one: (_place(one.protocol), one.protocol))
+def questions(rows: Sequence[Indicator], *, serial: bool = True) -> tuple[Question, ...]:
+    """In the order in which they are asked; the same bytes only once.  Behind an adapter there may be a network too."""
+    asked = sorted(_possible(rows, serial), key=lambda one: (_place(one.protocol), one.protocol))
     return tuple({one.data: one for one in reversed(asked)}.values())[::-1]
 
 
@@ -46,15 +52,25 @@ def is_harmless(data: bytes) -> bool:
     return not set(data) & set(LETTERS_THAT_ORDER)
 
 
-def _possible(rows: Sequence[Indicator]) -> Iterator[Question]:
+def _possible(rows: Sequence[Indicator], serial: bool) -> Iterator[Question]:
     for row in rows:
-        found = (
-            Question(protocol=row.name, data=row.poll(form.options) if row.poll else b"", form=form.told)
-            for form in forms(row.options)
-        )
-        question = next((one for one in found if one.data), None)
+        if row.poll is None or (serial and not has_serial_line(row)):
+            continue
+        question = next((one for form in forms(row.options) if (one := _asks(row, form)).data), None)
         if question is not None and is_harmless(question.data):
             yield question
+
+
+def _asks(row: Indicator, form: Form) -> Question:
+    try:
+        data = row.poll(form.options) if row.poll else b""
+    except ConfigError:  # it must be told more before it can ask for the weight itself
+        data = ANY_REGISTERS.get(row.name, b"")
+    return Question(protocol=row.name, data=data, form=form.told)
+
+
+def has_serial_line(row: Indicator) -> bool:
+    return any(text[:1].isdigit() for text in row.lines)
 
 
 def _place(name: str) -> int:

@@ -13,6 +13,7 @@ from edge.detecting.lines import ORDER, Line
 from edge.detecting.reading import Heard
 from edge.drivers.rows import Indicator
 from kernel.clock import Clock
+from kernel.errors import LinkError
 from kernel.links import Link
 
 OpenAt = Callable[[Line], Awaitable[Link]]
@@ -73,15 +74,26 @@ class Search:
     async def _asked(self, heard: list[Heard]) -> Outcome:
         """Every question at every setting, until one is answered by frames."""
         for line in ORDER if self.settable else ORDER[:1]:
-            async with self._opened(line) as link:
-                for question in questions(self.rows):
-                    self.tell(line, question.protocol)
-                    answer = await self._ask(link, line, question)
-                    heard.append(answer)
-                    found = claim(answer, self.rows) if answer.data and not answer.is_echo else None
-                    if found is not None:
-                        return Outcome(claim=found, troubles=(), heard=tuple(heard))
+            try:
+                found = await self._asked_at(line, heard)
+            except LinkError:
+                if line == Line(line.baud):
+                    raise
+                continue  # not every port can do parity
+            if found is not None:
+                return Outcome(claim=found, troubles=(), heard=tuple(heard))
         return Outcome(claim=None, troubles=diagnose(heard, self.rows), heard=tuple(heard))
+
+    async def _asked_at(self, line: Line, heard: list[Heard]) -> Claim | None:
+        async with self._opened(line) as link:
+            for question in questions(self.rows, serial=self.settable):
+                self.tell(line, question.protocol)
+                answer = await self._ask(link, line, question)
+                heard.append(answer)
+                found = claim(answer, self.rows) if answer.data and not answer.is_echo else None
+                if found is not None:
+                    return found
+        return None
 
     async def _ask(self, link: Link, line: Line, question: Question) -> Heard:
         chunks: list[tuple[int, bytes]] = []

@@ -11,6 +11,7 @@ from edge.detecting.uart import sampled, wave
 from edge.drivers import indicators
 from edge.drivers.readings import Display
 from edge.drivers.rows import Indicator
+from kernel.errors import LinkError
 from kernel.links import Link
 from kernel.settings import read
 from simulators.clock import VirtualClock
@@ -18,7 +19,8 @@ from simulators.clock import VirtualClock
 ROWS = indicators()
 BY_NAME = {row.name: row for row in ROWS}
 # Options without which a row cannot be played; detection does not know them.
-NEEDED: dict[str, dict[str, object]] = {}
+MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}}
+NEEDED: dict[str, dict[str, object]] = {"modbus-rtu": MAP, "modbus-tcp": MAP}
 PERIOD_MS = 100
 LOADS = (0, 0, 20, 3_460, 9_980, 17_640, 24_020, 33_120, 44_120, 44_120, 44_100, 44_120, 44_120)
 
@@ -37,11 +39,11 @@ def displays(row: Indicator, count: int) -> list[bytes]:
     return [row.write(shown(n), options_of(row)) for n in range(count)]
 
 
-def question(row: Indicator) -> bytes:
-    """What the row asks, by default or else in any of its forms."""
-    if row.poll is None:
-        return b""
-    return next((data for form in forms(row.options) if (data := row.poll(form.options))), b"")
+def asks(row: Indicator) -> list[bytes]:
+    """Its questions, in every form of its options."""
+    needed = NEEDED.get(row.name, {})
+    options = [read(row.options, {**needed, **form.told}) for form in forms(row.options)]
+    return [data for one in options if row.poll and (data := row.poll(one))]
 
 
 def through(data: bytes, *, sent: Line, heard: Line) -> bytes:
@@ -49,7 +51,10 @@ def through(data: bytes, *, sent: Line, heard: Line) -> bytes:
 
 
 class Played:
-    """The device's end.  `frames` are sent one after the other unasked; `row` with `serve` answers."""
+    """The device's end.  `frames` are sent one after the other unasked; `row` with `serve` answers.
+
+    Without `parity` the port cannot be opened with it.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Played:
         row: Indicator | None = None,
         echo: bool = False,
         period_ms: int = PERIOD_MS,
+        parity: bool = True,
     ) -> None:
         self.line = line
         self.clock = clock
@@ -67,10 +73,13 @@ class Played:
         self.server = row.serve(options_of(row)) if row is not None and row.serve else None
         self.echo = echo
         self.period_ms = period_ms
+        self.parity = parity
         self.written: list[bytes] = []
         self.sent = 0
 
     async def open_at(self, line: Line) -> Link:
+        if not self.parity and line != Line(line.baud):
+            raise LinkError("Invalid argument")
         return _Port(self, line)
 
 

@@ -10,7 +10,7 @@ from edge.detecting.asking import FIRST, is_harmless, questions
 from edge.detecting.evidence import forms
 from edge.drivers import DRIVERS
 from kernel.errors import RefusedError
-from tests.edge.detecting.played import ROWS, question
+from tests.edge.detecting.played import ROWS, asks
 
 
 def test_no_question_holds_a_letter_that_orders() -> None:
@@ -39,7 +39,15 @@ def test_text_is_asked_before_what_is_binary_and_each_question_once() -> None:
     assert len({one.data for one in asked}) == len(asked)
 
 
-def test_everybody_that_can_be_asked_harmlessly_is() -> None:
-    wanted = {data for row in ROWS if (data := question(row)) and is_harmless(data)}
-    assert {one.data for one in questions(ROWS)} == wanted
-    assert all(one.protocol in DRIVERS for one in questions(ROWS))
+def test_everybody_that_has_a_question_is_asked_or_else_asks_as_another_does() -> None:
+    asked = questions(ROWS, serial=False)
+    waiting = {row.name for row in ROWS if row.poll and forms(row.options)} - {one.protocol for one in asked}
+    same = {one.data for one in asked}
+    for row in (row for row in ROWS if row.name in waiting):
+        assert not any(map(is_harmless, asks(row))) or set(asks(row)) & same
+    assert all(one.protocol in DRIVERS for one in asked)
+
+
+def test_what_has_no_serial_line_is_asked_only_behind_an_adapter() -> None:
+    lines = {one.protocol for one in questions(ROWS)}
+    assert lines == {one.protocol for one in questions(ROWS, serial=False) if one.protocol != "modbus-tcp"}
