@@ -1,45 +1,71 @@
-"""What goes wrong on the wires, and when: noise, silence, garbage and pulled plugs by script."""
+"""What goes wrong on the wires and in the devices, and when: noise, silence, pulled plugs, reboots by script."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from kernel.clock import Clock
 from kernel.errors import ConfigError
-from kernel.settings import read
-from simulators.lanes import LaneDevices
-from simulators.links import garbled
+from kernel.settings import must, read, refuse
+from simulators.indicator import IndicatorSim
+from simulators.lanes import Device, LaneDevices
+from simulators.links import Bend, cut, garbled, glued, lossy, stolen
+from simulators.ptys import DevicePort
+from simulators.uart import Line, heard
 
-FaultKind = Literal["noise", "silent", "unplug", "garbage"]
+FaultKind = Literal[
+    "noise", "drop", "garbage", "truncate", "glue", "second_host", "wrong_baud", "silent", "unplug",
+    "freeze", "shift", "over_range", "reboot",
+]  # fmt: skip
+OF_INDICATORS = {"freeze", "shift", "over_range", "reboot"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """`device` is "<lane>.scale" or "<lane>.controller"; `at_ms` counts from the start of the traffic."""
+class WireFault:
+    """What happens to one device from `at_ms` of its script on, and for how long.
+
+    `share` is of the bytes or frames that are hit.  `kg` is what a shifted display is off by.  `baud` is what a host
+    listens at to a device that speaks at 9600.
+    """
 
     at_ms: int
     for_ms: int
-    device: str
     kind: FaultKind
-    share: float = 0.01  # noise: of the bytes that are hit
+    share: float = 0.01
+    kg: int = 0
+    baud: int = 4_800
 
     def __post_init__(self) -> None:
-        faults = []
-        if self.at_ms < 0:
-            faults.append(("at_ms", "must not be negative"))
-        if self.for_ms <= 0:
-            faults.append(("for_ms", "must be above 0"))
-        if self.device.count(".") != 1:
-            faults.append(("device", f'must be "<lane>.scale" or "<lane>.controller", is {self.device!r}'))
-        if not 0 < self.share <= 1:
-            faults.append(("share", "must be above 0 and at most 1"))
-        if faults:
-            raise ConfigError(faults)
+        refuse(*self._faults())
+
+    def _faults(self) -> tuple[tuple[str, str] | None, ...]:
+        return (
+            must(self.at_ms >= 0, "at_ms", "must not be negative"),
+            must(self.for_ms > 0, "for_ms", "must be above 0"),
+            must(0 < self.share <= 1, "share", "must be above 0 and at most 1"),
+            must(self.baud > 0, "baud", "must be above 0"),
+            must(self.kind != "shift" or self.kg != 0, "kg", "is required: what the display is off by"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault(WireFault):
+    """`device` is "<lane>.scale" or "<lane>.controller"; `at_ms` counts from the start of the traffic."""
+
+    device: str
+
+    def __post_init__(self) -> None:
+        named = self.device.count(".") == 1
+        refuse(
+            *self._faults(),
+            must(named, "device", f'must be "<lane>.scale" or "<lane>.controller", is {self.device!r}'),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,35 +90,110 @@ async def inflict(
     clock: Clock,
     seed: int = 0,
 ) -> None:
-    """Make every fault happen at its time and heal again; returns when the last is healed."""
+    """Make every fault happen at its time and heal again; returns when the last is healed.
+
+    ConfigError, before anything happens, for a fault that its device cannot have.
+    """
+    for fault in faults:
+        if fault.kind in OF_INDICATORS and not isinstance(_device(fault, lanes), IndicatorSim):
+            raise ConfigError.one("kind", f"{fault.device} is no indicator and cannot have {fault.kind}")
     async with asyncio.TaskGroup() as tasks:
         for number, fault in enumerate(faults):
-            tasks.create_task(_one(fault, lanes, started_ms, clock, seed + number), name=f"fault {number}")
+            lane, _, role = fault.device.partition(".")
+            tasks.create_task(
+                suffer(
+                    fault,
+                    port=lanes[lane].ports[role],
+                    device=_device(fault, lanes),
+                    started_ms=started_ms,
+                    clock=clock,
+                    seed=seed + number,
+                ),
+                name=f"fault {number}",
+            )
 
 
-async def _one(
-    fault: Fault, lanes: Mapping[str, LaneDevices], started_ms: int, clock: Clock, seed: int
+def _device(fault: Fault, lanes: Mapping[str, LaneDevices]) -> Device:
+    lane, _, role = fault.device.partition(".")
+    return lanes[lane].scale if role == "scale" else lanes[lane].controller
+
+
+async def suffer(
+    fault: WireFault, *, port: DevicePort, device: Device, started_ms: int, clock: Clock, seed: int
 ) -> None:
-    lane, _, device = fault.device.partition(".")
-    devices = lanes[lane]
-    port = devices.ports[device]
-    machine = devices.scale if device == "scale" else devices.controller
+    """Wait for the fault's time, let it last, and heal it."""
     await clock.sleep(max(0, started_ms + fault.at_ms - clock.now_ms()) / 1000)
+    with _lasting(fault, port, device, seed):
+        await clock.sleep(fault.for_ms / 1000)
+
+
+def _lasting(fault: WireFault, port: DevicePort, device: Device, seed: int) -> AbstractContextManager[None]:
+    if fault.kind in _BENDS:
+        return _bent(port, _BENDS[fault.kind](fault, seed))
     if fault.kind == "unplug":
-        port.unplug()
-        await clock.sleep(fault.for_ms / 1000)
-        port.plug()
-    elif fault.kind == "silent":
-        machine.muted = True
-        await clock.sleep(fault.for_ms / 1000)
-        machine.muted = False
-    else:
-        before = port.bend
-        dice = random.Random(seed)
-        port.bend = (
-            garbled(fault.share, seed=seed)
-            if fault.kind == "noise"
-            else lambda data: dice.randbytes(len(data))
-        )
-        await clock.sleep(fault.for_ms / 1000)
+        return _unplugged(port)
+    if isinstance(device, IndicatorSim) and fault.kind in OF_INDICATORS:
+        return _inside(device, fault)
+    return _muted(device)
+
+
+def _garbage(_fault: WireFault, seed: int) -> Bend:
+    dice = random.Random(seed)
+    return lambda data: dice.randbytes(len(data))
+
+
+def _misheard(fault: WireFault, _seed: int) -> Bend:
+    return lambda data: heard(data, sent=Line(), read=Line(baud=fault.baud))
+
+
+_BENDS: dict[str, Callable[[WireFault, int], Bend]] = {
+    "noise": lambda fault, seed: garbled(fault.share, seed=seed),
+    "drop": lambda fault, seed: lossy(fault.share, seed=seed),
+    "garbage": _garbage,
+    "truncate": lambda fault, seed: cut(fault.share, seed=seed),
+    "glue": lambda _fault, _seed: glued(),
+    "second_host": lambda fault, seed: stolen(fault.share, seed=seed),
+    "wrong_baud": _misheard,
+}
+
+
+@contextmanager
+def _bent(port: DevicePort, bend: Bend) -> Iterator[None]:
+    before, port.bend = port.bend, bend
+    try:
+        yield
+    finally:
         port.bend = before
+
+
+@contextmanager
+def _unplugged(port: DevicePort) -> Iterator[None]:
+    port.unplug()
+    try:
+        yield
+    finally:
+        port.plug()
+
+
+@contextmanager
+def _muted(device: Device) -> Iterator[None]:
+    device.muted = True
+    try:
+        yield
+    finally:
+        device.muted = False
+
+
+@contextmanager
+def _inside(device: IndicatorSim, fault: WireFault) -> Iterator[None]:
+    scale = device.scale
+    if fault.kind == "reboot":
+        scale.reboot()
+    elif fault.kind == "freeze":
+        scale.frozen = True
+    else:
+        scale.offset_kg = fault.kg if fault.kind == "shift" else 2 * scale.settings.capacity_kg
+    try:
+        yield
+    finally:
+        scale.frozen, scale.offset_kg = False, 0

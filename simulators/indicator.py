@@ -1,69 +1,44 @@
-"""The indicator of a static platform: Toledo continuous, ten displays a second, with the motion of a real load."""
+"""The indicator of a static platform 称重显示器, whatever its protocol: it speaks unasked, or when it is asked."""
 
 from __future__ import annotations
 
-import random
-from collections import deque
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any, cast
 
-from edge.drivers.scale.toledo_continuous.protocol import Reading
+from edge.drivers import load_driver
+from edge.drivers.readings import Display
+from edge.drivers.rows import Indicator, Server
 from kernel.clock import Clock
+from kernel.settings import read
+from simulators.platform import RIGID, Scale, ScaleSettings
 from simulators.ptys import DevicePort
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Display:
-    """What the indicator shows at one moment."""
-
-    kg: int
-    motion: bool
-    over_range: bool = False
-
-    def to_bytes(self, *, checksum: bool, increment: int) -> bytes:
-        last_place = {10: 1, 20: 2, 50: 5}.get(increment, 1)
-        return Reading(
-            mantissa=self.kg,
-            motion=self.motion,
-            out_of_range=self.over_range,
-            increment=last_place,
-        ).to_bytes(checksum=checksum)
+_LISTEN_MS = 20
+# What a row must be told before a lane can use it, besides the unit that it does not send.
+_NEEDED: dict[str, dict[str, object]] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndicatorSettings:
-    capacity_kg: int = 100_000
-    increment_kg: int = 20
-    noise_kg: int = 3
-    zero_kg: int = 0
-    checksum: bool = True
-    period_ms: int = 100
-    motion_frames: int = 5
-    seed: int = 0
+def lane_options(row: Indicator) -> dict[str, object]:
+    """The options of a lane whose scale is a simulated platform that shows gross kilograms."""
+    unit = {} if "unit" in row.says else {"unit": "kg"}
+    return {"displayed": "gross"} | unit | _NEEDED.get(row.name, {})
 
 
-class Indicator:
-    """From the load on the platform to the display: increments, noise, range and motion flag."""
-
-    def __init__(self, settings: IndicatorSettings) -> None:
-        self._settings = settings
-        self._dice = random.Random(settings.seed)
-        self._shown: deque[int] = deque(maxlen=settings.motion_frames)
-
-    def shows(self, load_kg: float) -> Display:
-        settings = self._settings
-        noisy = load_kg + settings.zero_kg + self._dice.uniform(-settings.noise_kg, settings.noise_kg)
-        kg = round(noisy / settings.increment_kg) * settings.increment_kg
-        self._shown.append(kg)
-        motion = max(self._shown) - min(self._shown) > settings.increment_kg
-        return Display(kg=kg, motion=motion, over_range=kg > settings.capacity_kg)
+def answering(row: Indicator, options: Any) -> Server | None:
+    """The device's side of a row that is asked for its weight; None where these options let it speak unasked."""
+    asked = row.poll is not None and row.poll(options) != b""
+    return row.serve(options) if row.serve is not None and asked else None
 
 
 class IndicatorSim:
-    """Sends the display over `port` until it is cancelled.
+    """Plays `row` over `port` until it is cancelled.
 
     `load_kg` gives the weight on the platform at a wall time; `seen` is told every display that was sent, so that the
-    world knows what the wire said.
+    world knows what the wire said.  A device that answers is played so, unless `unasked` makes it stream.  What the
+    protocol cannot express is not sent.
     """
 
     def __init__(
@@ -73,27 +48,65 @@ class IndicatorSim:
         load_kg: Callable[[int], float],
         seen: Callable[[int, Display], None],
         clock: Clock,
-        settings: IndicatorSettings | None = None,
+        row: Indicator | None = None,
+        options: Any = None,
+        settings: ScaleSettings = RIGID,
+        unasked: bool = False,
     ) -> None:
         self._port = port
         self._load_kg = load_kg
         self._seen = seen
         self._clock = clock
-        self._settings = settings or IndicatorSettings()
-        self._indicator = Indicator(self._settings)
+        self._row = row or cast(Indicator, load_driver("toledo-continuous"))
+        self._options = read(self._row.options, {}) if options is None else options
+        self._server = None if unasked else answering(self._row, self._options)
+        self._orders = {order(self._options): name for name, order in self._row.orders.items()}
+        self.scale = Scale(settings)
         self.muted = False
 
     async def run(self) -> None:
+        """Serve the wire until cancelled."""
         due = self._clock.mono_ms()
+        shown: Display | None = None
+        tick_ms = _LISTEN_MS if self._server else self.scale.settings.period_ms
         while True:
-            if not self.muted:
-                await self._show()
-            due = max(due + self._settings.period_ms, self._clock.mono_ms())
-            await self._clock.sleep((due - self._clock.mono_ms()) / 1000)
+            if self._clock.mono_ms() >= due:
+                shown = self.scale.shows(self._clock.now_ms(), self._load_kg(self._clock.now_ms()))
+                due = max(due + self.scale.settings.period_ms, self._clock.mono_ms())
+                await self._say(shown)
+            await self._listen(shown)
+            wait_ms = min(due - self._clock.mono_ms(), tick_ms)
+            await self._clock.sleep(max(wait_ms, 0) / 1000)
 
-    async def _show(self) -> None:
-        now = self._clock.now_ms()
-        display = self._indicator.shows(self._load_kg(now))
-        settings = self._settings
-        await self._port.send(display.to_bytes(checksum=settings.checksum, increment=settings.increment_kg))
-        self._seen(now, display)
+    async def _say(self, shown: Display | None) -> None:
+        if self._server is None and shown is not None:
+            await self._send(shown, self._frame)
+
+    async def _listen(self, shown: Display | None) -> None:
+        data = self._port.receive()
+        self._obey(data)
+        if self._server is not None and shown is not None:
+            server = self._server
+            await self._send(shown, lambda now: server.feed(data, now))
+
+    async def _send(self, shown: Display, speak: Callable[[Display], bytes]) -> None:
+        if self.muted:
+            return
+        try:
+            data = speak(shown)
+        except ValueError as error:
+            log.debug("display not sent", extra={"row": self._row.name, "reason": str(error)})
+            return
+        if data:
+            now = self._clock.now_ms()
+            await self._port.send(data)
+            self._seen(now, shown)
+
+    def _frame(self, shown: Display) -> bytes:
+        return b"" if self._row.write is None else self._row.write(shown, self._options)
+
+    def _obey(self, data: bytes) -> None:
+        for order, name in self._orders.items():
+            if data and order in data:
+                done = self.scale.obey(name)
+                log.info("ordered", extra={"order": name, "done": done})

@@ -6,12 +6,17 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
+from edge.drivers.rows import Indicator
 from kernel.clock import Clock
+from kernel.settings import read
 from simulators.controller import ControllerSim
-from simulators.indicator import IndicatorSettings, IndicatorSim
+from simulators.indicator import IndicatorSim, lane_options
+from simulators.platform import RIGID, ScaleSettings
 from simulators.ptys import DevicePort
 from simulators.wim import WimSim
 from simulators.world import LaneWorld, World, play
+
+Device = IndicatorSim | WimSim | ControllerSim
 
 
 class LaneDevices:
@@ -24,7 +29,8 @@ class LaneDevices:
         scale: DevicePort,
         controller: DevicePort,
         clock: Clock,
-        indicator: IndicatorSettings | None = None,
+        indicator: ScaleSettings = RIGID,
+        row: Indicator | None = None,
         boot: int = 1,
     ) -> None:
         self._lane = lane
@@ -40,6 +46,8 @@ class LaneDevices:
                 seen=lane.displayed,
                 clock=clock,
                 settings=indicator,
+                row=row,
+                options=read(row.options, lane_options(row)) if row else None,
             )
         )
 
@@ -75,9 +83,13 @@ def devices_of(
     *,
     ports: Mapping[str, DevicePort],
     clock: Clock,
-    indicator: IndicatorSettings | None = None,
+    indicator: ScaleSettings = RIGID,
+    row: Indicator | None = None,
 ) -> dict[str, LaneDevices]:
-    """One LaneDevices a lane over `ports`, which are named "<lane>.scale" and "<lane>.controller"."""
+    """One LaneDevices a lane over `ports`, which are named "<lane>.scale" and "<lane>.controller".
+
+    Platforms speak the protocol of `row`, with the options of simulators.indicator.lane_options; without one, Toledo's.
+    """
     return {
         name: LaneDevices(
             lane,
@@ -85,6 +97,7 @@ def devices_of(
             controller=ports[f"{name}.controller"],
             clock=clock,
             indicator=indicator,
+            row=row,
             boot=number,
         )
         for number, (name, lane) in enumerate(world.lanes.items(), start=1)

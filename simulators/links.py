@@ -11,6 +11,11 @@ from kernel.clock import Clock
 from kernel.errors import LinkError
 from kernel.links import Link
 
+Bend = Callable[[bytes], bytes]
+
+_GLUED = 5
+_STOLEN_RUN = 32
+
 
 class ScriptedLink:
     """Plays `chunks`, one every `every_ms` of the clock, then the wire is gone; remembers what was written."""
@@ -86,6 +91,47 @@ def garbled(share: float, *, seed: int) -> Callable[[bytes], bytes]:
     """Replaces that share of the bytes by others."""
     dice = random.Random(seed)
     return lambda data: bytes(dice.randrange(256) if dice.random() < share else byte for byte in data)
+
+
+def cut(share: float, *, seed: int) -> Bend:
+    """Breaks that share of the frames off somewhere; what goes out in one piece counts as a frame."""
+    dice = random.Random(seed)
+    return lambda data: data[: dice.randrange(len(data))] if data and dice.random() < share else data
+
+
+def glued() -> Bend:
+    """Holds frames back and lets them out several at a time, as an adapter with a slow timer does."""
+    held: list[bytes] = []
+
+    def bend(data: bytes) -> bytes:
+        held.append(data)
+        if len(held) < _GLUED:
+            return b""
+        out = b"".join(held)
+        held.clear()
+        return out
+
+    return bend
+
+
+def stolen(share: float, *, seed: int) -> Bend:
+    """A second program reads the same port: whole runs of bytes go to it, that share of the runs."""
+    dice = random.Random(seed)
+    left = 0
+    taken = False
+
+    def bend(data: bytes) -> bytes:
+        nonlocal left, taken
+        out = bytearray()
+        for byte in data:
+            if not left:
+                left, taken = dice.randint(1, _STOLEN_RUN), dice.random() < share
+            left -= 1
+            if not taken:
+                out.append(byte)
+        return bytes(out)
+
+    return bend
 
 
 class MemoryWire:

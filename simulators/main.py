@@ -1,4 +1,4 @@
-"""weighpost-sim: the demo, and lists of what it can simulate."""
+"""weighpost-sim: the demo, one scale on one port, and lists of what it can simulate."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from edge.drivers import load_driver
+from edge.drivers.rows import Indicator
 from kernel.errors import ConfigError
 from simulators.demo.clock import RealClock
 from simulators.demo.running import DemoError, Plan, play, write_report
 from simulators.faults import read_faults
+from simulators.scale_verb import add_scale, run_scale
 from simulators.traffic import read_traffic
 
 
@@ -23,23 +26,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="weighpost-sim", description="The outside world, simulated.")
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
     _add_demo(verbs.add_parser("demo", help="run everything on this machine"))
+    add_scale(verbs.add_parser("scale", help="one indicator or weigher on a pty or TCP port"))
     traffic = verbs.add_parser("traffic", help="list the crossings of a script")
     traffic.add_argument("--script", type=Path)
     traffic.add_argument("--vehicles", type=int)
     traffic.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
+    try:
+        return run_scale(given) if given.verb == "scale" else _traffic_verbs(parser, given)
+    except (ConfigError, DemoError, OSError) as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"weighpost-sim: {line}\n")
+        return 2
+
+
+def _traffic_verbs(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
     if given.vehicles is not None and given.vehicles < 1:
         parser.error("--vehicles must be at least 1")
     if given.verb == "demo" and given.exit != bool(given.vehicles):
         parser.error("--exit and --vehicles go together")
     if given.verb == "demo" and given.report and not given.exit:
         parser.error("--report goes with --exit")
-    try:
-        return _traffic(given) if given.verb == "traffic" else _demo(given)
-    except (ConfigError, DemoError, OSError) as error:
-        for line in str(error).splitlines():
-            sys.stderr.write(f"weighpost-sim: {line}\n")
-        return 2
+    return _traffic(given) if given.verb == "traffic" else _demo(given)
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
@@ -51,6 +59,7 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--light", choices=("day", "night", "rain"), default="day")
     demo.add_argument("--script", type=Path, help="traffic script, TOML")
     demo.add_argument("--faults", type=Path, help="fault script, TOML")
+    demo.add_argument("--indicator", metavar="P", help="what the platform of lane2 speaks")
     demo.add_argument(
         "--kill-every", type=float, default=0.0, metavar="S", help="kill -9 a process every S s"
     )
@@ -65,6 +74,7 @@ def _demo(given: argparse.Namespace) -> int:
         faults=read_faults(given.faults.read_text()) if given.faults else (),
         kill_every_s=given.kill_every,
         traffic=given.script.read_text() if given.script else None,
+        indicator=_indicator(given.indicator),
     )
     report = asyncio.run(_until_stopped(plan, forever=not given.exit))
     if report is None:
@@ -74,6 +84,15 @@ def _demo(given: argparse.Namespace) -> int:
     shown = {name: value for name, value in report.items() if name != "truth"}
     _say(json.dumps(shown, ensure_ascii=False, indent=1))
     return 0 if report["lost"] == report["doubled"] == 0 else 1
+
+
+def _indicator(name: str | None) -> Indicator | None:
+    if name is None:
+        return None
+    row = load_driver(name)
+    if not isinstance(row, Indicator):
+        raise ConfigError.one("indicator", f"{name} is no indicator of a platform")
+    return row
 
 
 async def _until_stopped(plan: Plan, *, forever: bool) -> dict[str, Any] | None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import termios
 import tty
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from kernel.clock import Clock
+from simulators.uart import Line, heard, with_parity
 
 _CHUNK = 16
+_SPEEDS = {
+    getattr(termios, f"B{baud}"): baud
+    for baud in (300, 600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200)
+}
 
 
 class DevicePort(Protocol):
@@ -26,14 +32,37 @@ class DevicePort(Protocol):
     def unplug(self) -> None: ...
 
 
-class PtyPort:
-    """`path` is a symlink to the pty that is plugged in now; `bend` spoils what goes out."""
+class PacedPort:
+    """What a line's speed does: bytes take their time, even when nobody listens; `bend` spoils what goes out."""
 
-    def __init__(self, path: Path, *, baud: int, clock: Clock) -> None:
-        self.path = path
+    def __init__(self, *, byte_s: float, clock: Clock) -> None:
         self.bend: Callable[[bytes], bytes] = lambda data: data
         self._clock = clock
-        self._byte_s = 10 / baud
+        self._byte_s = byte_s
+
+    async def send(self, data: bytes) -> None:
+        """Write at the pace of the line."""
+        data = self.bend(data)
+        for at in range(0, len(data), _CHUNK):
+            chunk = data[at : at + _CHUNK]
+            await self._clock.sleep(len(chunk) * self._byte_s)
+            self._put(chunk)
+
+    def _put(self, chunk: bytes) -> None:
+        raise NotImplementedError
+
+
+class PtyPort(PacedPort):
+    """`path` is a symlink to the pty that is plugged in now.
+
+    With a `line` the device keeps to it, and the host reads what a UART would at the speed that it has set: garbage at
+    another one.  A pty has no parity, so seven bits with parity always arrive as eight.
+    """
+
+    def __init__(self, path: Path, *, clock: Clock, baud: int = 9_600, line: Line | None = None) -> None:
+        super().__init__(byte_s=line.byte_s if line else 10 / baud, clock=clock)
+        self.path = path
+        self._line = line
         self._master: int | None = None
 
     def plug(self) -> None:
@@ -66,16 +95,28 @@ class PtyPort:
         return not poll.poll(0)
 
     async def send(self, data: bytes) -> None:
-        """Write at the pace of the line; the time passes even when nobody listens."""
-        data = self.bend(data)
-        for at in range(0, len(data), _CHUNK):
-            chunk = data[at : at + _CHUNK]
-            await self._clock.sleep(len(chunk) * self._byte_s)
-            if self._master is not None and self.heard:
-                with contextlib.suppress(
-                    OSError
-                ):  # nobody reads any more, or the buffer is full: lost on the line
-                    os.write(self._master, chunk)
+        await super().send(self._as_heard(data) if self._line else data)
+
+    def _as_heard(self, data: bytes) -> bytes:
+        line, baud = self._line or Line(), self._host_baud()
+        if baud is None or baud == line.baud:
+            return with_parity(data, line)
+        return heard(data, sent=line, read=Line(baud=baud))
+
+    def _host_baud(self) -> int | None:
+        """The speed that the other end is set to."""
+        if self._master is None:
+            return None
+        try:
+            return _SPEEDS.get(termios.tcgetattr(self._master)[5])
+        except termios.error:
+            return None
+
+    def _put(self, chunk: bytes) -> None:
+        if self._master is not None and self.heard:
+            # Nobody reads any more, or the buffer is full: lost on the line.
+            with contextlib.suppress(OSError):
+                os.write(self._master, chunk)
 
     def receive(self) -> bytes:
         """What the host has sent since the last call."""

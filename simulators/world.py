@@ -13,9 +13,10 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Literal
 
+from edge.drivers.readings import Display
 from edge.drivers.scale.wim_wj.protocol import Vehicle
 from kernel.clock import Clock
-from simulators.indicator import Display
+from simulators.platform import in_kg
 from simulators.scene.view import FRONT_OVERHANG_MM, Appearance
 from simulators.traffic import Crossing, Truck
 from simulators.wim import measured
@@ -202,14 +203,14 @@ class LaneWorld:
     def displayed(self, at_ms: int, display: Display) -> None:
         """The indicator has sent this display: if it is a weight, it is the truth of the wire."""
         on = next((p for p in self.passings if p.whole_on_ms[0] <= at_ms <= p.whole_on_ms[1]), None)
-        if on is None or display.motion or display.over_range:
+        if on is None or not display.stable or display.over_range:
             self._still = None
             return
         number = on.crossing.number
         if self._still is None or self._still[0] != number:
             self._still = number, at_ms
         if at_ms - self._still[1] >= STABLE_MS:
-            self.truths[number].wire_gross_kg = display.kg
+            self.truths[number].wire_gross_kg = in_kg(display)
 
     def record(self, passing: Passing, *, serial: int) -> Vehicle:
         """What the weigher measures of this passing."""

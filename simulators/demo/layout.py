@@ -10,8 +10,10 @@ from typing import Any
 
 import tomli_w
 
+from edge.drivers.rows import Indicator
 from kernel.evidence.certificates import Certificate
 from kernel.evidence.notes import Note, encode_base64
+from simulators.indicator import lane_options
 from simulators.scene.optics import Role
 
 ROOT = "yiyuan-root"
@@ -62,8 +64,10 @@ def _hold(port: int) -> socket.socket:
 class Layout:
     """The folder of one demo run."""
 
-    def __init__(self, folder: Path, ports: Ports) -> None:
+    def __init__(self, folder: Path, ports: Ports, *, indicator: Indicator | None = None) -> None:
+        """`indicator` is what the platform of lane2 speaks; without one, Toledo's."""
         self.folder = folder.resolve()
+        self.indicator = indicator
         self.ports = ports
         self.keys = self.folder / "keys"
         self.wires = self.folder / "wires"
@@ -176,13 +180,20 @@ class Layout:
             "data": str(self.folder / lane),
             "lane": _LANE[lane] | {"source": f"{SOURCE}/{lane}", "jurisdiction": JURISDICTION},
             "box": self.identity(box),
-            "scale": _SCALE[lane] | {"url": str(self.wire(f"{lane}.scale"))},
+            "scale": self.scale(lane) | {"url": str(self.wire(f"{lane}.scale"))},
             "controller": {"url": str(self.wire(f"{lane}.controller"))},
             "allowance": _ALLOWANCE[lane],
             "vision": self.vision(lane),
             "keeping": {"reserve_mb": 8},  # many lanes on the disk of one machine
             "destinations": [self.to_centre(custody=True), self.to_station()],
         }
+
+    def scale(self, lane: str) -> Table:
+        row = self.indicator
+        if lane != "lane2" or row is None:
+            return _SCALE[lane]
+        stable = {} if "stable" in row.says else {"platform": {"stable": "derived"}}
+        return _SCALE[lane] | {"driver": row.name, "options": lane_options(row)} | stable
 
     def vision(self, lane: str) -> Table:
         return {

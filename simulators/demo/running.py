@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from edge.drivers.rows import Indicator
 from kernel.clock import Clock
 from simulators.demo.centre import Answer, CentreApi
 from simulators.demo.finding import Findings, find
@@ -59,6 +60,7 @@ class Plan:
     faults: tuple[Fault, ...] = ()
     kill_every_s: float = 0.0  # kill -9 one product process after another
     traffic: str | None = None  # text of a script; None: the shipped one
+    indicator: Indicator | None = None  # what the platform of lane2 speaks; None: Toledo's
 
 
 def _clear(folder: Path) -> None:
@@ -276,7 +278,7 @@ def _sees(source: Answer) -> bool:
 @asynccontextmanager
 async def running(plan: Plan, *, clock: Clock, say: Say) -> AsyncIterator[tuple[Demo, Stage]]:
     """Everything is up, no truck drives yet; stopped whatever happens."""
-    layout = Layout(plan.folder, Ports.free(WANTED))
+    layout = Layout(plan.folder, Ports.free(WANTED), indicator=plan.indicator)
     demo = Demo(plan, layout, clock=clock, say=say)
     await demo.prepare()
     say("starting cameras and serial wires")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from edge.drivers.rows import Indicator
 from kernel.clock import Clock
 from simulators.cameras.camera import Camera
 from simulators.cameras.server import CameraServer
@@ -30,6 +31,7 @@ class Stage:
     ports: dict[str, DevicePort]
     cameras: CameraServer
     clock: Clock
+    indicator: Indicator | None = None  # what the platform speaks; None: Toledo's
     world: World | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)  # the last truck has left
 
@@ -44,7 +46,7 @@ class Stage:
             for role in CAMERAS[name]:
                 camera = self.cameras.cameras[f"{name}-{role}"]
                 camera.schedule((passing.seen for passing in lane.passings), now_ms=self.clock.now_ms())
-        devices = devices_of(world, ports=self.ports, clock=self.clock)
+        devices = devices_of(world, ports=self.ports, clock=self.clock, row=self.indicator)
         tasks = [asyncio.create_task(one.run(), name=name) for name, one in devices.items()]
         try:
             await inflict(faults, devices, started_ms=started_ms, clock=self.clock)
@@ -75,7 +77,7 @@ async def stage(layout: Layout, *, clock: Clock, light: Light) -> AsyncIterator[
     )
     try:
         async with CameraServer(cameras, clock=clock, host=HOST, port=layout.ports.cameras) as server:
-            yield Stage(ports=ports, cameras=server, clock=clock)
+            yield Stage(ports=ports, cameras=server, clock=clock, indicator=layout.indicator)
     finally:
         for port in ports.values():
             port.unplug()

@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
 from edge.controller import ControllerOptions, LaneController, LoopEvent
+from edge.drivers import indicators
 from edge.drivers.contract import ScaleDriver
 from edge.drivers.making import make_driver
+from edge.drivers.rows import Indicator
 from edge.supervise import supervise
 from edge.weighing.moving import MovingSettings, MovingWeighing
 from edge.weighing.static import StaticSettings, StaticWeighing
@@ -19,6 +22,7 @@ from edge.weighing.values import ScaleEvent, VehicleRecord, Weighed, WeighingEve
 from kernel.links import Link
 from simulators.clock import VirtualClock
 from simulators.faults import Fault, inflict
+from simulators.indicator import lane_options
 from simulators.lanes import LaneDevices, devices_of
 from simulators.links import MemoryWire
 from simulators.traffic import default_text, read_traffic
@@ -27,6 +31,7 @@ from simulators.world import LaneKind, LaneWorld, World
 
 pytestmark = pytest.mark.broad
 
+TOLEDO = next(row for row in indicators() if row.name == "toledo-continuous")
 LANES: dict[str, LaneKind] = {"lane1": "wim", "lane2": "static"}
 WJ = {"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "dms2"}
 
@@ -39,6 +44,7 @@ class Box:
     devices: LaneDevices
     driver: ScaleDriver
     controller: LaneController
+    stable: Literal["flag", "derived"]
     events: list[WeighingEvent] = field(default_factory=list)
     loops: list[LoopEvent] = field(default_factory=list)
     releases: bool = True
@@ -49,8 +55,13 @@ class Box:
         self.machine = (
             MovingWeighing(MovingSettings(tyres="type_code"))
             if self.lane.kind == "wim"
-            else StaticWeighing(StaticSettings())
+            else StaticWeighing(StaticSettings(loop="entry", stable=self.stable))
         )
+
+    def hear(self, event: LoopEvent) -> None:
+        self.loops.append(event)
+        if isinstance(self.machine, StaticWeighing) and event.loop == 1:
+            self.machine.loop(occupied=event.occupied, mono_ms=event.mono_ms)
 
     def take(self, event: ScaleEvent) -> None:
         if isinstance(self.machine, StaticWeighing):
@@ -83,7 +94,12 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    vehicles: int, *, seed: int = 1, faults: tuple[Fault, ...] = (), lanes: dict[str, LaneKind] = LANES
+    vehicles: int,
+    *,
+    seed: int = 1,
+    faults: tuple[Fault, ...] = (),
+    lanes: dict[str, LaneKind] = LANES,
+    row: Indicator = TOLEDO,
 ) -> AsyncIterator[Scene]:
     clock = VirtualClock()
     crossings = read_traffic(default_text(), vehicles=vehicles, seed=seed)
@@ -98,18 +114,19 @@ async def scene(
         for lane in world.lanes
         for device in ("scale", "controller")
     }
-    devices = devices_of(world, ports=ports, clock=clock)
+    devices = devices_of(world, ports=ports, clock=clock, row=row)
     boxes = {
         name: Box(
             lane,
             devices[name],
             make_driver(
-                "wim-wj" if lane.kind == "wim" else "toledo-continuous",
-                WJ if lane.kind == "wim" else {},
+                "wim-wj" if lane.kind == "wim" else row.name,
+                WJ if lane.kind == "wim" else lane_options(row),
                 device=f"{name} scale",
                 clock=clock,
             ),
             LaneController(ControllerOptions(), device=f"{name} controller", clock=clock),
+            "flag" if "stable" in row.says else "derived",
         )
         for name, lane in world.lanes.items()
     }
@@ -117,7 +134,7 @@ async def scene(
     for name, box in boxes.items():
         tasks.append(asyncio.create_task(box.devices.run()))
         tasks.append(supervised(box.driver, ports[f"{name}.scale"], box.take, clock))
-        tasks.append(supervised(box.controller, ports[f"{name}.controller"], box.loops.append, clock))
+        tasks.append(supervised(box.controller, ports[f"{name}.controller"], box.hear, clock))
     try:
         yield Scene(clock, world, boxes)
     finally:
@@ -168,6 +185,18 @@ async def test_every_special_case_on_the_platform_is_weighed_as_the_wire_said() 
                 assert abs(truth.wire_gross_kg - truth.truck.gross_kg) <= 20
             assert abs(weighed.left_ms - truth.left_ms) <= 600
         assert len([weighed for weighed in box.weighed if "close_behind" in weighed.quality]) == 2
+
+
+@pytest.mark.parametrize("row", indicators(), ids=lambda row: row.name)
+async def test_a_platform_of_any_indicator_is_weighed_as_its_display_said(row: Indicator) -> None:
+    async with scene(6, lanes={"lane2": "static"}, row=row) as play:
+        await play.to_the_end()
+        box = play.boxes["lane2"]
+        masses = [
+            (weighed.gross_kg or 0, kg or 0) for weighed, kg in zip(box.weighed, box.expected, strict=True)
+        ]
+        assert all(abs(got - shown) <= 20 for got, shown in masses), masses
+        assert any(shown for _, shown in masses)
 
 
 async def test_loops_come_in_order_with_the_time_at_which_they_were_crossed() -> None:

@@ -6,10 +6,11 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
+from edge.drivers.readings import Display
 from kernel.clock import Clock
 from simulators.controller import ControllerSim
 from simulators.demo.stage import BAUDS
-from simulators.indicator import Display, IndicatorSim
+from simulators.indicator import IndicatorSim
 from simulators.ptys import PtyPort
 from simulators.scene.view import Appearance
 from simulators.traffic import Crossing, Truck

@@ -10,10 +10,14 @@ import pytest
 import central.settings
 import station.settings
 from central.main import main as weighpost_central
+from edge.drivers import indicators
+from edge.drivers.making import make_driver
+from edge.drivers.rows import Indicator
 from edge.main import load
 from edge.passages import PassageAssembler
 from journal.console import read_settings
 from journal.keys import Identity
+from simulators.clock import VirtualClock
 from simulators.demo.layout import CAMERAS, CENTRE, HOST, LANES, SOURCE, STATION, Layout, Ports
 from simulators.demo.watching import PASSAGE, TOKEN
 from verify.settings import read_witness_settings
@@ -68,6 +72,16 @@ def test_a_lane_has_its_wires_cameras_and_two_destinations(layout: Layout, lane:
     assert [one.name for one in settings.destinations if one.custody] == ["centre"]
     assert Identity.of(settings.box).box == LANES[lane]
     assert law.in_force(lambda layer: layer.limit, on="2026-11-22", jurisdiction=settings.lane.jurisdiction)
+
+
+@pytest.mark.parametrize("row", indicators(), ids=lambda row: row.name)
+def test_the_platform_may_have_any_indicator(layout: Layout, row: Indicator) -> None:
+    other = Layout(layout.folder, PORTS, indicator=row)
+    settings, _ = load(layout.write(f"lane2 {row.name}", other.lane("lane2")))
+    assert settings.scale.driver == row.name
+    assert other.lane("lane1") == layout.lane("lane1")
+    driver = make_driver(row.name, settings.scale.options, device="scale", clock=VirtualClock())
+    assert driver.method == "static_platform"
 
 
 def test_the_witness_believes_the_demos_root(layout: Layout) -> None:

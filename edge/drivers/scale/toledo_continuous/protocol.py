@@ -8,190 +8,157 @@ and expanded display.  CHK makes the sum of all 18 bytes a multiple of 128.  The
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Literal
 
+from edge.drivers.framing import FrameParser
+from edge.drivers.readings import Display, Reading, decimal_text, described
+from edge.drivers.rows import Doubt, Indicator, IndicatorOptions
 from kernel.errors import ProtocolError
 
 STX, CR = 0x02, 0x0D
-Unit = Literal["kg", "lb", "g"]
-
 NET, NEGATIVE, OUT_OF_RANGE, MOTION, KILOGRAMS, POWER_UP = 0x01, 0x02, 0x04, 0x08, 0x10, 0x40
 GRAMS, PRINT_REQUEST, EXPANDED = 0x01, 0x08, 0x10
 INCREMENTS: tuple[int | None, ...] = (None, 1, 2, 5)
 
+_BODY = {"standard": 17, "short": 11}  # without the checksum
 _VOTES = 8  # frames looked at before deciding whether a checksum is sent
 _UNDECIDED_LIMIT = 1024
-_JUNK_RUN = 64  # one error is reported for so many bytes outside a frame
 _EVEN = bytes(value.bit_count() & 1 for value in range(256))
 _LOW_SEVEN = bytes(value & 0x7F for value in range(256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """What the indicator is set to and one frame cannot tell.
+class ToledoOptions(IndicatorOptions):
+    """What the indicator is set to.
 
-    `fixed_zero` concerns displays whose last places are painted zeros (codes 000 and 001), where the manuals
-    contradict each other: the zeros come "after" the six digits, or are "inside" them; "refuse" reads no such frame.
+    `checksum` is whether frames end in one; unset, it is decided over 8 frames and nothing is reported before that.
+    `variant` short has no tare: 11 or 12 bytes.  `fixed_zero` concerns displays whose last places are painted zeros
+    (codes 000 and 001), where the manuals contradict each other: the zeros come "after" the six digits, or are
+    "inside" them; "refuse" makes no weight of such a display.  `power_up_invalid` false ignores the power-up bit: some
+    indicators leave it set for ever.
     """
 
-    checksum: Literal["yes", "no", "auto"] = "auto"
-    tare: bool = True
+    checksum: bool | None = None
+    variant: Literal["standard", "short"] = "standard"
     fixed_zero: Literal["after", "inside", "refuse"] = "refuse"
+    power_up_invalid: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One displayed value: mantissa x 10^exponent in `unit`, and the status words.
+class ToledoReading(Reading, frozen=True, kw_only=True):
+    """A display and what only this protocol says of it; `tare` and `increment` have the exponent of the weight."""
 
-    `checked` tells that a checksum vouched for it.  `confirmed` is `checked`, or that the frame before said exactly
-    the same: without a checksum a single frame may be a flipped digit.
-    """
-
-    mantissa: int
-    exponent: int = 0
-    unit: Unit = "kg"
-    negative: bool = False  # the sign as sent: a blank display out of range has no other
-    net: bool = False
-    motion: bool = False
-    out_of_range: bool = False
+    digits: int = 0  # as sent, without sign and before any fixed zero
+    increment: int | None = 1  # of the last place: 1, 2 or 5
+    tare: int | None = None  # None in the short variant
     power_up: bool = False
     print_request: bool = False
     expanded: bool = False
-    increment: int | None = 1  # of the last place: 1, 2 or 5
-    tare: int | None = 0  # same exponent and unit; None in the short variant
-    checked: bool = False
-    confirmed: bool = False
-
-    def to_bytes(self, *, checksum: bool, padding: bytes = b" ") -> bytes:
-        """The frame as an indicator sends it, fixed zeros after the digits; raises ValueError if it cannot."""
-        body = bytes([STX, self._swa(), self._swb(), self._swc()]) + _digits(abs(self.mantissa), padding)
-        if self.tare is not None:
-            body += _digits(self.tare, padding)
-        body += bytes([CR])
-        return body + bytes([-sum(body) & 0x7F]) if checksum else body
-
-    def _swa(self) -> int:
-        if not -5 <= self.exponent <= 2:
-            raise ValueError(f"exponent {self.exponent} has no code")
-        return 0x20 | INCREMENTS.index(self.increment) << 3 | 2 - self.exponent
-
-    def _swb(self) -> int:
-        return (
-            0x20
-            | NET * self.net
-            | NEGATIVE * (self.negative or self.mantissa < 0)
-            | OUT_OF_RANGE * self.out_of_range
-            | MOTION * self.motion
-            | KILOGRAMS * (self.unit != "lb")
-            | POWER_UP * self.power_up
-        )
-
-    def _swc(self) -> int:
-        return (
-            0x20 | GRAMS * (self.unit == "g") | PRINT_REQUEST * self.print_request | EXPANDED * self.expanded
-        )
-
-
-def _digits(value: int, padding: bytes) -> bytes:
-    if not 0 <= value <= 999_999:
-        raise ValueError(f"{value} does not fit six digits")
-    return str(value).encode().rjust(6, padding)
 
 
 class Parser:
-    """Feed it whatever the wire gave; it returns whole readings and what it had to drop, for any split the same."""
+    """Decides first whether frames carry a checksum, unless told; then reads them."""
 
-    def __init__(self, form: Format | None = None) -> None:
-        self._format = form or Format()
-        self._body = 17 if self._format.tare else 11
-        self._checksum = {"yes": True, "no": False, "auto": None}[self._format.checksum]
-        self._buffer = bytearray()
-        self._junk = 0
-        self._before: bytes = b""
+    def __init__(self, options: ToledoOptions) -> None:
+        self._options = options
+        self._body = _BODY[options.variant]
+        self._head = b""
+        self._frames = None if options.checksum is None else self._reader(options.checksum)
 
-    @property
-    def checksum(self) -> bool | None:
-        """Whether frames carry one; None as long as it is undecided."""
-        return self._checksum
+    def feed(self, data: bytes) -> list[ToledoReading | ProtocolError]:
+        out: list[ToledoReading | ProtocolError] = []
+        while self._frames is None and data:
+            room = _UNDECIDED_LIMIT - len(self._head)
+            self._head, data = self._head + data[:room], data[room:]
+            out += self._decide(sends_checksum(self._head, self._body))
+        return out + self._frames.feed(data) if self._frames else out
 
-    def feed(self, data: bytes) -> list[Reading | ProtocolError]:
-        self._buffer += data
-        if self._checksum is None:
-            self._checksum = _sends_checksum(self._buffer, self._body)
-        if self._checksum is None:
-            return self._undecided()
-        return self._scan(self._body + self._checksum)
+    def finish(self) -> list[ToledoReading | ProtocolError]:
+        out: list[ToledoReading | ProtocolError] = []
+        if self._frames is None:
+            out += self._decide(sends_checksum(self._head, self._body, ended=True))
+        return out + self._frames.finish() if self._frames else out
 
-    def _undecided(self) -> list[Reading | ProtocolError]:
-        if len(self._buffer) <= _UNDECIDED_LIMIT:
+    def _decide(self, checksum: bool | None) -> list[ToledoReading | ProtocolError]:
+        if checksum is not None:
+            self._frames = self._reader(checksum)
+            head, self._head = self._head, b""
+            return self._frames.feed(head)
+        if len(self._head) < _UNDECIDED_LIMIT:
             return []
-        del self._buffer[: _UNDECIDED_LIMIT // 2]
+        self._head = self._head[_UNDECIDED_LIMIT // 2 :]
         return [ProtocolError("no frames found: check baud rate, parity and the indicator's output mode")]
 
-    def _scan(self, size: int) -> list[Reading | ProtocolError]:
-        out: list[Reading | ProtocolError] = []
-        buffer, at = self._buffer, 0
-        while True:
-            if at >= len(buffer) or buffer[at] & 0x7F != STX:
-                start = _next_stx(buffer, at)
-                out += self._skip(start - at)
-                at = start
-            if len(buffer) - at < size:
-                break
-            item = self._frame(bytes(buffer[at : at + size]))
-            if item is None:
-                out += self._skip(1)
-                at += 1
-            elif isinstance(item, ProtocolError):
-                out.append(item)
-                self._junk, at = 1, at + 1
-            else:
-                out.append(item)
-                self._junk, at = 0, at + size
-        del buffer[:at]
-        return out
+    def _reader(self, checksum: bool) -> FrameParser[ToledoReading]:
+        size = self._body + checksum
+        # STX ... CR, also with the parity bit of a 7-bit line.
+        pattern = rb"[\x02\x82].{%d}[\x0d\x8d]%s" % (self._body - 2, b"." * checksum)
+        decode = partial(_reading, self._options, checksum)
+        return FrameParser(re.compile(pattern, re.DOTALL), longest=size, decode=decode)
 
-    def _skip(self, count: int) -> list[ProtocolError]:
-        """One error at the first byte outside a frame, and one for every so many after it."""
-        before, self._junk = self._junk, self._junk + count
-        errors = -(-self._junk // _JUNK_RUN) - -(-before // _JUNK_RUN)
-        return [ProtocolError("bytes outside a frame") for _ in range(errors)]
 
-    def _frame(self, frame: bytes) -> Reading | ProtocolError | None:
-        """None when this is no frame at all, an error when it looks like one but cannot be believed."""
-        if frame[self._body - 1] & 0x7F != CR:
+def sends_checksum(data: bytes, body: int, *, ended: bool = False) -> bool | None:
+    """Decide over several frames: one frame without a checksum passes the test one time in 128.
+
+    None: too few frames yet.  Once the stream has `ended`, those that came decide.
+    """
+    frame = _frame_starts(body)
+    checked = plain = 0
+    for frames, found in enumerate(frame.finditer(data), 1):
+        at, end = found.start(), found.start() + body
+        if at + 2 * body > len(data) and not ended:
             return None
-        if self._checksum and sum(frame) & 0x7F:
-            return ProtocolError("wrong checksum", frame)
-        try:
-            body = _seven_bits(frame[: self._body])
-            reading = _decode(body, self._format, bool(self._checksum), body == self._before)
-        except ProtocolError as error:
-            return error
-        self._before = body
-        return reading
+        checked += len(data) > end and sum(data[at : end + 1]) & 0x7F == 0
+        # A display that stands still repeats its sum: then only what follows the CR tells.
+        plain += len(data) == end or frame.match(data, end) is not None
+        if frames == _VOTES:
+            return checked > plain and 2 * checked > frames
+    return checked >= plain if ended else None
 
 
-def _next_stx(buffer: bytearray, at: int) -> int:
-    plain, even = buffer.find(STX, at), buffer.find(STX | 0x80, at)
-    return min((found for found in (plain, even) if found >= 0), default=len(buffer))
+@cache
+def _frame_starts(body: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?=[\x02\x82].{%d}[\x0d\x8d])" % (body - 2), re.DOTALL)
 
 
-def _sends_checksum(buffer: bytearray, body: int) -> bool | None:
-    """Decide over several frames: one frame without a checksum passes the test one time in 128."""
-    frames = checked = followed = 0
-    at = _next_stx(buffer, 0)
-    while at + 2 * body <= len(buffer):
-        if buffer[at + body - 1] & 0x7F == CR:
-            frames += 1
-            checked += sum(buffer[at : at + body + 1]) & 0x7F == 0
-            # A display that stands still repeats its sum: then only what follows the CR tells.
-            followed += buffer[at + body] & 0x7F == STX and buffer[at + 2 * body - 1] & 0x7F == CR
-        at = _next_stx(buffer, at + 1)
-    if frames < _VOTES:
-        return None
-    return checked > followed and 2 * checked > frames
+def _reading(options: ToledoOptions, checked: bool, found: re.Match[bytes], repeated: bool) -> ToledoReading:
+    raw = found[0]
+    if checked and sum(raw) & 0x7F:
+        raise ProtocolError("wrong checksum", raw)
+    frame = _seven_bits(raw[:-1] if checked else raw)
+    swa, swb, swc = frame[1:4]
+    if min(swa, swb, swc) < 0x20:
+        raise ProtocolError("control character in a status word", raw)
+    out_of_range, negative = bool(swb & OUT_OF_RANGE), bool(swb & NEGATIVE)
+    digits = _digits(frame[4:10], raw, blank=out_of_range)
+    exponent = 2 - (swa & 7)
+    inside = exponent > 0 and options.fixed_zero == "inside"
+    value = _without_zeros(digits, exponent, raw) if inside else digits
+    power_up = bool(swb & POWER_UP)
+    zeroed = not (power_up and options.power_up_invalid)
+    return ToledoReading(
+        mantissa=-value if negative else value,
+        exponent=exponent,
+        unit=("g" if swc & GRAMS else "kg") if swb & KILOGRAMS else "lb",
+        kind="net" if swb & NET else "gross",
+        stable=not swb & MOTION,
+        valid=zeroed and not out_of_range,
+        over_range=out_of_range and not negative,
+        under_range=out_of_range and negative,
+        checked=checked,
+        confirmed=checked or repeated,
+        doubt="fixed_zero" if exponent > 0 and options.fixed_zero == "refuse" else "",
+        words=() if zeroed else ("not_zeroed",),
+        raw=raw,
+        digits=digits,
+        increment=INCREMENTS[swa >> 3 & 3],
+        tare=_tare(frame, raw, inside, exponent),
+        power_up=power_up,
+        print_request=bool(swc & PRINT_REQUEST),
+        expanded=bool(swc & EXPANDED),
+    )
 
 
 def _seven_bits(frame: bytes) -> bytes:
@@ -203,45 +170,97 @@ def _seven_bits(frame: bytes) -> bytes:
     return frame.translate(_LOW_SEVEN)
 
 
-def _decode(frame: bytes, form: Format, checked: bool, repeated: bool) -> Reading:
-    swa, swb, swc = frame[1:4]
-    if min(swa, swb, swc) < 0x20:
-        raise ProtocolError("control character in a status word", frame)
-    out_of_range = bool(swb & OUT_OF_RANGE)
-    digits = _value(frame[4:10], frame, blank=out_of_range)
-    tare = _value(frame[10:16], frame, blank=True) if form.tare else None
-    return Reading(
-        mantissa=-digits if swb & NEGATIVE else digits,
-        exponent=_exponent(2 - (swa & 7), digits, form, frame),
-        unit=("g" if swc & GRAMS else "kg") if swb & KILOGRAMS else "lb",
-        negative=bool(swb & NEGATIVE),
-        net=bool(swb & NET),
-        motion=bool(swb & MOTION),
-        out_of_range=out_of_range,
-        power_up=bool(swb & POWER_UP),
-        print_request=bool(swc & PRINT_REQUEST),
-        expanded=bool(swc & EXPANDED),
-        increment=INCREMENTS[swa >> 3 & 3],
-        tare=tare,
-        checked=checked,
-        confirmed=checked or repeated,
-    )
-
-
-def _value(field: bytes, frame: bytes, *, blank: bool) -> int:
+def _digits(field: bytes, raw: bytes, *, blank: bool) -> int:
     digits = field.lstrip(b" ")
     if digits.isdigit():
         return int(digits)
     if not digits and blank:
         return 0
-    raise ProtocolError("not a number", frame)
+    raise ProtocolError("not a number", raw)
 
 
-def _exponent(exponent: int, digits: int, form: Format, frame: bytes) -> int:
-    if exponent <= 0 or form.fixed_zero == "after":
-        return exponent
-    if form.fixed_zero == "refuse":
-        raise ProtocolError("display with fixed zeros: set fixed_zero to after or inside", frame)
-    if digits % 10**exponent:
-        raise ProtocolError("fixed_zero is set to inside, but this value does not end in zero", frame)
-    return 0
+def _tare(frame: bytes, raw: bytes, inside: bool, exponent: int) -> int | None:
+    if len(frame) == _BODY["short"]:
+        return None
+    tare = _digits(frame[10:16], raw, blank=True)
+    return _without_zeros(tare, exponent, raw) if inside else tare
+
+
+def _without_zeros(digits: int, zeros: int, raw: bytes) -> int:
+    scale: int = 10**zeros
+    value, rest = divmod(digits, scale)
+    if rest:
+        raise ProtocolError("fixed_zero is set to inside, but this value does not end in zero", raw)
+    return value
+
+
+def describe(item: ToledoReading) -> dict[str, object]:
+    scaled = partial(decimal_text, exponent=item.exponent)
+    return {
+        **described(item),
+        "tare": None if item.tare is None else scaled(item.tare),
+        "increment": None if item.increment is None else scaled(item.increment),
+        "digits": item.digits,
+        "exponent": item.exponent,
+        "alt_weight": decimal_text(item.digits, 0) if item.doubt else None,
+        "out_of_range": item.over_range or item.under_range,
+        "power_up": item.power_up,
+        "print_request": item.print_request,
+        "expanded": item.expanded,
+    }
+
+
+def write(shown: Display, options: ToledoOptions) -> bytes:
+    """The frame with a checksum unless the options say there is none; ValueError when the display does not fit it."""
+    if not -5 <= shown.exponent <= 2:
+        raise ValueError(f"exponent {shown.exponent} has no code")
+    if shown.unit not in ("kg", "g", "lb"):
+        raise ValueError(f"unit {shown.unit} has no code")
+    zeros = 10**shown.exponent if shown.exponent > 0 and options.fixed_zero == "inside" else 1
+    body = bytes([STX, *_status_words(shown)]) + _six(abs(shown.mantissa) * zeros)
+    if options.variant == "standard":
+        body += _six(shown.tare * zeros)
+    body += bytes([CR])
+    return body if options.checksum is False else body + bytes([-sum(body) & 0x7F])
+
+
+def _status_words(shown: Display) -> tuple[int, int, int]:
+    swb = (
+        NET * shown.net
+        | NEGATIVE * (shown.under_range or shown.mantissa < 0)
+        | OUT_OF_RANGE * (shown.over_range or shown.under_range)
+        | MOTION * (not shown.stable)
+        | KILOGRAMS * (shown.unit != "lb")
+        | POWER_UP * shown.power_up
+    )
+    swa = INCREMENTS.index(shown.increment) << 3 | 2 - shown.exponent
+    return 0x20 | swa, 0x20 | swb, 0x20 | GRAMS * (shown.unit == "g")
+
+
+def _six(value: int) -> bytes:
+    if not 0 <= value <= 999_999:
+        raise ValueError(f"{value} does not fit six digits")
+    return b"%6d" % value
+
+
+INDICATOR = Indicator(
+    name="toledo-continuous",
+    title="Toledo continuous, 17 or 18 bytes 托利多连续输出",
+    makers="Mettler-Toledo, KERN, Fairbanks, Cardinal, Liden, Vector and other makes with a Toledo output",
+    frame="17 bytes, 18 with a checksum; short: 11 or 12",
+    lines=("9600 8N1", "9600 7E1", "4800 8N1", "4800 7E1", "19200 8N1"),
+    says=frozenset({"checksum", "unit", "stable", "gross_net", "range", "tare"}),
+    options=ToledoOptions,
+    parser=Parser,
+    describe=describe,
+    write=write,
+    orders={"zero": lambda _options: b"Z", "tare": lambda _options: b"T"},
+    doubts=(
+        Doubt(option="fixed_zero", why="manuals disagree whether painted zeros are among the six digits"),
+        Doubt(option="power_up_invalid", why="some indicators never clear the power-up bit"),
+    ),
+    source=(
+        "Mettler-Toledo Wildcat p.40-41, ICS425/IND445 p.50; KERN FTC p.42; Fairbanks FB3000 p.55, FB2550 p.177; "
+        "Rockwell 57C428 p.37; Cardinal 225 p.126; Liden LUW2001 p.16; Vector VI-200 p.21; ten captured frames"
+    ),
+)

@@ -1,0 +1,211 @@
+"""One scale on one port, as `weighpost-sim scale` runs it: a row of the table of drivers, playing a scenario."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, Protocol
+
+from edge.drivers import DRIVERS, indicators, load_driver
+from edge.drivers.rows import Indicator
+from kernel.clock import Clock
+from kernel.errors import ConfigError
+from kernel.settings import read, under
+from simulators.driving import Drive
+from simulators.faults import OF_INDICATORS, suffer
+from simulators.indicator import IndicatorSim
+from simulators.platform import ScaleSettings, shown_as
+from simulators.ptys import DevicePort
+from simulators.scenario import Playing, Scenario
+from simulators.traffic import Truck
+from simulators.wim import WimSim, measured
+
+
+class Port(DevicePort, Protocol):
+    """A device's end that knows whether anybody listens."""
+
+    @property
+    def heard(self) -> bool: ...
+
+
+_RECORD_AFTER_MS = 150
+_LOOK_MS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """What is played: the protocol with its options as in the settings of a lane, and the scenario."""
+
+    protocol: str
+    options: object
+    scenario: Scenario
+    seed: int = 0
+    unasked: bool = False
+
+
+def playable() -> tuple[str, ...]:
+    """The protocols that can be played, in the order of their names."""
+    can = {row.name for row in indicators() if row.write or row.serve} | {"wim-wj"}
+    return tuple(name for name in sorted(DRIVERS) if name in can)
+
+
+def check(play: Play) -> None:
+    """ConfigError, paths below `protocol`, `options` and `scenario`, for what cannot be played."""
+    if play.protocol not in playable():
+        raise ConfigError.one("protocol", f"no {play.protocol!r}; there are {', '.join(playable())}")
+    row = load_driver(play.protocol)
+    if not isinstance(row, Indicator):
+        for n, fault in enumerate(play.scenario.fault):
+            if fault.kind in OF_INDICATORS:
+                problem = f"{fault.kind} is no fault of a weigher of moving axles"
+                raise ConfigError.one(f"scenario.fault[{n}].kind", problem)
+        return
+    _settings(play, _options(row, play.options))
+    if play.unasked and row.write is None:
+        raise ConfigError.one("unasked", f"{row.name} speaks only when it is asked")
+
+
+async def serve(play: Play, port: Port, *, clock: Clock, once: bool) -> None:
+    """Begin when somebody listens; play the scenario once, or again and again until cancelled."""
+    device = _device(play, port, clock)
+    running = asyncio.create_task(device.run())
+    try:
+        while not port.heard:
+            await clock.sleep(_LOOK_MS / 1000)
+        for turn in count():
+            await device.turn(turn)
+            if once:
+                return
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+def _device(play: Play, port: Port, clock: Clock) -> Turns:
+    row = load_driver(play.protocol)
+    playing = Playing(play.scenario, seed=play.seed)
+    if isinstance(row, Indicator):
+        return PlayedIndicator(play, row, playing, port, clock=clock)
+    return PlayedWeigher(play, playing, port, clock=clock)
+
+
+class Turns:
+    """A device that lives through the scenario turn after turn, with the faults of the script."""
+
+    device: IndicatorSim | WimSim
+
+    def __init__(self, play: Play, playing: Playing, port: Port, *, clock: Clock) -> None:
+        self._play = play
+        self._playing = playing
+        self._port = port
+        self._clock = clock
+        self._started_ms: int | None = None
+
+    async def run(self) -> None:
+        await self.device.run()
+
+    async def turn(self, number: int) -> None:
+        """The whole scenario once."""
+        started = self._started_ms = self._clock.now_ms()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._clock.sleep(self._playing.scenario.for_ms / 1000))
+            tasks.create_task(self._say_records(started))
+            for n, fault in enumerate(self._playing.scenario.fault):
+                tasks.create_task(
+                    suffer(
+                        fault,
+                        port=self._port,
+                        device=self.device,
+                        started_ms=started,
+                        clock=self._clock,
+                        seed=self._play.seed + 1_000 * number + n,
+                    )
+                )
+
+    async def _say_records(self, started_ms: int) -> None:
+        """A display has none."""
+
+
+class PlayedIndicator(Turns):
+    def __init__(self, play: Play, row: Indicator, playing: Playing, port: Port, *, clock: Clock) -> None:
+        super().__init__(play, playing, port, clock=clock)
+        options = _options(row, play.options)
+        self.device = IndicatorSim(
+            port,
+            load_kg=self._load_kg,
+            seen=lambda _at, _shown: None,
+            clock=clock,
+            row=row,
+            options=options,
+            settings=_settings(play, options),
+            unasked=play.unasked,
+        )
+
+    def _load_kg(self, now_ms: int) -> float:
+        return self._playing.load_kg(0 if self._started_ms is None else now_ms - self._started_ms)
+
+
+class PlayedWeigher(Turns):
+    """A weigher for moving axles makes one record of every vehicle that drives over it to the end."""
+
+    def __init__(self, play: Play, playing: Playing, port: Port, *, clock: Clock) -> None:
+        super().__init__(play, playing, port, clock=clock)
+        self.device: WimSim = WimSim(port, clock=clock)
+
+    async def _say_records(self, started_ms: int) -> None:
+        for drive in sorted(_passed(self._playing.drives), key=_left_ms):
+            due = started_ms + _left_ms(drive) + _RECORD_AFTER_MS
+            await self._clock.sleep(max(0, due - self._clock.now_ms()) / 1000)
+            serial = self.device.next_serial()
+            await self.device.vehicle(
+                measured(
+                    truck_of(drive),
+                    serial=serial,
+                    axle_speeds_dkmh=(drive.vehicle.speed_dkmh,) * len(drive.vehicle.axle_kg),
+                    seed=self._play.seed + serial,
+                )
+            )
+
+
+def _passed(drives: Sequence[Drive]) -> list[Drive]:
+    return [drive for drive in drives if drive.vehicle.leaves == "forward"]
+
+
+def _left_ms(drive: Drive) -> int:
+    return drive.left_ms or 0
+
+
+def truck_of(drive: Drive) -> Truck:
+    """The vehicle of a scenario as the weigher's simulator knows vehicles."""
+    vehicle = drive.vehicle
+    groups = vehicle.groups
+    return Truck(
+        name=f"at {vehicle.at_ms} ms",
+        axle_kg=vehicle.axle_kg,
+        spacing_mm=vehicle.spacing_mm,
+        groups=groups,
+        dual_tyres=(False, *(vehicle.dual_tyres for _ in groups[1:])),
+        combination=len(vehicle.axle_kg) > 4,
+        drive_axles=1,
+        length_mm=sum(vehicle.spacing_mm) + 2_500,
+    )
+
+
+def _options(row: Indicator, options: object) -> Any:
+    try:
+        return read(row.options, options)
+    except ConfigError as error:
+        raise under("options", error) from error
+
+
+def _settings(play: Play, options: Any) -> ScaleSettings:
+    """The scenario's scale, shown in the unit that the options say."""
+    scale = replace(play.scenario.scale, seed=play.seed)
+    if options.unit is None:
+        return scale
+    unit, decimals = shown_as(options.unit, division_kg=scale.division_kg, path="options.unit")
+    return replace(scale, unit=unit, decimals=decimals)

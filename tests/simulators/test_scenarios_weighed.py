@@ -1,0 +1,153 @@
+"""Every shipped scenario from the load on the platform to the weighing: parser, driver and weighing in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from edge.drivers import indicators
+from edge.drivers.making import make_driver
+from edge.drivers.rows import Indicator
+from edge.supervise import supervise
+from edge.weighing.static import StaticSettings, StaticWeighing
+from edge.weighing.values import ScaleEvent, Weighed, WeightReading
+from kernel.errors import LinkError
+from kernel.links import Link
+from simulators.clock import VirtualClock
+from simulators.indicator import lane_options
+from simulators.links import MemoryWire
+from simulators.scale import Play, serve
+from simulators.scenario import shipped
+
+SCENARIOS = shipped()
+DIVISION_KG = 20
+HEAVY, LIGHT = 54_200, 14_500
+
+# The weighings of a scenario, in their order: a mass that must be right, or None where none may be used.
+WEIGHED: dict[str, list[int | None]] = {
+    "normal": [HEAVY, LIGHT],
+    "backs-off": [HEAVY],
+    "never-still": [None, None],
+    "partly-off": [None],
+    "stop-and-go": [HEAVY],
+    "noisy-line": [HEAVY, LIGHT],
+    "broken-frames": [HEAVY, LIGHT],
+    "second-host": [HEAVY, LIGHT],
+    "wrong-baud": [LIGHT],
+    "over-range": [None, LIGHT],
+    "over-range-at-empty": [None],
+    "reboot": [HEAVY, LIGHT],
+    "silent": [HEAVY, LIGHT],
+    "unplugged": [HEAVY, LIGHT],
+    "wind": [None, None],
+}
+# What must be said beside a weight, whatever the weight is.
+FLAGGED = {
+    "silent": {"readings_missing"},
+    "unplugged": {"readings_missing"},
+    "negative": {"zero_off", "under_range"},
+}
+
+
+@dataclass
+class Seen:
+    """What a lane makes of one scenario."""
+
+    weighed: list[Weighed] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    readings: int = 0
+    dropped: int = 0
+
+
+class HeardWire(MemoryWire):
+    """Somebody listens from the beginning."""
+
+    heard = True
+
+
+async def lived_through(scenario: str, row: Indicator, *, seed: int = 1) -> Seen:
+    clock = VirtualClock()
+    wire, seen = HeardWire(clock=clock), Seen()
+    options = lane_options(row)
+    play = Play(protocol=row.name, options=options, scenario=SCENARIOS[scenario], seed=seed)
+    driver = make_driver(row.name, options, device="scale", clock=clock)
+    driver.pulse.changed = lambda health: seen.states.append(health.state)
+    weighing = StaticWeighing(
+        StaticSettings(
+            stable="flag" if "stable" in row.says else "derived", max_kg=play.scenario.scale.capacity_kg
+        )
+    )
+
+    def take(reading: ScaleEvent) -> None:
+        assert isinstance(reading, WeightReading)
+        seen.readings += 1
+        seen.weighed += [event for event in weighing.feed(reading) if isinstance(event, Weighed)]
+
+    async def open_link() -> Link:
+        if not wire.plugged:
+            raise LinkError("unplugged")
+        return wire.host
+
+    tasks = [
+        asyncio.create_task(serve(play, wire, clock=clock, once=True)),
+        asyncio.create_task(supervise(driver, open_link=open_link, take=take, clock=clock)),
+    ]
+    await clock.run_for(play.scenario.for_ms / 1000 + 1)
+    for task in tasks:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert not [result for result in results if isinstance(result, Exception)]
+    seen.dropped = driver.pulse.dropped
+    return seen
+
+
+def right(weighed: Weighed, kg: int | None) -> bool:
+    return weighed.gross_kg is None if kg is None else abs((weighed.gross_kg or 0) - kg) <= DIVISION_KG
+
+
+def judged(scenario: str, seen: Seen) -> None:
+    assert seen.readings > 0
+    expected = WEIGHED.get(scenario)
+    if expected is not None:
+        assert len(seen.weighed) == len(expected), seen.weighed
+        assert all(map(right, seen.weighed, expected)), seen.weighed
+    assert all(weighed.gross_kg is not None or weighed.quality for weighed in seen.weighed)
+    if scenario in FLAGGED:
+        assert any(FLAGGED[scenario] & set(weighed.quality) for weighed in seen.weighed), seen.weighed
+
+
+YAOHUA = next(row for row in indicators() if row.name == "yaohua-cont12")
+OTHERS = [row for row in indicators() if row is not YAOHUA]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_a_scenario_is_weighed_as_it_must_be(scenario: str) -> None:
+    judged(scenario, await lived_through(scenario, YAOHUA))
+
+
+@pytest.mark.broad
+@pytest.mark.parametrize("row", OTHERS, ids=lambda row: row.name)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_a_scenario_is_weighed_as_it_must_be_over_every_protocol(scenario: str, row: Indicator) -> None:
+    judged(scenario, await lived_through(scenario, row))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "states"),
+    [
+        ("normal", ["up"]),
+        ("silent", ["up", "silent", "up"]),
+        ("reboot", ["up", "silent", "up"]),
+        ("unplugged", ["up", "down", "up"]),
+        ("wrong-baud", ["up", "noisy", "up"]),
+    ],
+)
+async def test_what_is_wrong_with_the_line_is_said_and_taken_back(scenario: str, states: list[str]) -> None:
+    seen = await lived_through(scenario, YAOHUA)
+    assert seen.states == states
+
+
+async def test_damaged_frames_are_counted() -> None:
+    assert (await lived_through("noisy-line", YAOHUA)).dropped > 20
