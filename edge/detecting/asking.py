@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.detecting.evidence import Form, forms
+from edge.detecting.evidence import Form, Row, forms
 from edge.drivers.rows import Indicator
 from kernel.errors import ConfigError
 
@@ -42,7 +42,7 @@ class Question:
     form: Mapping[str, object]
 
 
-def questions(rows: Sequence[Indicator], *, serial: bool = True) -> tuple[Question, ...]:
+def questions(rows: Sequence[Row], *, serial: bool = True) -> tuple[Question, ...]:
     """In the order in which they are asked; the same bytes only once.  Behind an adapter there may be a network too."""
     asked = sorted(_possible(rows, serial), key=lambda one: (_place(one.protocol), one.protocol))
     return tuple({one.data: one for one in reversed(asked)}.values())[::-1]
@@ -52,9 +52,9 @@ def is_harmless(data: bytes) -> bool:
     return not set(data) & set(LETTERS_THAT_ORDER)
 
 
-def _possible(rows: Sequence[Indicator], serial: bool) -> Iterator[Question]:
+def _possible(rows: Sequence[Row], serial: bool) -> Iterator[Question]:
     for row in rows:
-        if row.poll is None or (serial and not has_serial_line(row)):
+        if not isinstance(row, Indicator) or row.poll is None or (serial and not has_serial_line(row)):
             continue
         question = next((one for form in forms(row.options) if (one := _asks(row, form)).data), None)
         if question is not None and is_harmless(question.data):
@@ -69,7 +69,7 @@ def _asks(row: Indicator, form: Form) -> Question:
     return Question(protocol=row.name, data=data, form=form.told)
 
 
-def has_serial_line(row: Indicator) -> bool:
+def has_serial_line(row: Row) -> bool:
     return any(text[:1].isdigit() for text in row.lines)
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from edge.detecting.evidence import Evidence, best_evidence
+from edge.detecting.evidence import Evidence, Row, best_evidence
 from edge.detecting.lines import Line
 from edge.detecting.reading import Heard, eighth_bit
 from edge.detecting.speeds import samples_of, speeds_behind
-from edge.drivers.rows import Indicator
 
 Word = Literal[
     "nothing", "echo", "held_low", "print_only", "too_few", "wrong_speed", "parity", "unknown_protocol"
@@ -37,7 +36,7 @@ class Trouble:
     sample: bytes = b""
 
 
-def diagnose(heard: Sequence[Heard], rows: Sequence[Indicator]) -> tuple[Trouble, ...]:
+def diagnose(heard: Sequence[Heard], rows: Sequence[Row]) -> tuple[Trouble, ...]:
     """Of what gave no claim; never empty."""
     loud = [one for one in heard if one.data]
     if not loud:
@@ -50,7 +49,7 @@ def diagnose(heard: Sequence[Heard], rows: Sequence[Indicator]) -> tuple[Trouble
     return tuple(begun[:1]) or tuple(_not_one_frame(loud, rows))
 
 
-def _begun(heard: Heard, rows: Sequence[Indicator]) -> Trouble | None:
+def _begun(heard: Heard, rows: Sequence[Row]) -> Trouble | None:
     """Frames of a known protocol, but too few to claim it."""
     found = [best for row in rows if (best := best_evidence(row, heard)) is not None]
     likely = [one for one in found if one.explained_percent >= 50]
@@ -81,7 +80,7 @@ def _prints(heard: Heard) -> bool:
     return bursts <= _PRINTS and talk <= bursts * _TICKET_MS and quiet >= _PAUSE_MS
 
 
-def _not_one_frame(loud: Sequence[Heard], rows: Sequence[Indicator]) -> Iterator[Trouble]:
+def _not_one_frame(loud: Sequence[Heard], rows: Sequence[Row]) -> Iterator[Trouble]:
     speeds = likely_speeds(loud, rows)
     right = next((one for one in loud if one.line.baud in speeds[:1]), None)
     if speeds and right is None:
@@ -93,7 +92,7 @@ def _not_one_frame(loud: Sequence[Heard], rows: Sequence[Indicator]) -> Iterator
     yield Trouble(word="unknown_protocol", line=shown.line, sample=shown.data[:_SAMPLE])
 
 
-def likely_speeds(heard: Sequence[Heard], rows: Sequence[Indicator]) -> tuple[int, ...]:
+def likely_speeds(heard: Sequence[Heard], rows: Sequence[Row]) -> tuple[int, ...]:
     """Those that most of what was heard points to, best first."""
     samples = samples_of(rows)
     votes: Counter[int] = Counter()

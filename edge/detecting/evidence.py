@@ -11,11 +11,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from edge.detecting.lines import Line
 from edge.detecting.reading import Heard, View, views
 from edge.drivers.readings import Reading
-from edge.drivers.rows import Indicator, IndicatorOptions
+from edge.drivers.rows import Indicator, IndicatorOptions, Weigher, WeigherOptions
 from kernel.errors import ConfigError, ProtocolError
 from kernel.settings import read
 
-_COMMON = {field.name for field in fields(IndicatorOptions)}
+Row = Indicator | Weigher
+
+_COMMON = {field.name for kind in (IndicatorOptions, WeigherOptions) for field in fields(kind)}
 _FILLING = b"\r\n\x00"  # what may stand between frames that follow each other
 _ASKED_FRAMES = 3  # answers to a question are no accident
 _CHECKED_FRAMES = 3
@@ -30,7 +32,7 @@ class Evidence:
     frames that directly follow another, and `agreeing` the values with the commonest unit and place of the point.
     """
 
-    row: Indicator
+    row: Row
     form: Mapping[str, object]
     line: Line
     masked: bool
@@ -74,15 +76,20 @@ class Evidence:
         )
 
 
-def best_evidence(row: Indicator, heard: Heard) -> Evidence | None:
+def best_evidence(row: Row, heard: Heard) -> Evidence | None:
     """The form and view that explain most; the row's defaults where they do as well.  None: not one frame."""
     found = [
         evidence(row, form, view, heard)
         for view in views(heard)
         for form in forms(row.options)
-        if not (view.masked and row.high_bit)
+        if not (view.masked and has_high_bit(row))
     ]
     return max((one for one in found if one.frames), key=_weight, default=None)
+
+
+def has_high_bit(row: Row) -> bool:
+    """A record with a binary length or checksum has no room for parity, and one of text is read without it."""
+    return isinstance(row, Indicator) and row.high_bit
 
 
 def _weight(found: Evidence) -> tuple[bool, int]:
@@ -121,14 +128,14 @@ def _choices(hint: Any) -> Sequence[object]:
     return [value for inner in get_args(hint) if inner is not type(None) for value in _choices(inner)]
 
 
-def _form(options: type[IndicatorOptions], table: dict[str, object]) -> Form | None:
+def _form(options: Any, table: dict[str, object]) -> Form | None:
     try:
         return Form(told=table, options=read(options, table))
     except ConfigError:
         return None
 
 
-def evidence(row: Indicator, form: Form, view: View, heard: Heard) -> Evidence:
+def evidence(row: Row, form: Form, view: View, heard: Heard) -> Evidence:
     parser = row.parser(form.options)
     items = [*parser.feed(view.data), *parser.finish()]
     frames = [item for item in items if not isinstance(item, ProtocolError)]
@@ -152,7 +159,7 @@ def evidence(row: Indicator, form: Form, view: View, heard: Heard) -> Evidence:
     )
 
 
-def _is_vouched(item: object, row: Indicator) -> bool:
+def _is_vouched(item: object, row: Row) -> bool:
     """A reading says so itself; whatever else a protocol with checksums tells has passed them."""
     if isinstance(item, Reading):
         return item.checked

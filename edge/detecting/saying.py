@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import get_args, get_type_hints
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, get_args, get_type_hints
 
 from edge.detecting.claims import Claim
 from edge.detecting.diagnosis import Trouble
-from edge.detecting.evidence import Evidence
+from edge.detecting.evidence import Evidence, Row
 from edge.detecting.lines import Line
-from edge.drivers.rows import Doubt, Indicator, IndicatorOptions
+from edge.drivers import named
+from edge.drivers.rows import Doubt, Indicator, Weigher
 from edge.words import Language, Table, said
 
 TEXTS: Table = {
@@ -133,7 +134,7 @@ class Speech:
         options = [*_forms(claim), *self._open(claim)]
         if options:
             lines += ["", "[scale.options]", *options]
-        if any("stable" not in one.row.says for one in claim.candidates):
+        if any("stable" in unsaid_by(one.row) for one in claim.candidates):
             lines += ["", "[scale.platform]", 'stable = "derived"']
         return "\n".join(lines)
 
@@ -148,7 +149,7 @@ class Speech:
         rows = [one.row for one in claim.candidates]
         asked = {doubt.option: (row, doubt) for row in reversed(rows) for doubt in open_settings(row)}
         for option, (row, doubt) in asked.items():
-            must = option == "unit" and "unit" not in row.says
+            must = option in required(row)
             word = self("must_choose") if must else self("check_this")
             yield f"# {option} = {_choices(row, option)}  # {word}: {doubt.why}"
 
@@ -167,16 +168,34 @@ class Speech:
         return f"{', '.join(before)} and {last} are" if before else f"{last} is"
 
 
-def unsaid_by(row: Indicator) -> tuple[str, ...]:
-    """What a weighing needs and the frames do not carry."""
+def unsaid_by(row: Row) -> tuple[str, ...]:
+    """What a weighing needs and the frames of a display do not carry."""
+    if not isinstance(row, Indicator):
+        return ()
     return tuple(item for item in ("unit", "stable", "gross_net") if item not in row.says)
 
 
-def open_settings(row: Indicator) -> tuple[Doubt, ...]:
+def open_settings(row: Row) -> tuple[Doubt, ...]:
     """What must be set, or be looked at, before this row may be relied on."""
-    named = {doubt.option for doubt in row.doubts}
-    unit = Doubt(option="unit", why="the frame does not send it")
-    return row.doubts if "unit" in row.says or "unit" in named else (unit, *row.doubts)
+    doubted = {doubt.option for doubt in row.doubts}
+    missing = [option for option in required(row) if option not in doubted]
+    return (*(Doubt(option=option, why="the frame does not say it") for option in missing), *row.doubts)
+
+
+def required(row: Row) -> tuple[str, ...]:
+    """The options that a lane cannot do without."""
+    open_ones = [field.name for field in fields(settings_of(row)) if _has_no_default(field)]
+    unit = ["unit"] * (isinstance(row, Indicator) and "unit" not in row.says and "unit" not in open_ones)
+    return (*unit, *open_ones)
+
+
+def settings_of(row: Row) -> Any:
+    """The class of what a lane can set."""
+    return named(row.settings) if isinstance(row, Weigher) and row.settings else row.options
+
+
+def _has_no_default(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def serial_table(line: Line) -> str:
@@ -205,9 +224,9 @@ def _toml_value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)  # of strings and numbers both languages say the same
 
 
-def _choices(row: Indicator, option: str) -> str:
+def _choices(row: Row, option: str) -> str:
     """The values to choose from, joined by bars; ... where any would do."""
-    hint = get_type_hints(row.options).get(option, get_type_hints(IndicatorOptions).get(option))
+    hint = get_type_hints(settings_of(row)).get(option)
     return " | ".join(_literals(hint)) or "..."
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from edge.detecting.asking import Question, questions
 from edge.detecting.claims import Claim, claim
 from edge.detecting.diagnosis import Trouble, diagnose, likely_speeds
-from edge.detecting.lines import ORDER, Line
+from edge.detecting.evidence import Row
+from edge.detecting.lines import ORDER, SPEEDS, Line
 from edge.detecting.reading import Heard
-from edge.drivers.rows import Indicator
 from kernel.clock import Clock
 from kernel.errors import LinkError
 from kernel.links import Link
@@ -42,7 +42,7 @@ class Outcome:
 class Search:
     """`settable` is false where an adapter has the settings of the line: then there is only one to listen at."""
 
-    rows: Sequence[Indicator]
+    rows: Sequence[Row]
     open_at: OpenAt
     clock: Clock
     window_ms: int
@@ -64,11 +64,15 @@ class Search:
         return Outcome(claim=None, troubles=diagnose(heard, self.rows), heard=tuple(heard))
 
     def _next_line(self, heard: Sequence[Heard]) -> Line | None:
-        """All with eight bits and no parity, which shows parity as well; what the framing points to comes first."""
+        """All with eight bits and no parity, which shows parity as well; what the framing points to comes first.
+
+        The speeds that hardly anybody uses are for a line that speaks and was not understood at any other.
+        """
         done = {one.line for one in heard}
         usual = [line for line in ORDER if line == Line(line.baud)]
         hinted = [Line(baud) for baud in likely_speeds([one for one in heard if one.data], self.rows)]
-        wanted = [*hinted, *usual] if self.settable else usual[:1]
+        rare = [Line(baud) for baud in SPEEDS] if any(one.data for one in heard) else []
+        wanted = [*hinted, *usual, *rare] if self.settable else usual[:1]
         return next((line for line in wanted if line not in done), None)
 
     async def _asked(self, heard: list[Heard]) -> Outcome:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
-from math import log
+from math import gcd, log
 
-from edge.detecting.evidence import forms
+from edge.detecting.evidence import Row, forms
 from edge.detecting.lines import SPEEDS, Line
 from edge.detecting.uart import sampled, wave
 from edge.drivers.readings import Display
@@ -22,8 +22,9 @@ _ENOUGH = 40  # bytes, before their alphabet means anything
 _MARGIN = 0.25  # nats a byte by which an alphabet must explain better than any that is no mismatch
 _NEAR = 0.15  # another speed within this is named as well
 _CLOSEST = 32  # times: a greater mismatch leaves no alphabet
-_VALUES = (0, 20, 4_860, 17_600, 23_940, 35_140, 44_120, 50_500, 8_960, 61_720)
-_IDLE_MS = 60
+_VALUES = (0, 20, 4_860, 17_600, 23_940, 35_180)
+_IDLE_BITS = 500  # between two frames
+_UNIT_BAUD = 1_200  # the slower of two speeds that are multiples of each other
 _TEXT = (*range(0x20, 0x7F), 0x02, 0x03, 0x0A, 0x0D)
 
 Alphabet = tuple[float, ...]  # logarithm of the likelihood of each byte
@@ -55,13 +56,18 @@ def _fit(counts: Counter[int], alphabet: Alphabet) -> float:
     return sum(alphabet[byte] * count for byte, count in counts.items()) / counts.total()
 
 
-@cache
 def _alphabet(samples: tuple[bytes, ...], sent_baud: int, port_baud: int) -> Alphabet:
+    """Only the ratio of the two counts."""
+    common = gcd(sent_baud, port_baud)
+    return _alphabet_of(samples, sent_baud // common * _UNIT_BAUD, port_baud // common * _UNIT_BAUD)
+
+
+@cache
+def _alphabet_of(samples: tuple[bytes, ...], sent_baud: int, port_baud: int) -> Alphabet:
+    idle_ms = _IDLE_BITS * 1000 // sent_baud
     seen: Counter[int] = Counter()
-    for form in ("8N1", "7E1"):
-        sent = Line.of(f"{sent_baud} {form}")
-        levels = wave([(sample, _IDLE_MS) for sample in samples], sent)
-        seen.update(sampled(levels, Line(port_baud)))
+    for form in (Line(sent_baud), Line(sent_baud, 7, "even")):
+        seen.update(sampled(wave([(sample, idle_ms) for sample in samples], form), Line(port_baud)))
     return _likelihoods(seen)
 
 
@@ -87,14 +93,14 @@ def _likelihoods(seen: Counter[int]) -> Alphabet:
     return tuple(log(0.95 * seen[byte] / max(total, 1) + 0.05 / 256) for byte in range(256))
 
 
-def samples_of(rows: Sequence[Indicator]) -> tuple[bytes, ...]:
-    """Some displays of every row that sends them unasked."""
+def samples_of(rows: Sequence[Row]) -> tuple[bytes, ...]:
+    """Some displays of every indicator that sends them unasked."""
     return tuple(frame for row in rows for frame in _written(row))
 
 
-def _written(row: Indicator) -> Iterator[bytes]:
+def _written(row: Row) -> Iterator[bytes]:
     known = forms(row.options)
-    if row.write is None or not known:
+    if not isinstance(row, Indicator) or row.write is None or not known:
         return
     for kg in _VALUES:
         yield row.write(Display(mantissa=kg), known[0].options)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import Any, Literal
 
 from edge.drivers.listening import Question, listen
 from edge.drivers.pulse import Pulse
-from edge.drivers.readings import AskingParser, Reading, Reply
+from edge.drivers.readings import AskingParser, FedParser, Reading, Reply
 from edge.drivers.rows import Indicator, IndicatorOptions
 from edge.weighing.values import ScaleEvent, WeightReading, whole_kg
 from kernel.clock import Clock
 from kernel.errors import ConfigError, ProtocolError
 from kernel.links import Link
+
+
+def question_of(
+    row: Indicator, options: IndicatorOptions, parser: FedParser[Any], *, clock: Clock
+) -> Question | None:
+    """What the device is asked again and again; None where it speaks unasked.  ConfigError as the row's poll."""
+    data = row.poll(options) if row.poll else b""
+    ask = parser.ask if isinstance(parser, AskingParser) else None
+    return Question(data=data, ask=ask, every_ms=options.poll_ms, clock=clock) if data else None
 
 
 class IndicatorDriver:
@@ -22,7 +31,9 @@ class IndicatorDriver:
 
     def __init__(self, row: Indicator, options: IndicatorOptions, *, device: str, clock: Clock) -> None:
         """ConfigError: the protocol leaves something open that only a setting can say."""
-        self._poll = row.poll(options) if row.poll else b""
+        question_of(
+            row, options, row.parser(options), clock=clock
+        )  # fails here, and not when the line is open
         if "unit" not in row.says and options.unit is None:
             raise ConfigError.one("unit", f"is required: {row.name} does not send the unit of its display")
         self._row = row
@@ -32,10 +43,8 @@ class IndicatorDriver:
 
     async def readings(self, link: Link) -> AsyncIterator[ScaleEvent]:
         options, row = self._options, self._row
-        parser, question = row.parser(options), None
-        if self._poll:
-            ask = parser.ask if isinstance(parser, AskingParser) else None
-            question = Question(data=self._poll, ask=ask, every_ms=options.poll_ms, clock=self._clock)
+        parser = row.parser(options)
+        question = question_of(row, options, parser, clock=self._clock)
         async for item in listen(
             link, parser, pulse=self.pulse, reopen_ms=options.reopen_ms, question=question
         ):

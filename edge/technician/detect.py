@@ -13,7 +13,7 @@ from edge.detecting.evidence import Evidence
 from edge.detecting.lines import Line
 from edge.detecting.saying import Speech, open_settings, tenths
 from edge.detecting.searching import Outcome, Search
-from edge.drivers import indicators
+from edge.drivers import indicators, weighers
 from edge.links.opening import check_url, open_link
 from edge.technician.ports import serial_ports
 from edge.technician.target import HOLDER, serial_settings
@@ -76,7 +76,7 @@ async def _search(url: str, speech: Speech, seconds: float, clock: Clock) -> Out
         sys.stderr.write(f"{url}: {speech.trying(line, asked)}\n")
 
     search = Search(
-        rows=indicators(),
+        rows=(*indicators(), *weighers()),
         open_at=open_at,
         clock=clock,
         window_ms=round(seconds * 1000),

@@ -9,8 +9,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from edge.drivers.listening import Question, listen
+from edge.drivers.indicator import question_of
+from edge.drivers.listening import listen
 from edge.drivers.pulse import Pulse
+from edge.drivers.rows import Indicator
 from edge.supervise import supervise
 from edge.technician.display import Monitor, Tapped
 from edge.technician.target import Target, add_target, target_of
@@ -55,12 +57,10 @@ class _Watched:
     async def readings(self, link: Link) -> AsyncIterator[object]:
         row, options = self._target.row, self._target.options
         self._tap = Tapped(link)
-        question = None
-        if row.poll is not None:
-            question = Question(data=row.poll(options), every_ms=options.poll_ms, clock=self._clock)
-        heard = listen(
-            self._tap, row.parser(options), pulse=self.pulse, reopen_ms=_NEVER_MS, question=question
-        )
+        parser, question = row.parser(options), None
+        if isinstance(row, Indicator):
+            question = question_of(row, options, parser, clock=self._clock)
+        heard = listen(self._tap, parser, pulse=self.pulse, reopen_ms=_NEVER_MS, question=question)
         async for item in heard:
             if isinstance(item, ProtocolError):
                 self.pulse.skip(item.problem)

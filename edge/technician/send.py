@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from edge.drivers.readings import Reading
+from edge.drivers.rows import Indicator
 from edge.technician.target import Target, add_target, target_of
 from edge.words import Table, said
 from journal.console import Console, Verbs, write
@@ -57,7 +58,7 @@ def _send(given: argparse.Namespace, console: Console) -> int:
     target = target_of(given)
     if given.order == "tare" and target.of_a_lane:
         raise RefusedError(speak("refused"))
-    orders = target.row.orders
+    orders = target.row.orders if isinstance(target.row, Indicator) else {}
     if given.order not in orders:
         known = ", ".join(sorted(orders)) or "-"
         raise ConfigError.one("order", speak("no_order", row=target.row.name, order=given.order, known=known))

@@ -10,14 +10,15 @@ from typing import Any
 
 from edge.detecting.lines import Line
 from edge.drivers import load_driver
-from edge.drivers.rows import Indicator
+from edge.drivers.making import read_options
+from edge.drivers.rows import Indicator, Weigher
 from edge.links.opening import SerialSettings, check_url, open_link
 from edge.settings import Settings
 from edge.words import LANGUAGES
 from journal.console import read_settings
 from kernel.errors import ConfigError
 from kernel.links import Link
-from kernel.settings import must, read, refuse, under
+from kernel.settings import must, refuse, under
 
 HOLDER = "weighpost-edge scale"
 _PATIENCE_MS = 100
@@ -43,7 +44,7 @@ class Target:
     """A scale on a line.  `of_a_lane`: its settings are those of a lane, which enforces."""
 
     url: str
-    row: Indicator
+    row: Indicator | Weigher
     options: Any
     line: SerialSettings
     of_a_lane: bool = False
@@ -56,7 +57,7 @@ def target_of(given: argparse.Namespace) -> Target:
     """ConfigError names the argument at fault."""
     if given.settings is not None:
         scale = read_settings(Settings, given.settings).scale
-        row = _indicator(scale.driver)
+        row = protocol(scale.driver)
         options = options_of(row, scale.options, "scale.options")
         return Target(url=scale.url, row=row, options=options, line=scale.serial, of_a_lane=True)
     refuse(
@@ -64,7 +65,7 @@ def target_of(given: argparse.Namespace) -> Target:
         must(given.protocol is not None, "--protocol", "is required, or --settings"),
     )
     check_url(given.url)
-    row = _indicator(given.protocol)
+    row = protocol(given.protocol)
     try:
         line = serial_settings(Line.of(given.line))
     except ConfigError as error:
@@ -72,18 +73,12 @@ def target_of(given: argparse.Namespace) -> Target:
     return Target(url=given.url, row=row, options=options_of(row, json_of(given.options)), line=line)
 
 
-def protocol(name: str) -> Any:
+def protocol(name: str) -> Indicator | Weigher:
     try:
-        return load_driver(name)
+        row: Indicator | Weigher = load_driver(name)
+        return row
     except ConfigError as error:
         raise ConfigError.one("--protocol", error.faults[0][1]) from error
-
-
-def _indicator(name: str) -> Indicator:
-    row = protocol(name)
-    if not isinstance(row, Indicator):
-        raise ConfigError.one("--protocol", f"must be an indicator, {name} weighs by itself")
-    return row
 
 
 def json_of(text: str) -> object:
@@ -93,8 +88,8 @@ def json_of(text: str) -> object:
         raise ConfigError.one("--options", f"is not JSON: {error}") from error
 
 
-def options_of(row: Any, table: object, path: str = "--options") -> Any:
+def options_of(row: Indicator | Weigher, table: object, path: str = "--options") -> Any:
     try:
-        return read(row.options, table)
+        return read_options(row, table)
     except ConfigError as error:
         raise under(path, error) from error

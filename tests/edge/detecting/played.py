@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edge.detecting.evidence import forms
+from edge.detecting.evidence import Row, forms
 from edge.detecting.lines import Line
 from edge.detecting.uart import sampled, wave
-from edge.drivers import indicators
-from edge.drivers.readings import Display
+from edge.drivers import indicators, weighers
+from edge.drivers.readings import Display, Passed
 from edge.drivers.rows import Indicator
 from kernel.errors import LinkError
 from kernel.links import Link
 from kernel.settings import read
 from simulators.clock import VirtualClock
 
-ROWS = indicators()
+ROWS: tuple[Row, ...] = (*indicators(), *weighers())
 BY_NAME = {row.name: row for row in ROWS}
 # Options without which a row cannot be played; detection does not know them.
 MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}}
@@ -25,7 +25,7 @@ PERIOD_MS = 100
 LOADS = (0, 0, 20, 3_460, 9_980, 17_640, 24_020, 33_120, 44_120, 44_120, 44_100, 44_120, 44_120)
 
 
-def options_of(row: Indicator) -> Any:
+def options_of(row: Row) -> Any:
     return read(row.options, NEEDED.get(row.name, {}))
 
 
@@ -34,13 +34,32 @@ def shown(n: int) -> Display:
     return Display(mantissa=LOADS[n % len(LOADS)], stable=n % len(LOADS) > 7)
 
 
-def displays(row: Indicator, count: int) -> list[bytes]:
+def passed(n: int) -> Passed:
+    """A truck of three axles drives over a weigher."""
+    axles = tuple(10 * (500 + 37 * n + 200 * axle) for axle in range(3))
+    return Passed(
+        seq=n % 256,
+        axle_kg=axles,
+        axles_of=(1, 2),
+        dual=(False, True),
+        spacing_mm=(3_600, 1_350),
+        axle_speed_dkmh=(90, 90, 90),
+        speed_dkmh=90,
+        at_ms=1_790_000_000_000 + 1_000 * n,
+    )
+
+
+def displays(row: Row, count: int) -> list[bytes]:
+    if not isinstance(row, Indicator):
+        return [row.write(passed(n), options_of(row)) for n in range(count)]
     assert row.write is not None
     return [row.write(shown(n), options_of(row)) for n in range(count)]
 
 
-def asks(row: Indicator) -> list[bytes]:
+def asks(row: Row) -> list[bytes]:
     """Its questions, in every form of its options."""
+    if not isinstance(row, Indicator):
+        return []
     needed = NEEDED.get(row.name, {})
     options = [read(row.options, {**needed, **form.told}) for form in forms(row.options)]
     return [data for one in options if row.poll and (data := row.poll(one))]
@@ -62,7 +81,7 @@ class Played:
         *,
         clock: VirtualClock,
         frames: Sequence[bytes] = (),
-        row: Indicator | None = None,
+        row: Row | None = None,
         echo: bool = False,
         period_ms: int = PERIOD_MS,
         parity: bool = True,
@@ -70,7 +89,7 @@ class Played:
         self.line = line
         self.clock = clock
         self.frames = frames
-        self.server = row.serve(options_of(row)) if row is not None and row.serve else None
+        self.server = row.serve(options_of(row)) if isinstance(row, Indicator) and row.serve else None
         self.echo = echo
         self.period_ms = period_ms
         self.parity = parity

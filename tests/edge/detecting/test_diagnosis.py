@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.detecting.claims import claim
+from edge.detecting.claims import claim, kin_of
 from edge.detecting.diagnosis import Trouble, diagnose
 from edge.detecting.evidence import best_evidence
 from edge.detecting.lines import Line
@@ -46,7 +46,7 @@ def test_a_line_held_low() -> None:
 def test_one_or_two_displays_in_a_silent_line_are_somebody_pressing_print(times: tuple[int, ...]) -> None:
     [trouble] = diagnose([heard(*((at, FRAMES[3]) for at in times))], ROWS)
     assert trouble.word == "print_only"
-    assert trouble.protocol in {"yaohua-cont12"} | BY_NAME["yaohua-cont12"].kin
+    assert trouble.protocol in {"yaohua-cont12"} | kin_of(BY_NAME["yaohua-cont12"])
 
 
 def test_two_good_frames_in_a_steady_stream_of_bad_ones_are_too_few() -> None:

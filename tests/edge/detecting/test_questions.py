@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from edge.detecting.asking import FIRST, is_harmless, questions
 from edge.detecting.evidence import forms
-from edge.drivers import DRIVERS
+from edge.drivers import DRIVERS, indicators
 from kernel.errors import RefusedError
 from tests.edge.detecting.played import ROWS, asks
 
@@ -26,7 +26,7 @@ def test_no_question_is_what_any_row_orders() -> None:
 
 def orders() -> Iterator[bytes]:
     """Of every row, in every form of its options that documents one."""
-    for row in ROWS:
+    for row in indicators():
         for form, order in itertools.product(forms(row.options), row.orders.values()):
             with contextlib.suppress(RefusedError):
                 yield order(form.options)
@@ -41,7 +41,9 @@ def test_text_is_asked_before_what_is_binary_and_each_question_once() -> None:
 
 def test_everybody_that_has_a_question_is_asked_or_else_asks_as_another_does() -> None:
     asked = questions(ROWS, serial=False)
-    waiting = {row.name for row in ROWS if row.poll and forms(row.options)} - {one.protocol for one in asked}
+    waiting = {row.name for row in indicators() if row.poll and forms(row.options)} - {
+        one.protocol for one in asked
+    }
     same = {one.data for one in asked}
     for row in (row for row in ROWS if row.name in waiting):
         assert not any(map(is_harmless, asks(row))) or set(asks(row)) & same

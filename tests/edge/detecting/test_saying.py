@@ -15,8 +15,9 @@ from edge.detecting.diagnosis import Trouble, Word
 from edge.detecting.evidence import forms
 from edge.detecting.lines import Line
 from edge.detecting.reading import Heard
-from edge.detecting.saying import TEXTS, Speech, open_settings, serial_table, tenths
+from edge.detecting.saying import TEXTS, Speech, open_settings, required, serial_table, tenths
 from edge.drivers.making import make_driver
+from edge.drivers.rows import Indicator
 from edge.settings import Scale
 from edge.technician.display import TEXTS as DISPLAY_TEXTS
 from edge.technician.send import TEXTS as SEND_TEXTS
@@ -26,7 +27,7 @@ from simulators.clock import VirtualClock
 from tests.edge.detecting.played import BY_NAME, ROWS, displays
 
 DOCS = Path(__file__).parents[3] / "docs"
-SPEAKERS = sorted(row.name for row in ROWS if row.write and forms(row.options))
+SPEAKERS = sorted(row.name for row in ROWS if row.write is not None and forms(row.options))
 ENGLISH = Speech(language="en")
 
 
@@ -72,13 +73,15 @@ def test_what_is_to_be_pasted_is_read_by_a_lane_once_a_person_has_chosen(name: s
         text = text.replace(f'# driver = "{name}"', f'driver = "{name}"')
     scale = read(Scale, tomllib.loads(text)["scale"])
     assert (scale.driver, scale.serial.baud, scale.url) == (name, 9600, '/dev/serial/by-id/a"b')
-    if "unit" not in BY_NAME[name].says:
-        with pytest.raises(ConfigError, match=r"options\.unit: is required"):
+    for option in required(BY_NAME[name]):
+        with pytest.raises(ConfigError, match=rf"options\.{option}: is required"):
             make_driver(name, scale.options, device="scale", clock=VirtualClock())
-        assert '# unit = "kg" | "t" | "g" | "lb"' in text
-        scale.options["unit"] = "kg"
+        [choice] = [line for line in text.splitlines() if line.startswith(f"# {option} = ")]
+        first = choice.removeprefix(f"# {option} = ").split("  # ")[0].split(" | ")[0]
+        scale.options[option] = tomllib.loads(f"x = {first}")["x"]
     make_driver(name, scale.options, device="scale", clock=VirtualClock())
-    assert scale.platform.stable == ("flag" if "stable" in BY_NAME[name].says else "derived")
+    derived = isinstance(BY_NAME[name], Indicator) and "stable" not in BY_NAME[name].says
+    assert scale.platform.stable == ("derived" if derived else "auto")
 
 
 @pytest.mark.parametrize("name", sorted(BY_NAME))
@@ -87,7 +90,8 @@ def test_every_doubt_of_a_row_is_a_setting_to_make(name: str) -> None:
     options = [doubt.option for doubt in open_settings(row)]
     assert set(options) >= {doubt.option for doubt in row.doubts}
     assert len(options) == len(set(options))
-    assert "unit" in row.says or "unit" in options
+    assert set(options) >= set(required(row))
+    assert not isinstance(row, Indicator) or "unit" in row.says or "unit" in options
 
 
 @pytest.mark.parametrize("word", get_args(Word))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from edge.detecting.asking import has_serial_line, is_harmless, questions
-from edge.detecting.evidence import forms
+from edge.detecting.evidence import Row, forms, has_high_bit
 from edge.detecting.lines import ORDER, Line
 from edge.detecting.searching import Outcome, Search
-from edge.drivers.rows import Indicator
+from edge.drivers import indicators
 from kernel.errors import LinkError
 from kernel.links import Link
 from simulators.clock import VirtualClock
@@ -20,8 +20,8 @@ from tests.edge.detecting.played import BY_NAME, ROWS, Played, asks, displays
 
 SPEAKERS = sorted(row.name for row in ROWS if row.write and forms(row.options))
 # Of some the only question would order something of others: ESC P prints.
-ASKED = {row.name for row in ROWS if row.poll and any(map(is_harmless, asks(row)))}
-ANSWERERS = sorted(row.name for row in ROWS if row.serve and forms(row.options))
+ASKED = {row.name for row in ROWS if any(map(is_harmless, asks(row)))}
+ANSWERERS = sorted(row.name for row in indicators() if row.serve and forms(row.options))
 
 
 async def search(device: Played, *, window_ms: int = 3_000, settable: bool = True) -> Outcome:
@@ -39,7 +39,7 @@ async def search(device: Played, *, window_ms: int = 3_000, settable: bool = Tru
     return await task
 
 
-def lines_of(row: Indicator) -> set[Line]:
+def lines_of(row: Row) -> set[Line]:
     """Usual for it, and some that are not."""
     usual = {Line.of(text) for text in row.lines}
     return {line for line in usual if line.bits == 7 or line.parity == "none"} | {
@@ -53,7 +53,7 @@ def spoken() -> Iterator[Any]:
     """Every device at one of its lines, another for each; at all of them among the broad tests."""
     for place, name in enumerate(SPEAKERS):
         row = BY_NAME[name]
-        lines = [line for line in sorted(lines_of(row), key=str) if line.bits == 8 or not row.high_bit]
+        lines = [line for line in sorted(lines_of(row), key=str) if line.bits == 8 or not has_high_bit(row)]
         for n, line in enumerate(lines):
             yield pytest.param(name, line, marks=[pytest.mark.broad] if n != place % len(lines) else [])
 

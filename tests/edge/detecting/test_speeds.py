@@ -11,10 +11,11 @@ from edge.detecting.evidence import forms
 from edge.detecting.lines import SPEEDS, Line
 from edge.detecting.speeds import samples_of, speeds_behind
 from edge.detecting.uart import sampled, wave
+from edge.drivers import indicators
 from tests.edge.detecting.played import BY_NAME, ROWS, displays
 
 SAMPLES = samples_of(ROWS)
-SPEAKERS = sorted(row.name for row in ROWS if row.write and forms(row.options))
+SPEAKERS = sorted(row.name for row in indicators() if row.write and forms(row.options))
 USUAL = (1200, 2400, 4800, 9600, 19_200)
 
 
