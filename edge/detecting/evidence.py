@@ -21,6 +21,7 @@ _COMMON = {field.name for kind in (IndicatorOptions, WeigherOptions) for field i
 _FILLING = b"\r\n\x00"  # what may stand between frames that follow each other
 _ASKED_FRAMES = 3  # answers to a question are no accident
 _CHECKED_FRAMES = 3
+_SURE_CHECKED_FRAMES = 10
 _UNCHECKED_FRAMES = 5
 
 
@@ -62,16 +63,24 @@ class Evidence:
     @property
     def convinces(self) -> bool:
         """Enough to be said aloud: several frames that agree, and little that they leave unexplained."""
-        if self.checked:
-            return (
-                self.frames >= _CHECKED_FRAMES
-                and self.vouched >= self.spoiled
-                and 2 * self.explained >= self.size
-            )
+        return self._convinces_checked() if self.checked else self._convinces_unchecked()
+
+    def _convinces_checked(self) -> bool:
+        """Long frames on a noisy line are spoiled more often than not, but so many right checksums are no accident."""
+        if self.frames >= _SURE_CHECKED_FRAMES:
+            return 4 * self.explained >= self.size
+        return (
+            self.frames >= _CHECKED_FRAMES
+            and self.vouched >= self.spoiled
+            and 2 * self.explained >= self.size
+        )
+
+    def _convinces_unchecked(self) -> bool:
+        """Most frames follow each other: what is found inside longer frames never does."""
         return (
             self.frames >= (_ASKED_FRAMES if self.asked else _UNCHECKED_FRAMES)
-            and 10 * self.explained >= 6 * self.size
-            and 10 * self.joined >= 6 * (self.frames - 1)
+            and 2 * self.explained >= self.size
+            and 2 * self.joined >= self.frames - 1
             and 10 * self.agreeing >= 8 * self.readings
         )
 
