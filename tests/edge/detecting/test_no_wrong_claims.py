@@ -16,6 +16,7 @@ from edge.detecting.lines import Line
 from edge.detecting.reading import Heard
 from edge.drivers import indicators
 from edge.drivers.readings import Display, Reading
+from edge.drivers.rows import Indicator
 from kernel.settings import read
 from tests.edge.detecting.played import BY_NAME, LOADS, NEEDED, ROWS, displays
 
@@ -36,9 +37,10 @@ def written_forms() -> Iterator[Any]:
 @pytest.mark.parametrize(("name", "form"), list(written_forms()))
 def test_every_form_of_a_row_is_that_row_and_reads_the_value_that_was_shown(name: str, form: Form) -> None:
     row = BY_NAME[name]
+    assert isinstance(row, Indicator)
     assert row.write is not None
     options = read(row.options, {**NEEDED.get(name, {}), **form.told})
-    data = b"".join(row.write(Display(mantissa=kg), options) for kg in (*LOADS * 2, SAYS_VALUE))  # type: ignore[arg-type]
+    data = b"".join(row.write(Display(mantissa=kg), options) for kg in (*LOADS * 2, SAYS_VALUE))
     found = claim(heard(data), ROWS)
     assert found is not None
     assert name in found.protocols
@@ -103,8 +105,9 @@ def test_the_two_formats_of_yaohua_that_begin_with_equals_are_always_a_pair() ->
     for value in (3_000, -1_000, 0, 44_120):
         for name in ("yaohua-eq-fwd", "yaohua-eq-rev"):
             row = BY_NAME[name]
+            assert isinstance(row, Indicator)
             assert row.write is not None
-            data = row.write(Display(mantissa=value, exponent=-2), row.options()) * 20  # type: ignore[arg-type]
+            data = row.write(Display(mantissa=value, exponent=-2), row.options()) * 20
             found = claim(heard(data), ROWS)
             assert found is not None
             assert found.protocols >= {"yaohua-eq-fwd", "yaohua-eq-rev"}

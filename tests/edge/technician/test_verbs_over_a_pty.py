@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -47,6 +48,29 @@ async def speaking(folder: Path, name: str) -> AsyncIterator[str]:
     port.unplug()
 
 
+@contextlib.asynccontextmanager
+async def answering(folder: Path, name: str) -> AsyncIterator[str]:
+    """The path of a port at which this indicator answers, and says nothing unasked."""
+    row = ROWS[name]
+    assert row.serve is not None
+    server = row.serve(read(row.options, {}))
+    port = PtyPort(folder / "cable", baud=9600, clock=SystemClock())
+    port.plug()
+
+    async def serve() -> None:
+        while True:
+            asked = port.receive()
+            if asked:
+                await port.send(server.feed(asked, Display(mantissa=18_460)))
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(serve())
+        yield str(port.path)
+        task.cancel()
+    port.unplug()
+
+
 async def scale(*arguments: str, answer: bytes = b"") -> subprocess.CompletedProcess[str]:
     process = await asyncio.create_subprocess_exec(
         *SCALE,
@@ -80,6 +104,40 @@ async def test_a_silent_port_is_said_to_be_silent_and_ends_with_one(tmp_path: Pa
     port.unplug()
     assert done.returncode == 1
     assert "not a byte came at any setting" in done.stdout
+
+
+async def test_an_indicator_that_only_answers_is_found_by_asking(tmp_path: Path) -> None:
+    async with answering(tmp_path, "mt-sics") as url:
+        done = await scale("detect", url, "--json", "--seconds", "0.5")
+    assert done.returncode == 0, done.stderr
+    [candidate] = json.loads(done.stdout)["candidates"]
+    assert (candidate["protocol"], candidate["asked"], candidate["line"]) == ("mt-sics", True, "9600 8N1")
+
+
+async def test_zero_is_sent_after_a_yes_and_its_answer_told(tmp_path: Path) -> None:
+    order = ("send", "zero")
+    async with answering(tmp_path, "mt-sics") as url:
+        refused = await scale(*order, url, "--protocol", "mt-sics", "--lang", "en", answer=b"\n")
+        done = await scale(*order, url, "--protocol", "mt-sics", "--lang", "en", answer=b"y\n")
+    assert (refused.returncode, refused.stdout) == (1, "not sent\n")
+    assert done.returncode == 0, done.stderr
+    assert "the platform must be empty" in done.stderr
+    assert done.stdout.startswith('answer: {"status": "zero')
+
+
+async def test_a_terminal_is_drawn_over_in_place(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    async with speaking(tmp_path, "yaohua-cont12") as url:
+        process = await asyncio.create_subprocess_exec(
+            *SCALE, "monitor", url, "--protocol", "yaohua-cont12", "--seconds", "1.5", stdout=slave
+        )
+        assert await process.wait() == 0
+    os.close(slave)
+    drawn = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert "\x1b[2K" in drawn
+    assert "\x1b[6A" in drawn
+    assert "单位未发送" in drawn
 
 
 async def test_the_monitor_shows_what_the_scale_says(tmp_path: Path) -> None:
