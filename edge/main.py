@@ -37,6 +37,7 @@ from edge.resume import resume
 from edge.settings import Scale, Settings
 from edge.supervise import supervise
 from edge.taping import Taped
+from edge.technician import verbs as scale_verbs
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
 from journal import enrol_verb, renew_verb
@@ -467,10 +468,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
     plate_verbs.add(verbs)
-    scale = verbs.add_parser("scale", help="what a technician does at a scale")
-    capture_verb.add(scale.add_subparsers(required=True, metavar="VERB"))
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
+    capture_verb.add(scale_verbs.add(verbs))
     given = parser.parse_args(arguments)
     if given.verb == "drivers":
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
