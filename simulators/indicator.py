@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from edge.drivers import load_driver
 from edge.drivers.readings import Display
 from edge.drivers.rows import Indicator, Server
 from kernel.clock import Clock
+from kernel.errors import RefusedError
 from kernel.settings import read
 from simulators.platform import RIGID, Scale, ScaleSettings
 from simulators.ptys import DevicePort
@@ -31,6 +33,13 @@ def answering(row: Indicator, options: Any) -> Server | None:
     """The device's side of a row that is asked for its weight; None where these options let it speak unasked."""
     asked = row.poll is not None and row.poll(options) != b""
     return row.serve(options) if row.serve is not None and asked else None
+
+
+def orders(row: Indicator, options: Any) -> Iterator[tuple[bytes, str]]:
+    """The bytes of every order that a device with these options obeys, and the order's name."""
+    for name, order in row.orders.items():
+        with contextlib.suppress(RefusedError):
+            yield order(options), name
 
 
 class IndicatorSim:
@@ -60,7 +69,7 @@ class IndicatorSim:
         self._row = row or cast(Indicator, load_driver("toledo-continuous"))
         self._options = read(self._row.options, {}) if options is None else options
         self._server = None if unasked else answering(self._row, self._options)
-        self._orders = {order(self._options): name for name, order in self._row.orders.items()}
+        self._orders = dict(orders(self._row, self._options))
         self.scale = Scale(settings)
         self.muted = False
 
