@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from edge.lane import Appends, Lane
 from edge.settings import Scale
+from edge.weighing.axlewise import AxlewiseWeighing
+from edge.weighing.decks import Decks
 from edge.weighing.moving import MovingWeighing
 from edge.weighing.static import StaticWeighing
 from edge.weighing.values import ScaleEvent, VehicleRecord, VehicleReversed, WeighingEvent, WeightReading
 from journal.writer import Appended
 from kernel.clock import Clock
-from kernel.events import Body
+from kernel.events import Body, DeviceHealth
 from kernel.evidence.header import FileRef
 from kernel.quantiles import p95
 
+# Words of a single display that take a weight away while they last.
+LOUD = ("gross_or_net_unknown", "not_zeroed", "under_range", "deck_missing")
 LIVE_EVERY_MS = 100  # the weight on the tablet: ten a second
 
 
@@ -28,27 +32,53 @@ class LiveWeight(msgspec.Struct, frozen=True, kw_only=True):
     stable: bool | None
     at_ms: int
     state: str
+    says: tuple[str, ...] = ()  # quality words that hold now
 
 
 class ScaleDesk:
-    """Give `take` to the supervisor."""
+    """Give `take` to the supervisor, and every change of the loop at the scale to `loop`."""
 
     def __init__(self, scale: Scale, lane: Lane, *, live: Callable[[str, object], None]) -> None:
-        self._static = StaticWeighing(scale.platform)
+        self._platform: StaticWeighing | AxlewiseWeighing = (
+            StaticWeighing(scale.platform) if scale.weighing == "static" else AxlewiseWeighing(scale.axlewise)
+        )
         self._moving = MovingWeighing(scale.moving)
+        self._decks = Decks(scale.deck_names, skew_ms=scale.deck_skew_ms) if scale.deck else None
+        self._name = scale.name
         self._lane = lane
         self._live = live
         self._said_mono = 0
 
-    def take(self, event: ScaleEvent) -> None:
+    def take(self, event: ScaleEvent, *, deck: str = "") -> None:
+        """`deck`: the one that says it, where there are several."""
+        if self._decks is not None and isinstance(event, WeightReading):
+            joined = self._decks.feed(deck or self._name, event)
+            if joined is None:
+                return
+            event = joined
         for result in self._weigh(event):
             self._lane.scale(result)
+
+    def loop(self, *, occupied: bool, mono_ms: int) -> None:
+        """The loop at the scale changed."""
+        self._platform.loop(occupied=occupied, mono_ms=mono_ms)
+        self._lane.loop(occupied=occupied, mono_ms=mono_ms)
+
+    def health(self, scales: Iterable[DeviceHealth]) -> list[DeviceHealth]:
+        """Of the indicators; one that speaks well and always the same is frozen."""
+        if not self._platform.frozen:
+            return list(scales)
+        detail = "the display does not change while vehicles pass"
+        return [
+            msgspec.structs.replace(one, state="frozen", detail=detail) if one.state == "up" else one
+            for one in scales
+        ]
 
     def _weigh(self, event: ScaleEvent) -> list[WeighingEvent]:
         match event:
             case WeightReading():
-                results = self._static.feed(event)
-                if self._static.phase != "empty":
+                results = self._platform.feed(event)
+                if self._platform.phase != "empty" and not event.says_nothing:
                     self._lane.standing(event.mono_ms)
                 self._say(event)
                 return results
@@ -59,8 +89,22 @@ class ScaleDesk:
         if reading.mono_ms - self._said_mono < LIVE_EVERY_MS * 9 // 10:
             return
         self._said_mono = reading.mono_ms
-        live = LiveWeight(kg=reading.kg, stable=reading.stable, at_ms=reading.at_ms, state=self._static.phase)
+        live = LiveWeight(
+            kg=reading.kg,
+            stable=reading.stable,
+            at_ms=reading.at_ms,
+            state=self._platform.phase,
+            says=(*self._platform.says, *_loud(reading)),
+        )
         self._live("weight", live)
+
+
+def _loud(reading: WeightReading) -> tuple[str, ...]:
+    shown = {"over_range": reading.over_range, "net_displayed": reading.net}
+    return (
+        *(word for word, holds in shown.items() if holds),
+        *(word for word in LOUD if word in reading.words),
+    )
 
 
 class TimedJournal:

@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from edge.passages import Complete, Opened, PassageAssembler, Passed, Step
-from edge.sign import sign_colour, sign_lines
+from edge.reversals import Reversals, Weighing
+from edge.sign import REVERSED, sign_colour, sign_lines
 from edge.weighed import Site, weighed_body
 from edge.weighing.values import Arrived, Settled, VehicleReversed, Weighed, WeighingEvent
 from firmware_bridge.protocol import Colour
@@ -24,6 +25,7 @@ from kernel.events import (
     DeviceHealth,
     EntryRef,
     FileStored,
+    PassageCancelled,
     Picture,
     PlateRead,
     VehiclePictured,
@@ -137,6 +139,7 @@ class Lane:
         self._assembler: PassageAssembler[Weighed] = PassageAssembler(
             prefix=prefix, patience_ms=site.lane.result_patience_ms
         )
+        self._reversals = Reversals(within_ms=site.scale.moving.reverse_within_ms)
         self._facts: asyncio.Queue[Fact] = asyncio.Queue()  # unbounded: what was measured is never dropped
         self._pictures = asyncio.Semaphore(PICTURED_AT_ONCE)
 
@@ -158,6 +161,8 @@ class Lane:
             tasks.create_task(self._tick(), name="lane tick")
             while True:
                 kind, fact, mono_ms = await self._facts.get()
+                if isinstance(fact, VehicleReversed):
+                    await self._reversed(fact)
                 for step in self._steps(kind, fact, mono_ms):
                     await self._take(step, tasks)
 
@@ -180,8 +185,6 @@ class Lane:
                 return self._assembler.result(fact, mono_ms=mono_ms)
             case Settled() as settled:
                 self._glimpse("settled", settled.gross_kg, settled.at_ms)
-            case VehicleReversed():
-                log.info("vehicle rolled back", extra={"lane": self._source})
         return []
 
     async def _take(self, step: Step[Weighed], tasks: asyncio.TaskGroup) -> None:
@@ -206,6 +209,8 @@ class Lane:
         )
         record = done.result.key if done.result else ""
         appended = await self._append(body, key=f"weighed:{record or body.passage}")
+        if done.result is not None:
+            self._reversals.weighed(_weighing(body, appended, done.result))
         if record:
             self._confirm(record)
             if appended.known:  # the device kept what was journalled before a restart
@@ -217,6 +222,24 @@ class Lane:
             self._tell(body, appended)
         if self._eyes:
             tasks.create_task(self._picture(body, appended, self._eyes), name=f"pictures {body.passage}")
+
+    async def _reversed(self, event: VehicleReversed) -> None:
+        """A vehicle took itself back: an entry that names the weighing it takes with it, and never an erasure."""
+        found, quality = self._reversals.cancel(event)
+        body = PassageCancelled(
+            passage=found.passage if found else None,
+            weighed=found.ref if found else None,
+            device=self._site.scale.name,
+            quality=quality,
+            record_hex=event.raw.hex(),
+        )
+        key = f"cancelled:{found.ref.journal}:{found.ref.seq}" if found else None
+        await self._append(body, key=key)
+        log.info("vehicle rolled back", extra={"lane": self._source, "quality": quality})
+        if event.key:
+            self._confirm(event.key)
+        if found is not None:
+            self._show(REVERSED, "amber")
 
     def _tell(self, body: VehicleWeighed, appended: Appended) -> None:
         """Sign and tablets, now that the entry is durable."""
@@ -290,7 +313,7 @@ class Lane:
             log.error("no room for files", extra={"reason": str(error)})  # noqa: TRY400 - the disk is at fault
             return (), ("pictures: disk full",)
 
-    async def _append(self, body: Body, *, files: tuple[FileRef, ...] = (), key: str) -> Appended:
+    async def _append(self, body: Body, *, files: tuple[FileRef, ...] = (), key: str | None) -> Appended:
         """Durable, however long the disk is full; whoever waits behind it waits too."""
         said = False
         while True:
@@ -308,6 +331,15 @@ class Lane:
 
     def _utc(self, mono_ms: int) -> int:
         return self._clock.now_ms() - (self._clock.mono_ms() - mono_ms)
+
+
+def _weighing(body: VehicleWeighed, appended: Appended, result: Weighed) -> Weighing:
+    return Weighing(
+        record=result.key,
+        passage=None if appended.known else body.passage,
+        ref=appended.ref,
+        mono_ms=result.mono_ms,
+    )
 
 
 def _late(weighed: Weighed) -> bool:

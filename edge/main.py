@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edge import plate_verbs
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS
@@ -33,7 +34,7 @@ from edge.lane import Lane
 from edge.links.opening import open_link
 from edge.logbook import JournalProbe
 from edge.resume import resume
-from edge.settings import Settings
+from edge.settings import Scale, Settings
 from edge.supervise import supervise
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
@@ -56,11 +57,11 @@ from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ConfigError, FullError, WeighpostError
-from kernel.events import DeviceHealth, LaneHealth
+from kernel.events import DeviceHealth, LaneHealth, Method
 from kernel.evidence.commands import HOLD
 from kernel.law.law import Law
 from kernel.links import Link
-from kernel.settings import under
+from kernel.settings import must, refuse, under
 
 if TYPE_CHECKING:
     from edge.eyes import CameraEyes
@@ -216,18 +217,24 @@ class LaneProcess:
         housekeeping: Housekeeping,
     ) -> None:
         settings = self._settings
-        driver = make_driver(
-            settings.scale.driver, settings.scale.options, device=settings.scale.name, clock=self._clock
-        )
+        drivers = make_drivers(settings.scale, clock=self._clock)
+        driver = drivers[0]
         controller = self._controller()
         timed = TimedJournal(journal, clock=self._clock)
-        board = self._board(journal, timed, driver, controller, eyes, reserve)
+        board = self._board(
+            journal,
+            timed,
+            lambda: desk.health(one.pulse.snapshot() for one in drivers),
+            controller,
+            eyes,
+            reserve,
+        )
         board.ask(housekeeping.health)
         lane = Lane(
             Site(
                 lane=settings.lane,
                 scale=settings.scale,
-                method=driver.method,
+                method=method_of(settings.scale, driver),
                 law=self._law,
                 allowance=settings.allowance,
             ),
@@ -254,13 +261,19 @@ class LaneProcess:
             tasks.create_task(board.run(), name="health")
             tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(self._check_clock(journal), name="clock")
-            tasks.create_task(
-                supervise(driver, open_link=self._scale_link, take=desk.take, clock=self._clock),
-                name=settings.scale.name,
-            )
+            for scale, one in zip(settings.scale.indicators, drivers, strict=True):
+                tasks.create_task(
+                    supervise(
+                        one,
+                        open_link=partial(self._scale_link, scale),
+                        take=partial(desk.take, deck=scale.name),
+                        clock=self._clock,
+                    ),
+                    name=scale.name,
+                )
             tasks.create_task(self._release(driver), name="releases")
             if controller is not None:
-                self._drive(controller, lane, tasks)
+                self._drive(controller, desk, tasks)
             for uplink in self._uplinks:
                 tasks.create_task(uplink.run(), name=f"uplink {uplink.destination.name}")
             if self._tls is not None:
@@ -275,14 +288,14 @@ class LaneProcess:
             shut_out=lambda: not any(uplink.state.connected for uplink in self._uplinks),
         )
 
-    def _drive(self, controller: LaneController, lane: Lane, tasks: asyncio.TaskGroup) -> None:
+    def _drive(self, controller: LaneController, desk: ScaleDesk, tasks: asyncio.TaskGroup) -> None:
         settings = self._settings.controller
         assert settings is not None  # noqa: S101 - there is a controller only with its settings
         at_scale = settings.loop_at_scale
 
         def take(event: LoopEvent) -> None:
             if event.loop == at_scale:
-                lane.loop(occupied=event.occupied, mono_ms=event.mono_ms)
+                desk.loop(occupied=event.occupied, mono_ms=event.mono_ms)
 
         tasks.create_task(
             supervise(controller, open_link=self._controller_link, take=take, clock=self._clock),
@@ -321,7 +334,7 @@ class LaneProcess:
         self,
         journal: Journal,
         timed: TimedJournal,
-        driver: ScaleDriver,
+        scales: Probe,
         controller: LaneController | None,
         eyes: CameraEyes | None,
         reserve: Reserve,
@@ -335,7 +348,7 @@ class LaneProcess:
             reserved=lambda: reserve.held,
         )
         probes: list[Probe] = [
-            lambda: [driver.pulse.snapshot()],
+            scales,
             disk,
             JournalProbe(journal, clock=self._clock),
         ]
@@ -367,8 +380,7 @@ class LaneProcess:
         for uplink in self._uplinks:
             uplink.live(name, value)
 
-    async def _scale_link(self) -> Link:
-        scale = self._settings.scale
+    async def _scale_link(self, scale: Scale) -> Link:
         return await open_link(scale.url, line=scale.serial, holder=self._settings.box.name)
 
     async def _controller_link(self) -> Link:
@@ -387,12 +399,33 @@ def load(path: Path) -> tuple[Settings, Law]:
     """Read the settings and the law's rows; ConfigError has every fault."""
     settings = read_settings(Settings, path)
     try:
-        make_driver(settings.scale.driver, settings.scale.options, device="x", clock=SystemClock())
+        make_drivers(settings.scale, clock=SystemClock())
     except ConfigError as error:
         raise under("scale", error) from error
     law = read_law(settings.law)
     _check_allowance(settings, law)
     return settings, law
+
+
+def make_drivers(scale: Scale, *, clock: Clock) -> list[ScaleDriver]:
+    """One for each deck; ConfigError, paths below `scale`, also for a device that cannot be read as it is set to."""
+    made = []
+    for number, one in enumerate(scale.indicators):
+        try:
+            made.append(make_driver(one.driver, one.options, device=one.name, clock=clock))
+        except ConfigError as error:
+            raise under(f"deck[{number - 1}]", error) if number else error from error
+    if any(one.method != "static_platform" for one in made):
+        refuse(
+            must(not scale.deck, "deck", f"{scale.driver} records whole vehicles and has no decks"),
+            must(scale.weighing == "static", "weighing", f"{scale.driver} records whole vehicles itself"),
+        )
+    return made
+
+
+def method_of(scale: Scale, driver: ScaleDriver) -> Method:
+    """How a vehicle is weighed here, as its entry says it."""
+    return "axle_by_axle" if scale.weighing == "axlewise" else driver.method
 
 
 def _check_allowance(settings: Settings, law: Law) -> None:
@@ -433,6 +466,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep = verbs.add_parser("keep", help="say what would leave the disk now and why, and what is on hold")
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
+    plate_verbs.add(verbs)
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
@@ -440,7 +474,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
-        if given.verb == "enrol":
+        if given.verb in ("enrol", "plate"):
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
             return _renew(given)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from edge.cameras.settings import VisionSettings
 from edge.controller import ControllerOptions
 from edge.keeping.settings import KeepingSettings
 from edge.links.opening import SerialSettings, check_url
+from edge.weighing.axlewise import AxlewiseSettings
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
 from journal.settings import Destination, Identity, Journal, by_certificate
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
-from kernel.settings import day, must, refuse
+from kernel.settings import above_zero, day, must, once_each, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,20 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deck:
+    """A further deck 秤台 of the scale, with an indicator of its own; what is not said is as on the first."""
+
+    name: str
+    url: str
+    driver: str | None = None
+    options: dict[str, Any] | None = None
+    serial: SerialSettings | None = None
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """The indicator or axle weigher, its line, and what its makers leave open (docs/scales.md)."""
 
@@ -58,14 +73,47 @@ class Scale:
     name: str = "scale"
     options: dict[str, Any] = field(default_factory=dict)  # the driver's own table
     serial: SerialSettings = field(default_factory=SerialSettings)
+    weighing: Literal["static", "axlewise"] = "static"  # how readings of a platform become a weighing
     platform: StaticSettings = field(default_factory=StaticSettings)  # of a static platform
+    axlewise: AxlewiseSettings = field(default_factory=AxlewiseSettings)  # of a short one, at walking pace
+    deck: tuple[Deck, ...] = ()  # the further ones, in order
+    deck_skew_ms: int = 300  # what the decks show belongs together when it is no further apart
     moving: MovingSettings = field(default_factory=MovingSettings)  # of a moving-axle weigher
     certificate: str | None = None  # number of the verification certificate 检定证书
     certificate_until: str | None = None  # ISO date
 
     def __post_init__(self) -> None:
-        refuse(day("certificate_until", self.certificate_until))
+        refuse(
+            day("certificate_until", self.certificate_until),
+            above_zero("deck_skew_ms", self.deck_skew_ms),
+            once_each("deck", self.deck_names),
+            must(
+                not self.deck or self.weighing == "static",
+                "weighing",
+                "must be static for a scale of several decks",
+            ),
+        )
         check_url(self.url)
+
+    @property
+    def deck_names(self) -> tuple[str, ...]:
+        return (self.name, *(deck.name for deck in self.deck))
+
+    @property
+    def indicators(self) -> tuple[Scale, ...]:
+        """One for each deck, as if it were the only one."""
+        return (self, *(self._alone(deck) for deck in self.deck))
+
+    def _alone(self, deck: Deck) -> Scale:
+        return replace(
+            self,
+            deck=(),
+            name=deck.name,
+            url=deck.url,
+            driver=deck.driver or self.driver,
+            options=self.options if deck.options is None else deck.options,
+            serial=deck.serial or self.serial,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

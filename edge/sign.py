@@ -14,6 +14,9 @@ def sign_lines(body: VehicleWeighed, *, plate: str | None = None) -> Lines:
     return (*head, _mass(body), _advice(body))
 
 
+REVERSED: Lines = ("车辆倒车", "称重作废 请重新过磅")
+
+
 def sign_colour(body: VehicleWeighed) -> Colour:
     """The words carry the meaning, the colour only repeats it."""
     colours: dict[Outcome, Colour] = {"within": "green", "over_limit": "red"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edge.passages import Complete
 from edge.settings import Lane, Scale
+from edge.weighing.silhouettes import silhouettes
 from edge.weighing.values import Weighed
 from kernel.events import Method, VehicleFacts, VehicleWeighed
 from kernel.law.law import Law
@@ -73,6 +74,11 @@ def weighed_body(
         record_hex=result.record_hex if result else "",
         device_certificate=site.scale.certificate,
         device_certificate_until=site.scale.certificate_until,
+        recorded_ms=result.recorded_ms if result else None,
+        zero_kg=result.zero_kg if result else None,
+        frames=result.frames if result else (),
+        decks=result.decks if result else (),
+        silhouettes=silhouettes(result.facts.axle_count, result.groups, result.axles) if result else (),
     )
 
 

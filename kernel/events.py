@@ -16,7 +16,7 @@ RoadClass = Literal["expressway", "national", "provincial", "county", "township"
 WeighingGrade = Literal["pre_check", "certified", "reweigh"]  # 预检 / 精检 / 复检
 JointMode = Literal["joint", "transport", "off_site"]  # 联合治超 / 交通自查 / 非现场
 Outcome = Literal["within", "over_limit", "undetermined", "not_weighed"]
-Method = Literal["static_platform", "moving_axles"]
+Method = Literal["static_platform", "moving_axles", "axle_by_axle"]
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
@@ -129,6 +129,25 @@ class AxleGroup(Part, frozen=True, kw_only=True):
     tyres: Literal["single", "dual"] | None = None
 
 
+class DeckMass(Part, frozen=True, kw_only=True):
+    """What one deck of the scale showed when the weight was taken, and the frames that said so, in hex."""
+
+    deck: str
+    deck_kg: int
+    frames: tuple[str, ...] = ()
+
+
+class Silhouette(Part, frozen=True, kw_only=True):
+    """A kind of vehicle that the axles fit 轴型: how many stand together from the front, and what it would be.
+
+    `drive_axles` are the numbers it may have; more than one is undecided.
+    """
+
+    axles: tuple[int, ...]
+    combination: bool
+    drive_axles: tuple[int, ...]
+
+
 class VehicleFacts(Part, frozen=True, kw_only=True):
     """What is known of the vehicle for the law; None is unknown and stays so."""
 
@@ -206,6 +225,29 @@ class VehicleWeighed(Body, frozen=True, kw_only=True):
     record_hex: str = ""  # the device's own record, as it came over the wire
     device_certificate: str | None = None  # number of the verification certificate 检定证书
     device_certificate_until: str | None = None  # ISO date
+    recorded_ms: int | None = (
+        None  # when the device says that it made the record, by its own clock if that is trusted
+    )
+    zero_kg: int | None = None  # what the empty scale showed at rest before this vehicle
+    frames: tuple[
+        str, ...
+    ] = ()  # the frames that gave the weight, hex as they came over the wire; at most 16
+    decks: tuple[DeckMass, ...] = ()  # of a scale with several; they add up to gross_kg
+    silhouettes: tuple[Silhouette, ...] = ()  # every kind that its axles fit; never a choice among them
+
+
+class PassageCancelled(Body, frozen=True, kw_only=True):
+    """The weigher took a vehicle back 倒车: it rolled off again and its weighing counts no more.  Nothing is erased.
+
+    `weighed` is None where no weighing is meant that is known here; `quality` then says why, and a person must look.
+    """
+
+    stream: ClassVar[str] = "passage.cancelled"
+    passage: str | None
+    weighed: EntryRef | None
+    device: str  # name of the scale in the lane's settings
+    quality: tuple[str, ...] = ()  # no_weighing, unknown_record, cancelled_already, too_late
+    record_hex: str = ""  # what the device sent
 
 
 # --- pictures and footage --------------------------------------------------------------------------------------
@@ -580,6 +622,13 @@ STREAMS: dict[str, Stream] = {
         ),
         Stream(
             body=VehicleWeighed, per_hour=60, silent_s=None, keep_days=3_650, says="a vehicle was weighed"
+        ),
+        Stream(
+            body=PassageCancelled,
+            per_hour=0,
+            silent_s=None,
+            keep_days=3_650,
+            says="a vehicle rolled back off the weigher",
         ),
         Stream(
             body=VehiclePictured,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import importlib
 import inspect
 import io
@@ -17,8 +18,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from edge.drivers import indicators
-from edge.drivers.rows import Indicator, IndicatorOptions
+from edge.drivers import indicators, weighers
+from edge.drivers.making import settings_of
+from edge.drivers.rows import Indicator, IndicatorOptions, Weigher, WeigherOptions
+from edge.drivers.scale.modbus.maps import shipped
 from kernel.events import STREAMS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -26,9 +29,6 @@ SETTINGS = {
     "Lane (`weighpost-edge run lane.toml`)": "edge.settings:Settings",
     "Station (`weighpost-station run station.toml`)": "station.settings:Settings",
     "Centre (`weighpost-central run central.toml`)": "central.settings:Settings",
-}
-OPTIONS = {
-    "Options of the scale driver `wim-wj` (`scale.options`)": "edge.drivers.scale.wim_wj.driver:WjOptions",
 }
 SCRIPTS = {
     "weighpost-edge": "edge.main",
@@ -105,7 +105,7 @@ def settings() -> str:
         "Made by `make docs` from the settings dataclasses. One TOML file a process, read once at the start; a wrong file",
         "ends it with exit code 2 and every fault named by its path. `[]` marks a list of tables.",
     ]
-    for title, where in (SETTINGS | OPTIONS).items():
+    for title, where in SETTINGS.items():
         lines += ["", f"## {title}", "", "| key | type | default |", "|---|---|---|"]
         lines += [f"| `{path}` | {kind} | {default} |" for path, kind, default in keys(_load(where), "")]
     return "\n".join(lines) + "\n"
@@ -176,19 +176,62 @@ def devices() -> str:
         *_option_table(IndicatorOptions, set()),
     ]
     for row in rows:
-        lines += ["", f"## {row.name}", "", f"{row.title}. {row.makers}.", ""]
-        lines += [f"* Wiring: {row.wiring}.", f"* Source: {row.source}."]
-        lines += [f"* Open until set, `{doubt.option}`: {doubt.why}." for doubt in row.doubts]
+        lines += _device_head(row)
         if row.kin:
             kin = ", ".join(f"`{name}`" for name in sorted(row.kin))
             lines += [f"* Cannot be told by its bytes from {kin}: the device's papers must say."]
         if row.options is not IndicatorOptions:
             lines += ["", _docstring(row.options), "", *_option_table(row.options, common)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_maps(), *_weighers()]) + "\n"
 
 
-def _device_line(row: Indicator) -> str:
-    says = ", ".join(sorted(row.says - {"checksum"})).replace("_", " or ") or "the number only"
+def _maps() -> list[str]:
+    lines = [
+        "",
+        "## Register maps",
+        "",
+        "Shipped for `modbus-rtu` and `modbus-tcp`, as the option `device` has them.",
+    ]
+    for name, found in shipped().items():
+        lines += ["", f"### {name}", "", f"{found.title}. Unit: {found.unit or 'must be set'}.", ""]
+        lines += [f"* `{part}`: {each.reg}, {each.type}, {each.order}" for part, each in found.map.items()]
+        lines += [f"* Source: {found.source}.", *(f"* Open: {doubt}." for doubt in found.doubts)]
+    return lines
+
+
+def _weighers() -> list[str]:
+    rows = weighers()
+    common = set(WeigherOptions.__dataclass_fields__)
+    lines = [
+        "",
+        "# Weighers that send a record a vehicle",
+        "",
+        "| driver | what | frame | checksum | a record says | usual line |",
+        "|---|---|---|---|---|---|",
+        *map(_device_line, rows),
+        "",
+        "## Options of every weigher",
+        "",
+        _docstring(WeigherOptions),
+        "",
+        *_option_table(WeigherOptions, set()),
+    ]
+    for row in rows:
+        told = settings_of(row)
+        lines += [*_device_head(row), "", _docstring(row.options)]
+        lines += ["", _docstring(told)] if told is not row.options else []
+        lines += ["", *_option_table(told, common)]
+    return lines
+
+
+def _device_head(row: Indicator | Weigher) -> list[str]:
+    lines = ["", f"## {row.name}", "", f"{row.title}. {row.makers}.", ""]
+    lines += [f"* Wiring: {row.wiring}.", f"* Source: {row.source}."]
+    return lines + [f"* Open until set, `{doubt.option}`: {doubt.why}." for doubt in row.doubts]
+
+
+def _device_line(row: Indicator | Weigher) -> str:
+    says = ", ".join(sorted(set(row.says) - {"checksum"})).replace("_", " or ") or "the number only"
     check = "yes" if "checksum" in row.says else "no"
     anchor = f"[`{row.name}`](#{row.name})"
     return f"| {anchor} | {row.title} | {row.frame} | {check} | {says} | {', '.join(row.lines)} |"
@@ -215,6 +258,11 @@ def commands() -> str:
 
 
 def _help(module: str, verb: list[str]) -> str:
+    return _printed(module, tuple(verb))
+
+
+@functools.cache  # asked for twice: to be shown, and for the verbs below it
+def _printed(module: str, verb: tuple[str, ...]) -> str:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
         importlib.import_module(module).main([*verb, "--help"])

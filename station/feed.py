@@ -42,6 +42,7 @@ class LiveWeight(msgspec.Struct, frozen=True, kw_only=True):
     stable: bool | None
     at_ms: int
     state: str
+    says: tuple[str, ...] = ()  # quality words that hold now
 
 
 class Glimpse(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from kernel.events import (
     Body,
     FileStored,
     LaneHealth,
+    PassageCancelled,
     PassageDecided,
     PlateRead,
     RecordErased,
@@ -56,7 +57,7 @@ CREATE TABLE IF NOT EXISTS own (journal TEXT PRIMARY KEY, size INTEGER NOT NULL)
 _BODIES: dict[str, type[Body]] = {
     # Not the acts of officers: those come from the station's own journal, and a lane speaks for no officer.
     body.stream: body
-    for body in (VehicleWeighed, VehiclePictured, FileStored, LaneHealth, RecordErased)
+    for body in (VehicleWeighed, VehiclePictured, PassageCancelled, FileStored, LaneHealth, RecordErased)
 }
 
 
@@ -109,11 +110,15 @@ def _project_one(db: sqlite3.Connection, entry: Accepted, body: Body) -> None:
             _begin(db, entry, body.passage)
             _weighed(db, entry, body)
             _catch_up_acts(db, entry)
+            _take_back(db, entry.box, body.passage)
         case VehiclePictured():
             _begin(db, entry, body.passage)
             _pictured(db, entry, body)
         case FileStored(passage=str(passage)):
             _begin(db, entry, passage)
+        case PassageCancelled(passage=str(passage)):
+            _begin(db, entry, passage)
+            _take_back(db, entry.box, passage)
         case LaneHealth():
             _health(db, entry, body)
         case RecordErased():
@@ -154,6 +159,17 @@ def _weighed(db: sqlite3.Connection, entry: Accepted, body: VehicleWeighed) -> N
     if not changed:
         raise ProtocolError("second weighing of this passage")
     _judge(db, body.verdict, entry.header.journal, entry.seq)
+
+
+def _take_back(db: sqlite3.Connection, box: str, passage: str) -> None:
+    """Said of a weighing that the weigher cancelled, whichever of the two came first."""
+    db.execute(
+        "UPDATE passage SET quality = json_insert(quality, '$[#]', 'taken_back') WHERE box = ? AND passage = ?"
+        " AND journal IS NOT NULL AND NOT EXISTS (SELECT 1 FROM json_each(quality) WHERE value = 'taken_back')"
+        " AND EXISTS (SELECT 1 FROM said WHERE said.box = passage.box AND said.passage = passage.passage"
+        " AND stream = ?)",
+        (box, passage, PassageCancelled.stream),
+    )
 
 
 def _judge(db: sqlite3.Connection, verdict: Verdict, journal: str, seq: int) -> None:

@@ -43,6 +43,7 @@ def test_streams_and_settings_are_what_the_code_says(made: ModuleType) -> None:
     assert text("settings.md") == made.settings()
 
 
+@pytest.mark.broad  # it loads every program
 def test_every_command_is_there(made: ModuleType) -> None:
     shown = set(re.findall(r"^### (.+)$", text("commands.md"), re.MULTILINE))
     real = {

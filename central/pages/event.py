@@ -35,6 +35,7 @@ from web import times
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped, size
+from web.weighings import beside_the_mass
 
 FILES = "/api/v1/files"
 RARE = frozenset({"single_tyre_axles_most", "low_speed"})  # shown only when somebody has said them
@@ -307,6 +308,7 @@ def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Fact]:
     yield Fact(name=texts(_("Left")), value=times.precise(weighed.left_ms))
     if weighed.speed_dkmh is not None:
         yield Fact(name=texts(_("Speed")), value=_speed(weighed.speed_dkmh))
+    yield from (Fact(name=name, value=value) for _id, name, value in beside_the_mass(weighed, texts))
     yield Fact(name=texts(_("Road")), value=word(wording.ROADS, weighed.road_class, texts))
     yield Fact(name=texts(_("Jurisdiction")), value=weighed.jurisdiction)
     yield Fact(name=texts(_("Mode")), value=word(wording.JOINT_MODES, weighed.joint_mode, texts))

@@ -23,7 +23,11 @@ ALARMS = {
     "counts_differ": _("Counts differ from the entries"),
     "own_disk": _("Disk of the centre nearly full"),
 }
-METHODS = {"static_platform": _("static platform"), "moving_axles": _("in motion, axle by axle")}
+METHODS = {
+    "static_platform": _("static platform"),
+    "moving_axles": _("in motion, axle by axle"),
+    "axle_by_axle": _("at walking pace, axle by axle"),
+}
 ROADS = {
     "expressway": _("expressway"),
     "national": _("national road"),
@@ -89,7 +93,7 @@ def device_missing(said: str, texts: Texts) -> str:
     if absence is None or absence.kind not in vocabulary.DEVICE_KINDS:
         return said
     shown = device_name(absence.kind, absence.name or absence.kind, texts)
-    state = word(vocabulary.DEVICE_STATES, absence.state, texts)
+    state = word(vocabulary.states_of(absence.kind), absence.state, texts)
     between = texts(_(": "))
     told = f"{shown}{between}{state}"
     return f"{told} ({absence.why})" if absence.why else told

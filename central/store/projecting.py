@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.exc import DataError, IntegrityError
 
@@ -45,6 +46,7 @@ from kernel.events import (
     JournalOpened,
     JournalRegistered,
     LaneHealth,
+    PassageCancelled,
     PassageDecided,
     RecordAccessed,
     VehiclePictured,
@@ -52,6 +54,7 @@ from kernel.events import (
 )
 
 _PICTURED = ("pictured", "tractor", "tractor_colour", "trailer", "trailer_colour", "erased_ms")
+_TAKEN_BACK = "taken_back"  # docs/scales.md
 _UNREADABLE = "the database refused what it says"
 
 
@@ -231,13 +234,41 @@ def _passages(connection: Connection, reads: Sequence[Read]) -> None:
     stubs = [
         passage_row(r.entry, r.body.passage)
         for r in ordered
-        if isinstance(r.body, FileStored) and r.body.passage is not None
+        if isinstance(r.body, FileStored | PassageCancelled) and r.body.passage is not None
     ]
     upsert(connection, schema.passage, weighings, update=_columns(weighings))
     upsert(connection, schema.passage, pictures, update=_PICTURED)
     upsert(connection, schema.passage, stubs, update=("erased_ms",))
     speaking = [passage_entry_row(r.entry, r.body) for r in reads if passage_of(r.body) is not None]
     upsert(connection, schema.passage_entry, speaking, update=())
+    _take_back(connection, ordered)
+
+
+def _take_back(connection: Connection, reads: Sequence[Read]) -> None:
+    """Said of a weighing that the weigher cancelled, whichever of the two came first."""
+    touched = sorted(
+        {
+            (item.entry.box, item.body.passage)
+            for item in reads
+            if isinstance(item.body, VehicleWeighed | PassageCancelled) and item.body.passage is not None
+        }
+    )
+    if not touched:
+        return
+    said, row = schema.passage_entry, schema.passage
+    same = (said.c.box == row.c.box) & (said.c.passage == row.c.passage)
+    query = (
+        select(row.c.box, row.c.passage, row.c.quality)
+        .select_from(said.join(row, same))
+        .where(tuple_(said.c.box, said.c.passage).in_(touched))
+        .where(said.c.stream == PassageCancelled.stream, row.c.journal.is_not(None))
+        .distinct()
+    )
+    for box, passage, quality in connection.execute(query).all():
+        words = msgspec.json.decode(quality, type=tuple[str, ...])
+        told = msgspec.json.encode(tuple(dict.fromkeys((*words, _TAKEN_BACK)))).decode()
+        here = (row.c.box == box) & (row.c.passage == passage)
+        connection.execute(update(row).where(here).values(quality=told))
 
 
 def _columns(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from kernel.events import (
     FileStored,
     JournalRecovered,
     LaneHealth,
+    PassageCancelled,
     PassageDecided,
     PassageReviewed,
     PlateRead,
@@ -248,7 +249,7 @@ def copied_row(old: EntryRef, entry: Accepted) -> Row:
 
 def passage_of(body: Body | None) -> str | None:
     """The passage an entry of its own lane belongs to."""
-    if isinstance(body, VehicleWeighed | VehiclePictured | FileStored):
+    if isinstance(body, VehicleWeighed | VehiclePictured | FileStored | PassageCancelled):
         return body.passage
     return None
 
@@ -437,6 +438,8 @@ def _named_entries(body: Body) -> tuple[EntryRef, ...]:
     match body:
         case PassageDecided() | PassageReviewed():
             return (body.weighed,)
+        case PassageCancelled(weighed=EntryRef() as weighed):
+            return (weighed,)
         case CaseRecorded() | RecordErased():
             return body.entries
         case RecordPublished() | RecordHeld():

@@ -17,9 +17,11 @@ class FrameParser(Generic[T]):
     """Feeds `decode` with what `pattern` matches.
 
     For every split to give the same, all matches must have one length, or end in a byte that is nowhere else in them.
-    `longest` is the length of the longest match.  `decode` is told whether the frame repeats the one before it, byte
-    for byte (without a checksum only that confirms it), and raises ProtocolError for what looks like a frame but is
+    `longest` is the length of the longest match; bytes of `between` may stand outside a frame.  `decode` is told
+    whether the frame repeats the one before it, byte for byte (without a checksum only that confirms it), and raises ProtocolError for what looks like a frame but is
     none: then the search goes on at its second byte, because the next frame may begin inside it.
+    `touching`: a frame repeats another only when nothing lay between them.  That is for frames without an end, which a
+    longer frame of another protocol may begin like, time and again.
     """
 
     def __init__(
@@ -28,10 +30,14 @@ class FrameParser(Generic[T]):
         *,
         longest: int,
         decode: Callable[[re.Match[bytes], bool], T],
+        touching: bool = False,
+        between: bytes = b"",
     ) -> None:
         self._search = pattern.search
         self._longest = longest
         self._decode = decode
+        self._touching = touching
+        self._between = between
         self._rest = b""
         self._before = b""
         self._junk = 0
@@ -42,27 +48,32 @@ class FrameParser(Generic[T]):
         done = 0
         while (found := self._search(buffer, done)) is not None:
             start, end = found.span()
-            out += self._skip(start - done)
+            out += self._skip(buffer[done:start])
             try:
                 out.append(self._decode(found, found[0] == self._before))
             except ProtocolError as error:
                 out.append(error)
                 done, self._junk = start + 1, max(self._junk, 1)
+                self._before = b"" if self._touching else self._before
                 continue
             done, self._junk, self._before = end, 0, found[0]
         keep = max(done, len(buffer) - self._longest + 1)
-        out += self._skip(keep - done)
+        out += self._skip(buffer[done:keep])
         self._rest = buffer[keep:]
         return out
 
     def finish(self) -> list[T | ProtocolError]:
         """What is left is no frame."""
-        left = self._skip(len(self._rest))
+        left = self._skip(self._rest)
         self._rest = b""
         return list(left)
 
-    def _skip(self, count: int) -> list[ProtocolError]:
+    def _skip(self, outside: bytes) -> list[ProtocolError]:
         """One error at the first byte outside a frame, and one for every so many after it."""
-        before, self._junk = self._junk, self._junk + count
+        if not outside:
+            return []
+        if self._touching:
+            self._before = b""
+        before, self._junk = self._junk, self._junk + len(outside.translate(None, self._between))
         errors = -(-self._junk // JUNK_RUN) - -(-before // JUNK_RUN)
         return [ProtocolError("bytes outside a frame") for _ in range(errors)]

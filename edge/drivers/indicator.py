@@ -7,7 +7,7 @@ from typing import Literal
 
 from edge.drivers.listening import Question, listen
 from edge.drivers.pulse import Pulse
-from edge.drivers.readings import Reading
+from edge.drivers.readings import AskingParser, Reading, Reply
 from edge.drivers.rows import Indicator, IndicatorOptions
 from edge.weighing.values import ScaleEvent, WeightReading, whole_kg
 from kernel.clock import Clock
@@ -22,6 +22,7 @@ class IndicatorDriver:
 
     def __init__(self, row: Indicator, options: IndicatorOptions, *, device: str, clock: Clock) -> None:
         """ConfigError: the protocol leaves something open that only a setting can say."""
+        self._poll = row.poll(options) if row.poll else b""
         if "unit" not in row.says and options.unit is None:
             raise ConfigError.one("unit", f"is required: {row.name} does not send the unit of its display")
         self._row = row
@@ -31,10 +32,10 @@ class IndicatorDriver:
 
     async def readings(self, link: Link) -> AsyncIterator[ScaleEvent]:
         options, row = self._options, self._row
-        question = None
-        if row.poll is not None:
-            question = Question(data=row.poll(options), every_ms=options.poll_ms, clock=self._clock)
-        parser = row.parser(options)
+        parser, question = row.parser(options), None
+        if self._poll:
+            ask = parser.ask if isinstance(parser, AskingParser) else None
+            question = Question(data=self._poll, ask=ask, every_ms=options.poll_ms, clock=self._clock)
         async for item in listen(
             link, parser, pulse=self.pulse, reopen_ms=options.reopen_ms, question=question
         ):
@@ -49,6 +50,8 @@ class IndicatorDriver:
                 self.pulse.beat()
                 if reading is not None:
                     yield reading
+            elif isinstance(item, Reply) and item.problem:
+                self.pulse.skip(item.problem)
             elif item is not None:
                 self.pulse.beat()  # it speaks the protocol, but says no weight
 
@@ -86,10 +89,14 @@ class IndicatorDriver:
         return whole_kg(shown.mantissa, shown.exponent, unit, allow_lb=self._options.allow_lb)
 
     def _is_net(self, shown: Reading) -> bool:
-        return shown.kind == "net" or (shown.kind == "displayed" and self._options.displayed == "net")
+        return self._options.displayed == "net" if self._leaves_open(shown) else shown.kind == "net"
 
     def _open_words(self, shown: Reading) -> tuple[str, ...]:
         unsaid = shown.kind == "unknown" or (
-            shown.kind == "displayed" and self._options.displayed == "unknown"
+            self._leaves_open(shown) and self._options.displayed == "unknown"
         )
         return ("gross_or_net_unknown",) if unsaid else ()
+
+    def _leaves_open(self, shown: Reading) -> bool:
+        """A protocol that calls every weight net does not say whether there is a tare."""
+        return shown.kind == "displayed" or (shown.kind == "net" and "gross_net" not in self._row.says)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -25,9 +25,13 @@ class FedParser(Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a device is asked when it speaks only then: at most every `every_ms`, and not before it has answered."""
+    """What a device is asked when it speaks only then: at most every `every_ms`, and not before it has answered.
+
+    `ask` gives the question anew each time, where questions have numbers.
+    """
 
     data: bytes
+    ask: Callable[[], bytes] | None = None
     every_ms: int
     clock: Clock
 
@@ -70,4 +74,5 @@ class _Asker:
         await clock.sleep(max(self._due_mono - clock.mono_ms(), 0) / 1000)
         self._due_mono = clock.mono_ms() + self._question.every_ms
         self.open = True
-        await self._link.write(self._question.data)
+        question = self._question
+        await self._link.write(question.ask() if question.ask else question.data)

@@ -29,6 +29,7 @@ class Pulse:
         self._recent: deque[bool] = deque(maxlen=_WINDOW)
         self._state: State = "starting"
         self._detail = ""
+        self._problem = ""
         self._since_ms = clock.now_ms()
         self._good_mono = self._heard_mono = self._hearing_mono = clock.mono_ms()
         self.changed: Callable[[DeviceHealth], None] = lambda _health: None
@@ -74,6 +75,7 @@ class Pulse:
     def skip(self, problem: str) -> None:
         """Something came that cannot be believed."""
         self.dropped += 1
+        self._problem = problem
         self._recent.append(False)
         if self._state == "up" and self._recent.count(False) >= _NOISY:
             self._become("noisy", f"many damaged frames; the last: {problem}")
@@ -90,7 +92,9 @@ class Pulse:
         if now - self._heard_mono >= self._silent_ms:
             self._become("silent", f"nothing for {self._silent_ms} ms")
         elif now - self._hearing_mono >= self._silent_ms:
-            self._become("noisy", "bytes come but no valid frame: check baud rate, parity and output mode")
+            last = f"; the last: {self._problem}" if self._problem else ""
+            hint = "bytes come but no valid frame: check baud rate, parity and output mode"
+            self._become("noisy", hint + last)
 
     def without_frame_ms(self) -> int:
         return self._clock.mono_ms() - self._good_mono

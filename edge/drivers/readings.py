@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -13,6 +13,8 @@ from kernel.errors import ProtocolError
 
 Kind = Literal["gross", "net", "tare", "displayed", "unknown"]
 T_co = TypeVar("T_co", covariant=True)
+
+_TYPE_CODES = {(1, False): 1, (1, True): 2, (2, False): 3, (2, True): 5, (3, False): 6, (3, True): 9}
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +45,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device answers besides weights: done, refused, not understood."""
+    """What a device answers besides weights: done, refused, not understood.  `problem` is for the operator to solve."""
 
     status: str
+    problem: str = ""
     raw: bytes = b""
 
 
@@ -66,6 +69,35 @@ class Display:
     increment: int = 1  # of the last place: 1, 2 or 5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What a weigher found of one vehicle, for whoever plays one.  `axles_of` and `dual` say it group by group."""
+
+    seq: int
+    axle_kg: tuple[int, ...]
+    axles_of: tuple[int, ...]
+    dual: tuple[bool, ...]
+    spacing_mm: tuple[int, ...]  # one less than axles
+    axle_speed_dkmh: tuple[int, ...]
+    speed_dkmh: int
+    accel_mms2: int = 0
+    flags: int = 0
+    lane: int = 1
+    at_ms: int = 0  # by the device's clock
+
+    @property
+    def group_kg(self) -> tuple[int, ...]:
+        ends = [sum(self.axles_of[: n + 1]) for n in range(len(self.axles_of))]
+        return tuple(
+            sum(self.axle_kg[end - count : end]) for end, count in zip(ends, self.axles_of, strict=True)
+        )
+
+    @property
+    def type_codes(self) -> tuple[int, ...]:
+        """轴型代码 of the groups; 0 for those that have none."""
+        return tuple(_TYPE_CODES.get(each, 0) for each in zip(self.axles_of, self.dual, strict=True))
+
+
 class FedParser(Protocol[T_co]):
     """Fed with whatever the wire gave; the answer is the same for every split of the bytes."""
 
@@ -73,6 +105,15 @@ class FedParser(Protocol[T_co]):
 
     def finish(self) -> Sequence[T_co | ProtocolError]:
         """No more bytes will come: what could only be decided by them is decided now."""
+        ...
+
+
+@runtime_checkable
+class AskingParser(Protocol):
+    """A parser that numbers its questions, or takes only what answers the last one."""
+
+    def ask(self) -> bytes:
+        """The next question."""
         ...
 
 

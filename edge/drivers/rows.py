@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from edge.drivers.readings import Display, FedParser
+from edge.drivers.readings import Display, FedParser, Passed
 from kernel.settings import must, refuse
 
 Says = Literal["checksum", "unit", "stable", "gross_net", "zero", "range", "tare"]
+Tells = Literal["checksum", "sequence", "axles", "groups", "tyres", "spacing", "speed", "time"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,25 @@ def check_times(options: IndicatorOptions) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeigherOptions:
+    """What every weigher can be told: nothing valid for `silent_ms` and it is silent, for `reopen_ms` and the line is
+    opened anew.  A quiet road is silence too for a device without a heartbeat: then these must be long.
+    """
+
+    silent_ms: int = 16_000
+    reopen_ms: int = 30_000
+
+    def __post_init__(self) -> None:
+        refuse(
+            must(
+                0 < self.silent_ms <= self.reopen_ms,
+                "silent_ms",
+                f"must be from 1 to reopen_ms ({self.reopen_ms})",
+            )
+        )
+
+
 class Server(Protocol):
     """The device's side of a protocol that answers."""
 
@@ -72,8 +92,8 @@ class Indicator:
 
     `parser` gives Readings, Replies and what else the protocol says; `describe` makes one JSON object of each.
     `write` is the frame that the device sends for what it shows; None where it only speaks when asked.  `poll` is the
-    question for the weight, harmless to any device that takes it for something else; `serve` plays the device that
-    answers.  `orders` are what the host may want done: zero, tare.
+    question for the weight, harmless to any device that takes it for something else, and b"" where these options mean
+    one that speaks unasked; `serve` plays the device that answers.  `orders` are what the host may want done: zero, tare.
     `high_bit` is true where the eighth bit carries meaning and must not be taken for parity.
     `kin`: rows whose frames cannot be told from these by looking at bytes.
     """
@@ -94,5 +114,32 @@ class Indicator:
     doubts: tuple[Doubt, ...] = ()
     kin: frozenset[str] = frozenset()
     high_bit: bool = False
+    completed: str = ""  # "module:FUNCTION" that adds to the options what files say that they name
+    wiring: str = "RS-232: RXD, TXD, GND; three wires"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weigher:
+    """The protocol of a weigher that sends one finished record a vehicle 动态轴重衡.
+
+    `options` decide how bytes are read; `settings`, options themselves, also hold what a lane must say before its
+    records may be used (None: nothing more).  `write` is what the device sends for one vehicle.  `driver` is the class
+    that takes the records, as "module:CLASS", imported by who runs a lane.
+    """
+
+    name: str
+    title: str
+    makers: str
+    frame: str
+    lines: tuple[str, ...]
+    says: frozenset[Tells]
+    options: type[WeigherOptions]
+    parser: Callable[[Any], FedParser[Any]]
+    describe: Callable[[Any], Mapping[str, object]]
+    write: Callable[[Passed, Any], bytes]
+    driver: str
+    settings: str = ""  # "module:CLASS" too
+    doubts: tuple[Doubt, ...] = ()
     wiring: str = "RS-232: RXD, TXD, GND; three wires"
     source: str = ""

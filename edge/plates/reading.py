@@ -159,6 +159,14 @@ class PictureReader:
         )
 
 
+def enlarged(found: Found, scale: int) -> Found:
+    """In the pixels of a picture `scale` times as large."""
+    left, top, width, height = (scale * side for side in found.reading.box)
+    return Found(
+        reading=replace(found.reading, box=(left, top, width, height)), corners=found.corners * scale
+    )
+
+
 def crop_jpeg(picture: Image, found: Found) -> bytes:
     """A small straight picture of the plate, for people."""
     wide = rectify.stretched(found.corners, left=0.3, right=0.1, up=0.9, down=0.3)

@@ -14,11 +14,12 @@ from typing import BinaryIO
 
 import cv2
 import msgspec
-import numpy as np
 
 from edge.cameras.settings import PlateSettings
-from edge.plates.reading import PictureReader, crop_jpeg
+from edge.plates.opening import opened
+from edge.plates.reading import PictureReader, crop_jpeg, enlarged
 from edge.plates.wire import LENGTH, MAX_MESSAGE, Answer, Ask, decode_ask, framed
+from kernel.errors import ProtocolError
 
 NICENESS = 5  # weighing comes first
 
@@ -45,12 +46,15 @@ def serve(reader: PictureReader, asks: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _answer(reader: PictureReader, ask: Ask) -> Answer:
-    picture = cv2.imdecode(np.frombuffer(ask.jpeg, np.uint8), cv2.IMREAD_COLOR) if ask.jpeg else None
-    if picture is None:
-        return Answer(number=ask.number, problem="no picture")
-    found = reader.read(picture, region=ask.region)
-    crop = crop_jpeg(picture, found[0]) if found else None
-    return Answer(number=ask.number, readings=tuple(one.reading for one in found), crop=crop)
+    try:
+        picture = opened(ask.jpeg)
+    except ProtocolError as error:
+        return Answer(number=ask.number, problem=error.problem)
+    found = reader.read(picture.picture, region=ask.region)
+    crop = crop_jpeg(picture.picture, found[0]) if found else None
+    return Answer(
+        number=ask.number, readings=tuple(enlarged(one, picture.scale).reading for one in found), crop=crop
+    )
 
 
 def _message(asks: BinaryIO) -> bytes | None:

@@ -25,6 +25,8 @@ class MovingSettings:
     `tyres` says where the number of tyres is to be read: in the type code, in its high nibble (0 single), or nowhere.
     `flag_words` names the bits of the record's flag byte from bit 0; what they mean is in the device's papers.
     `stop_and_go` "refuse" takes no weight from a vehicle that stopped on the weigher, "flag" takes it and says so.
+    A vehicle can take itself back for `reverse_within_ms` after its weighing.  `clock_tolerance_ms` is how far a
+    trusted clock of the device may be from this one.
     """
 
     tyres: Literal["type_code", "high_nibble", "unknown"] = "unknown"
@@ -35,6 +37,8 @@ class MovingSettings:
     axle_max_kg: int = 30_000
     stop_and_go: Literal["flag", "refuse"] = "flag"
     direction: str | None = None
+    reverse_within_ms: int = 120_000
+    clock_tolerance_ms: int = 10_000
 
     def __post_init__(self) -> None:
         faults = []
@@ -58,8 +62,9 @@ class MovingWeighing:
     def record(self, record: VehicleRecord) -> Weighed:
         groups = _groups(record, self._settings.tyres)
         quality = _quality(record, groups, self._settings)
+        stopped = "stop_and_go" in quality and self._settings.stop_and_go == "refuse"
         gross: int | None = sum(record.weights_kg)
-        if gross == 0 or ("stop_and_go" in quality and self._settings.stop_and_go == "refuse"):
+        if gross == 0 or "lines_missing" in quality or stopped:
             gross = None
         return Weighed(
             gross_kg=gross,
@@ -74,16 +79,15 @@ class MovingWeighing:
             accel_mms2=record.accel_mms2,
             direction=self._settings.direction,
             record_hex=record.raw.hex(),
+            recorded_ms=record.recorded_ms,
             key=record.key,
         )
 
 
 def _groups(record: VehicleRecord, tyres: str) -> tuple[AxleGroup, ...]:
-    """The axle groups, or none when the type codes do not add up to the axles of the record."""
-    if any(code > 9 for code in record.type_codes):
-        return ()
-    counts = [AXLES_OF_CODE[code] for code in record.type_codes]
-    if sum(counts) != record.axle_count:
+    """The axle groups, or none when what is said of them does not add up to the axles of the record."""
+    counts = _axles_of_groups(record)
+    if not counts or sum(counts) != record.axle_count:
         return ()
     weights, at = list(record.weights_kg), 0
     if record.by == "axle":
@@ -92,16 +96,36 @@ def _groups(record: VehicleRecord, tyres: str) -> tuple[AxleGroup, ...]:
             weights.append(sum(record.weights_kg[at : at + count]))
             at += count
     return tuple(
-        AxleGroup(axles=count, group_kg=kg, tyres=_tyres(code, flag, tyres))
-        for count, kg, code, flag in zip(counts, weights, record.type_codes, record.dual_flags, strict=True)
+        AxleGroup(axles=count, group_kg=kg, tyres=tyre)
+        for count, kg, tyre in zip(counts, weights, _tyres_of_groups(record, tyres), strict=True)
     )
+
+
+def _axles_of_groups(record: VehicleRecord) -> tuple[int, ...]:
+    if record.group_axles is not None:
+        return record.group_axles
+    if any(code > 9 for code in record.type_codes):
+        return ()
+    return tuple(AXLES_OF_CODE[code] for code in record.type_codes)
+
+
+def _tyres_of_groups(record: VehicleRecord, where: str) -> tuple[Tyres, ...]:
+    if record.group_axles is not None:
+        dual = record.group_dual
+        return (None,) * len(record.group_axles) if dual is None else tuple(map(_told, dual))
+    flags = record.dual_flags or (0,) * len(record.type_codes)
+    return tuple(_tyres(code, flag, where) for code, flag in zip(record.type_codes, flags, strict=True))
+
+
+def _told(dual: bool) -> Tyres:
+    return "dual" if dual else "single"
 
 
 def _tyres(code: int, dual_flag: int, where: str) -> Tyres:
     if where == "type_code":
         return TYRES_OF_CODE[code]
     if where == "high_nibble":
-        return "dual" if dual_flag else "single"
+        return _told(bool(dual_flag))
     return None
 
 
@@ -109,9 +133,10 @@ def _axles(record: VehicleRecord, groups: tuple[AxleGroup, ...]) -> tuple[Axle, 
     """The single axles; none when the device weighs whole groups only."""
     if record.by == "group":
         return ()
-    spacings: tuple[int | None, ...] = (None, *(record.spacings_mm or (None,) * (record.axle_count - 1)))
-    speeds: tuple[int | None, ...] = record.axle_speeds_dkmh or (None,) * record.axle_count
-    tyres = [group.tyres for group in groups for _ in range(group.axles)] or [None] * record.axle_count
+    count = len(record.weights_kg)
+    spacings: tuple[int | None, ...] = (None, *(record.spacings_mm or (None,) * (count - 1)))
+    speeds: tuple[int | None, ...] = record.axle_speeds_dkmh or (None,) * count
+    tyres = [group.tyres for group in groups for _ in range(group.axles)] or [None] * count
     return tuple(
         Axle(axle_kg=kg, spacing_mm=spacing, speed_dkmh=speed, tyres=tyre)
         for kg, spacing, speed, tyre in zip(record.weights_kg, spacings, speeds, tyres, strict=True)
@@ -122,33 +147,59 @@ def _facts(record: VehicleRecord, groups: tuple[AxleGroup, ...]) -> VehicleFacts
     """What the record proves: the axles, and that no axle behind the steering axle runs on single tyres."""
     behind = groups[1:]
     all_dual = bool(behind) and groups[0].axles == 1 and all(group.tyres == "dual" for group in behind)
+    single = 0 if all_dual else None
+    known = {"axle_count": record.axle_count, "single_tyre_axles": single}
     return VehicleFacts(
         axle_count=record.axle_count,
-        single_tyre_axles=0 if all_dual else None,
-        sources=(("axle_count", "wire"), *([("single_tyre_axles", "wire")] if all_dual else [])),
+        single_tyre_axles=single,
+        sources=tuple((name, "wire") for name, value in known.items() if value is not None),
     )
 
 
 def _quality(
     record: VehicleRecord, groups: tuple[AxleGroup, ...], settings: MovingSettings
 ) -> tuple[str, ...]:
-    low, high = min(record.axle_speed_raw), max(record.axle_speed_raw)
     per_axle = record.weights_kg if record.by == "axle" else ()
+    told = bool(record.type_codes or record.group_axles)
     checks = {
-        "groups_do_not_add_up": not groups,
-        "groups_only": record.by == "group",
-        "speed_out_of_range": not settings.speed_min_dkmh <= record.speed_dkmh <= settings.speed_max_dkmh,
-        # A ratio needs no unit: one axle at less than half the speed of another.
-        "stop_and_go": 2 * low < high,
+        "groups_do_not_add_up": told and not groups,
+        "groups_unknown": not told,
+        "axles_unknown": record.axle_count is None,
+        "groups_only": record.by == "group" and record.axle_count is not None,
+        "speed_out_of_range": _speed_is_odd(record, settings),
+        "stop_and_go": _stopped(record),
         "accelerating": abs(record.accel_mms2 or 0) > settings.accel_max_mms2,
         "axle_out_of_range": any(not 0 < kg <= settings.axle_max_kg for kg in per_axle),
         "no_weight": sum(record.weights_kg) == 0,
         "late_record": record.asked,
+        "device_clock_off": _clock_is_off(record, settings),
     }
-    return (
+    words = (
         *record.words,
         *_flag_words(record.flags, settings.flag_words),
         *(word for word, holds in checks.items() if holds),
+    )
+    return tuple(dict.fromkeys(words))
+
+
+def _speed_is_odd(record: VehicleRecord, settings: MovingSettings) -> bool:
+    speed = record.speed_dkmh
+    return speed is not None and not settings.speed_min_dkmh <= speed <= settings.speed_max_dkmh
+
+
+def _stopped(record: VehicleRecord) -> bool:
+    """A ratio needs no unit: one axle at less than half the speed of another."""
+    speeds = record.axle_speed_raw
+    return bool(speeds) and 2 * min(speeds) < max(speeds)
+
+
+def _clock_is_off(record: VehicleRecord, settings: MovingSettings) -> bool:
+    """A record out of the memory is older than now by rights, but never younger."""
+    if record.recorded_ms is None:
+        return False
+    behind = record.at_ms - record.recorded_ms
+    return behind < -settings.clock_tolerance_ms or (
+        behind > settings.clock_tolerance_ms and not record.asked
     )
 
 

@@ -28,6 +28,7 @@ DEVICE_STATES = {
     "restart": "restarted meanwhile",
     "not triggered": "not triggered",
 }
+SCALE_STATES = DEVICE_STATES | {"frozen": "display frozen"}
 DEVICE_KINDS = {
     "scale": "Scale",
     "camera": "Camera",
@@ -66,27 +67,61 @@ LAW_NOTES = {
 }
 QUALITY = {
     "accelerating": "changed speed on the scale",
+    "axle_not_settled": "an axle did not settle",
     "axle_out_of_range": "an axle beyond the range of the scale",
+    "axles_overlap": "two axles on the scale at once",
+    "axles_unknown": "the scale does not say how many axles",
     "cached": "sent later from the memory of the scale",
     "close_behind": "another vehicle close behind",
     "converted_from_lb": "converted from pounds",
+    "deck_missing": "a deck of the scale is missing",
     "derived_readings": "stability worked out from the readings",
+    "device_clock_off": "the clock of the scale is wrong",
+    "device_overload": "called overloaded by the scale, by limits of its own",
+    "display_held": "the indicator held its display",
     "fraction_cut": "fractions of a kilogram cut off",
+    "frozen": "the display did not change while vehicles passed",
+    "gross_or_net_unknown": "not known whether gross or net was shown",
+    "groups_differ": "groups and axles of the record have different sums",
     "groups_do_not_add_up": "the axle groups do not add up to the gross mass",
     "groups_only": "the scale told groups only, no axles",
+    "groups_unknown": "the scale says nothing of axle groups",
     "late_record": "the record came late",
+    "left_behind": "something was left behind on the scale",
+    "lines_missing": "part of the record was lost; no weight taken",
     "loop_missing": "a loop signal is missing",
+    "moved_while_weighing": "the vehicle moved while being weighed",
     "net_displayed": "the scale showed a net mass",
     "no_record": "the scale sent no record",
     "no_weight": "no weight came for this crossing",
     "not_settled": "the weight did not settle",
+    "not_zeroed": "the indicator was not zeroed after switching on",
+    "off_division": "the weight is no multiple of the division of the scale",
+    "one_axle": "only one axle was weighed",
     "over_range": "beyond the range of the scale",
+    "partly_off": "the vehicle was not whole on the scale",
+    "person_on_scale": "people or hands on the scale",
     "present_at_start": "stood on the scale when the program started",
     "readings_missing": "readings are missing",
+    "restarted": "the indicator restarted with the vehicle on the scale",
+    "reverse": "drove backwards over the scale",
+    "rolled_back": "the vehicle rolled back",
+    "separator_fault": "the vehicle separator of the scale failed",
+    "sequence_repeated": "the scale used a sequence number twice",
     "spacing_unit_unknown": "axle spacings not used: their unit is not set",
     "speed_out_of_range": "too slow or too fast for the scale",
+    "speed_unit_unknown": "speed not used: its unit is not set",
     "stop_and_go": "stopped on the scale while being weighed",
+    "straddled": "wheels passed beside the scale",
+    "taken_back": "rolled back off the scale; the weighing counts no more",
+    "too_many_axles": "more axles than one vehicle has",
+    "two_vehicles": "two vehicles on the scale",
+    "tyre_sensor_fault": "the tyre sensor of the scale failed",
+    "under_range": "below the range of the scale",
+    "zero_drift": "the zero of the scale has drifted",
     "zero_off": "the empty scale did not show zero",
+    "zero_shifted": "the empty scale showed a few divisions",
+    "zero_unseen": "the empty scale was not seen at rest before",
 }
 NOTES = QUALITY | LAW_NOTES
 PLATE_STATUS = {
@@ -106,6 +141,11 @@ def tone(outcome: str | None, suspected: bool | None) -> Tone:
     if outcome == "within":
         return "within"
     return "undetermined" if outcome == "undetermined" else "none"
+
+
+def states_of(kind: str) -> dict[str, str]:
+    """What the states of a device of this kind are called."""
+    return SCALE_STATES if kind == "scale" else DEVICE_STATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from web import times
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped
+from web.weighings import beside_the_mass
 
 FILES = "/files"
 
@@ -245,6 +246,7 @@ def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Item]:
     if weighed.speed_dkmh is not None:
         speed = f"{weighed.speed_dkmh // 10}.{weighed.speed_dkmh % 10} km/h"
         yield Item(id="speed", name=texts(_("Speed")), value=speed)
+    yield from (Item(id=key, name=name, value=value) for key, name, value in beside_the_mass(weighed, texts))
     certificate = texts(_("none"))
     if weighed.device_certificate:
         until = weighed.device_certificate_until or "—"

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, RedirectResponse, Response
 
+from kernel import vocabulary
 from kernel.errors import FullError, RefusedError
 from kernel.events import EntryRef
 from station.acts import Answer, Refused, Tap
@@ -166,6 +167,7 @@ class Pages:
             platform=next((box.name for box in platforms if box.name == wanted), platforms[0].name)
             if platforms
             else "",
+            scale_says={name: self._shell.texts(request)(key) for name, key in vocabulary.QUALITY.items()},
             can_act=visitor.may("operator"),
             can_override=visitor.may(SUPERVISOR),
         )

@@ -51,7 +51,7 @@ def device_missing(said: str, texts: Texts) -> str:
         return said
     between = texts(_(": "))
     # Why it is so is for a technician.
-    state = word(DEVICE_STATES, absence.state, texts)
+    state = word(vocabulary.states_of(absence.kind) | {"down": DEVICE_STATES["down"]}, absence.state, texts)
     return f"{device(absence.kind, absence.name, texts)}{between}{state}"
 
 

@@ -115,10 +115,24 @@ def _open(folder: Path) -> Journal:
 
 
 def _plot(points: list[tuple[int, float, float]]) -> None:
-    """What a plot of the cost of an entry needs."""
+    """The cost of an entry over the length of the journal, as numbers and as a picture."""
     told = [{"entries": entries, "us": round(us, 1), "cpu_us": round(cpu, 1)} for entries, us, cpu in points]
     POINTS.parent.mkdir(exist_ok=True)
     POINTS.write_text(json.dumps({"points": told}) + "\n")
+    POINTS.with_suffix(".svg").write_text(_picture(points))
+
+
+def _picture(points: list[tuple[int, float, float]]) -> str:
+    """Microseconds of CPU an entry from 0 up, over entries from 0 to the last."""
+    last, most = points[-1][0], max(cpu for _, _, cpu in points) * 1.25
+    line = " ".join(f"{60 + 720 * at / last:.1f},{340 - 300 * cpu / most:.1f}" for at, _, cpu in points)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="800" height="380" font-family="sans-serif" font-size="14">'
+        '<rect width="800" height="380" fill="white"/><path d="M60 40V340H780" fill="none" stroke="#444"/>'
+        f'<polyline points="{line}" fill="none" stroke="#0b4a8b" stroke-width="2"/>'
+        f'<text x="60" y="28">{most:.0f} us CPU an entry</text>'
+        f'<text x="780" y="362" text-anchor="end">{last:,} entries</text></svg>\n'
+    )
 
 
 def _bytes(folder: Path) -> int:

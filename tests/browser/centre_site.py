@@ -141,6 +141,7 @@ def _accounts(site: Site, passwords: Passwords) -> None:
     for account in (
         Account(name="wang", shown="王磊", role="reviewer", password_hash=hashed),
         Account(name="look", shown="值班席", role="viewer", password_hash=hashed),
+        Account(name="audit", shown="审计员", role="auditor", password_hash=hashed),
         Account(name="wall-1", shown="监控大屏", role="viewer", kind="device", password_hash=hashed),
     ):
         site.parts.accounts.save_account(account)

@@ -1,7 +1,7 @@
 """A station that a browser can visit: the real process over its real broker, with two lanes that speak to it.
 
 `python -m tests.browser.station_site FOLDER` prints one line of JSON with its address and then obeys commands, one a
-line of standard input: `weigh NUMBER`, `weight KG|off`, `glimpse KG`, `health camera STATE`, `end`.
+line of standard input: `weigh NUMBER`, `weight off` or `weight KG STATE WORD...`, `glimpse KG`, `health camera STATE`, `end`.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class Site:
     def __init__(self, moving: FakeLane, platform: FakeLane) -> None:
         self._lanes = {WIM: moving, PLATFORM: platform}
         self._platform = platform
-        self._shown: tuple[int | None, bool, str] | None = (0, True, "empty")
+        self._shown: tuple[int | None, bool, str, tuple[str, ...]] | None = (0, True, "empty", ())
 
     async def weight(self) -> None:
         while True:
             if self._shown is not None:
-                kg, stable, state = self._shown
-                self._platform.show_weight(kg, stable=stable, state=state)
+                kg, stable, state, says = self._shown
+                self._platform.show_weight(kg, stable=stable, state=state, says=says)
             await asyncio.sleep(0.1)
 
     async def weigh(self, number: int) -> None:
@@ -78,8 +78,8 @@ class Site:
                 await self.weigh(int(number))
             case ["weight", "off"]:
                 self._shown = None
-            case ["weight", kg, state]:
-                self._shown = (int(kg), state in ("empty", "weighed"), state)
+            case ["weight", kg, state, *says]:
+                self._shown = (int(kg), state in ("empty", "weighed"), state, tuple(says))
             case ["glimpse", kg]:
                 self._platform.glimpse("weighed", int(kg))
             case ["health", device, state]:

@@ -140,6 +140,22 @@ def test_the_live_weight_is_large_and_says_whether_it_is_steady(tablet: Page, st
     expect(tablet.locator("[data-weight-note]")).to_have_text("刚完成称重：41\u00a0060 千克")
 
 
+def test_what_speaks_against_a_weight_is_said_beside_it_while_it_lasts(
+    tablet: Page, station: Station
+) -> None:
+    note = tablet.locator("[data-weight-note]")
+    station.do("weight 80 empty zero_off")
+    expect(note).to_have_text("空秤未归零")
+    station.do("weight 44120 weighed partly_off person_on_scale")
+    expect(note).to_have_text("车辆未完全上秤；有人上下秤或手压秤台")
+    expect(weight(tablet)).to_have_text("44\u00a0120")
+    shot(tablet, "tablet-scale-speaks-against")
+    station.do("weight 0 empty of_tomorrow")
+    expect(note).to_have_text("of_tomorrow")
+    station.do("weight 0 empty")
+    expect(note).to_have_text("")
+
+
 def test_a_silent_scale_blanks_the_weight_and_locks_its_lane(tablet: Page, station: Station) -> None:
     station.weigh(OPEN_WIM, OVER)
     station.do("weight 58720 weighed")

@@ -19,7 +19,7 @@ from central.store.receiving import CentreStore
 from central.store.rollups import recount
 from journal.store import Accepted
 from kernel.errors import ConfigError
-from kernel.events import EntryRef, FileRequested, JournalRecovered
+from kernel.events import EntryRef, FileRequested, JournalRecovered, PassageCancelled
 from kernel.evidence import header, tree
 from tests.central.made import (
     NOON_MS,
@@ -102,6 +102,33 @@ def test_pictures_and_files_that_come_first_wait_for_their_weighing(centre: Cent
     centre.take(earlier.add(weighed()))
     [row] = centre.queries.passages(Filter()).rows
     assert (row.journal, row.gross_kg, row.tractor) == (earlier.journal, 30_000, "鲁C12345")
+
+
+@pytest.mark.parametrize("weighing_first", [True, False])
+def test_a_weighing_that_the_weigher_took_back_says_so_in_either_order(
+    centre: Centre, weighing_first: bool
+) -> None:
+    lane = Made()
+    weighing = lane.add(weighed(quality=("stop_and_go",)))
+    about = EntryRef(journal=lane.journal, seq=weighing.seq, leaf=weighing.leaf.hex())
+    back = lane.add(PassageCancelled(passage="p1", weighed=about, device="wim"))
+    other = lane.add(weighed("p2"))
+    for entry in (weighing, back, other) if weighing_first else (back, other, weighing):
+        centre.take(entry)
+    shown = {row.passage: row.quality for row in centre.queries.passages(Filter()).rows}
+    assert shown == {"p1": ("stop_and_go", "taken_back"), "p2": ()}
+    detail = centre.queries.passage("lane1-box", "p1")
+    assert detail is not None
+    assert [entry.stream for entry in detail.entries] == ["vehicle.weighed", "passage.cancelled"]
+
+
+def test_a_reversal_that_names_no_passage_is_kept_and_changes_nothing(centre: Centre) -> None:
+    lane = Made()
+    centre.take(lane.add(weighed()))
+    centre.take(lane.add(PassageCancelled(passage=None, weighed=None, device="wim", quality=("too_late",))))
+    [row] = centre.queries.passages(Filter()).rows
+    assert row.quality == ()
+    assert centre.counts()["passages"] == 1
 
 
 def test_an_act_that_comes_before_its_weighing_is_found_by_reference(centre: Centre) -> None:

@@ -11,7 +11,8 @@ import pytest
 import tomli_w
 
 from edge.drivers import DRIVERS
-from edge.main import load, main
+from edge.main import load, main, make_drivers, method_of
+from journal.clock import SystemClock
 from kernel.errors import ConfigError
 from kernel.evidence.notes import encode_base64
 from tests.journal.making import County, open_journal
@@ -44,6 +45,11 @@ TABLE: dict[str, Any] = {
     },
     "scale": {"driver": "toledo-continuous", "url": "/dev/ttyS0"},
     "destinations": [DESTINATION],
+}
+WJ = {
+    "driver": "wim-wj",
+    "url": "/dev/ttyS0",
+    "options": {"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "dms2"},
 }
 
 
@@ -112,6 +118,44 @@ def test_a_driver_that_is_not_there_or_not_told_enough_is_named(tmp_path: Path) 
     assert "toledo-continuous" in str(unknown)
     lacking = faults(write(tmp_path, scale={"driver": "wim-wj", "url": "/dev/ttyS0", "options": {"x": 1}}))
     assert any("options" in path for path in lacking)
+
+
+YAOHUA = {"driver": "yaohua-cont12", "url": "/dev/ttyS0", "options": {"unit": "kg"}}
+REAR = {"name": "rear", "url": "/dev/ttyS1"}
+
+
+def test_a_deck_is_read_like_the_first_where_it_does_not_say_otherwise(tmp_path: Path) -> None:
+    other = {"name": "third", "url": "/dev/ttyS2", "driver": "toledo-continuous", "options": {}}
+    settings, _law = load(write(tmp_path, scale=YAOHUA | {"deck": [REAR, other]}))
+    first, rear, third = settings.scale.indicators
+    assert (first.name, first.url, rear.name, rear.url) == ("scale", "/dev/ttyS0", "rear", "/dev/ttyS1")
+    assert (rear.driver, rear.options, rear.serial) == (first.driver, {"unit": "kg"}, first.serial)
+    assert (third.driver, third.options) == ("toledo-continuous", {})
+
+
+@pytest.mark.parametrize(
+    ("scale", "where"),
+    [
+        (YAOHUA | {"deck": [REAR | {"options": {}}]}, "scale.deck[0].options.unit"),
+        (YAOHUA | {"deck": [REAR, REAR | {"name": "scale"}]}, "scale.deck"),
+        (YAOHUA | {"deck": [REAR], "weighing": "axlewise"}, "scale.weighing"),
+        (YAOHUA | {"deck_skew_ms": 0}, "scale.deck_skew_ms"),
+        (WJ | {"deck": [REAR]}, "scale.deck"),
+        (WJ | {"weighing": "axlewise"}, "scale.weighing"),
+        (YAOHUA | {"axlewise": {"platform_mm": -1}}, "scale.axlewise.platform_mm"),
+    ],
+)
+def test_decks_that_cannot_be_are_named(tmp_path: Path, scale: dict[str, Any], where: str) -> None:
+    assert set(faults(write(tmp_path, scale=scale))) == {where}
+
+
+def test_the_entry_says_how_a_vehicle_is_weighed(tmp_path: Path) -> None:
+    methods = []
+    for scale in (YAOHUA, YAOHUA | {"weighing": "axlewise"}, WJ):
+        settings, _law = load(write(tmp_path, scale=scale))
+        [driver] = make_drivers(settings.scale, clock=SystemClock())
+        methods.append(method_of(settings.scale, driver))
+    assert methods == ["static_platform", "axle_by_axle", "moving_axles"]
 
 
 def test_the_sites_own_law_is_read_or_named(tmp_path: Path) -> None:

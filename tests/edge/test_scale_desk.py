@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge.desk import LiveWeight, ScaleDesk, TimedJournal
 from edge.lane import Lane
 from edge.settings import Scale
-from edge.weighing.values import WeighingEvent, WeightReading
+from edge.weighing.values import Weighed, WeighingEvent, WeightReading
 from journal.writer import Appended
-from kernel.events import Body, ClockChecked
+from kernel.events import Body, ClockChecked, DeviceHealth
 from kernel.evidence.header import FileRef
+from kernel.settings import read
 
 SAID = ClockChecked(reference="ntp", offset_ms=0, err_ms=1, state="ok")
 
@@ -19,6 +22,10 @@ class Listener(Lane):
     def __init__(self) -> None:
         self.told: list[WeighingEvent] = []
         self.stood: list[int] = []
+        self.loops: list[bool] = []
+
+    def loop(self, *, occupied: bool, mono_ms: int) -> None:
+        self.loops.append(occupied)
 
     def scale(self, event: WeighingEvent) -> None:
         self.told.append(event)
@@ -28,19 +35,23 @@ class Listener(Lane):
 
 
 class Screen:
-    def __init__(self) -> None:
+    def __init__(self, **scale: object) -> None:
         self.shown: list[LiveWeight] = []
         self.lane = Listener()
-        scale = Scale(driver="toledo-continuous", url="/dev/null")
-        self.desk = ScaleDesk(scale, self.lane, live=self._show)
+        table = {"driver": "toledo-continuous", "url": "/dev/null"} | scale
+        self.desk = ScaleDesk(read(Scale, table), self.lane, live=self._show)
 
     def _show(self, name: str, value: object) -> None:
         assert name == "weight"
         assert isinstance(value, LiveWeight)
         self.shown.append(value)
 
-    def read(self, kg: int, *, at_ms: int, stable: bool = True) -> None:
-        self.desk.take(WeightReading(kg=kg, stable=stable, at_ms=at_ms, mono_ms=at_ms))
+    def read(self, kg: int | None, *, at_ms: int, stable: bool = True, deck: str = "") -> None:
+        self.desk.take(WeightReading(kg=kg, stable=stable, at_ms=at_ms, mono_ms=at_ms), deck=deck)
+
+    @property
+    def weighed(self) -> list[Weighed]:
+        return [event for event in self.lane.told if isinstance(event, Weighed)]
 
 
 def test_twenty_readings_a_second_are_shown_ten_times() -> None:
@@ -71,6 +82,89 @@ def test_a_truck_is_shown_while_it_stands_and_told_to_the_lane_when_it_leaves() 
     assert 60 <= len(screen.lane.stood) <= 75  # while it stood, and not before or after
     assert {live.state for live in screen.shown} >= {"empty", "weighed"}
     assert max(live.kg or 0 for live in screen.shown) == 38_200
+
+
+def test_a_display_without_a_weight_does_not_keep_a_vehicle_there() -> None:
+    screen = Screen()
+    for n in range(30):
+        screen.read(0 if n < 10 else 38_200, at_ms=10_000 + 100 * n)
+    stood = len(screen.lane.stood)
+    for n in range(30):
+        screen.read(None, at_ms=13_000 + 100 * n)
+    assert stood > 0
+    assert len(screen.lane.stood) == stood
+
+
+def test_the_loop_is_told_to_the_weighing_and_to_the_lane() -> None:
+    screen = Screen(platform={"loop": "entry_clear"})
+    at_ms = 10_000
+    for kg, count, occupied in ((0, 10, None), (12_000, 3, True), (24_000, 30, None), (0, 5, False)):
+        if occupied is not None:
+            screen.desk.loop(occupied=occupied, mono_ms=at_ms)
+        for _ in range(count):
+            at_ms += 100
+            screen.read(kg, at_ms=at_ms)
+    assert screen.lane.loops == [True, False]
+    assert [(one.gross_kg, one.quality) for one in screen.weighed] == [(None, ("partly_off",))]
+
+
+def test_two_decks_are_one_weight_on_the_tablet_and_one_weighing() -> None:
+    deck = {"name": "rear", "url": "/dev/null"}
+    screen = Screen(name="front", deck=[deck])
+    at_ms = 10_000
+    for front, rear, count in ((0, 0, 10), (17_220, 26_900, 20), (0, 0, 5)):
+        for _ in range(count):
+            at_ms += 100
+            screen.read(front, at_ms=at_ms, deck="front")
+            screen.read(rear, at_ms=at_ms + 30, deck="rear")
+    assert [one.gross_kg for one in screen.weighed] == [44_120]
+    assert [one.deck_kg for one in screen.weighed[0].decks] == [17_220, 26_900]
+    assert 44_120 in {live.kg for live in screen.shown}
+
+
+def test_a_short_platform_sums_the_axles() -> None:
+    screen = Screen(weighing="axlewise")
+    at_ms = 10_000
+    for kg, count in ((0, 30), (5_000, 10), (0, 20), (10_500, 10), (0, 120)):
+        for _ in range(count):
+            at_ms += 100
+            screen.read(kg, at_ms=at_ms)
+    assert [one.gross_kg for one in screen.weighed] == [15_500]
+
+
+def test_a_frozen_display_is_said_with_the_health_of_its_scale() -> None:
+    screen = Screen()
+    up = DeviceHealth(name="scale", kind="scale", state="up", since_ms=1)
+    down = DeviceHealth(name="deck2", kind="scale", state="down", since_ms=1)
+    for n in range(130):
+        if n in (20, 60):
+            screen.desk.loop(occupied=True, mono_ms=10_000 + 100 * n)
+            screen.desk.loop(occupied=False, mono_ms=10_050 + 100 * n)
+        screen.read(0, at_ms=10_000 + 100 * n)
+    assert [one.state for one in screen.desk.health([up, down])] == ["frozen", "down"]
+    screen.read(20, at_ms=24_000)
+    assert screen.desk.health([up, down]) == [up, down]
+
+
+def test_what_speaks_against_a_weighing_is_on_the_tablet_while_it_lasts() -> None:
+    screen = Screen()
+
+    def shows(**said: object) -> tuple[str, ...]:
+        at_ms = 20_000 + 100 * len(screen.shown)
+        reading = WeightReading(kg=60, stable=True, at_ms=at_ms, mono_ms=at_ms)
+        screen.desk.take(replace(reading, **said))  # type: ignore[arg-type]
+        return screen.shown[-1].says
+
+    for _ in range(15):
+        last = shows()
+    assert last == ("zero_off",)  # somebody stands on the empty platform
+    assert [shows(kg=38_260) for _ in range(20)][-1] == ("zero_off",)
+    for _ in range(20):
+        shows(kg=0)
+    assert shows(kg=0) == ()
+    assert shows(kg=0, net=True) == ("net_displayed",)
+    assert shows(kg=None, words=("not_zeroed", "fraction_cut")) == ("not_zeroed",)
+    assert shows(kg=0) == ()
 
 
 class SlowJournal:

@@ -8,7 +8,7 @@ from edge.passages import Complete
 from edge.settings import Lane, Scale
 from edge.weighed import Site, weighed_body
 from edge.weighing.values import Weighed
-from kernel.events import Axle, AxleGroup, VehicleFacts, VehicleWeighed, WeighingGrade
+from kernel.events import Axle, AxleGroup, DeckMass, VehicleFacts, VehicleWeighed, WeighingGrade
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance
 
@@ -100,6 +100,15 @@ def test_a_weight_that_never_came_is_no_weight_and_no_guess() -> None:
     assert (body.gross_kg, body.axles, body.record_hex) == (None, (), "")
     assert (body.verdict.outcome, body.verdict.decision_kg) == ("not_weighed", None)
     assert body.quality == ("no_weight",)
+
+
+def test_the_zero_the_frames_and_the_kinds_that_fit_are_on_the_entry() -> None:
+    body = made(result(zero_kg=20, frames=("02ab03",), decks=(DeckMass(deck="front", deck_kg=52_000),)))
+    assert (body.zero_kg, body.frames, body.decks[0].deck_kg) == (20, ("02ab03",), 52_000)
+    assert [kind.axles for kind in body.silhouettes] == [(1, 2, 3)]
+    assert (body.facts.combination, body.facts.drive_axles) == (None, None)
+    nothing = made(None)
+    assert (nothing.zero_kg, nothing.frames, nothing.decks, nothing.silhouettes) == (None, (), (), ())
 
 
 def test_spacings_of_an_unknown_unit_are_said_with_the_verdict() -> None:

@@ -55,8 +55,13 @@ class Box:
         self.machine = (
             MovingWeighing(MovingSettings(tyres="type_code"))
             if self.lane.kind == "wim"
-            else StaticWeighing(StaticSettings(stable=self.stable))
+            else StaticWeighing(StaticSettings(loop="entry", stable=self.stable))
         )
+
+    def hear(self, event: LoopEvent) -> None:
+        self.loops.append(event)
+        if isinstance(self.machine, StaticWeighing) and event.loop == 1:
+            self.machine.loop(occupied=event.occupied, mono_ms=event.mono_ms)
 
     def take(self, event: ScaleEvent) -> None:
         if isinstance(self.machine, StaticWeighing):
@@ -129,7 +134,7 @@ async def scene(
     for name, box in boxes.items():
         tasks.append(asyncio.create_task(box.devices.run()))
         tasks.append(supervised(box.driver, ports[f"{name}.scale"], box.take, clock))
-        tasks.append(supervised(box.controller, ports[f"{name}.controller"], box.loops.append, clock))
+        tasks.append(supervised(box.controller, ports[f"{name}.controller"], box.hear, clock))
     try:
         yield Scene(clock, world, boxes)
     finally:

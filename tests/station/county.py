@@ -264,10 +264,9 @@ class FakeLane:
         )
         await self.say(LaneHealth(devices=devices, disk_free_kb=9_000_000, software="test"))
 
-    def show_weight(self, kg: int | None, *, stable: bool, state: str) -> None:
-        self.uplink.live(
-            "weight", {"kg": kg, "stable": stable, "at_ms": self._clock.now_ms(), "state": state}
-        )
+    def show_weight(self, kg: int | None, *, stable: bool, state: str, says: tuple[str, ...] = ()) -> None:
+        at_ms = self._clock.now_ms()
+        self.uplink.live("weight", {"kg": kg, "stable": stable, "at_ms": at_ms, "state": state, "says": says})
 
     def glimpse(self, state: str, gross_kg: int | None) -> None:
         seen = {"passage": "p", "state": state, "gross_kg": gross_kg, "at_ms": self._clock.now_ms()}

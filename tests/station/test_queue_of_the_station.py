@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from kernel.events import DeviceHealth, LaneHealth, PassageDecided, VehicleFacts
+from kernel.events import DeviceHealth, EntryRef, LaneHealth, PassageCancelled, PassageDecided, VehicleFacts
 from kernel.evidence import canonical
 from kernel.evidence.header import FileRef
 from station.confirming import Seen
@@ -55,6 +55,22 @@ async def test_a_second_weighing_of_a_crossing_is_kept_and_not_shown(desk: Desk)
         assert db.execute("SELECT reason FROM quarantine").fetchone()[0].count("second weighing") == 1
         assert db.execute("SELECT count(*) FROM entry").fetchone() == (3,)
     db.close()
+
+
+@pytest.mark.parametrize("weighing_first", [True, False])
+async def test_a_weighing_that_the_weigher_took_back_says_so(desk: Desk, weighing_first: bool) -> None:
+    passage, about = f"{WIM}-1", EntryRef(journal="a" * 32, seq=1, leaf="b" * 64)
+    back = canonical.encode(PassageCancelled(passage=passage, weighed=about, device="wim"))
+    if weighing_first:
+        desk.moving.weigh(52_000, quality=("stop_and_go",))
+    desk.moving.say_bytes(back, stream=PassageCancelled.stream)
+    if not weighing_first:
+        desk.moving.put()
+        desk.moving.weigh(52_000, quality=("stop_and_go",))
+    desk.moving.weigh(30_000)
+    desk.moving.put()
+    assert desk.row(passage, box=WIM).quality == ("stop_and_go", "taken_back")
+    assert desk.row(f"{WIM}-2", box=WIM).quality == ()
 
 
 async def test_what_a_successor_says_again_is_one_card(desk: Desk) -> None:

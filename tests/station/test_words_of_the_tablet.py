@@ -54,6 +54,8 @@ def test_nothing_on_a_tablet_speaks_of_money_or_of_a_penalty() -> None:
         ("camera rear: frozen", "后相机：画面冻结"),
         ("camera yard: down: no answer for 30 s", "摄像机 yard：断开"),
         ("scale scale: silent", "称重设备：无响应"),
+        ("scale scale: frozen", "称重设备：示值不变（死数）"),
+        ("scale rear: down", "称重设备 rear：断开"),
         ("controller controller: down", "车道控制器：断开"),
         ("pictures: disk full", "图片：磁盘已满"),
         ("radar north: confused", "radar north：confused"),

@@ -29,13 +29,15 @@ const locked = (box) => stale.queue || stale.weight.get(box) === true;
 const weight = one("[data-platform]");
 
 function showWeight(now) {
-  if (!now || now.kg == null) return blankWeight(now ? _("The scale shows no weight") : _("Waiting for the scale"));
+  const against = (now?.says ?? []).map((word) => told.scale_says[word] ?? word).join(_("; "));
+  if (!now || now.kg == null) return blankWeight(now ? against || _("The scale shows no weight") : _("Waiting for the scale"));
   one("[data-weight]").textContent = grouped(now.kg);
   const steady = one("[data-steady]");
   steady.dataset.state = now.stable ? "steady" : "moving";
   steady.textContent = now.stable ? _("● steady") : _("≈ moving");
   for (const phase of all("[data-phase]")) phase.toggleAttribute("aria-current", phase.dataset.phase === PHASES[now.state]);
-  if (weight.dataset.note === "stale") noteWeight("");
+  if (against) noteWeight(against, "against");
+  else if (weight.dataset.note) noteWeight("");
 }
 
 function blankWeight(why) {

@@ -129,6 +129,7 @@ def test_a_word_nobody_knows_is_shown_as_it_is() -> None:
 def test_devices_and_lanes_are_called_by_name() -> None:
     assert wording.device_missing("camera front: down", ZH) == "摄像机（前）：故障"
     assert wording.device_missing("scale: silent", ZH) == "称重设备：无响应"
+    assert wording.device_missing("scale scale: frozen", ZH) == "称重设备：示值不变（死数）"
     assert wording.device_missing("camera rear: down: no answer", ZH) == "摄像机（后）：故障 (no answer)"
     assert wording.device_missing("pictures: disk full", ZH) == "图片：磁盘已满"
     assert wording.device_missing("something else", ZH) == "something else"

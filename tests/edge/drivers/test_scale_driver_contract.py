@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ import pytest
 from edge.drivers import DRIVERS, indicators, load_driver
 from edge.drivers.contract import ScaleDriver
 from edge.drivers.making import make_driver
-from edge.drivers.readings import Display
+from edge.drivers.readings import Display, Passed
 from edge.drivers.rows import Indicator
+from edge.drivers.scale.axl1.protocol import AckParser as AxlAcks
+from edge.drivers.scale.wim_jz.protocol import AckParser as JzAcks
 from edge.supervise import supervise
 from edge.weighing.values import ScaleEvent
 from kernel.errors import ConfigError, LinkError
@@ -22,6 +25,7 @@ from kernel.links import Link
 from kernel.settings import read
 from simulators.clock import VirtualClock
 from simulators.links import Bent, MemoryWire, OneByteAtATime, ScriptedLink, garbled, lossy
+from simulators.records import RecordSim
 from simulators.traffic import default_text, read_traffic
 from simulators.wim import WimSim, measured
 
@@ -47,12 +51,47 @@ async def weigher(wire: MemoryWire, clock: VirtualClock) -> None:
             await clock.sleep(2)
 
 
+def recorded(name: str, options: dict[str, object], acks: Callable[[], Any] | None = None) -> Rig:
+    """A weigher that a truck crosses every two seconds."""
+    row = load_driver(name)
+
+    async def serve(wire: MemoryWire, clock: VirtualClock) -> None:
+        listens = acks() if acks else None
+        device = RecordSim(
+            wire,
+            row,
+            read(row.options, options),
+            clock=clock,
+            acknowledged=listens.feed if listens else None,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(device.run())
+            for seq in itertools.count(1):
+                await device.vehicle(passed(seq))
+                await clock.sleep(2)
+
+    return Rig(options=options, serve=serve)
+
+
+def passed(seq: int) -> Passed:
+    return Passed(
+        seq=seq & 0xFF,
+        axle_kg=(6_540, 9_980, 9_870 + 10 * seq),
+        axles_of=(1, 2),
+        dual=(False, True),
+        spacing_mm=(3_450, 1_360),
+        axle_speed_dkmh=(140, 140, 130),
+        speed_dkmh=140,
+        at_ms=1_795_400_000_000 + 2_000 * seq,
+    )
+
+
 def played(row: Indicator, options: dict[str, object]) -> Rig:
     """A display that stands at 44 120 kg, ten times a second or when asked."""
     settings = read(row.options, options)
 
     async def serve(wire: MemoryWire, clock: VirtualClock) -> None:
-        server = row.serve(settings) if row.serve else None
+        server = row.serve(settings) if row.serve and row.poll and row.poll(settings) else None
         while True:
             if server is not None:
                 await wire.send(server.feed(wire.receive(), SHOWN))
@@ -65,9 +104,13 @@ def played(row: Indicator, options: dict[str, object]) -> Rig:
 
 
 SHOWN = Display(mantissa=44_120, increment=2)
-NEEDED: dict[
-    str, dict[str, object]
-] = {}  # options that a row must be given, besides the unit it does not send
+MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}}
+# Options that a row must be given, besides the unit it does not send.
+NEEDED: dict[str, dict[str, object]] = {
+    "modbus-rtu": MAP,
+    "modbus-tcp": MAP,
+    "text": {"pattern": "=(?P<sign>[+-])(?P<weight>[0-9]{6})", "example": "={sign}{weight:06}"},
+}
 RIGS = {
     row.name: played(row, NEEDED.get(row.name, {}) | ({} if "unit" in row.says else {"unit": "kg"}))
     for row in indicators()
@@ -75,6 +118,9 @@ RIGS = {
     "wim-wj": Rig(
         options={"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "unknown"}, serve=weigher
     ),
+    "wim-jz": recorded("wim-jz", {"speed_unit": "kmh"}, JzAcks),
+    "axl1": recorded("axl1", {"clock": "utc"}, AxlAcks),
+    "nmea-axle": recorded("nmea-axle", {"unit": "kg", "sensor": "axle"}),
 }
 
 
@@ -192,7 +238,7 @@ def opener(wire: MemoryWire) -> Callable[[], Any]:
 
 
 def test_an_unknown_driver_names_those_that_are_known() -> None:
-    with pytest.raises(ConfigError, match=r"known here: .*toledo-continuous, wim-wj"):
+    with pytest.raises(ConfigError, match=r"known here: .*toledo-continuous, .*wim-wj"):
         load_driver("abacus")
 
 

@@ -1,50 +1,17 @@
-from __future__ import annotations
+"""A platform's weighing in the ordinary: arrival, rest, leaving, and what follows close behind."""
 
-from dataclasses import replace
+from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.weighing.static import StaticSettings, StaticWeighing
-from edge.weighing.values import Arrived, Settled, Weighed, WeighingEvent, WeightReading
+from edge.weighing.static import StaticSettings
+from edge.weighing.values import Arrived, Settled, Weighed
 from kernel.errors import ConfigError
+from tests.edge.weighing.display import START_MS, Display, truck_of
 
-SETTINGS = StaticSettings()
 DERIVED = StaticSettings(stable="derived")
-START_MS = 1_790_000_000_000
-
-
-class Display:
-    """Says what an indicator would show, ten times a second."""
-
-    def __init__(self, settings: StaticSettings = SETTINGS) -> None:
-        self.machine = StaticWeighing(settings)
-        self.mono_ms = 5_000
-        self.events: list[WeighingEvent] = []
-
-    def shows(
-        self, kg: int | None, *, stable: bool | None = True, times: int = 1, **fields: object
-    ) -> Display:
-        for _ in range(times):
-            self.mono_ms += 100
-            reading = WeightReading(kg=kg, stable=stable, at_ms=START_MS + self.mono_ms, mono_ms=self.mono_ms)
-            self.events += self.machine.feed(replace(reading, **fields))  # type: ignore[arg-type]
-        return self
-
-    def rolls(self, *kgs: int) -> Display:
-        for kg in kgs:
-            self.shows(kg, stable=False)
-        return self
-
-    @property
-    def weighed(self) -> list[Weighed]:
-        return [event for event in self.events if isinstance(event, Weighed)]
-
-
-def truck_of(kg: int, display: Display) -> Display:
-    display.rolls(kg // 7, kg // 3, kg // 2, kg - 200, kg + 300, kg - 60).shows(kg, times=20)
-    return display.rolls(kg - 700, kg // 2, kg // 5)
 
 
 def test_a_truck_that_stands_still_is_weighed_once_when_it_has_left() -> None:
@@ -58,7 +25,7 @@ def test_a_truck_that_stands_still_is_weighed_once_when_it_has_left() -> None:
     assert weighed.gross_kg == 44_120
     assert weighed.quality == ()
     assert weighed.arrived_ms == arrived.at_ms == START_MS + 6_100
-    assert weighed.left_ms == START_MS + 9_000
+    assert (weighed.left_ms, weighed.zero_kg) == (START_MS + 9_000, 0)
     assert display.machine.phase == "empty"
 
 
@@ -155,7 +122,7 @@ def test_two_trucks_close_behind_each_other_are_two_though_the_display_never_rea
 
 
 def test_a_truck_found_on_the_platform_at_start_has_no_time_of_arrival() -> None:
-    display = Display().shows(30_000, times=12).rolls(9_000).shows(0, times=2)
+    display = Display(at_rest=0).shows(30_000, times=12).rolls(9_000).shows(0, times=2)
     [weighed] = display.weighed
     assert weighed.gross_kg == 30_000
     assert weighed.arrived_ms is None
@@ -197,7 +164,7 @@ def test_a_net_display_is_not_a_gross_weight() -> None:
 
 def test_a_display_below_zero_before_the_truck_is_told() -> None:
     display = (
-        Display().shows(-340, times=5).rolls(9_000).shows(30_000, times=12).rolls(9_000).shows(-340, times=2)
+        Display().shows(-340, times=10).rolls(9_000).shows(30_000, times=12).rolls(9_000).shows(-340, times=2)
     )
     assert display.weighed[0].quality == ("zero_off",)
 
@@ -258,5 +225,5 @@ def test_any_display_gives_whole_passages_in_order(shown: list[tuple[int | None,
 
 def test_settings_that_contradict_each_other_are_all_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        StaticSettings(empty_below_kg=0, fall_kg=30, band_kg=40)
+        StaticSettings(empty_below_kg=0, fall_kg=30, division_kg=20)
     assert [path for path, _ in caught.value.faults] == ["empty_below_kg", "fall_kg"]

@@ -67,10 +67,6 @@ class Parser:
         self._head = b""
         self._frames = None if options.checksum is None else self._reader(options.checksum)
 
-    @property
-    def decided(self) -> bool:
-        return self._frames is not None
-
     def feed(self, data: bytes) -> list[ToledoReading | ProtocolError]:
         out: list[ToledoReading | ProtocolError] = []
         while self._frames is None and data:

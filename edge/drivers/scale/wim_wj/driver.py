@@ -7,7 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from edge.drivers.listening import FedParser, listen
 from edge.drivers.pulse import Pulse
@@ -20,6 +20,7 @@ from edge.drivers.scale.wim_wj.protocol import (
     Notice,
     Parser,
     Vehicle,
+    WjFrameOptions,
 )
 from edge.weighing.values import ScaleEvent, VehicleRecord, VehicleReversed
 from kernel.clock import Clock
@@ -38,7 +39,7 @@ _MMS2 = {"dms2": 100, "cms2": 10, "mms2": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WjOptions:
+class WjOptions(WjFrameOptions):
     """The units are not in the protocol and no default would be more than a guess: read them in the device's papers.
 
     With "unknown" the values are left out and the weighing says so.  `fetch_cached` asks the device at every opening
@@ -50,8 +51,6 @@ class WjOptions:
     accel_unit: Literal["dms2", "cms2", "mms2", "unknown"]
     fetch_cached: bool = True
     check_ms: int = 5_000
-    silent_ms: int = 16_000
-    reopen_ms: int = 30_000
 
     def __post_init__(self) -> None:
         if not 0 < self.check_ms < self.silent_ms <= self.reopen_ms:
@@ -61,7 +60,6 @@ class WjOptions:
 class WimWj:
     """edge.drivers.contract.ScaleDriver for the "wj" protocol."""
 
-    Options: ClassVar = WjOptions
     method: Literal["static_platform", "moving_axles"] = "moving_axles"
 
     def __init__(self, options: WjOptions, *, device: str, clock: Clock) -> None:
@@ -80,7 +78,7 @@ class WimWj:
         self._link = link
         try:
             await self._greet()
-            parser: FedParser[Message] = Parser()
+            parser: FedParser[Message] = Parser(self._options.cmd)
             async for item in listen(link, parser, pulse=self.pulse, reopen_ms=self._options.reopen_ms):
                 if item is None:
                     await self._check_if_due()

@@ -10,11 +10,13 @@ the meaning of the time bytes 6-12 are unverified, so they are handed on raw.
 from __future__ import annotations
 
 from binascii import crc_hqx
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from struct import unpack
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from edge.drivers.cutting import Cutter
+from edge.drivers.readings import Passed, decimal_text
+from edge.drivers.rows import Doubt, Weigher, WeigherOptions
 from kernel.errors import ProtocolError
 
 HEAD = b"\xff\x00"
@@ -22,13 +24,8 @@ GROUPS, AXLES, STATUS, REVERSE, STATIC = 0x00, 0x01, 0x05, 0x06, 0x08
 RESEND, DELETE, CAPTURE, INIT, INIT_OLD, CHECK = 0x0A, 0x12, 0x13, 0x54, 0x55, 0x05
 SHORTEST = 7
 COMMAND_LENGTH = 7
-_JUNK_RUN = 64
 
 AXLES_OF_TYPE = (4, 1, 1, 2, 2, 2, 3, 3, 3, 3)  # by the low nibble of a group's code
-
-
-class ChecksumError(ProtocolError):
-    """A frame arrived damaged; the device can be asked to send it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,38 +128,35 @@ def frame(command: int, body: bytes) -> bytes:
 
 
 class Parser:
-    """Feed it the device's bytes.
+    """Feed it the device's bytes.  `cmd` leaves only one of the two kinds of records, for devices that send both."""
 
-    A record is taken as soon as it is whole, even inside what looks like the head of a longer frame: noise must not
-    hold it back until the next vehicle comes.  A short frame waits for what it may be a part of.
-    """
-
-    def __init__(self) -> None:
-        self._cutter = _Cutter(_device_frame)
+    def __init__(self, cmd: Literal["groups", "axles"] | None = None) -> None:
+        self._cutter = Cutter(HEAD, _device_frame)
+        self._left_out = {"groups": AXLES, "axles": GROUPS}.get(cmd or "")
 
     def feed(self, data: bytes) -> list[Message | ProtocolError]:
-        return [_message(item) for item in self._cutter.feed(data)]
+        return self._messages(self._cutter.feed(data))
+
+    def finish(self) -> list[Message | ProtocolError]:
+        return self._messages(self._cutter.finish())
+
+    def _messages(self, cut: list[bytes | ProtocolError]) -> list[Message | ProtocolError]:
+        return [
+            _message(item) for item in cut if isinstance(item, ProtocolError) or item[2] != self._left_out
+        ]
 
 
 class CommandParser:
     """The device's side: feed it the host's bytes."""
 
     def __init__(self) -> None:
-        self._cutter = _Cutter(_host_frame)
+        self._cutter = Cutter(HEAD, _host_frame)
 
     def feed(self, data: bytes) -> list[Command | ProtocolError]:
         return [
             item if isinstance(item, ProtocolError) else Command(code=item[2], d0=item[3], d1=item[4])
             for item in self._cutter.feed(data)
         ]
-
-
-class _Candidate(NamedTuple):
-    """A head in the buffer that may begin a frame; `ready` is how far the buffer must reach to judge it."""
-
-    start: int
-    end: int
-    ready: int
 
 
 def _host_frame(_buffer: bytearray, _at: int) -> tuple[int, bool]:
@@ -187,68 +181,6 @@ def _device_frame(buffer: bytearray, at: int) -> tuple[int, bool] | None:
 def _record_size(command: int, axles: int, groups: int) -> int:
     weights = axles if command == AXLES else groups
     return 19 + 2 * weights + groups + 2 * (axles - 1) + axles + 2
-
-
-Judge = Callable[[bytearray, int], tuple[int, bool] | None]
-
-
-class _Cutter:
-    """Whole frames with a good checksum out of a byte stream, the same for every split of it."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-        self._buffer = bytearray()
-        self._junk = 0
-
-    def feed(self, data: bytes) -> list[bytes | ProtocolError]:
-        self._buffer += data
-        out: list[bytes | ProtocolError] = []
-        while True:
-            candidates = self._candidates()
-            ready = [each for each in candidates if each.ready <= len(self._buffer)]
-            if not ready:
-                break
-            out += self._take(min(ready, key=lambda each: (each.ready, each.start)))
-        return out + self._forget(candidates)
-
-    def _candidates(self) -> list[_Candidate]:
-        found: list[_Candidate] = []
-        buffer, reach = self._buffer, 0
-        at = buffer.find(HEAD)
-        while at >= 0:
-            judged = self._judge(buffer, at)
-            if judged is None:
-                found.append(_Candidate(at, len(buffer) + 1, len(buffer) + 1))
-            elif judged[0]:
-                size, record = judged
-                reach = max(reach, at + size)
-                found.append(_Candidate(at, at + size, at + size if record else reach))
-            # What begins behind a whole frame is never judged before it.
-            at = buffer.find(HEAD, at + 1, reach if 0 < reach <= len(buffer) else len(buffer))
-        return found
-
-    def _take(self, candidate: _Candidate) -> list[bytes | ProtocolError]:
-        whole = bytes(self._buffer[candidate.start : candidate.end])
-        if crc_hqx(whole, 0):
-            self._buffer[candidate.start] = 0  # no head any more; what is inside it may still be one
-            return [ChecksumError("wrong checksum", whole)]
-        errors = self._skip(candidate.start)
-        self._junk = 0
-        del self._buffer[: candidate.end]
-        return [*errors, whole]
-
-    def _forget(self, candidates: list[_Candidate]) -> list[ProtocolError]:
-        """Drop what can no longer become a frame."""
-        buffer = self._buffer
-        keep = candidates[0].start if candidates else len(buffer) - buffer.endswith(HEAD[:1])
-        errors = self._skip(keep)
-        del buffer[:keep]
-        return errors
-
-    def _skip(self, count: int) -> list[ProtocolError]:
-        before, self._junk = self._junk, self._junk + count
-        errors = -(-self._junk // _JUNK_RUN) - -(-before // _JUNK_RUN)
-        return [ProtocolError("bytes outside a frame") for _ in range(errors)]
 
 
 def _message(whole: bytes | ProtocolError) -> Message | ProtocolError:
@@ -304,3 +236,85 @@ def _static(whole: bytes) -> Static:
         raise ProtocolError("static weight is not three pairs of digits", whole)
     low, middle, high = (10 * (pair >> 4) + (pair & 15) for pair in pairs)
     return Static(value_raw=low + 100 * middle + 10_000 * high)
+
+
+# --- the row ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WjFrameOptions(WeigherOptions):
+    """`cmd` is which of the two records counts where a device sends both of one vehicle: by axle or by axle group."""
+
+    cmd: Literal["groups", "axles"] | None = None
+
+
+def parser(options: WjFrameOptions) -> Parser:
+    return Parser(options.cmd)
+
+
+def write(passed: Passed, options: WjFrameOptions) -> bytes:
+    """The record with its counter of cached records at one; ValueError when a value does not fit."""
+    by_group = options.cmd == "groups"
+    return Vehicle(
+        by="group" if by_group else "axle",
+        serial=passed.seq,
+        cached=1,
+        time_raw=bytes(7),
+        flags=passed.flags,
+        speed_dkmh=passed.speed_dkmh,
+        accel_raw=passed.accel_mms2 // 100,
+        weights_kg=passed.group_kg if by_group else passed.axle_kg,
+        group_codes=passed.type_codes,
+        spacing_raw=tuple(mm // 10 for mm in passed.spacing_mm),
+        axle_speed_raw=tuple(dkmh // 10 for dkmh in passed.axle_speed_dkmh),
+    ).to_bytes()
+
+
+def describe(message: Message) -> dict[str, object]:
+    if isinstance(message, Vehicle):
+        return _described(message)
+    if isinstance(message, Status):
+        return {"record": "status", "status": message.status, "checksum": "ok"}
+    if isinstance(message, Static):
+        return {"record": "static", "static_raw": message.value_raw, "checksum": "ok"}
+    return {"record": message.kind, "data": message.data.hex(), "checksum": "ok"}
+
+
+def _described(vehicle: Vehicle) -> dict[str, object]:
+    return {
+        "record": "vehicle",
+        "seq": vehicle.serial,
+        "speed_kmh": decimal_text(vehicle.speed_dkmh, -1),
+        "accel_raw": vehicle.accel_raw,
+        "axle_count": vehicle.axle_count,
+        "group_count": len(vehicle.group_codes),
+        "group_kg" if vehicle.by == "group" else "axle_kg": list(vehicle.weights_kg),
+        "gross_kg": vehicle.gross_kg,
+        "group_codes": list(vehicle.type_codes),
+        "spacing_raw": list(vehicle.spacing_raw),
+        "axle_speed_raw": list(vehicle.axle_speed_raw),
+        "flags": vehicle.flags,
+        "checksum": "ok",
+    }
+
+
+WEIGHER = Weigher(
+    name="wim-wj",
+    title='Records of toll-lane weighers, "wj" 动态轴重衡',
+    makers="weighers behind the toll-lane library WtLib, Shanxi",
+    frame="7 to 255 bytes, a record at least 25",
+    lines=("9600 8N1",),
+    says=frozenset({"checksum", "sequence", "axles", "groups", "spacing", "speed"}),
+    options=WjFrameOptions,
+    parser=parser,
+    describe=describe,
+    write=write,
+    driver="edge.drivers.scale.wim_wj.driver:WimWj",
+    settings="edge.drivers.scale.wim_wj.driver:WjOptions",
+    doubts=(
+        Doubt(option="spacing_unit", why="the record does not say it"),
+        Doubt(option="axle_speed_unit", why="the record does not say it"),
+        Doubt(option="accel_unit", why="the record does not say it"),
+    ),
+    source="the host side of a toll-lane library; no captured frame, bytes 6-12 and the flags are unverified",
+)

@@ -27,10 +27,10 @@ def check_digits(data: bytes) -> bytes:
 
 
 def parser(_options: IndicatorOptions) -> FrameParser[Reading]:
-    return FrameParser(FRAME, longest=SIZE, decode=_reading)
+    return FrameParser(FRAME, longest=SIZE, decode=reading)
 
 
-def _reading(found: re.Match[bytes], _repeated: bool) -> Reading:
+def reading(found: re.Match[bytes], _repeated: bool) -> Reading:
     raw = found[0]
     sign, digits, places, check = found.groups()
     if check_digits(raw[1:9]) != check:
@@ -71,5 +71,6 @@ INDICATOR = Indicator(
         Doubt(option="unit", why="the frame does not send it"),
         Doubt(option="displayed", why="gross and net look the same"),
     ),
+    kin=frozenset({"keli"}),
     source="XK3190-DS1 p.8-9, A9+ p.10, A23p p.23-26, A26 p.12-13; captured frames",
 )

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.drivers.cutting import ChecksumError
 from edge.drivers.scale.wim_wj.protocol import (
     HEAD,
-    ChecksumError,
     Command,
     CommandParser,
     Message,

@@ -1,0 +1,1 @@
+"""The formats that look like A&D's but keep other columns."""

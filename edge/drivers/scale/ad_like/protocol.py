@@ -1,0 +1,97 @@
+r"""What many makers print in the manner of A&D, pure: read by fields, not by columns.
+
+    ST,GS,   245.6 g        T-Scale QHW            US,NT,-  0.200kg     Liden LUW2001
+    ST,GS    20.7g          T-Scale NHB            ST, GS, +0123456     Autoda
+    ST,NT -  123.4,kg       Tiger TI-02            LO,GS,+       kg     out of range, also OL
+
+A comma may be the decimal sign.  Lines have no fixed length, so a lost byte is seen only by the shape of the line.
+Source: captures of T-Scale QHW and NHB, Liden LUW2001 manual p.17, Tiger TI-02 p.21, Excell AM4 p.12, AD-4404.
+"""
+
+from __future__ import annotations
+
+import re
+
+from edge.drivers.framing import FrameParser
+from edge.drivers.printed import Steady, printed, scaled, unit_of
+from edge.drivers.readings import Display, Kind, Reading, described
+from edge.drivers.rows import Doubt, Indicator, IndicatorOptions
+from kernel.errors import ProtocolError
+
+KINDS: dict[bytes, Kind] = {
+    b"GS": "gross", b"GR": "gross", b"G": "gross", b"NT": "net", b"N": "net", b"TR": "tare", b"T": "tare",
+}  # fmt: skip
+BLANKS = rb"\x20{0,12}"
+FRAME = re.compile(
+    rb"(ST|US|OL|LO|HD),?\x20?(GS|GR|NT|TR|G|N|T)(?=[\x20,.+-]),?%(gap)b([+-]?)%(gap)b"
+    rb"(?:([0-9]{1,8}(?:[.,][0-9]{1,5})?)|[.,]?%(gap)b)%(gap)b,?%(gap)b([A-Za-z]{1,4}|%%)?%(gap)b[\r\n]"
+    % {b"gap": BLANKS}
+)
+LONGEST = 96
+
+
+class Reader:
+    """Makes readings of lines and remembers their shape."""
+
+    def __init__(self, options: IndicatorOptions) -> None:
+        self._blank_unit_doubt = "" if options.unit else "unit"
+        self._lines = Steady()
+
+    def reading(self, found: re.Match[bytes], repeated: bool) -> Reading:
+        raw = found[0]
+        head, kind, sign, digits, word = found.groups()
+        out_of_range = head in (b"OL", b"LO")
+        if digits is None and not out_of_range:
+            raise ProtocolError("no number", raw)
+        mantissa, exponent = (None, 0) if digits is None else scaled(sign + digits.replace(b",", b"."))
+        unit = unit_of(word or b"")
+        steady = self._lines.has((len(raw), unit, exponent, digits is None))
+        return Reading(
+            mantissa=mantissa,
+            exponent=exponent,
+            unit=unit,
+            kind=KINDS[kind],
+            stable={b"ST": True, b"US": False}.get(head),
+            valid=head in (b"ST", b"US"),
+            over_range=out_of_range and sign != b"-",
+            under_range=out_of_range and sign == b"-",
+            confirmed=repeated and steady,
+            doubt="" if unit else self._blank_unit_doubt,
+            words=("display_held",) if head == b"HD" else (),
+            raw=raw,
+        )
+
+
+def parser(options: IndicatorOptions) -> FrameParser[Reading]:
+    return FrameParser(FRAME, longest=LONGEST, decode=Reader(options).reading, between=b"\r\n")
+
+
+def describe(reading: Reading) -> dict[str, object]:
+    return described(reading) | ({"overload": True} if reading.over_range or reading.under_range else {})
+
+
+def write(shown: Display, _options: IndicatorOptions) -> bytes:
+    """In Liden's columns; ValueError when the value does not fit them."""
+    out_of_range = shown.over_range or shown.under_range
+    head = b"OL" if out_of_range else b"ST" if shown.stable else b"US"
+    kind = b"NT" if shown.net else b"GS"
+    sign = b"-" if shown.mantissa < 0 or shown.under_range else b" "
+    digits = b" " * 7 if out_of_range else printed(shown, 7)
+    return head + b"," + kind + b"," + sign + digits + shown.unit.encode().rjust(2) + b"\r\n"
+
+
+INDICATOR = Indicator(
+    name="ad-like",
+    title="Formats that look like A&D's",
+    makers="T-Scale QHW, NHB; Liden; Autoda; Tiger TI-02; Excell and many others",
+    frame="a line of 15 to 21 characters",
+    lines=("9600 8N1", "4800 8N1", "2400 8N1", "2400 7E1"),
+    says=frozenset({"unit", "stable", "gross_net", "range"}),
+    options=IndicatorOptions,
+    parser=parser,
+    describe=describe,
+    write=write,
+    doubts=(Doubt(option="unit", why="some devices do not print it"),),
+    kin=frozenset({"ad-std"}),
+    source="T-Scale QHW and NHB captures; Liden LUW2001 p.17; Tiger TI-02 p.21; Excell AM4 p.12; AD-4404 p.80",
+)

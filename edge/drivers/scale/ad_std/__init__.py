@@ -1,0 +1,1 @@
+"""The A&D standard format of 18 bytes."""

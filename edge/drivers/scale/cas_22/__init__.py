@@ -1,0 +1,1 @@
+"""CAS continuous output of 22 bytes with a byte of lamps."""

@@ -1,0 +1,1 @@
+"""Modbus over a serial line, RTU: registers that are asked for."""

@@ -1,0 +1,1 @@
+"""The Mettler-Toledo standard interface command set."""

@@ -1,0 +1,1 @@
+"""The printed line of Ohaus indicators and their like."""

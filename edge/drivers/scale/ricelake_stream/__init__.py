@@ -1,0 +1,1 @@
+"""The stream format of Rice Lake indicators."""

@@ -1,0 +1,1 @@
+"""The automatic output FMT_1 of Rinstrum indicators."""

@@ -1,0 +1,1 @@
+"""The automatic output FMT_2 of Rinstrum indicators."""

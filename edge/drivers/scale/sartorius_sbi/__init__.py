@@ -1,0 +1,1 @@
+"""The SBI output of Sartorius."""

@@ -1,0 +1,1 @@
+"""The protocol of the Scale Manufacturers Association, SCP-0499."""

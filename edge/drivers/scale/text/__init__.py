@@ -1,0 +1,1 @@
+"""Lines of text that the user describes by a pattern."""

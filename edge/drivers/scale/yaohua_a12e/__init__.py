@@ -1,0 +1,1 @@
+"""Yaohua XK3190-A12(E) continuous output with check digits."""

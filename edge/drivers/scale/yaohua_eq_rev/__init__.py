@@ -1,0 +1,1 @@
+"""Yaohua XK3190 continuous output that begins with '=', low digit first."""

@@ -1,0 +1,401 @@
+"""Axle by axle over a short platform at walking pace 轴重秤逐轴计量: its display in, one weighing a vehicle out.
+
+Each axle lifts the display to a plateau and lets it fall again.  The gross mass is the sum of the axles.  A vehicle
+that stopped, rolled back or had two axles on at once is said to have done so, and has no weight unless that is set.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+from edge.weighing.freezing import Freezing
+from edge.weighing.levels import Stillness
+from edge.weighing.silhouettes import groups_by_spacing
+from edge.weighing.traces import Trace
+from edge.weighing.values import Arrived, Weighed, WeighingEvent, WeightReading
+from edge.weighing.zero import Zero
+from kernel.events import Axle, VehicleFacts
+from kernel.settings import above_zero, must, refuse
+
+LONGEST = 600  # readings of one axle that are kept: a minute
+BETWEEN_MS = 1_000  # after so long without an axle the display has come down
+CONTACT_MM = 250  # how much of the road a tyre touches: an axle is on for the platform and this
+# The sum is then not that of this vehicle's axles.
+_REFUSE = frozenset(
+    {
+        "net_displayed",
+        "gross_or_net_unknown",
+        "axles_overlap",
+        "axle_not_settled",
+        "too_many_axles",
+        "one_axle",
+        "axle_out_of_range",
+        "over_range",
+        "readings_missing",
+        "not_zeroed",
+        "person_on_scale",
+        "frozen",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxlewiseSettings:
+    """How a short platform is read.
+
+    `platform_mm` is its length along the lane; without it there are no speeds, spacings and groups.  A vehicle ends when
+    the platform has been empty for `gap_ms`, or for `after_loop_ms` once the loop has let it go.  `refuse` names what
+    takes the weight away; the word is said in either case.
+    """
+
+    division_kg: int = 20
+    empty_below_kg: int = 300
+    band_divisions: int = 5  # a rolling axle moves the display by this much on its plateau
+    zero_divisions: int = 2
+    plateau_readings: int = 3
+    platform_mm: int | None = None
+    speed_max_dkmh: int = 80
+    gap_ms: int = 8_000
+    after_loop_ms: int = 1_500
+    max_gap_ms: int = 1_000
+    axle_max_kg: int = 30_000
+    axles_max: int = 16
+    loop: Literal["unknown", "entry"] = "unknown"
+    refuse: tuple[Literal["stop_and_go", "rolled_back", "speed_out_of_range"], ...] = (
+        "stop_and_go",
+        "rolled_back",
+    )
+
+    def __post_init__(self) -> None:
+        names = (
+            "division_kg",
+            "empty_below_kg",
+            "zero_divisions",
+            "plateau_readings",
+            "speed_max_dkmh",
+            "gap_ms",
+            "after_loop_ms",
+            "max_gap_ms",
+            "axle_max_kg",
+            "axles_max",
+        )
+        refuse(
+            *(above_zero(name, getattr(self, name)) for name in names),
+            must(self.band_divisions >= 0, "band_divisions", "must not be negative"),
+            must(self.platform_mm is None or self.platform_mm > 0, "platform_mm", "must be above 0"),
+            must(self.axles_max <= 16, "axles_max", "must be at most 16"),
+        )
+
+    @property
+    def band_kg(self) -> int:
+        return self.band_divisions * self.division_kg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pass:
+    """One axle over the platform; `kg` None when it had no plateau, `levels` how many it had."""
+
+    from_ms: int
+    to_ms: int
+    kg: int | None
+    levels: int
+    frame: str
+
+    @property
+    def on_ms(self) -> int:
+        return max(1, self.to_ms - self.from_ms)
+
+    @property
+    def middle_ms(self) -> int:
+        return (self.from_ms + self.to_ms) // 2
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Vehicle:
+    first: WeightReading
+    trace: Trace
+    words: dict[str, None]
+    zero_kg: int | None
+    zero_too_high: bool
+    passes: list[_Pass] = field(default_factory=list)
+    last: WeightReading
+    off_ms: int  # when the last axle left the platform
+    between_kg: deque[int] = field(default_factory=lambda: deque(maxlen=6))  # the newest displays since then
+
+
+class AxlewiseWeighing:
+    """Feed it every reading and every change of the loop, in order."""
+
+    def __init__(self, settings: AxlewiseSettings) -> None:
+        self._settings = settings
+        stillness = Stillness(
+            stable="auto", readings=8, band_kg=settings.band_kg, for_ms=800, max_kg=settings.axle_max_kg
+        )
+        self._zero = Zero(stillness, limit_kg=settings.zero_divisions * settings.division_kg)
+        self._freezing = Freezing()
+        self._vehicle: _Vehicle | None = None
+        self._on: list[WeightReading] = []
+        self._doubt: WeightReading | None = None
+        self._occupied = False
+        self._released_ms: int | None = None
+
+    @property
+    def phase(self) -> Literal["empty", "arriving"]:
+        return "arriving" if self._vehicle else "empty"
+
+    @property
+    def zero_kg(self) -> int | None:
+        return self._zero.kg
+
+    @property
+    def frozen(self) -> bool:
+        return self._freezing.frozen
+
+    @property
+    def says(self) -> tuple[str, ...]:
+        """What speaks against a weighing now, for whoever stands beside it."""
+        off = self._vehicle.zero_too_high if self._vehicle else "zero_off" in self._zero.words()
+        return (("frozen",) if self.frozen else ()) + (("zero_off",) if off else ())
+
+    def loop(self, *, occupied: bool, mono_ms: int) -> None:
+        """The loop at the scale changed."""
+        if not occupied:
+            self._freezing.crossed()
+        if self._settings.loop == "entry":
+            self._occupied = occupied
+            self._released_ms = None if occupied else mono_ms
+
+    def feed(self, reading: WeightReading) -> list[WeighingEvent]:
+        self._freezing.feed(reading)
+        doubt, self._doubt = self._doubt, None
+        loaded = self._loaded(reading)
+        if not reading.confirmed and doubt is None and loaded != bool(self._on):
+            self._doubt = reading  # a wheel, or a flipped digit: the next reading tells
+            return []
+        events = self._take(doubt) if doubt is not None and self._loaded(doubt) == loaded else []
+        return events + self._take(reading)
+
+    def _take(self, reading: WeightReading) -> list[WeighingEvent]:
+        if self._vehicle is not None:
+            self._note(self._vehicle, reading)
+        if self._loaded(reading):
+            return self._axle_on(reading)
+        if self._vehicle is None:
+            self._zero.feed(reading)
+            return []
+        if reading.kg is not None:
+            self._axle_off(self._vehicle, reading)
+            self._vehicle.between_kg.append(reading.kg)
+        return self._end(self._vehicle, reading) if self._is_over(self._vehicle, reading) else []
+
+    def _axle_on(self, reading: WeightReading) -> list[WeighingEvent]:
+        if self._vehicle is not None and not self._on:
+            self._look_between(self._vehicle, reading)
+        if len(self._on) < LONGEST:
+            self._on.append(reading)
+        if self._vehicle is not None:
+            return []
+        self._vehicle = self._begin(reading)
+        return [Arrived(at_ms=reading.at_ms, mono_ms=reading.mono_ms)]
+
+    def _look_between(self, vehicle: _Vehicle, reading: WeightReading) -> None:
+        """Whoever stands on the platform between two axles is weighed with each of them."""
+        at_rest = reading.mono_ms - vehicle.off_ms >= BETWEEN_MS
+        if at_rest and self._zero.is_above(min(vehicle.between_kg, default=0)):
+            vehicle.words["person_on_scale"] = None
+        vehicle.between_kg.clear()
+
+    def _loaded(self, reading: WeightReading) -> bool:
+        if reading.kg is None:
+            return reading.over_range
+        return reading.kg - self._zero.base_kg >= self._settings.empty_below_kg
+
+    def _begin(self, reading: WeightReading) -> _Vehicle:
+        vehicle = _Vehicle(
+            first=reading,
+            trace=Trace(reading.mono_ms),
+            words=dict.fromkeys((*self._zero.words(), *reading.words)),
+            zero_kg=self._zero.kg,
+            zero_too_high=self._zero.too_high,
+            last=reading,
+            off_ms=reading.mono_ms,
+        )
+        self._zero.vehicle()
+        return vehicle
+
+    def _note(self, vehicle: _Vehicle, reading: WeightReading) -> None:
+        vehicle.words.update(dict.fromkeys(reading.words))
+        if self._freezing.frozen:
+            vehicle.words["frozen"] = None
+        if reading.net:
+            vehicle.words["net_displayed"] = None
+        if reading.over_range:
+            vehicle.words["over_range"] = None
+        if reading.mono_ms - vehicle.last.mono_ms > self._settings.max_gap_ms:
+            vehicle.words["readings_missing"] = None
+        if reading.kg is not None:
+            vehicle.trace.add(reading.mono_ms, reading.kg)
+        vehicle.last = reading
+
+    def _axle_off(self, vehicle: _Vehicle, reading: WeightReading) -> None:
+        if not self._on:
+            return
+        on, self._on = self._on, []
+        vehicle.off_ms = reading.mono_ms
+        vehicle.passes.append(_passed(on, reading, self._settings))
+        del vehicle.passes[self._settings.axles_max + 1 :]
+
+    def _is_over(self, vehicle: _Vehicle, reading: WeightReading) -> bool:
+        since = vehicle.off_ms
+        if self._released_ms is not None:
+            return reading.mono_ms - max(since, self._released_ms) >= self._settings.after_loop_ms
+        return not self._occupied and reading.mono_ms - since >= self._settings.gap_ms
+
+    def _end(self, vehicle: _Vehicle, reading: WeightReading) -> list[WeighingEvent]:
+        self._vehicle = None
+        self._zero.feed(reading)
+        return [_weighed(vehicle, self._settings)]
+
+
+# --- from the passes to the vehicle ----------------------------------------------------------------------------
+
+
+def _passed(on: Sequence[WeightReading], off: WeightReading, settings: AxlewiseSettings) -> _Pass:
+    levels = _plateaus(on, settings)
+    counts = max((_counting(level) for level in levels), key=_kg, default=None)
+    return _Pass(
+        from_ms=on[0].mono_ms,
+        to_ms=off.mono_ms,
+        kg=counts.kg if counts else None,
+        levels=len(levels),
+        frame=counts.raw.hex() if counts else "",
+    )
+
+
+def _counting(level: Sequence[WeightReading]) -> WeightReading:
+    """Of a plateau the lower middle: a value that was displayed, and where there are two the lighter."""
+    return sorted(level, key=_kg)[(len(level) - 1) // 2]
+
+
+def _kg(reading: WeightReading) -> int:
+    return reading.kg or 0
+
+
+def _plateaus(on: Sequence[WeightReading], settings: AxlewiseSettings) -> list[list[WeightReading]]:
+    """Runs of readings within the band, each long enough, neighbours apart by more than the band."""
+    runs: list[list[WeightReading]] = []
+    for reading in on:
+        if reading.kg is None:
+            runs.append([])
+        elif not reading.confirmed:
+            continue
+        elif runs and runs[-1] and _spread((*runs[-1], reading)) <= settings.band_kg:
+            runs[-1].append(reading)
+        else:
+            runs.append([reading])
+    long = [run for run in runs if len(run) >= settings.plateau_readings]
+    return _joined(long, settings.band_kg)
+
+
+def _joined(runs: Sequence[list[WeightReading]], band_kg: int) -> list[list[WeightReading]]:
+    """A jolt splits no plateau."""
+    levels: list[list[WeightReading]] = []
+    for run in runs:
+        if levels and _spread((levels[-1][0], run[0])) <= 2 * band_kg:
+            levels[-1] += run
+        else:
+            levels.append(list(run))
+    return levels
+
+
+def _spread(readings: Sequence[WeightReading]) -> int:
+    return max(map(_kg, readings)) - min(map(_kg, readings))
+
+
+def _weighed(vehicle: _Vehicle, settings: AxlewiseSettings) -> Weighed:
+    passes = vehicle.passes[: settings.axles_max]
+    axles = _axles(passes, settings)
+    words = (*vehicle.words, *_against(vehicle, axles, settings))
+    refused = _REFUSE.intersection(words) or set(settings.refuse).intersection(words)
+    gross = sum(one.kg or 0 for one in passes)
+    groups = groups_by_spacing(axles) if axles else ()
+    return Weighed(
+        gross_kg=None if refused or vehicle.zero_too_high or not gross else gross,
+        arrived_ms=vehicle.first.at_ms,
+        arrived_mono_ms=vehicle.first.mono_ms,
+        left_ms=vehicle.last.at_ms - (vehicle.last.mono_ms - vehicle.off_ms),
+        mono_ms=vehicle.off_ms,
+        quality=tuple(dict.fromkeys(words)),
+        facts=VehicleFacts(axle_count=len(axles) or None),
+        axles=axles,
+        groups=groups,
+        speed_dkmh=_middle([axle.speed_dkmh for axle in axles if axle.speed_dkmh is not None]),
+        trace=vehicle.trace.points(),
+        zero_kg=vehicle.zero_kg,
+        frames=tuple(one.frame for one in passes if one.frame),
+    )
+
+
+def _middle(values: Sequence[int]) -> int | None:
+    return sorted(values)[(len(values) - 1) // 2] if values else None
+
+
+def _axles(passes: Sequence[_Pass], settings: AxlewiseSettings) -> tuple[Axle, ...]:
+    """None of them when one had no plateau: the numbers would not be those of the axles."""
+    if any(one.kg is None or one.levels != 1 for one in passes):
+        return ()
+    speeds = [_speed_dkmh(one, settings) for one in passes]
+    steady = not _stopped(passes)
+    axles = []
+    for n, one in enumerate(passes):
+        spacing = None
+        if n and steady and (before := speeds[n - 1]) is not None and (now := speeds[n]) is not None:
+            spacing = (before + now) * (one.middle_ms - passes[n - 1].middle_ms) // 72
+        axles.append(Axle(axle_kg=one.kg or 0, spacing_mm=spacing, speed_dkmh=speeds[n]))
+    return tuple(axles)
+
+
+def _speed_dkmh(one: _Pass, settings: AxlewiseSettings) -> int | None:
+    if settings.platform_mm is None:
+        return None
+    return (settings.platform_mm + CONTACT_MM) * 36 // one.on_ms
+
+
+def _stopped(passes: Sequence[_Pass]) -> bool:
+    """One axle was on for more than twice as long as another."""
+    times = [one.on_ms for one in passes]
+    return bool(times) and max(times) > 2 * min(times)
+
+
+def _rolled_back(passes: Sequence[_Pass], band_kg: int) -> bool:
+    """The same load twice, with a stop: the axle may have rolled off backwards and come again."""
+    usual = _middle([one.on_ms for one in passes]) or 0
+    return any(
+        a.kg is not None
+        and b.kg is not None
+        and abs(a.kg - b.kg) <= band_kg
+        and max(a.on_ms, b.on_ms, b.from_ms - a.to_ms) > 3 * usual
+        for a, b in pairwise(passes)
+    )
+
+
+def _against(vehicle: _Vehicle, axles: Sequence[Axle], settings: AxlewiseSettings) -> tuple[str, ...]:
+    passes = vehicle.passes
+    speeds = [axle.speed_dkmh for axle in axles if axle.speed_dkmh is not None]
+    checks = {
+        "zero_off": vehicle.zero_too_high,
+        "not_settled": not any(one.kg is not None for one in passes),
+        "axle_not_settled": any(one.kg is None for one in passes),
+        "axles_overlap": any(one.levels > 1 for one in passes),
+        "too_many_axles": len(passes) > settings.axles_max,
+        "one_axle": len(passes) == 1,
+        "axle_out_of_range": any((one.kg or 0) > settings.axle_max_kg for one in passes),
+        "stop_and_go": _stopped(passes),
+        "rolled_back": _rolled_back(passes, settings.band_kg),
+        "speed_out_of_range": bool(speeds) and max(speeds) > settings.speed_max_dkmh,
+    }
+    return tuple(word for word, holds in checks.items() if holds)

@@ -1,0 +1,67 @@
+"""What the empty platform shows at rest 零点: followed, said with every weighing, and never subtracted from one.
+
+Rain, snow, ice and mud come slowly and stay: they move the zero and are no vehicle.  Taking the zero off by software
+would be an adjustment of the instrument that nobody has verified; it is zeroed at the instrument or not at all.
+"""
+
+from __future__ import annotations
+
+from edge.weighing.levels import Level, Stillness
+from edge.weighing.values import WeightReading
+
+
+class Zero:
+    """Feed it every reading of the empty platform, and tell it when a vehicle came."""
+
+    def __init__(self, stillness: Stillness, *, limit_kg: int) -> None:
+        self._level = Level(stillness)
+        self._limit_kg = limit_kg
+        self._kg: int | None = None
+        self._fresh = False
+
+    @property
+    def kg(self) -> int | None:
+        """At rest since the last vehicle; None when it was never at rest since then."""
+        return self._kg if self._fresh else None
+
+    @property
+    def base_kg(self) -> int:
+        """From where on a load is told from the empty platform; not below zero, or zeroing it would be a vehicle."""
+        return max(self._kg or 0, 0)
+
+    @property
+    def too_high(self) -> bool:
+        """What lies on the platform would be weighed with the next vehicle."""
+        return (self._kg or 0) > self._limit_kg
+
+    def is_above(self, kg: int) -> bool:
+        """So much cannot be the empty platform that was seen."""
+        return kg > self.base_kg + self._limit_kg
+
+    def feed(self, reading: WeightReading) -> None:
+        held = self._level.feed(reading)
+        if held is not None:
+            self.rests_at(held.kg)
+
+    def interrupted(self) -> None:
+        """The display shows nothing usable."""
+        self._level.clear()
+
+    def rests_at(self, kg: int) -> None:
+        self._kg, self._fresh = kg, True
+
+    def vehicle(self) -> None:
+        """What was seen before it says nothing of the zero after it."""
+        self._level.clear()
+        self._fresh = False
+
+    def words(self) -> tuple[str, ...]:
+        """What has to be said with the weighing of a vehicle that comes now."""
+        words = []
+        if not self._fresh:
+            words.append("zero_unseen")
+        if abs(self._kg or 0) > self._limit_kg:
+            words.append("zero_off")
+        elif self._kg:
+            words.append("zero_shifted")
+        return tuple(words)
