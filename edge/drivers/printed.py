@@ -9,7 +9,7 @@ from edge.drivers.readings import Display, decimal_text
 from kernel.errors import ProtocolError
 
 UNITS = {
-    b"kg": "kg", b"t": "t", b"g": "g", b"mg": "mg", b"lb": "lb", b"lbs": "lb", b"oz": "oz", b"tn": "tn", b"ton": "tn",
+    b"kg": "kg", b"t": "t", b"g": "g", b"lb": "lb", b"lbs": "lb", b"oz": "oz", b"tn": "tn", b"ton": "tn",
     b"pcs": "pcs", b"%": "%",
 }  # fmt: skip
 PROOFS = 4  # a line of another shape is believed after so many in a row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import time
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -185,6 +186,18 @@ def test_no_bytes_crash_it(name: str, data: bytes) -> None:
     for item in fed(row, first_form(row), data):
         if not isinstance(item, ProtocolError):
             row.describe(item)
+
+
+@pytest.mark.parametrize(("name", "form"), WRITTEN)
+@pytest.mark.parametrize("filler", [bytes([byte]) for byte in b" 0.,-A\x02"])
+def test_frames_that_never_end_take_no_time(name: str, form: object, filler: bytes) -> None:
+    row = ROWS[name]
+    frame = written(row, form, 18_460)
+    parser = row.parser(read(row.options, form))
+    began = time.process_time()
+    for cut in range(len(frame)):
+        parser.feed((frame[:cut] + filler * 70 + b"\xff") * 3)
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))

@@ -17,7 +17,7 @@ from typing import Literal
 from edge.drivers.framing import FrameParser
 from edge.drivers.printed import Commands, Keys, Steady, column, printed, scaled, unit_of
 from edge.drivers.readings import Display, Reading, Reply, described, described_reply
-from edge.drivers.rows import Indicator, IndicatorOptions
+from edge.drivers.rows import Doubt, Indicator, IndicatorOptions
 from kernel.errors import ProtocolError
 
 WEIGHT = rb"(S|TI|T)\x20([SD])\x20" + column(10, signed=True)
@@ -39,23 +39,31 @@ SERIAL = b'I4 A "0000000001"\r\n'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SicsOptions(IndicatorOptions):
-    """`ask` is the question for the weight: `SI` now, `S` once it is stable, `SIR` now and repeating."""
+    """`ask` is the question for the weight: `SI` now, `S` once it is stable, `SIR` now and repeating.
+
+    `tare`: the weight is net, and gross only where there is no tare.  `asked`: the tare is asked before every weight
+    (TA), which is gross when that is zero.  `never`: nobody can tare this device.
+    """
 
     ask: Literal["SI", "S", "SIR"] = "SI"
+    tare: Literal["unknown", "asked", "never"] = "unknown"
 
 
 class Reader:
-    """Makes readings of lines and remembers their shape."""
+    """Makes readings of lines, and remembers their shape, the weight before, and the tare."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: SicsOptions) -> None:
         self._lines = Steady()
+        self._before = b""
+        self._tare_asked = options.tare == "asked"
+        self._no_tare = options.tare == "never"
 
     def item(self, found: re.Match[bytes], repeated: bool) -> Reading | Reply:
         raw = found[0]
         *value, told, status, error, serial = found.groups()
         value = [each for each in value if each]
         if value:
-            return self._value(value, raw, repeated)
+            return self._value(value, raw)
         if told == b"S" and status in (b"+", b"-"):
             return Reading(
                 mantissa=None,
@@ -70,18 +78,29 @@ class Reader:
             return Reply(status="restarted", raw=raw)
         return Reply(status=ERRORS[error] if error else _status(told, status, raw), raw=raw)
 
-    def _value(self, value: list[bytes], raw: bytes, repeated: bool) -> Reading:
-        command, mark, digits, unit = value
+    def _value(self, value: list[bytes], raw: bytes) -> Reading:
+        command, mark, digits, word = value
         mantissa, exponent = scaled(digits)
+        unit = unit_of(word)
+        confirmed = False
+        if command == b"S":
+            confirmed = self._confirmed(raw, (unit, exponent))
+        elif self._tare_asked:
+            self._no_tare = mantissa == 0
         return Reading(
             mantissa=mantissa,
             exponent=exponent,
-            unit=unit_of(unit),
-            kind="net" if command == b"S" else "tare",
+            unit=unit,
+            kind="tare" if command != b"S" else "gross" if self._no_tare else "net",
             stable=STABLE[command, mark],
-            confirmed=self._lines.has((unit, exponent)) and repeated,
+            confirmed=confirmed,
             raw=raw,
         )
+
+    def _confirmed(self, raw: bytes, shape: object) -> bool:
+        """Answers about the tare may come between two weights: those confirm each other all the same."""
+        repeated, self._before = raw == self._before, raw
+        return self._lines.has(shape) and repeated
 
 
 def _status(told: bytes, status: bytes, raw: bytes) -> str:
@@ -92,8 +111,8 @@ def _status(told: bytes, status: bytes, raw: bytes) -> str:
     return DONE[told]
 
 
-def parser(_options: SicsOptions) -> FrameParser[Reading | Reply]:
-    return FrameParser(FRAME, longest=LONGEST, decode=Reader().item)
+def parser(options: SicsOptions) -> FrameParser[Reading | Reply]:
+    return FrameParser(FRAME, longest=LONGEST, decode=Reader(options).item)
 
 
 def describe(item: Reading | Reply) -> dict[str, object]:
@@ -116,7 +135,7 @@ def _value(head: bytes, shown: Display) -> bytes:
 
 
 def poll(options: SicsOptions) -> bytes:
-    return options.ask.encode() + b"\r\n"
+    return (b"TA\r\n" if options.tare == "asked" else b"") + options.ask.encode() + b"\r\n"
 
 
 class Device:
@@ -181,5 +200,6 @@ INDICATOR = Indicator(
     poll=poll,
     serve=Device,
     orders={"zero": lambda _options: b"Z\r\n", "tare": lambda _options: b"T\r\n"},
+    doubts=(Doubt(option="tare", why="the value is net, which is the gross only where there is no tare"),),
     source="AT balances p.87, AL-IC p.72, JS p.30, MT-SICS reference manual",
 )

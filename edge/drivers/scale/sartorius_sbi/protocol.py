@@ -19,7 +19,7 @@ from edge.drivers.readings import Display, Kind, Reading, described
 from edge.drivers.rows import Doubt, Indicator, IndicatorOptions
 
 VALUE = (
-    rb"((?<![+-])[\x20+-])(?=[][\x20.0-9]{8}[]0-9]\x20)\x20*([0-9]+(?:\.[0-9]{1,5})?\.?)(?:\[([0-9])\])?\x20"
+    rb"((?<![+-])\x20|[+-])(?=[][\x20.0-9]{8}[]0-9]\x20)\x20*([0-9]+(?:\.[0-9]{1,5})?\.?)(?:\[([0-9])\])?\x20"
     rb"([A-Za-z%][A-Za-z\x20]{2}|\x20{3})\r\n"
 )
 STATUS = rb"(?=[\x20A-Za-z0-9]{14}\r\n)\x20*(?:(H|L|C)|(E(?:rr|RR)?\x20{0,2}[0-9]{1,3}))\x20*\r\n"

@@ -13,8 +13,8 @@ STILL, MOVING = Display(mantissa=18_460), Display(mantissa=18_440, stable=False)
 WEIGHT = b"S S      18460 kg\r\n"
 
 
-def read(data: bytes) -> list[Any]:
-    return [item for item in parser(OPTIONS).feed(data) if not isinstance(item, ProtocolError)]
+def read(data: bytes, options: SicsOptions = OPTIONS) -> list[Any]:
+    return [item for item in parser(options).feed(data) if not isinstance(item, ProtocolError)]
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,22 @@ def test_a_lost_k_is_never_confirmed() -> None:
     grams = WEIGHT.replace(b"kg", b"g")
     said = read(WEIGHT * 2 + grams * 3 + WEIGHT * 2)
     assert [each.unit for each in said if each.confirmed] == ["kg", "kg"]
+
+
+def test_a_weight_is_gross_only_where_there_is_no_tare() -> None:
+    bare, tared = b"TA A          0 kg\r\n", b"TA A        300 kg\r\n"
+    said = read(WEIGHT + bare + WEIGHT + tared + WEIGHT, SicsOptions(tare="asked"))
+    assert [each.kind for each in said if each.kind != "tare"] == ["net", "gross", "net"]
+    assert [each.kind for each in read(bare + WEIGHT)] == ["tare", "net"]
+    assert [each.kind for each in read(WEIGHT, SicsOptions(tare="never"))] == ["gross"]
+
+
+def test_weights_confirm_each_other_across_the_answers_about_the_tare() -> None:
+    options = SicsOptions(tare="asked")
+    assert poll(options) == b"TA\r\nSI\r\n"
+    said = read((b"TA A          0 kg\r\n" + b"S S    18460.0 kg\r\n") * 3, options)
+    assert [(each.kind, each.confirmed) for each in said if each.kind != "tare"] == [
+        ("gross", False),
+        ("gross", True),
+        ("gross", True),
+    ]
