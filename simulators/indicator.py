@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from edge.drivers import load_driver
+from edge.drivers import load_driver, named
 from edge.drivers.readings import Display
-from edge.drivers.rows import Indicator, Server
+from edge.drivers.rows import Indicator, Server, Weigher
 from kernel.clock import Clock
 from kernel.errors import RefusedError
 from kernel.settings import read
@@ -20,13 +20,25 @@ log = logging.getLogger(__name__)
 
 _LISTEN_MS = 20
 # What a row must be told before a lane can use it, besides the unit that it does not send.
-_NEEDED: dict[str, dict[str, object]] = {}
+_MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}, "poll_ms": 100}
+_NEEDED: dict[str, dict[str, object]] = {
+    "modbus-rtu": _MAP,
+    "modbus-tcp": _MAP,
+    "mt-sics": {"tare": "never"},
+    "text": {"pattern": "=(?P<sign>[+-])(?P<weight>[0-9]{6})", "example": "={sign}{weight:06}"},
+}
 
 
 def lane_options(row: Indicator) -> dict[str, object]:
     """The options of a lane whose scale is a simulated platform that shows gross kilograms."""
     unit = {} if "unit" in row.says else {"unit": "kg"}
     return {"displayed": "gross"} | unit | _NEEDED.get(row.name, {})
+
+
+def told_options(row: Indicator | Weigher, options: object) -> Any:
+    """A row's options from their raw table, with what the files say that they name; ConfigError."""
+    told = read(row.options, options)
+    return named(row.completed)(told) if isinstance(row, Indicator) and row.completed else told
 
 
 def answering(row: Indicator, options: Any) -> Server | None:

