@@ -44,6 +44,7 @@ def test_streams_and_settings_are_what_the_code_says(made: ModuleType) -> None:
 
 
 @pytest.mark.broad  # it loads every program
+@pytest.mark.timeout(30)
 def test_every_command_is_there(made: ModuleType) -> None:
     shown = set(re.findall(r"^### (.+)$", text("commands.md"), re.MULTILINE))
     real = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import Any, Literal
 
 from edge.drivers.listening import Question, listen
 from edge.drivers.pulse import Pulse
-from edge.drivers.readings import AskingParser, Reading, Reply
+from edge.drivers.readings import AskingParser, FedParser, Reading, Reply
 from edge.drivers.rows import Indicator, IndicatorOptions
 from edge.weighing.values import ScaleEvent, WeightReading, whole_kg
 from kernel.clock import Clock
@@ -31,13 +31,13 @@ class IndicatorDriver:
         self.pulse = Pulse(device=device, kind="scale", silent_ms=options.silent_ms, clock=clock)
 
     async def readings(self, link: Link) -> AsyncIterator[ScaleEvent]:
-        options, row = self._options, self._row
-        parser, question = row.parser(options), None
-        if self._poll:
-            ask = parser.ask if isinstance(parser, AskingParser) else None
-            question = Question(data=self._poll, ask=ask, every_ms=options.poll_ms, clock=self._clock)
+        parser = self._row.parser(self._options)
         async for item in listen(
-            link, parser, pulse=self.pulse, reopen_ms=options.reopen_ms, question=question
+            link,
+            parser,
+            pulse=self.pulse,
+            reopen_ms=self._options.reopen_ms,
+            question=self._question(parser),
         ):
             if isinstance(item, ProtocolError):
                 self.pulse.skip(item.problem)
@@ -54,6 +54,12 @@ class IndicatorDriver:
                 self.pulse.skip(item.problem)
             elif item is not None:
                 self.pulse.beat()  # it speaks the protocol, but says no weight
+
+    def _question(self, parser: FedParser[Any]) -> Question | None:
+        if not self._poll:
+            return None
+        ask = parser.ask if isinstance(parser, AskingParser) else None
+        return Question(data=self._poll, ask=ask, every_ms=self._options.poll_ms, clock=self._clock)
 
     async def release(self, key: str) -> None:
         """The display keeps no records."""

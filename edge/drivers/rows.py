@@ -141,5 +141,6 @@ class Weigher:
     driver: str
     settings: str = ""  # "module:CLASS" too
     doubts: tuple[Doubt, ...] = ()
+    high_bit: bool = False
     wiring: str = "RS-232: RXD, TXD, GND; three wires"
     source: str = ""

@@ -46,6 +46,11 @@ class MovingSettings:
             faults.append(("flag_words", "names at most eight bits"))
         if not 0 <= self.speed_min_dkmh < self.speed_max_dkmh:
             faults.append(("speed_min_dkmh", f"must be below speed_max_dkmh ({self.speed_max_dkmh})"))
+        faults += [
+            (name, "must not be below 0")
+            for name in ("reverse_within_ms", "clock_tolerance_ms")
+            if getattr(self, name) < 0
+        ]
         if faults:
             raise ConfigError(faults)
 
@@ -72,7 +77,7 @@ class MovingWeighing:
             left_ms=record.at_ms,
             mono_ms=record.mono_ms,
             quality=quality,
-            facts=_facts(record, groups),
+            facts=VehicleFacts() if "separator_fault" in quality else _facts(record, groups),
             axles=_axles(record, groups),
             groups=groups,
             speed_dkmh=record.speed_dkmh,

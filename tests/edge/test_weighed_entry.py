@@ -95,6 +95,12 @@ def test_the_place_and_its_terms_are_on_the_entry() -> None:
     assert made(result(direction="west")).direction == "west"
 
 
+def test_the_devices_own_time_stands_beside_ours_and_dates_nothing() -> None:
+    body = made(result(recorded_ms=NOW - 60_000))
+    assert (body.recorded_ms, body.left_ms) == (NOW - 60_000, NOW - 400)
+    assert made(result()).recorded_ms is None
+
+
 def test_a_weight_that_never_came_is_no_weight_and_no_guess() -> None:
     body = made(None, quality=("no_weight",))
     assert (body.gross_kg, body.axles, body.record_hex) == (None, (), "")

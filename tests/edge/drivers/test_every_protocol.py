@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from edge.drivers.readings import Display, Reading
 from edge.drivers.rows import Indicator
 from kernel.errors import ProtocolError
 from kernel.settings import read
+from tests.bench.scale_bench import spoiled
 
 VECTORS = json.loads((Path(__file__).parent / "scale" / "vectors.json").read_text())
 ROWS = {row.name: row for row in indicators()}
@@ -176,6 +178,22 @@ def test_noise_between_frames_costs_none_of_them(name: str, form: object, seed: 
     )
     got = [int(Decimal(each["weight"])) for each in told(row, fed(row, form, stream))]
     assert got == values
+
+
+@pytest.mark.parametrize(("name", "form"), WRITTEN)
+def test_one_percent_of_noise_costs_no_intact_frame_and_confirms_no_false_one(
+    name: str, form: object
+) -> None:
+    row = ROWS[name]
+    values = [n // 8 * 7_919 % 99_991 for n in range(1_600)]
+    frame = {kg: written(row, form, kg) for kg in set(values)}
+    stream, intact = spoiled([(kg, frame[kg]) for kg in values], seed=11)
+    readings = [item for item in fed(row, form, stream) if isinstance(item, Reading) and item.valid]
+    shown = Counter((item.mantissa or 0) * Decimal(10) ** item.exponent for item in readings)
+    assert not Counter(map(Decimal, intact)) - shown
+    confirmed = {(item.mantissa, item.exponent, item.unit) for item in readings if item.confirmed}
+    assert len(confirmed) > 190
+    assert confirmed <= {(kg, 0, unit) for kg in values for unit in ("kg", None)}
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))

@@ -64,6 +64,23 @@ def test_what_the_wire_does_not_say_stays_unknown() -> None:
     assert weighed.quality == ("spacing_unit_unknown",)
 
 
+def test_groups_that_the_device_says_itself_need_no_codes_and_no_setting() -> None:
+    told = replace(
+        SIX_AXLES, type_codes=(), dual_flags=(), group_axles=(1, 2, 3), group_dual=(False, True, False)
+    )
+    weighed = MovingWeighing(MovingSettings()).record(told)
+    assert [(group.axles, group.tyres) for group in weighed.groups] == [
+        (1, "single"),
+        (2, "dual"),
+        (3, "single"),
+    ]
+    assert weighed.quality == ()
+    untold = MovingWeighing(MovingSettings()).record(replace(told, group_dual=None))
+    assert {group.tyres for group in untold.groups} == {None}
+    wrong = MovingWeighing(MovingSettings()).record(replace(told, group_axles=(1, 2)))
+    assert (wrong.groups, wrong.quality) == ((), ("groups_do_not_add_up",))
+
+
 def test_a_device_that_weighs_whole_groups_gives_no_axles() -> None:
     record = replace(SIX_AXLES, by="group", weights_kg=(6_540, 19_850, 24_110))
     weighed = MovingWeighing(SETTINGS).record(record)
@@ -130,5 +147,6 @@ def test_a_reversal_is_handed_on() -> None:
 
 def test_wrong_settings_are_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        MovingSettings(flag_words=("x",) * 9, speed_min_dkmh=500)
-    assert [path for path, _ in caught.value.faults] == ["flag_words", "speed_min_dkmh"]
+        MovingSettings(flag_words=("x",) * 9, speed_min_dkmh=500, reverse_within_ms=-1, clock_tolerance_ms=-1)
+    faults = ["flag_words", "speed_min_dkmh", "reverse_within_ms", "clock_tolerance_ms"]
+    assert [path for path, _ in caught.value.faults] == faults

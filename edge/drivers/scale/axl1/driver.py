@@ -9,6 +9,7 @@ from edge.drivers.acknowledged import AcknowledgedWeigher
 from edge.drivers.rows import Weigher
 from edge.drivers.scale.axl1.protocol import FLAG_WORDS, WEIGHER, AxlOptions, Message, Vehicle
 from edge.weighing.values import ScaleEvent, VehicleRecord, VehicleReversed
+from kernel.clock import Clock
 
 _AHEAD_MS = {"utc": 0, "beijing": 8 * 3_600_000}
 _NAMED = (1 << len(FLAG_WORDS)) - 1
@@ -20,8 +21,8 @@ class Axl1(AcknowledgedWeigher[Message, AxlOptions]):
 
     ROW: ClassVar[Weigher] = WEIGHER
 
-    def __init__(self, *args: object, **named: object) -> None:
-        super().__init__(*args, **named)  # type: ignore[arg-type]
+    def __init__(self, options: AxlOptions, *, device: str, clock: Clock) -> None:
+        super().__init__(options, device=device, clock=clock)
         self._keys: dict[int, str] = {}  # of vehicles by their seq: a reversal names one
 
     def _memory_ms(self) -> int:

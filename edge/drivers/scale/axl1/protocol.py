@@ -120,11 +120,11 @@ def _frame(buffer: bytearray, at: int) -> tuple[int, bool] | None:
     if here < 6:
         return None
     kind, size = buffer[at + 3], 256 * buffer[at + 4] + buffer[at + 5]
-    if buffer[at + 2] != VERSION:
+    if buffer[at + 2] != VERSION or size > LONGEST:
         return 0, True
     if kind == VEHICLE:
         if here < 22:
-            return (size if size <= LONGEST else 0), True
+            return size, True
         return (size if size == _size(buffer[at + 20], buffer[at + 21]) else 0), True
     return (size if kind in NOTICES and SHORTEST <= size <= LONGEST_NOTICE else 0), False
 
@@ -200,6 +200,8 @@ def parser(_options: AxlOptions) -> Parser:
 
 def write(passed: Passed, options: AxlOptions) -> bytes:
     """ValueError when a value does not fit."""
+    if _size(len(passed.axle_kg), len(passed.axles_of)) > LONGEST:
+        raise ValueError(f"{len(passed.axle_kg)} axles do not fit the frame")
     ahead_ms = 8 * 3_600_000 if options.clock == "beijing" else 0
     seconds, ms = divmod(passed.at_ms + ahead_ms, 1_000)
     at = datetime.fromtimestamp(seconds, UTC)
@@ -249,5 +251,6 @@ WEIGHER = Weigher(
             option="clock", why="the record does not say in which zone its time is, nor whether it is right"
         ),
     ),
+    high_bit=True,
     source="this project; modelled on what the two toll-lane libraries agree on",
 )

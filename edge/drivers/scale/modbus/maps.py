@@ -30,7 +30,7 @@ class MapFile:
 @cache
 def shipped() -> dict[str, MapFile]:
     """By name, as the option `device` has it."""
-    folder = resources.files("edge.drivers.scale.modbus").joinpath("maps")
+    folder = resources.files("edge.drivers.scale.modbus").joinpath("devices")
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name
     )

@@ -49,7 +49,7 @@ class Parser:
 
     def __init__(self, options: ModbusOptions) -> None:
         self._registers = messages.registers(options)
-        self._address = options.address
+        self._window = self._registers.window if self._registers else None
         self._cutter = Cutter(bytes([options.address]), self._frame, check=lambda _whole: True)
         self._question = poll(options) if options.map else b""
         self._asks = self._awaited = False
@@ -65,7 +65,7 @@ class Parser:
         return self._messages(self._cutter.finish())
 
     def _frame(self, buffer: bytearray, at: int) -> tuple[int, bool] | None:
-        """The shortest length that the bytes allow and the checksum confirms."""
+        """The first of the possible lengths that the checksum confirms."""
         here = len(buffer) - at
         if here < 3:
             return None
@@ -75,17 +75,16 @@ class Parser:
         return 0, True
 
     def _sizes(self, function: int, third: int) -> tuple[int, ...]:
+        """What is expected comes first: the beginning of one answer in 65536 has the checksum of a question."""
         if function - 0x80 in messages.READS:
             return (REFUSAL,)
         if function not in messages.READS:
             return ()
-        if self._registers is not None:
-            window = self._registers.window
-            fits = (function, third) == (window.function, 2 * window.count)
-        else:
-            fits = third % 2 == 0 and 2 <= third <= 250
-        answer = (third + REFUSAL,) if fits else ()
-        return tuple(sorted((REQUEST, *answer)))
+        if self._window is not None:
+            expected = (function, third) == (self._window.function, 2 * self._window.count)
+            return (third + REFUSAL, REQUEST) if expected else (REQUEST,)
+        possible = third % 2 == 0 and 2 <= third <= 250
+        return tuple(sorted((REQUEST, third + REFUSAL))) if possible else (REQUEST,)
 
     def _messages(self, cut: list[bytes | ProtocolError]) -> list[Message | ProtocolError]:
         return [item for each in cut if (item := self._message(each)) is not None]

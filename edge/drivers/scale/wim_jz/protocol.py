@@ -219,5 +219,6 @@ WEIGHER = Weigher(
     write=write,
     driver="edge.drivers.scale.wim_jz.driver:WimJz",
     doubts=(Doubt(option="speed_unit", why="the record does not say it"),),
+    high_bit=True,
     source="the host side of a toll-lane library; no captured frame, bytes 5-11, 15 and 18 are unverified",
 )

@@ -151,7 +151,8 @@ class WimWj:
         if isinstance(message, Vehicle):
             return await self._vehicle(message)
         if isinstance(message, Notice) and message.kind == "reverse":
-            return VehicleReversed(at_ms=self._clock.now_ms(), mono_ms=self._clock.mono_ms())
+            now, mono = self._clock.now_ms(), self._clock.mono_ms()
+            return VehicleReversed(at_ms=now, mono_ms=mono, raw=message.to_bytes())
         return None
 
     async def _vehicle(self, vehicle: Vehicle) -> VehicleRecord | None:

@@ -316,5 +316,6 @@ WEIGHER = Weigher(
         Doubt(option="axle_speed_unit", why="the record does not say it"),
         Doubt(option="accel_unit", why="the record does not say it"),
     ),
+    high_bit=True,
     source="the host side of a toll-lane library; no captured frame, bytes 6-12 and the flags are unverified",
 )

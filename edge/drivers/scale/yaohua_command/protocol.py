@@ -115,10 +115,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(Reading, frozen=True, kw_only=True):
+    """A weight, and the address that it came from."""
+
     address: int
 
 
 def framed(address: int, body: bytes) -> bytes:
+    """A frame of either side; `body` is the command and its data."""
     data = bytes([64 + address]) + body
     return b"\x02" + data + check_digits(data) + b"\x03"
 

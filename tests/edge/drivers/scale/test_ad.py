@@ -78,6 +78,20 @@ def test_it_speaks_unasked_unless_it_is_to_be_asked() -> None:
     assert poll(AdOptions(ask="RG", address=3)) == b"@03RG\r\n"
 
 
+def test_what_the_device_shows_out_of_range_is_blank_and_told() -> None:
+    [over] = std(write(Display(mantissa=60_000, over_range=True), AdOptions()))
+    [under] = std(write(Display(mantissa=-60, under_range=True), AdOptions()))
+    assert [STD.describe(item).get("overload") for item in (over, under)] == [True, True]
+    assert [getattr(item, "under_range", None) for item in (over, under)] == [False, True]
+    assert STD.describe(Reply(status="zero-done")) == {"status": "zero-done"}
+
+
+@pytest.mark.parametrize("shown", [Display(mantissa=1, exponent=1), Display(mantissa=1, exponent=-5)])
+def test_decimals_that_the_frame_cannot_hold_are_not_written(shown: Display) -> None:
+    with pytest.raises(ValueError, match="no place"):
+        write(shown, AdOptions())
+
+
 def test_an_address_belongs_to_every_answer() -> None:
     options = AdOptions(address=23)
     assert write(STILL, options) == b"@23ST,GS,+0018460kg\r\n"

@@ -328,6 +328,15 @@ def test_an_answer_is_one_only_to_a_question() -> None:
     assert good(fed(parser, rtu((0, 1)) + rtu((0, 1, 0, 1), function=4))) == []  # of other registers
 
 
+def test_an_answer_whose_beginning_could_be_a_question_is_an_answer() -> None:
+    begins = (frame for kg in range(100_000) if not crc((frame := made(RTU)(0, kg))[:8]))
+    frame = next(begins)
+    told = read(ModbusOptions, CAS)
+    for cuts in ((), range(1, len(frame))):
+        [item] = fed(RtuParser(told), frame, cuts)
+        assert isinstance(item, RegisterReading)
+
+
 def test_another_number_is_the_answer_to_another_question() -> None:
     parser: Any = TcpParser(options(**CAS))
     words = (0, 18_460, 0, 18_460)

@@ -29,6 +29,7 @@ def read(data: bytes, options: SicsOptions = OPTIONS) -> list[Any]:
         b"S A      18460 kg\r\n",
         b"S S      18460kg\r\n",
         b"S S      18460 kg\n",
+        b"SR D\r\n",
     ],
 )
 def test_columns_are_strict(line: bytes) -> None:

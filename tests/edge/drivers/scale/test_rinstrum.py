@@ -85,3 +85,15 @@ def test_the_unit_is_blank_in_motion_and_status_says_the_rest() -> None:
     assert (FMT2.describe(error)["error"], error.valid, error.stable) == ("scale", False, None)
     assert FMT2.describe(over)["overload"] is True
     assert (second.kind, second.at_zero, second.unit) == ("net", True, "kg")
+
+
+@pytest.mark.parametrize("row", [FMT1, FMT2], ids=lambda row: row.name)
+@pytest.mark.parametrize("flag", ["over_range", "under_range"])
+def test_what_is_written_out_of_range_is_read_so(row: Indicator, flag: str) -> None:
+    [item] = read(row, sent(row, mantissa=-60, **{flag: True}))
+    assert (item.valid, item.over_range, item.under_range) == (
+        False,
+        flag == "over_range",
+        flag == "under_range",
+    )
+    assert row.describe(item).get("underload", False) == (flag == "under_range")

@@ -93,6 +93,13 @@ def test_the_same_byte_lost_twice_confirms_nothing() -> None:
     assert [item.mantissa for item in said if item.confirmed] == [18_460, 18_460]
 
 
+def test_bytes_and_sets_are_written_as_usual() -> None:
+    [item] = found(
+        b"\x02\t+ 12\xff3\x03", r"[\x01-\x02]\t[+\-]\s(?P<weight>\d{2})[^0-9\t]3", terminator="\x03"
+    )
+    assert item.mantissa == 12
+
+
 # The first seven are the classics that take ages in a general engine.
 @pytest.mark.parametrize(
     ("pattern", "why"),

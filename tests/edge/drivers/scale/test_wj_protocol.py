@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -222,3 +222,15 @@ def test_host_commands_survive_any_split(parts: list[tuple[int, int, int]], data
 def test_a_host_command_carries_its_checksum_right_behind_its_data() -> None:
     assert Command(code=0x0A).to_bytes()[:5] == b"\xff\x00\x0a\x00\x00"
     assert len(Command(code=0x0A).to_bytes()) == 7
+
+
+@pytest.mark.parametrize(
+    ("cmd", "kept"), [(None, ["axle", "group"]), ("axles", ["axle"]), ("groups", ["group"])]
+)
+def test_of_a_device_that_sends_both_records_one_can_be_left_out(
+    cmd: Literal["groups", "axles"] | None, kept: list[str]
+) -> None:
+    by_group = bytes.fromhex(next(item["hex"] for item in FRAMES if item["id"] == "pub-axle-032"))
+    found = Parser(cmd).feed(SIX_AXLES + by_group + Status(status=0).to_bytes())
+    assert [item.by for item in found if isinstance(item, Vehicle)] == kept
+    assert found[-1] == Status(status=0)
