@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from edge.drivers import load_driver
+from edge.drivers import load_driver, named
 from edge.drivers.readings import Display
-from edge.drivers.rows import Indicator, Server
+from edge.drivers.rows import Indicator, Server, Weigher
 from kernel.clock import Clock
+from kernel.errors import RefusedError
 from kernel.settings import read
 from simulators.platform import RIGID, Scale, ScaleSettings
 from simulators.ptys import DevicePort
@@ -18,7 +20,13 @@ log = logging.getLogger(__name__)
 
 _LISTEN_MS = 20
 # What a row must be told before a lane can use it, besides the unit that it does not send.
-_NEEDED: dict[str, dict[str, object]] = {}
+_MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}, "poll_ms": 100}
+_NEEDED: dict[str, dict[str, object]] = {
+    "modbus-rtu": _MAP,
+    "modbus-tcp": _MAP,
+    "mt-sics": {"tare": "never"},
+    "text": {"pattern": "=(?P<sign>[+-])(?P<weight>[0-9]{6})", "example": "={sign}{weight:06}"},
+}
 
 
 def lane_options(row: Indicator) -> dict[str, object]:
@@ -27,10 +35,23 @@ def lane_options(row: Indicator) -> dict[str, object]:
     return {"displayed": "gross"} | unit | _NEEDED.get(row.name, {})
 
 
+def told_options(row: Indicator | Weigher, options: object) -> Any:
+    """A row's options from their raw table, with what the files say that they name; ConfigError."""
+    told = read(row.options, options)
+    return named(row.completed)(told) if isinstance(row, Indicator) and row.completed else told
+
+
 def answering(row: Indicator, options: Any) -> Server | None:
     """The device's side of a row that is asked for its weight; None where these options let it speak unasked."""
     asked = row.poll is not None and row.poll(options) != b""
     return row.serve(options) if row.serve is not None and asked else None
+
+
+def orders(row: Indicator, options: Any) -> Iterator[tuple[bytes, str]]:
+    """The bytes of every order that a device with these options obeys, and the order's name."""
+    for name, order in row.orders.items():
+        with contextlib.suppress(RefusedError):
+            yield order(options), name
 
 
 class IndicatorSim:
@@ -60,7 +81,7 @@ class IndicatorSim:
         self._row = row or cast(Indicator, load_driver("toledo-continuous"))
         self._options = read(self._row.options, {}) if options is None else options
         self._server = None if unasked else answering(self._row, self._options)
-        self._orders = {order(self._options): name for name, order in self._row.orders.items()}
+        self._orders = dict(orders(self._row, self._options))
         self.scale = Scale(settings)
         self.muted = False
 

@@ -8,15 +8,15 @@ from functools import partial
 
 from edge.drivers.rows import Indicator
 from kernel.clock import Clock
-from kernel.settings import read
 from simulators.controller import ControllerSim
-from simulators.indicator import IndicatorSim, lane_options
+from simulators.indicator import IndicatorSim, lane_options, told_options
 from simulators.platform import RIGID, ScaleSettings
 from simulators.ptys import DevicePort
+from simulators.records import RecordSim
 from simulators.wim import WimSim
 from simulators.world import LaneWorld, World, play
 
-Device = IndicatorSim | WimSim | ControllerSim
+Device = IndicatorSim | WimSim | RecordSim | ControllerSim
 
 
 class LaneDevices:
@@ -47,7 +47,7 @@ class LaneDevices:
                 clock=clock,
                 settings=indicator,
                 row=row,
-                options=read(row.options, lane_options(row)) if row else None,
+                options=told_options(row, lane_options(row)) if row else None,
             )
         )
 

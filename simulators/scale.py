@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Protocol
 
-from edge.drivers import DRIVERS, indicators, load_driver
-from edge.drivers.rows import Indicator
+from edge.drivers import indicators, load_driver, weighers
+from edge.drivers.readings import Passed
+from edge.drivers.rows import Indicator, Weigher
+from edge.drivers.scale.axl1.protocol import AckParser as AxlAcks
+from edge.drivers.scale.wim_jz.protocol import AckParser as JzAcks
 from kernel.clock import Clock
 from kernel.errors import ConfigError
-from kernel.settings import read, under
-from simulators.driving import Drive
+from kernel.settings import under
+from simulators.driving import Drive, Vehicle
 from simulators.faults import OF_INDICATORS, suffer
-from simulators.indicator import IndicatorSim
+from simulators.indicator import IndicatorSim, told_options
 from simulators.platform import ScaleSettings, shown_as
 from simulators.ptys import DevicePort
+from simulators.records import RecordSim
 from simulators.scenario import Playing, Scenario
 from simulators.traffic import Truck
 from simulators.wim import WimSim, measured
@@ -33,6 +38,8 @@ class Port(DevicePort, Protocol):
 
 _RECORD_AFTER_MS = 150
 _LOOK_MS = 50
+# What the host says when it has a record, of the protocols in which it does.
+_ACKS: dict[str, type[AxlAcks | JzAcks]] = {"axl1": AxlAcks, "wim-jz": JzAcks}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +55,7 @@ class Play:
 
 def playable() -> tuple[str, ...]:
     """The protocols that can be played, in the order of their names."""
-    can = {row.name for row in indicators() if row.write or row.serve} | {"wim-wj"}
-    return tuple(name for name in sorted(DRIVERS) if name in can)
+    return tuple(sorted([row.name for row in indicators()] + [row.name for row in weighers()]))
 
 
 def check(play: Play) -> None:
@@ -62,6 +68,7 @@ def check(play: Play) -> None:
             if fault.kind in OF_INDICATORS:
                 problem = f"{fault.kind} is no fault of a weigher of moving axles"
                 raise ConfigError.one(f"scenario.fault[{n}].kind", problem)
+        _options(row, play.options)
         return
     _settings(play, _options(row, play.options))
     if play.unasked and row.write is None:
@@ -90,13 +97,15 @@ def _device(play: Play, port: Port, clock: Clock) -> Turns:
     playing = Playing(play.scenario, seed=play.seed)
     if isinstance(row, Indicator):
         return PlayedIndicator(play, row, playing, port, clock=clock)
-    return PlayedWeigher(play, playing, port, clock=clock)
+    if row.name == "wim-wj":
+        return PlayedWj(play, playing, port, clock=clock)
+    return PlayedRecords(play, row, playing, port, clock=clock)
 
 
 class Turns:
     """A device that lives through the scenario turn after turn, with the faults of the script."""
 
-    device: IndicatorSim | WimSim
+    device: IndicatorSim | WimSim | RecordSim
 
     def __init__(self, play: Play, playing: Playing, port: Port, *, clock: Clock) -> None:
         self._play = play
@@ -152,23 +161,48 @@ class PlayedIndicator(Turns):
 class PlayedWeigher(Turns):
     """A weigher for moving axles makes one record of every vehicle that drives over it to the end."""
 
-    def __init__(self, play: Play, playing: Playing, port: Port, *, clock: Clock) -> None:
-        super().__init__(play, playing, port, clock=clock)
-        self.device: WimSim = WimSim(port, clock=clock)
-
     async def _say_records(self, started_ms: int) -> None:
         for drive in sorted(_passed(self._playing.drives), key=_left_ms):
             due = started_ms + _left_ms(drive) + _RECORD_AFTER_MS
             await self._clock.sleep(max(0, due - self._clock.now_ms()) / 1000)
-            serial = self.device.next_serial()
-            await self.device.vehicle(
-                measured(
-                    truck_of(drive),
-                    serial=serial,
-                    axle_speeds_dkmh=(drive.vehicle.speed_dkmh,) * len(drive.vehicle.axle_kg),
-                    seed=self._play.seed + serial,
-                )
-            )
+            await self._record(drive)
+
+    async def _record(self, drive: Drive) -> None:
+        raise NotImplementedError
+
+
+class PlayedWj(PlayedWeigher):
+    """Keeps its records until the host deletes them."""
+
+    def __init__(self, play: Play, playing: Playing, port: Port, *, clock: Clock) -> None:
+        super().__init__(play, playing, port, clock=clock)
+        self.device: WimSim = WimSim(port, clock=clock)
+
+    async def _record(self, drive: Drive) -> None:
+        serial, vehicle = self.device.next_serial(), drive.vehicle
+        speeds = (vehicle.speed_dkmh,) * len(vehicle.axle_kg)
+        seed = self._play.seed + serial
+        await self.device.vehicle(
+            measured(truck_of(drive), serial=serial, axle_speeds_dkmh=speeds, seed=seed)
+        )
+
+
+class PlayedRecords(PlayedWeigher):
+    """Sends a record again until it is acknowledged, where its protocol knows that."""
+
+    def __init__(self, play: Play, row: Weigher, playing: Playing, port: Port, *, clock: Clock) -> None:
+        super().__init__(play, playing, port, clock=clock)
+        acks = _ACKS.get(row.name)
+        self.device: RecordSim = RecordSim(
+            port, row, _options(row, play.options), clock=clock, acknowledged=acks().feed if acks else None
+        )
+        self._seq = 0
+
+    async def _record(self, drive: Drive) -> None:
+        self._seq = self._seq % 255 + 1
+        await self.device.vehicle(
+            passed_of(drive, seq=self._seq, seed=self._play.seed, at_ms=self._clock.now_ms())
+        )
 
 
 def _passed(drives: Sequence[Drive]) -> list[Drive]:
@@ -179,25 +213,43 @@ def _left_ms(drive: Drive) -> int:
     return drive.left_ms or 0
 
 
+def passed_of(drive: Drive, *, seq: int, seed: int, at_ms: int) -> Passed:
+    """What a weigher finds of the vehicle: every axle a little off, in steps of 10 kg."""
+    vehicle, dice = drive.vehicle, random.Random(seed + seq)
+    return Passed(
+        seq=seq,
+        axle_kg=tuple(max(10, round(kg * dice.gauss(1, 0.008) / 10) * 10) for kg in vehicle.axle_kg),
+        axles_of=vehicle.groups,
+        dual=_dual(vehicle),
+        spacing_mm=vehicle.spacing_mm,
+        axle_speed_dkmh=(vehicle.speed_dkmh,) * len(vehicle.axle_kg),
+        speed_dkmh=vehicle.speed_dkmh,
+        at_ms=at_ms,
+    )
+
+
+def _dual(vehicle: Vehicle) -> tuple[bool, ...]:
+    return (False, *(vehicle.dual_tyres for _ in vehicle.groups[1:]))
+
+
 def truck_of(drive: Drive) -> Truck:
     """The vehicle of a scenario as the weigher's simulator knows vehicles."""
     vehicle = drive.vehicle
-    groups = vehicle.groups
     return Truck(
         name=f"at {vehicle.at_ms} ms",
         axle_kg=vehicle.axle_kg,
         spacing_mm=vehicle.spacing_mm,
-        groups=groups,
-        dual_tyres=(False, *(vehicle.dual_tyres for _ in groups[1:])),
+        groups=vehicle.groups,
+        dual_tyres=_dual(vehicle),
         combination=len(vehicle.axle_kg) > 4,
         drive_axles=1,
         length_mm=sum(vehicle.spacing_mm) + 2_500,
     )
 
 
-def _options(row: Indicator, options: object) -> Any:
+def _options(row: Indicator | Weigher, options: object) -> Any:
     try:
-        return read(row.options, options)
+        return told_options(row, options)
     except ConfigError as error:
         raise under("options", error) from error
 

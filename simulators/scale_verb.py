@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.drivers import load_driver
-from edge.drivers.rows import Indicator
 from kernel.errors import ConfigError
 from simulators.demo.clock import RealClock
 from simulators.ptys import PtyPort
@@ -68,7 +67,7 @@ def run_scale(given: argparse.Namespace) -> int:
 
 
 def _list(*, as_json: bool) -> int:
-    protocols = {name: _title(name) for name in playable()}
+    protocols = {name: load_driver(name).title for name in playable()}
     scenarios = {name: scenario.says for name, scenario in shipped().items()}
     if as_json:
         _say(json.dumps({"protocols": protocols, "scenarios": scenarios}, ensure_ascii=False))
@@ -78,11 +77,6 @@ def _list(*, as_json: bool) -> int:
         for name, says in rows.items():
             _say(f"  {name:20} {says}".rstrip())
     return 0
-
-
-def _title(name: str) -> str:
-    row = load_driver(name)
-    return row.title if isinstance(row, Indicator) else str(row.__doc__).split("\n")[0]
 
 
 def _json(text: str) -> object:

@@ -192,8 +192,7 @@ class Layout:
         row = self.indicator
         if lane != "lane2" or row is None:
             return _SCALE[lane]
-        stable = {} if "stable" in row.says else {"platform": {"stable": "derived"}}
-        return _SCALE[lane] | {"driver": row.name, "options": lane_options(row)} | stable
+        return _SCALE[lane] | {"driver": row.name, "options": lane_options(row)}
 
     def vision(self, lane: str) -> Table:
         return {

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import pytest
 
@@ -44,7 +43,6 @@ class Box:
     devices: LaneDevices
     driver: ScaleDriver
     controller: LaneController
-    stable: Literal["flag", "derived"]
     events: list[WeighingEvent] = field(default_factory=list)
     loops: list[LoopEvent] = field(default_factory=list)
     releases: bool = True
@@ -55,7 +53,7 @@ class Box:
         self.machine = (
             MovingWeighing(MovingSettings(tyres="type_code"))
             if self.lane.kind == "wim"
-            else StaticWeighing(StaticSettings(loop="entry", stable=self.stable))
+            else StaticWeighing(StaticSettings(loop="entry"))
         )
 
     def hear(self, event: LoopEvent) -> None:
@@ -126,7 +124,6 @@ async def scene(
                 clock=clock,
             ),
             LaneController(ControllerOptions(), device=f"{name} controller", clock=clock),
-            "flag" if "stable" in row.says else "derived",
         )
         for name, lane in world.lanes.items()
     }

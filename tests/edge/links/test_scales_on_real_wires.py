@@ -24,8 +24,7 @@ from edge.weighing.values import ScaleEvent, WeightReading
 from journal.clock import SystemClock
 from kernel.errors import LinkError
 from kernel.links import Link
-from kernel.settings import read
-from simulators.indicator import IndicatorSim, lane_options
+from simulators.indicator import IndicatorSim, lane_options, told_options
 from simulators.platform import ScaleSettings
 from simulators.ptys import PtyPort
 from simulators.sockets import TcpPort
@@ -103,7 +102,7 @@ def playing(row: Indicator, port: PtyPort | TcpPort) -> IndicatorSim:
         seen=lambda _at, _shown: None,
         clock=CLOCK,
         row=row,
-        options=read(row.options, options_of(row)),
+        options=told_options(row, options_of(row)),
         settings=SETTINGS,
     )
 
@@ -243,7 +242,7 @@ async def written(link: Link, row: Indicator) -> None:
     assert row.write is not None
     shown = playing(row, TcpPort("127.0.0.1", 0, clock=CLOCK)).scale.shows(0, STANDS_KG)
     assert shown is not None
-    frame = row.write(shown, read(row.options, options_of(row)))
+    frame = row.write(shown, told_options(row, options_of(row)))
     while True:
         await link.write(frame)
         await CLOCK.sleep(0.05)
