@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -30,14 +31,28 @@ class LiveWeight(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
+class Watches(Protocol):
+    """Sees every reading of a platform, and whether nothing is on it."""
+
+    def reading(self, reading: WeightReading, *, empty: bool) -> None: ...
+
+
 class ScaleDesk:
     """Give `take` to the supervisor."""
 
-    def __init__(self, scale: Scale, lane: Lane, *, live: Callable[[str, object], None]) -> None:
+    def __init__(
+        self,
+        scale: Scale,
+        lane: Lane,
+        *,
+        live: Callable[[str, object], None],
+        instrument: Watches | None = None,
+    ) -> None:
         self._static = StaticWeighing(scale.platform)
         self._moving = MovingWeighing(scale.moving)
         self._lane = lane
         self._live = live
+        self._instrument = instrument
         self._said_mono = 0
 
     def take(self, event: ScaleEvent) -> None:
@@ -48,6 +63,8 @@ class ScaleDesk:
         match event:
             case WeightReading():
                 results = self._static.feed(event)
+                if self._instrument:
+                    self._instrument.reading(event, empty=self._static.phase == "empty")
                 if self._static.phase != "empty":
                     self._lane.standing(event.mono_ms)
                 self._say(event)

@@ -8,14 +8,16 @@ from typing import Any, Literal
 
 from edge.cameras.settings import VisionSettings
 from edge.controller import ControllerOptions
+from edge.instrument.settings import CertificateSettings, CheckSettings
 from edge.keeping.settings import KeepingSettings
 from edge.links.opening import SerialSettings, check_url
+from edge.weighing.drift import DriftSettings
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
 from journal.settings import Destination, Identity, Journal, by_certificate
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
-from kernel.settings import day, must, refuse
+from kernel.settings import must, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +62,13 @@ class Scale:
     serial: SerialSettings = field(default_factory=SerialSettings)
     platform: StaticSettings = field(default_factory=StaticSettings)  # of a static platform
     moving: MovingSettings = field(default_factory=MovingSettings)  # of a moving-axle weigher
-    certificate: str | None = None  # number of the verification certificate 检定证书
-    certificate_until: str | None = None  # ISO date
+    certificate: CertificateSettings | None = (
+        None  # 检定证书: taken into use at the start (docs/instruments.md)
+    )
+    checks: CheckSettings = field(default_factory=CheckSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
 
     def __post_init__(self) -> None:
-        refuse(day("certificate_until", self.certificate_until))
         check_url(self.url)
 
 

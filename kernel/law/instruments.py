@@ -119,13 +119,11 @@ def objections(weighed: VehicleWeighed, history: History, *, at_ms: int) -> tupl
     said = weighed.instrument
     number = said.certificate if said is not None else weighed.device_certificate
     reasons = said.reasons if said is not None else _of_earlier(weighed, on=china_day(at_ms))
-    certified = next((one for one in history.certified if one.certificate.number == number), None)
+    named = [one for one in history.certified if one.certificate.number == number]
     since = tuple(
         VOIDS[change.change]
         for change in history.changes
-        if change.change in VOIDS
-        and change.at_ms <= at_ms
-        and not (certified is not None and _covers(certified, change))
+        if change.change in VOIDS and change.at_ms <= at_ms and not any(_covers(one, change) for one in named)
     )
     return tuple(dict.fromkeys((*reasons, *since)))
 
@@ -136,6 +134,14 @@ def _of_earlier(weighed: VehicleWeighed, *, on: str) -> tuple[str, ...]:
         return ("no_certificate",)
     until = weighed.device_certificate_until
     return ("certificate_expired",) if until is not None and on > until else ()
+
+
+def contradiction(certificate: InstrumentCertificate, history: History) -> str | None:
+    """Why it cannot be taken into use: a number belongs to one verification, whose figures may be corrected."""
+    same = [one.certificate for one in history.certified if one.certificate.number == certificate.number]
+    if any(one.valid_from != certificate.valid_from for one in same):
+        return f"certificate {certificate.number} is of {same[0].valid_from}: another verification has another number"
+    return None
 
 
 def certificate_faults(certificate: InstrumentCertificate) -> Faults:
