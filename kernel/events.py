@@ -617,14 +617,35 @@ class PassageReviewed(Body, frozen=True, kw_only=True):
     case: str | None = None
 
 
+class InstrumentOrdered(Body, frozen=True, kw_only=True):
+    """The centre says something of the scale of a box: it is told until the box has accepted it."""
+
+    stream: ClassVar[str] = "instrument.ordered"
+    box: str
+    id: str
+    args: tuple[tuple[str, str], ...]  # (name, value as text), as the command has them
+    by: str
+
+
+class NoEvidence(Part, frozen=True, kw_only=True):
+    """A weighing whose instrument yields no evidence, and why (docs/instruments.md)."""
+
+    weighed: EntryRef
+    reasons: tuple[str, ...]
+
+
 class CaseRecorded(Body, frozen=True, kw_only=True):
-    """Entries that belong to one case 案件; a later one adds to it."""
+    """Entries that belong to one case 案件; a later one adds to it.
+
+    `no_evidence` names weighings among them that only tell what happened: the case may not rest on them.
+    """
 
     stream: ClassVar[str] = "case.recorded"
     case: str
     entries: tuple[EntryRef, ...]
     by: str
     note: str = ""
+    no_evidence: tuple[NoEvidence, ...] = ()
 
 
 class RecordPublished(Body, frozen=True, kw_only=True):
@@ -805,6 +826,13 @@ STREAMS: dict[str, Stream] = {
             silent_s=None,
             keep_days=3_650,
             says="a person has reviewed a passage",
+        ),
+        Stream(
+            body=InstrumentOrdered,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="the centre speaks of a scale",
         ),
         Stream(
             body=CaseRecorded, per_hour=10, silent_s=None, keep_days=3_650, says="entries belong to a case"

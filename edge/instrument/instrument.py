@@ -10,7 +10,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.instrument.acts import CHANGES, Saying, saying_of
 from edge.instrument.book import Book, Fact, shift_began_ms
 from edge.instrument.settings import CheckSettings, ReferenceLoad
 from edge.instrument.steady import Steady
@@ -32,6 +31,7 @@ from kernel.events import (
     VehicleWeighed,
     WeighingGrade,
 )
+from kernel.law.instrument_acts import CHANGES, Saying, saying_of
 from kernel.law.instruments import Standing, contradiction, standing
 from kernel.law.rows import china_day
 from kernel.plates import normalise

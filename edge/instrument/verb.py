@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 
 from edge.drivers.making import make_driver
-from edge.instrument.acts import Act, saying_of
 from edge.instrument.instrument import checks_of
 from edge.instrument.memory import NAME, load
 from edge.instrument.orders import FOLDER, Answer, answered, leave
@@ -23,6 +22,7 @@ from edge.settings import Settings
 from journal.console import Console, Verbs, write
 from kernel.clock import Clock
 from kernel.errors import ConfigError, RefusedError
+from kernel.law.instrument_acts import Act, saying_of
 from kernel.law.law import Law
 from kernel.settings import read
 

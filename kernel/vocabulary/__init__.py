@@ -24,12 +24,14 @@ DEVICE_STATES = {
     "full": "full",
     "off": "switched off",
     "late": "too late",
+    "due": "attention due",
     "disk full": "disk full",
     "restart": "restarted meanwhile",
     "not triggered": "not triggered",
 }
 DEVICE_KINDS = {
     "scale": "Scale",
+    "instrument": "Instrument",
     "camera": "Camera",
     "cameras": "Cameras",
     "controller": "Lane controller",
@@ -64,9 +66,28 @@ LAW_NOTES = {
     "no_allowance_row": "the class of the scale has no allowance that day; nothing was deducted",
     "negative_mass": "the scale showed less than nothing",
 }
+# docs/instruments.md: why a scale yields no evidence, and what a person must do about it.
+INSTRUMENT = {
+    "no_certificate": "no verification certificate in use",
+    "certificate_not_for_grade": "the certificate is not for this grade of weighing",
+    "certificate_not_yet_valid": "the certificate is not valid yet",
+    "certificate_expired": "the certificate has expired",
+    "certificate_ends_soon": "the certificate ends within thirty days",
+    "seal_broken": "a seal is broken",
+    "load_cell_replaced": "a load cell was replaced and not verified",
+    "repaired_unverified": "repaired and not verified since",
+    "over_capacity": "beyond the capacity of the certificate",
+    "below_capacity": "below the least capacity of the certificate",
+    "shift_not_checked": "this shift has not checked the scale",
+    "rezero_needed": "the scale must be set to zero again",
+    "zero_trend_drifts": "zero wanders",
+    "noise_drifts": "the display is noisy",
+    "known_vehicle_drifts": "known masses are shown wrong",
+}
 QUALITY = {
     "accelerating": "changed speed on the scale",
     "axle_out_of_range": "an axle beyond the range of the scale",
+    "below_capacity": "below the least capacity of the certificate",
     "cached": "sent later from the memory of the scale",
     "close_behind": "another vehicle close behind",
     "converted_from_lb": "converted from pounds",
@@ -80,9 +101,14 @@ QUALITY = {
     "no_record": "the scale sent no record",
     "no_weight": "no weight came for this crossing",
     "not_settled": "the weight did not settle",
+    "over_capacity": "beyond the capacity of the certificate",
     "over_range": "beyond the range of the scale",
     "present_at_start": "stood on the scale when the program started",
     "readings_missing": "readings are missing",
+    "reference_check": "a reference was being weighed",
+    "rezero_needed": "the scale must be set to zero again",
+    "scale_drifts": "the scale drifts; have it looked at",
+    "shift_not_checked": "this shift has not checked the scale",
     "spacing_unit_unknown": "axle spacings not used: their unit is not set",
     "speed_out_of_range": "too slow or too fast for the scale",
     "stop_and_go": "stopped on the scale while being weighed",
@@ -97,6 +123,11 @@ PLATE_STATUS = {
 }
 ROLES = {"front": "front", "rear": "rear", "side": "side", "plate": "plate picture"}
 TYRES = {"single": "single", "dual": "dual"}
+
+
+def due(detail: str) -> list[str]:
+    """The machine words of what a device says is due; a sentence of another device is one word of no table."""
+    return detail.split(", ") if detail else []
 
 
 def tone(outcome: str | None, suspected: bool | None) -> Tone:

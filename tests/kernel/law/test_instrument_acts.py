@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.instrument.acts import ACTS, saying_of
 from kernel.errors import RefusedError
+from kernel.law.instrument_acts import ACTS, saying_of
 from tests.edge.instrument.rig import PAPER
 
 GOOD = {"act": "seal_broken", "id": "a1b2c3d4", "by": "wang", "seal": "QF-1", "at_ms": "1795400000000"}
