@@ -27,7 +27,7 @@ from kernel.events import (
     RecordPublished,
     VehicleWeighed,
 )
-from kernel.law.instrument_acts import saying_of
+from kernel.law.instrument_acts import AT_THE_BOX, saying_of
 from kernel.law.instruments import History, objections
 from kernel.plates import normalise
 
@@ -190,9 +190,10 @@ class Desk:
         return ref
 
     async def speak_of_instrument(self, box: str, args: Mapping[str, str], *, who: Who) -> EntryRef:
-        """A certificate, a seal, a repair, a shift or a check of the scale of this box; its lane decides whether it may."""
+        """A certificate, a seal, a repair or a shift of the scale of this box; its lane decides whether it may."""
         said = {**args, "by": who.by, "id": who.key}
-        saying_of(said)
+        if saying_of(said).act in AT_THE_BOX:
+            raise RefusedError("a check is said at the box, by who stands at the scale")
         if not await asyncio.to_thread(self._instruments.is_lane, box):
             raise RefusedError("no lane of this name has spoken here")
         body = InstrumentOrdered(box=box, id=who.key, args=tuple(sorted(said.items())), by=who.by)

@@ -61,7 +61,7 @@ class InstrumentsApi:
 
         @router.post(
             "/boxes/{box}/instruments",
-            summary="A certificate, a seal, a repair, a shift or a check, to be told to the lane",
+            summary="A certificate, a seal, a repair or a shift, to be told to the lane",
             **answers(EntryRef),
         )
         async def say(request: Request, box: BoxName, key: Key = None, caller: Caller = orders) -> Response:

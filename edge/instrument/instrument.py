@@ -31,7 +31,7 @@ from kernel.events import (
     VehicleWeighed,
     WeighingGrade,
 )
-from kernel.law.instrument_acts import CHANGES, Saying, saying_of
+from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, Saying, saying_of
 from kernel.law.instruments import Standing, contradiction, standing
 from kernel.law.rows import china_day
 from kernel.plates import normalise
@@ -231,8 +231,11 @@ class Instrument:
     # --- acts ------------------------------------------------------------------------------------------------------
 
     async def check(self, arguments: Mapping[str, str]) -> bool:
-        """RefusedError: not like this, or not now."""
-        self._planned(saying_of(arguments))
+        """Of a command.  RefusedError: not like this, not now, or not from afar."""
+        saying = saying_of(arguments)
+        if saying.act in AT_THE_BOX:
+            raise RefusedError(f"{saying.act} is said at the box")
+        self._planned(saying)
         return True
 
     async def act(self, arguments: Mapping[str, str]) -> None:

@@ -26,6 +26,8 @@ Act = Literal[
 ACTS: tuple[Act, ...] = get_args(Act)
 CHANGES: tuple[InstrumentChange, ...] = get_args(InstrumentChange)
 
+AT_THE_BOX: tuple[Act, ...] = ("check_zero", "check_reference")  # by who stands at the scale, never from afar
+
 LONGEST = 500
 _KEYS = {"act", "id", "by", "note", "at_ms", "seal", "reference", "certificate"}
 _NEEDS: Mapping[str, tuple[str, ...]] = {

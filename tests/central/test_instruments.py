@@ -226,6 +226,7 @@ async def test_what_is_said_of_a_scale_is_an_entry_and_then_told_to_its_box(
         (BOX, {"act": "certify"}, "admin", 409),
         (BOX, {"act": "certify", "certificate": {"number": "JL-1"}}, "admin", 422),
         (BOX, {"act": "check_reference"}, "admin", 409),
+        (BOX, {"act": "check_zero"}, "admin", 409),
         ("boxes/s01-box/instruments", SEAL, "admin", 409),
         ("boxes/..%2f/instruments", SEAL, "admin", 404),
     ],

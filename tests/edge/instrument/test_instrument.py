@@ -95,6 +95,18 @@ async def test_an_act_that_is_said_twice_is_one_entry(desk: Desk) -> None:
     assert len(desk.facts) == 1
 
 
+async def test_a_command_is_refused_before_it_is_written_and_checks_are_made_at_the_box(desk: Desk) -> None:
+    said = {"act": "seal_broken", "id": "order-0000001", "by": "li"}
+    assert await desk.instrument.check(said)
+    assert desk.facts == []
+    await desk.instrument.act(said)
+    await desk.instrument.act(said)
+    assert len(desk.facts) == 1
+    for act, more in (("check_zero", {}), ("check_reference", {"reference": "weights"})):
+        with pytest.raises(RefusedError, match="at the box"):
+            await desk.instrument.check(said | {"act": act} | more)
+
+
 async def test_a_certificate_that_ends_soon_is_due_before_it_ends(desk: Desk) -> None:
     desk.checks = CheckSettings(wanted="never")
     desk.kinds = ()
