@@ -46,14 +46,18 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """What the file holds: how far each journal was read, and what they told."""
+    """What the file holds: how far each journal was read, what they told, and whether anything may be missing."""
 
     read: dict[str, int]
     facts: tuple[Told, ...]
+    whole: bool = True
 
 
 class Memory:
-    """`whole` is false when journals of before are missing here and nothing tells what they said of the instrument."""
+    """`whole` is false when journals of before are missing here and nothing tells what they said of the instrument.
+
+    It is true again once a certificate was taken into use: somebody has looked.
+    """
 
     def __init__(self, path: Path, book: Book) -> None:
         self._path = path
@@ -67,13 +71,12 @@ class Memory:
         if kept is None:
             self.whole = await _is_first(journals[0])
         else:
-            self._read = dict(kept.read)
+            self._read, self.whole = dict(kept.read), kept.whole
             for told in kept.facts:
                 self._book.add(fact_of(told.stream, bytes(told.body)))
         for journal in journals:
             await self._read_on(journal)
-        if self._book.history.certified or self.whole:
-            self.save()
+        self.save()
 
     async def _read_on(self, journal: Readable) -> None:
         until = journal.size
@@ -86,12 +89,14 @@ class Memory:
 
     def save(self) -> None:
         """Blocking.  What cannot be written is read from the journals again at the next start."""
+        self.whole = self.whole or bool(self._book.history.certified)
         facts = [
             Told(stream=fact.stream, body=msgspec.Raw(msgspec.json.encode(fact)))
             for fact in self._book.facts()
         ]
         try:
-            write_durably(self._path, msgspec.json.encode(Kept(read=self._read, facts=tuple(facts))))
+            kept = Kept(read=self._read, facts=tuple(facts), whole=self.whole)
+            write_durably(self._path, msgspec.json.encode(kept))
         except OSError as error:
             log.warning("instrument not remembered", extra={"reason": str(error)})
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from edge.desk import LiveWeight, ScaleDesk, TimedJournal
+from edge.desk import LiveWeight, ScaleDesk, TimedJournal, Watches
 from edge.lane import Lane
 from edge.settings import Scale
 from edge.weighing.values import WeighingEvent, WeightReading
 from journal.writer import Appended
 from kernel.events import Body, ClockChecked
 from kernel.evidence.header import FileRef
+from tests.edge.instrument.rig import Desk
 
 SAID = ClockChecked(reference="ntp", offset_ms=0, err_ms=1, state="ok")
 
@@ -28,11 +29,11 @@ class Listener(Lane):
 
 
 class Screen:
-    def __init__(self) -> None:
+    def __init__(self, instrument: Watches | None = None) -> None:
         self.shown: list[LiveWeight] = []
         self.lane = Listener()
         scale = Scale(driver="toledo-continuous", url="/dev/null")
-        self.desk = ScaleDesk(scale, self.lane, live=self._show)
+        self.desk = ScaleDesk(scale, self.lane, live=self._show, instrument=instrument)
 
     def _show(self, name: str, value: object) -> None:
         assert name == "weight"
@@ -109,3 +110,46 @@ async def test_appends_are_timed_and_passed_on_as_they_are() -> None:
         assert appended.seq == n + 1
     assert timed.p95_us == 40_000
     assert journal.got[0] == ("yiyuan/s01/lane1", (file,), "k0")
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.seen: list[tuple[int | None, bool]] = []
+
+    def reading(self, reading: WeightReading, *, empty: bool) -> None:
+        self.seen.append((reading.kg, empty))
+
+
+def test_the_instrument_sees_every_reading_and_when_the_platform_is_empty() -> None:
+    watcher = Watcher()
+    screen = Screen(watcher)
+    shown = [0, 20, *[9_000] * 30, *[20] * 5]
+    for number, kg in enumerate(shown):
+        screen.read(kg, at_ms=10_000 + 100 * number)
+    assert [kg for kg, _ in watcher.seen] == shown
+    assert watcher.seen[1] == (20, True)
+    assert watcher.seen[20] == (9_000, False)
+    assert watcher.seen[-1] == (20, True)
+
+
+def snow(screen: Screen, desk: Desk, *, to_kg: int, hours: int) -> None:
+    """It falls on the empty platform, and the display follows in whole divisions."""
+    steps = hours * 3_600
+    for second in range(steps):
+        for _ in range(2):
+            desk.clock.ms += 500
+            kg = to_kg * second // steps // 20 * 20
+            screen.desk.take(
+                WeightReading(kg=kg, stable=True, at_ms=desk.clock.ms, mono_ms=desk.clock.mono_ms())
+            )
+
+
+async def test_snow_is_no_vehicle_and_the_vehicle_after_it_is_flagged_until_zero_is_set() -> None:
+    desk = Desk(kinds=())
+    await desk.certify()
+    screen = Screen(desk.instrument)
+    snow(screen, desk, to_kg=280, hours=1)
+    assert screen.lane.told == []
+    assert "rezero_needed" in desk.crosses(40_000).quality
+    snow(screen, desk, to_kg=0, hours=1)
+    assert "rezero_needed" not in desk.crosses(40_000).quality

@@ -70,6 +70,11 @@ async def test_the_file_tells_what_journals_said_that_have_left(tmp_path: Path, 
         (tmp_path / NAME).unlink()
         book, memory = await recalled(journal, tmp_path)
         assert (history(book), memory.whole) == (((), ()), False), "a broken seal may be among what is lost"
+        _, memory = await recalled(journal, tmp_path)
+        assert not memory.whole, "another start finds nothing more"
+        await write(journal, CERTIFIED)
+        _, memory = await recalled(journal, tmp_path)
+        assert memory.whole, "somebody has looked"
 
 
 async def test_a_doubted_journal_says_it_again_in_its_successor(tmp_path: Path, key: SigningKey) -> None:
