@@ -29,12 +29,12 @@ RECENT = (ShiftOpened.stream, ScaleChecked.stream, ScaleDrifted.stream)
 MOST = 500  # of those that do not last
 
 
-def project_instruments(connection: Connection, reads: Sequence[Read], *, centre: str) -> None:
+def project_instruments(connection: Connection, reads: Sequence[Read]) -> None:
     """Inside the transaction that takes them in."""
     facts = [_fact_row(item, item.body) for item in reads if isinstance(item.body, Fact)]
     upsert(connection, schema.instrument_fact, facts, update=())
     for item in reads:
-        if isinstance(item.body, InstrumentOrdered) and item.entry.box == centre:
+        if isinstance(item.body, InstrumentOrdered):
             upsert(
                 connection,
                 schema.instrument_order,

@@ -167,6 +167,21 @@ async def test_a_crossing_without_a_weight_is_no_weighing_to_object_to(
     assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
 
 
+async def test_hostile_facts_are_quarantined_and_do_not_hold_up_the_next(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    made = lane(world, certified())
+    huge = msgspec.json.encode(changed(NOON_MS)).replace(str(NOON_MS).encode(), b"9" * 30)
+    bodies = [huge, b'{"device": 3}', msgspec.json.encode(changed(NOON_MS))]
+    world.take(*(made.add(body, stream="instrument.changed") for body in bodies))
+    order = InstrumentOrdered(box="lane1-box", id="order-0000001", args=(), by="wang")
+    world.take(made.add(order))
+    assert len(world.parts.queries.quarantine()) == 3
+    [shown] = (await client.get(BOX, headers=world.token("reader"))).json()
+    assert (shown["device"], len(shown["changes"])) == ("wim", 1)
+    assert world.parts.instruments.waiting("lane1-box", since_ms=0) == []
+
+
 # --- what is shown and said ------------------------------------------------------------------------------------
 
 
