@@ -10,7 +10,7 @@ import logging
 import signal
 import sqlite3
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,8 +96,6 @@ class LaneProcess:
         self._releases: asyncio.Queue[str] = asyncio.Queue()
         self._uplinks: list[Uplink] = []
         self._tls: Credentials | None = None
-        scale = settings.scale
-        self._driver = make_driver(scale.driver, scale.options, device=scale.name, clock=clock)
 
     async def run(self) -> None:
         """ConfigError and RefusedError: why it cannot start; RestartError, in a group: why it must start anew."""
@@ -159,6 +157,11 @@ class LaneProcess:
             if eyes is not None:
                 await eyes.close()
             cursors.close()
+
+    @cached_property
+    def _driver(self) -> ScaleDriver:
+        scale = self._settings.scale
+        return make_driver(scale.driver, scale.options, device=scale.name, clock=self._clock)
 
     async def _instrument(self, journal: Journal) -> Instrument:
         """With its book read back, and the certificate of the settings in use; ConfigError: that contradicts the book."""

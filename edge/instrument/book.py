@@ -36,17 +36,18 @@ class Book:
         self.opened_ms: int | None = None  # the newest shift that somebody opened
         self.checks: dict[CheckKind, ScaleChecked] = {}  # the newest of each kind
         self.drifts: dict[DriftKind, ScaleDrifted] = {}  # the newest of each kind
-        self._facts: list[Fact] = []  # the history
+        self.elsewhere: dict[str, str] = {}  # device by number of a certificate that is another scale's
+        self._facts: list[Fact] = []  # the history, and certificates of other scales
 
     def add(self, fact: Fact) -> None:
-        """Of another scale's nothing is kept."""
+        """Of another scale's only its certificates are kept: what is said of a scale cannot be shed with its name."""
         if fact.device != self.device:
+            self._add_of_another(fact)
             return
         match fact:
             case InstrumentCertified() | InstrumentChanged():
-                if fact not in self._facts:
-                    self._facts.append(fact)
-                    self.history = History.of(self.device, self._facts)
+                self._keep(fact)
+                self.history = History.of(self.device, self._facts)
             case ShiftOpened():
                 self.opened_ms = max(fact.at_ms, self.opened_ms or 0)
             case ScaleChecked():
@@ -55,6 +56,15 @@ class Book:
             case ScaleDrifted():
                 if fact.at_ms >= (last.at_ms if (last := self.drifts.get(fact.kind)) else 0):
                     self.drifts[fact.kind] = fact
+
+    def _add_of_another(self, fact: Fact) -> None:
+        if isinstance(fact, InstrumentCertified):
+            self.elsewhere[fact.certificate.number] = fact.device
+            self._keep(fact)
+
+    def _keep(self, fact: InstrumentCertified | InstrumentChanged) -> None:
+        if fact not in self._facts:
+            self._facts.append(fact)
 
     def facts(self) -> Iterator[Fact]:
         """Enough to make an equal book of."""

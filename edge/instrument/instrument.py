@@ -295,6 +295,8 @@ class Instrument:
     def _refuse_certificate(self, certificate: InstrumentCertificate) -> None:
         if (why := contradiction(certificate, self._book.history)) is not None:
             raise RefusedError(why)
+        if (other := self._book.elsewhere.get(certificate.number)) is not None:
+            raise RefusedError(f"certificate {certificate.number} was taken into use for {other}")
         if self._rules.error_kg(certificate, certificate.max_kg, self._clock.now_ms()) is None:
             raise RefusedError(
                 f"no row of the law says what class {certificate.accuracy_class} may be off in service"

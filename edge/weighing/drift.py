@@ -66,6 +66,7 @@ class DriftWatch:
         self._noise: deque[int] = deque(maxlen=settings.noise_windows)
         self._known: deque[int] = deque(maxlen=settings.passes)
         self._hours: deque[list[int]] = deque()  # [hour, kg that zero went in it]
+        self._carried_kg = 0  # how far it had gone before a restart
         self._since: dict[DriftKind, Drift] = {}
         self.zero_kg: int | None = None
 
@@ -110,6 +111,8 @@ class DriftWatch:
     def begun(self, drift: Drift) -> None:
         """It was said before a restart."""
         self._since[drift.kind] = drift
+        if drift.kind == "zero_trend":
+            self._carried_kg = drift.measured_kg
 
     def _level(self, level: int, mono_ms: int, division_kg: int) -> Iterator[Drift]:
         base = level if self._base_kg is None else self._base_kg
@@ -135,7 +138,8 @@ class DriftWatch:
     def _wandered(self, step_kg: int, mono_ms: int) -> int:
         hour = mono_ms // _HOUR_MS
         if not self._hours or self._hours[-1][0] != hour:
-            self._hours.append([hour, 0])
+            self._hours.append([hour, self._carried_kg])
+            self._carried_kg = 0
         self._hours[-1][1] += step_kg
         while self._hours[0][0] <= hour - self._settings.trend_hours:
             self._hours.popleft()

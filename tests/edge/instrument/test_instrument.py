@@ -138,6 +138,21 @@ async def test_an_old_paper_in_the_settings_does_not_mend_a_broken_seal(desk: De
     assert desk.instrument.in_force(40_000).reasons == ("seal_broken",), "a correction is no verification"
 
 
+async def test_a_scale_does_not_shed_a_broken_seal_with_its_name(desk: Desk) -> None:
+    other = InstrumentCertified(device="old-name", at_ms=NOON, certificate=PAPER, by="settings")
+    desk.facts = [other]
+    desk.start()
+    assert desk.instrument.in_force(40_000).reasons == ("no_certificate",)
+    for restart in (False, True):
+        if restart:
+            desk.facts = list(desk.book.facts())
+            desk.start()
+        with pytest.raises(RefusedError, match="JL-1 was taken into use for old-name"):
+            await desk.instrument.take_into_use(PAPER)
+        with pytest.raises(RefusedError, match="old-name"):
+            await desk.certify()
+
+
 async def test_a_class_that_no_row_of_the_law_knows_is_refused() -> None:
     with pytest.raises(RefusedError, match="class B\\(10\\)"):
         await Desk().certify(msgspec.structs.replace(PAPER, accuracy_class="B(10)"))

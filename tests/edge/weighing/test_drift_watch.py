@@ -149,6 +149,14 @@ def test_what_was_said_before_a_restart_is_not_said_again() -> None:
     assert platform.shows(0) == [("zero", False)]
 
 
+def test_a_trend_is_not_over_because_the_program_started_anew() -> None:
+    platform = Platform()
+    platform.watch.begun(Drift(kind="zero_trend", begun=True, measured_kg=220, limit_kg=200))
+    assert platform.shows(0, seconds=60) == []
+    platform.mono_ms += 25 * 3_600_000
+    assert platform.shows(0) == [("zero_trend", False)]
+
+
 @given(st.lists(st.tuples(st.integers(-300, 300), st.booleans()), max_size=60))
 def test_beginning_and_end_take_turns(levels: list[tuple[int, bool]]) -> None:
     platform = Platform()
