@@ -132,9 +132,9 @@ def test_the_instrument_sees_every_reading_and_when_the_platform_is_empty() -> N
     assert watcher.seen[-1] == (20, True)
 
 
-def snow(screen: Screen, desk: Desk, *, to_kg: int, hours: int) -> None:
+def snow(screen: Screen, desk: Desk, *, to_kg: int, minutes: int) -> None:
     """It falls on the empty platform, and the display follows in whole divisions."""
-    steps = hours * 3_600
+    steps = minutes * 60
     for second in range(steps):
         for _ in range(2):
             desk.clock.ms += 500
@@ -148,8 +148,8 @@ async def test_snow_is_no_vehicle_and_the_vehicle_after_it_is_flagged_until_zero
     desk = Desk(kinds=())
     await desk.certify()
     screen = Screen(desk.instrument)
-    snow(screen, desk, to_kg=280, hours=1)
+    snow(screen, desk, to_kg=280, minutes=20)
     assert screen.lane.told == []
     assert "rezero_needed" in desk.crosses(40_000).quality
-    snow(screen, desk, to_kg=0, hours=1)
+    snow(screen, desk, to_kg=0, minutes=1)
     assert "rezero_needed" not in desk.crosses(40_000).quality
