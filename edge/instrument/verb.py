@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import tomllib
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -16,18 +14,16 @@ from edge.drivers.making import make_driver
 from edge.instrument.instrument import checks_of
 from edge.instrument.memory import NAME, load
 from edge.instrument.orders import FOLDER, Answer, answered, leave
-from edge.instrument.settings import CertificateSettings
 from edge.instrument.showing import lines, shown
 from edge.settings import Settings
 from journal.console import Console, Verbs, write
 from kernel.clock import Clock
 from kernel.errors import ConfigError, RefusedError
-from kernel.law.instrument_acts import Act, saying_of
+from kernel.events import InstrumentCertificate
+from kernel.law.instrument_acts import Act, certificate_of, moment_ms, saying_of
 from kernel.law.law import Law
-from kernel.settings import read
 
 LOOK_S = 0.2
-_CHINA = timezone(timedelta(hours=8))
 
 Load = Callable[[Path], tuple[Settings, Law]]
 
@@ -130,24 +126,16 @@ def arguments_of(given: argparse.Namespace) -> dict[str, str]:
     if getattr(given, "seal", ""):
         said["seal"] = given.seal
     if getattr(given, "at", None) is not None:
-        said["at_ms"] = str(_moment_ms(given.at))
+        said["at_ms"] = str(moment_ms("--at", given.at))
     if given.saying == "check_reference":
         said["reference"] = given.reference
     if given.saying == "certify":
-        said["certificate"] = msgspec.json.encode(_certificate(given.certificate).paper).decode()
+        said["certificate"] = msgspec.json.encode(_certificate(given.certificate)).decode()
     return said
 
 
-def _certificate(path: Path) -> CertificateSettings:
+def _certificate(path: Path) -> InstrumentCertificate:
     try:
-        return read(CertificateSettings, tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return certificate_of(str(path), path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError.one(str(path), f"cannot be read: {error}") from error
-
-
-def _moment_ms(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError.one("--at", f"is not a moment: {text!r}") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=_CHINA)).timestamp() * 1_000)

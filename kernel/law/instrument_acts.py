@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Literal, get_args
 
 import msgspec
 
-from kernel.errors import RefusedError
+from kernel.errors import ConfigError, RefusedError
 from kernel.events import InstrumentCertificate, InstrumentChange
 from kernel.law.instruments import certificate_faults
 
@@ -35,6 +37,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "sealed": ("seal",),
     "check_reference": ("reference",),
 }
+_CHINA = timezone(timedelta(hours=8))
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _TIME = re.compile(r"[0-9]{13,16}", re.ASCII)
 
@@ -72,6 +75,29 @@ def saying_of(arguments: Mapping[str, str]) -> Saying:
         reference=_text(arguments, "reference"),
         certificate=_certificate(arguments["certificate"]) if act == "certify" else None,
     )
+
+
+def moment_ms(path: str, text: str) -> int:
+    """UTC ms of an ISO moment, in China unless it says where; ConfigError names `path`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError.one(path, f"is not a moment: {text!r}") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=_CHINA)).timestamp() * 1_000)
+
+
+def certificate_of(path: str, text: str) -> InstrumentCertificate:
+    """A certificate as TOML, as `[scale.certificate]` has it; ConfigError names every fault of the file at `path`."""
+    try:
+        table = tomllib.loads(text)
+        certificate = msgspec.convert(table, type=InstrumentCertificate)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigError.one(path, f"is no certificate: {error}") from error
+    unknown = sorted(table.keys() - set(InstrumentCertificate.__struct_fields__))
+    faults = [(name, "unknown") for name in unknown] + certificate_faults(certificate)
+    if faults:
+        raise ConfigError([(f"{path}: {name}", problem) for name, problem in faults])
+    return certificate
 
 
 def _act(word: str) -> Act:

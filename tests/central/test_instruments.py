@@ -48,7 +48,7 @@ PAPER = InstrumentCertificate(
     max_kg=100_000,
     min_kg=1_000,
     seals=("QF-1",),
-    valid_from="2026-01-01",
+    valid_from="2020-01-01",
     valid_until="2099-12-31",
     issued_by="计量所",
 )

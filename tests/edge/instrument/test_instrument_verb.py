@@ -129,7 +129,10 @@ def test_what_means_nothing_is_refused_before_the_lane_hears_it(
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"number = ", b'number = "JL-1"\n'])
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff", b"number = ", b'number = "JL-1"\n', (tomli_w.dumps(CERTIFICATE) + "axle_clas = 1").encode()],
+)
 def test_a_certificate_that_does_not_say_enough_is_refused_by_its_faults(
     tmp_path: Path, lane: AnsweringLane, content: bytes
 ) -> None:
