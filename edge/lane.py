@@ -25,6 +25,7 @@ from kernel.events import (
     DeviceHealth,
     EntryRef,
     FileStored,
+    InstrumentInForce,
     PassageCancelled,
     Picture,
     PlateRead,
@@ -45,6 +46,18 @@ class Appends(Protocol):
     async def append(
         self, body: Body, *, source: str, files: tuple[FileRef, ...] = (), key: str | None = None
     ) -> Appended: ...
+
+
+class Vouches(Protocol):
+    """The scale as a weighing instrument: what a weighing of now rests on, and what it learns from one."""
+
+    def in_force(self, gross_kg: int | None) -> InstrumentInForce: ...
+
+    def words(self, gross_kg: int | None) -> tuple[str, ...]: ...
+
+    def weighed(self, body: VehicleWeighed) -> None: ...
+
+    def pictured(self, body: VehicleWeighed, tractor: str | None) -> None: ...
 
 
 class Puts(Protocol):
@@ -132,6 +145,7 @@ class Lane:
         missing: Callable[[], tuple[str, ...]],
         confirm: Callable[[str], None] = lambda _key: None,
         tapes: Sequence[Tape] = (),
+        instrument: Vouches | None = None,
     ) -> None:
         self._site = site
         self._journal = journal
@@ -143,6 +157,7 @@ class Lane:
         self._missing = missing
         self._confirm = confirm
         self._tapes = tuple(tapes)
+        self._instrument = instrument
         self._source = site.lane.source
         self._assembler: PassageAssembler[Weighed] = PassageAssembler(
             prefix=prefix, patience_ms=site.lane.result_patience_ms
@@ -208,12 +223,15 @@ class Lane:
                 await self._weighed(step, tasks)
 
     async def _weighed(self, done: Complete[Weighed], tasks: asyncio.TaskGroup) -> None:
+        gross_kg = done.result.gross_kg if done.result else None
         body = weighed_body(
             done,
             self._site,
             now_ms=self._clock.now_ms(),
             now_mono_ms=self._clock.mono_ms(),
             missing=self._missing(),
+            instrument=self._instrument.in_force(gross_kg) if self._instrument else None,
+            words=self._instrument.words(gross_kg) if self._instrument else (),
         )
         record = done.result.key if done.result else ""
         appended = await self._append(body, key=f"weighed:{record or body.passage}")
@@ -226,6 +244,8 @@ class Lane:
                 if self._eyes:
                     self._eyes.done(body.passage)
                 return
+        if self._instrument:
+            self._instrument.weighed(body)
         if done.result is None or not _late(done.result):  # the driver it would speak to has gone
             self._tell(body, appended)
             self._keep_line(done, body, appended, tasks)
@@ -297,13 +317,14 @@ class Lane:
         named += seen.crops
         refs, missing = await self._put(named)
         pictures = tuple(picture for picture, _ in seen.pictures) if refs else ()
+        tractor = _text(seen.plates, "front")
         await self._append(
             VehiclePictured(
                 passage=body.passage,
                 weighed=weighed,
                 weighed_durable_ms=durable_ms,
                 plates=seen.plates,
-                tractor=_text(seen.plates, "front"),
+                tractor=tractor,
                 trailer=_trailer(seen.plates),
                 pictures=pictures,
                 missing=(*seen.missing, *missing),
@@ -312,6 +333,8 @@ class Lane:
             files=refs,
             key=f"pictured:{body.passage}",
         )
+        if self._instrument:
+            self._instrument.pictured(body, tractor)
 
     async def _clip(self, body: VehicleWeighed, weighed: EntryRef, cut: Cut) -> None:
         refs, missing = await self._put([(cut.name, cut.data)])

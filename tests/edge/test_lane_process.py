@@ -24,7 +24,15 @@ from journal.settings import Broker
 from journal.store import Accepted
 from journal.stores import SqliteStore
 from kernel.captures import read_capture
-from kernel.events import FileStored, JournalDoubted, JournalRecovered, LaneHealth, VehicleWeighed
+from kernel.events import (
+    FileStored,
+    InstrumentCertified,
+    InstrumentChanged,
+    JournalDoubted,
+    JournalRecovered,
+    LaneHealth,
+    VehicleWeighed,
+)
 from kernel.evidence.notes import decode_base64
 from simulators.demo.layout import CENTRE, CENTRE_STORE, LANES, ROOT
 from simulators.world import Truth
@@ -156,6 +164,35 @@ def captured(chain: Chain, entry: Accepted) -> bytes:
     assert (capture.head.box, capture.head.device, capture.head.line) == (BOX, "scale", "9600 8N1")
     assert capture.head.begin_ms == stored(entry).actual_start_ms
     return capture.incoming
+
+
+async def test_a_seal_that_is_broken_ends_the_evidence_of_a_running_lane_and_of_its_next_start(
+    chain: Chain,
+) -> None:
+    async with centre_of(chain) as centre, rigs_of(chain, "lane2") as rigs:
+        chain.start("lane2")
+        await chain.until(lambda: _up(centre), "the scale is up")
+        await rigs["lane2"].drive(stands_ms=6_000)
+        [entry] = await centre.has(VehicleWeighed.stream)
+        before = weighed(entry)
+        assert before.instrument is not None
+        assert (before.instrument.evidence, before.device_certificate) == (True, "LC-2026-0102")
+        assert not before.verdict.suspected
+        settings = str(chain.layout.folder / "lane2.toml")
+        words = ("instrument", "seal-broken", settings, "--by", "wang", "--wait", "60")
+        done = await asyncio.to_thread(script_run, "weighpost-edge", *words)
+        assert done.stdout.startswith("instrument.changed: "), done.stderr
+        [changed] = await centre.has(InstrumentChanged.stream)
+        assert changed.header.journal == entry.header.journal
+        await _stopped(chain)
+        chain.start("lane2")
+        await chain.until(lambda: _up(centre), "the scale is up again")
+        await rigs["lane2"].drive(stands_ms=6_000)
+        after = weighed((await centre.has(VehicleWeighed.stream, 2))[1])
+        assert after.instrument is not None
+        assert (after.instrument.reasons, after.verdict.suspected) == (("seal_broken",), True)
+        certified = [e for e in centre.entries if e.header.stream == InstrumentCertified.stream]
+        assert len(certified) == 1, "a start takes the certificate of the settings into use once"
 
 
 async def test_a_lane_whose_disk_was_put_back_ends_and_goes_on_with_a_successor(chain: Chain) -> None:
