@@ -13,6 +13,7 @@ from central.api.acts import ActsApi
 from central.api.answers import PREFIX, describe
 from central.api.evidence import EvidenceApi
 from central.api.files import FilesApi
+from central.api.instruments import InstrumentsApi
 from central.api.passages import PassagesApi
 from central.api.published import PublishedApi
 from central.api.state import StateApi
@@ -43,6 +44,7 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
         StateApi(parts),
         TariffApi(parts),
         ActsApi(parts),
+        InstrumentsApi(parts),
         PublishedApi(parts),
     )
     for api in apis:

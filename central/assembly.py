@@ -34,6 +34,7 @@ from central.ingest.cosigning import Cosigning
 from central.ingest.declaring import Declaring
 from central.ingest.downlink import Downlink, relay_glimpses
 from central.ingest.holds import HoldsAtBoxes
+from central.ingest.instruments import InstrumentsAtBoxes
 from central.ingest.own import OwnJournal
 from central.ingest.requests import FileRequests
 from central.keeping.housekeeping import Keeping
@@ -51,6 +52,7 @@ from central.store.custody import CustodyStore
 from central.store.engines import Database
 from central.store.findings import Findings
 from central.store.holds import Holds
+from central.store.instruments import Instruments
 from central.store.keeping import Keeper
 from central.store.partitions import make_ahead
 from central.store.queries import Queries
@@ -233,7 +235,7 @@ def _parts(
     given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding, enrolment: Enrolment
 ) -> Parts:
     settings, clock = given.settings, given.clock
-    accounts = CentreAccounts(given.database)
+    accounts, instruments = CentreAccounts(given.database), Instruments(given.database)
     lifetimes = Lifetimes(person_s=settings.web.session_hours * 3600)
     return Parts(
         settings=settings,
@@ -251,10 +253,13 @@ def _parts(
         alarms=partial(_alarms, given, queries, ingest),
         desk=Desk(
             queries,
+            instruments,
             write=ingest.own.act,
             holds=HoldsAtBoxes(Holds(given.database), commanding=commanding, clock=clock),
+            scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=clock),
             clock=clock,
         ),
+        instruments=instruments,
         keeping=Keeping(
             Keeper(given.database),
             queries,

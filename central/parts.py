@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from central.acts.desk import Desk
     from central.keeping.housekeeping import Keeping
     from central.store.accounts import CentreAccounts
+    from central.store.instruments import Instruments
     from central.store.queries import Queries
     from journal.access import AccessLog
 
@@ -60,7 +61,7 @@ class IssuesSlips(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`queries`, `accounts`, `files`, `packages` and `alarms` block: call them from a thread."""
+    """`queries`, `instruments`, `accounts`, `files`, `packages` and `alarms` block: call them from a thread."""
 
     settings: Settings
     clock: Clock
@@ -75,7 +76,8 @@ class Parts:
     packages: WritesPackages
     exports: ExportsJournals
     slips: IssuesSlips
-    desk: Desk  # reviews, cases, publications, holds
+    desk: Desk  # reviews, cases, publications, holds, scales
+    instruments: Instruments  # what boxes say of their scales
     keeping: Keeping  # what is due for erasure, and erasing it
     alarms: Callable[[], tuple[Alarm, ...]]  # what somebody must act upon now
     healthy: Callable[[], dict[str, object]]  # counters of ingest, broker and witness client

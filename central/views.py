@@ -11,8 +11,12 @@ from typing import Literal
 from kernel.events import (
     EntryRef,
     FileStored,
+    InstrumentCertificate,
+    InstrumentChanged,
     PassageDecided,
     PassageReviewed,
+    ScaleChecked,
+    ScaleDrifted,
     VehiclePictured,
     VehicleWeighed,
 )
@@ -237,6 +241,19 @@ class PublishedPage:
 
     rows: tuple[Published, ...]
     cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentView:
+    """A scale of a lane as its entries tell of it.  `reasons`: why it yields no evidence now, in any of its grades."""
+
+    box: str
+    device: str
+    reasons: tuple[str, ...]
+    certificate: InstrumentCertificate | None
+    changes: tuple[InstrumentChanged, ...]
+    checks: tuple[ScaleChecked, ...]  # the newest of each kind
+    drifts: tuple[ScaleDrifted, ...]  # that are not over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import msgspec
 
@@ -35,10 +36,23 @@ class LiveWeight(msgspec.Struct, frozen=True, kw_only=True):
     says: tuple[str, ...] = ()  # quality words that hold now
 
 
+class Watches(Protocol):
+    """Sees every reading of a platform, and whether nothing is on it."""
+
+    def reading(self, reading: WeightReading, *, empty: bool) -> None: ...
+
+
 class ScaleDesk:
     """Give `take` to the supervisor, and every change of the loop at the scale to `loop`."""
 
-    def __init__(self, scale: Scale, lane: Lane, *, live: Callable[[str, object], None]) -> None:
+    def __init__(
+        self,
+        scale: Scale,
+        lane: Lane,
+        *,
+        live: Callable[[str, object], None],
+        instrument: Watches | None = None,
+    ) -> None:
         self._platform: StaticWeighing | AxlewiseWeighing = (
             StaticWeighing(scale.platform) if scale.weighing == "static" else AxlewiseWeighing(scale.axlewise)
         )
@@ -47,6 +61,7 @@ class ScaleDesk:
         self._name = scale.name
         self._lane = lane
         self._live = live
+        self._instrument = instrument
         self._said_mono = 0
 
     def take(self, event: ScaleEvent, *, deck: str = "") -> None:
@@ -78,6 +93,8 @@ class ScaleDesk:
         match event:
             case WeightReading():
                 results = self._platform.feed(event)
+                if self._instrument:
+                    self._instrument.reading(event, empty=self._platform.phase == "empty")
                 if self._platform.phase != "empty" and not event.says_nothing:
                     self._lane.standing(event.mono_ms)
                 self._say(event)

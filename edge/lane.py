@@ -25,6 +25,7 @@ from kernel.events import (
     DeviceHealth,
     EntryRef,
     FileStored,
+    InstrumentInForce,
     PassageCancelled,
     Picture,
     PlateRead,
@@ -45,6 +46,18 @@ class Appends(Protocol):
     async def append(
         self, body: Body, *, source: str, files: tuple[FileRef, ...] = (), key: str | None = None
     ) -> Appended: ...
+
+
+class Vouches(Protocol):
+    """The scale as a weighing instrument: what a weighing of now rests on, and what it learns from one."""
+
+    def in_force(self, gross_kg: int | None) -> InstrumentInForce: ...
+
+    def words(self, gross_kg: int | None) -> tuple[str, ...]: ...
+
+    def weighed(self, body: VehicleWeighed) -> None: ...
+
+    def pictured(self, body: VehicleWeighed, tractor: str | None) -> None: ...
 
 
 class Puts(Protocol):
@@ -68,6 +81,12 @@ class Cut:
     name: str
     data: bytes | Path
     body: FileStored  # without passage, weighing and priority, which the lane knows
+
+
+class Tape(Protocol):
+    """What the scale's line said, kept with the weighings that somebody may ask about."""
+
+    def of_passage(self, body: VehicleWeighed, *, arrived_mono: int | None) -> Cut | None: ...
 
 
 class Eyes(Protocol):
@@ -125,6 +144,8 @@ class Lane:
         announce: Announce,
         missing: Callable[[], tuple[str, ...]],
         confirm: Callable[[str], None] = lambda _key: None,
+        tapes: Sequence[Tape] = (),
+        instrument: Vouches | None = None,
     ) -> None:
         self._site = site
         self._journal = journal
@@ -135,6 +156,8 @@ class Lane:
         self._announce = announce
         self._missing = missing
         self._confirm = confirm
+        self._tapes = tuple(tapes)
+        self._instrument = instrument
         self._source = site.lane.source
         self._assembler: PassageAssembler[Weighed] = PassageAssembler(
             prefix=prefix, patience_ms=site.lane.result_patience_ms
@@ -200,12 +223,15 @@ class Lane:
                 await self._weighed(step, tasks)
 
     async def _weighed(self, done: Complete[Weighed], tasks: asyncio.TaskGroup) -> None:
+        gross_kg = done.result.gross_kg if done.result else None
         body = weighed_body(
             done,
             self._site,
             now_ms=self._clock.now_ms(),
             now_mono_ms=self._clock.mono_ms(),
             missing=self._missing(),
+            instrument=self._instrument.in_force(gross_kg) if self._instrument else None,
+            words=self._instrument.words(gross_kg) if self._instrument else (),
         )
         record = done.result.key if done.result else ""
         appended = await self._append(body, key=f"weighed:{record or body.passage}")
@@ -218,8 +244,11 @@ class Lane:
                 if self._eyes:
                     self._eyes.done(body.passage)
                 return
+        if self._instrument:
+            self._instrument.weighed(body)
         if done.result is None or not _late(done.result):  # the driver it would speak to has gone
             self._tell(body, appended)
+            self._keep_line(done, body, appended, tasks)
         if self._eyes:
             tasks.create_task(self._picture(body, appended, self._eyes), name=f"pictures {body.passage}")
 
@@ -249,6 +278,21 @@ class Lane:
             Glimpse(passage=body.passage, state="weighed", gross_kg=body.gross_kg, at_ms=appended.durable_ms),
         )
 
+    def _keep_line(
+        self,
+        done: Complete[Weighed],
+        body: VehicleWeighed,
+        weighed: Appended,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        """Cut now, as the next vehicle pushes it out of memory; written beside everything else."""
+        scale_mono = done.result.arrived_mono_ms if done.result else None
+        known = [mono for mono in (done.arrived_mono_ms, scale_mono) if mono is not None]
+        for tape in self._tapes:
+            cut = tape.of_passage(body, arrived_mono=min(known, default=None))
+            if cut is not None:
+                tasks.create_task(self._clip(body, weighed.ref, cut), name=f"capture {body.passage}")
+
     async def _picture(self, body: VehicleWeighed, weighed: Appended, eyes: Eyes) -> None:
         async with self._pictures:
             seen = await eyes.seen(body.passage)
@@ -273,13 +317,14 @@ class Lane:
         named += seen.crops
         refs, missing = await self._put(named)
         pictures = tuple(picture for picture, _ in seen.pictures) if refs else ()
+        tractor = _text(seen.plates, "front")
         await self._append(
             VehiclePictured(
                 passage=body.passage,
                 weighed=weighed,
                 weighed_durable_ms=durable_ms,
                 plates=seen.plates,
-                tractor=_text(seen.plates, "front"),
+                tractor=tractor,
                 trailer=_trailer(seen.plates),
                 pictures=pictures,
                 missing=(*seen.missing, *missing),
@@ -288,6 +333,8 @@ class Lane:
             files=refs,
             key=f"pictured:{body.passage}",
         )
+        if self._instrument:
+            self._instrument.pictured(body, tractor)
 
     async def _clip(self, body: VehicleWeighed, weighed: EntryRef, cut: Cut) -> None:
         refs, missing = await self._put([(cut.name, cut.data)])

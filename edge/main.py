@@ -10,20 +10,26 @@ import logging
 import signal
 import sqlite3
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge import plate_verbs
+from edge import capture_verb, plate_verbs
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS
 from edge.drivers.contract import ScaleDriver
 from edge.drivers.making import make_driver
 from edge.health import DiskProbe, HealthBoard, Probe
+from edge.instrument import memory, orders
+from edge.instrument import verb as instrument_verb
+from edge.instrument.book import Book, Fact
+from edge.instrument.instrument import Instrument, Rules, checks_of
+from edge.instrument.memory import Memory
+from edge.instrument.orders import Orders
 from edge.keeping.custody import Custody
 from edge.keeping.disk import on_one_disk, room_of
 from edge.keeping.holding import Holding
@@ -31,11 +37,13 @@ from edge.keeping.housekeeping import Housekeeping
 from edge.keeping.listing import lines, report
 from edge.keeping.relieving import Disk
 from edge.lane import Lane
-from edge.links.opening import open_link
+from edge.lines import Lines
 from edge.logbook import JournalProbe
 from edge.resume import resume
 from edge.settings import Scale, Settings
 from edge.supervise import supervise
+from edge.taping import Taped
+from edge.technician import verbs as scale_verbs
 from edge.weighed import Site
 from firmware_bridge.protocol import Colour
 from journal import enrol_verb, renew_verb
@@ -54,13 +62,14 @@ from journal.reserve import Reserve
 from journal.timekeeping import check_clock, clock_state
 from journal.tls import Credentials, TlsTime
 from journal.uplink import Uplink
-from journal.writer import Journal
+from journal.writer import Appended, Journal
 from kernel.clock import Clock
-from kernel.errors import ConfigError, FullError, WeighpostError
-from kernel.events import DeviceHealth, LaneHealth, Method
-from kernel.evidence.commands import HOLD
+from kernel.errors import ConfigError, FullError, RefusedError, WeighpostError
+from kernel.events import DeviceHealth, InstrumentCertificate, LaneHealth, Method
+from kernel.evidence.commands import HOLD, INSTRUMENT
+from kernel.law.instruments import in_service_error_kg
 from kernel.law.law import Law
-from kernel.links import Link
+from kernel.law.rows import china_day
 from kernel.settings import must, refuse, under
 
 if TYPE_CHECKING:
@@ -88,6 +97,7 @@ class LaneProcess:
         self._signs: asyncio.Queue[tuple[tuple[str, ...], Colour]] = asyncio.Queue()
         self._releases: asyncio.Queue[str] = asyncio.Queue()
         self._uplinks: list[Uplink] = []
+        self._lines = Lines(settings, clock=clock)
         self._tls: Credentials | None = None
 
     async def run(self) -> None:
@@ -122,6 +132,7 @@ class LaneProcess:
     async def _with_journal(self, journal: Journal, identity: Identity, reserve: Reserve) -> None:
         files = FileStore(self._folder / "files", clock=self._clock, may_write=lambda: reserve.held)
         cursors = Cursors(journal.home)
+        instrument = await self._instrument(journal)
         holding = Holding(append=partial(journal.append, source=self._settings.lane.source))
         self._uplinks = [
             Uplink(
@@ -134,18 +145,78 @@ class LaneProcess:
                 software=software(),
                 clock=self._clock,
                 tls=self._tls,
-                kinds={HOLD: Kind(check=holding.check, act=holding.act)},
+                kinds={
+                    HOLD: Kind(check=holding.check, act=holding.act),
+                    INSTRUMENT: Kind(check=instrument.check, act=instrument.act),
+                },
             )
             for destination in self._settings.destinations
         ]
         eyes = await self._eyes(reserve)
         housekeeping = self._housekeeping(journal, files, cursors, reserve, eyes)
         try:
-            await self._tasks(journal, files, eyes, identity, reserve, housekeeping)
+            await self._tasks(journal, files, eyes, identity, reserve, housekeeping, instrument)
         finally:
+            self._lines.close()
             if eyes is not None:
                 await eyes.close()
             cursors.close()
+
+    @cached_property
+    def _drivers(self) -> list[ScaleDriver]:
+        return make_drivers(self._settings.scale, clock=self._clock)
+
+    async def _instrument(self, journal: Journal) -> Instrument:
+        """With its book read back, and the certificate of the settings in use; ConfigError: that contradicts the book."""
+        settings, scale = self._settings, self._settings.scale
+        book = Book(scale.name)
+        remembered = Memory(self._folder / memory.NAME, book)
+
+        async def append(fact: Fact, key: str | None) -> Appended:
+            return await journal.append(fact, source=settings.lane.source, key=key)
+
+        instrument = Instrument(
+            Rules(
+                device=scale.name,
+                grade=settings.lane.weighing_grade,
+                checks=scale.checks,
+                drift=scale.drift,
+                kinds=checks_of(self._drivers[0].method, scale.checks, attended=settings.lane.attended),
+                error_kg=self._error_kg,
+            ),
+            book,
+            clock=self._clock,
+            append=append,
+            remember=partial(asyncio.to_thread, remembered.save),
+        )
+        await remembered.recall(journal.volumes)
+        instrument.begin()
+        await self._certify(instrument, remembered)
+        return instrument
+
+    async def _certify(self, instrument: Instrument, remembered: Memory) -> None:
+        certificate = self._settings.scale.certificate
+        if certificate is None:
+            return
+        if not remembered.whole:
+            # A broken seal may be among what was lost: only a person can say that the certificate still holds.
+            log.error("certificate not taken into use: what was said of the scale before is lost")
+            return
+        try:
+            await instrument.take_into_use(certificate.paper)
+        except RefusedError as error:
+            raise ConfigError.one("scale.certificate", str(error)) from error
+        except FullError as error:
+            log.error("no room for the certificate", extra={"reason": str(error)})  # noqa: TRY400
+
+    def _error_kg(self, certificate: InstrumentCertificate, load_kg: int, at_ms: int) -> int | None:
+        return in_service_error_kg(
+            certificate,
+            load_kg,
+            law=self._law,
+            on=china_day(at_ms),
+            jurisdiction=self._settings.lane.jurisdiction,
+        )
 
     async def _eyes(self, reserve: Reserve) -> CameraEyes | None:
         """The heavy packages are loaded only for a lane that has cameras."""
@@ -215,9 +286,9 @@ class LaneProcess:
         identity: Identity,
         reserve: Reserve,
         housekeeping: Housekeeping,
+        instrument: Instrument,
     ) -> None:
-        settings = self._settings
-        drivers = make_drivers(settings.scale, clock=self._clock)
+        settings, drivers = self._settings, self._drivers
         driver = drivers[0]
         controller = self._controller()
         timed = TimedJournal(journal, clock=self._clock)
@@ -230,6 +301,7 @@ class LaneProcess:
             reserve,
         )
         board.ask(housekeeping.health)
+        board.ask(instrument.health)
         lane = Lane(
             Site(
                 lane=settings.lane,
@@ -247,13 +319,18 @@ class LaneProcess:
             announce=self._live,
             missing=lambda: board.missing,
             confirm=self._releases.put_nowait,
+            tapes=self._lines.scales,
+            instrument=instrument,
         )
-        desk = ScaleDesk(settings.scale, lane, live=self._live)
+        desk = ScaleDesk(settings.scale, lane, live=self._live, instrument=instrument)
+        said_here = Orders(self._folder / orders.FOLDER, perform=instrument.perform, clock=self._clock)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(journal.watch(), name="journal")
             nightly = rehash_nightly(journal, hour=settings.journal.rehash_hour, clock=self._clock)
             tasks.create_task(nightly, name="rehash")
             tasks.create_task(lane.run(), name="lane")
+            tasks.create_task(instrument.run(), name="instrument")
+            tasks.create_task(said_here.run(), name="orders")
             tasks.create_task(
                 resume(journal.current, lane, eyes, until=journal.size, before=journal.volumes[:-1]),
                 name="resume",
@@ -265,13 +342,16 @@ class LaneProcess:
                 tasks.create_task(
                     supervise(
                         one,
-                        open_link=partial(self._scale_link, scale),
+                        open_link=partial(self._lines.scale, scale, one),
                         take=partial(desk.take, deck=scale.name),
                         clock=self._clock,
                     ),
                     name=scale.name,
                 )
             tasks.create_task(self._release(driver), name="releases")
+            taped = Taped(self._lines.all, files=files, journal=timed, source=settings.lane.source)
+            captures = capture_verb.Orders(self._folder, keep=taped.keep, clock=self._clock)
+            tasks.create_task(captures.run(), name="captures")
             if controller is not None:
                 self._drive(controller, desk, tasks)
             for uplink in self._uplinks:
@@ -298,7 +378,9 @@ class LaneProcess:
                 desk.loop(occupied=event.occupied, mono_ms=event.mono_ms)
 
         tasks.create_task(
-            supervise(controller, open_link=self._controller_link, take=take, clock=self._clock),
+            supervise(
+                controller, open_link=partial(self._lines.controller, settings), take=take, clock=self._clock
+            ),
             name=settings.name,
         )
         tasks.create_task(self._show(controller), name="sign")
@@ -380,14 +462,6 @@ class LaneProcess:
         for uplink in self._uplinks:
             uplink.live(name, value)
 
-    async def _scale_link(self, scale: Scale) -> Link:
-        return await open_link(scale.url, line=scale.serial, holder=self._settings.box.name)
-
-    async def _controller_link(self) -> Link:
-        controller = self._settings.controller
-        assert controller is not None  # noqa: S101 - only called with a controller
-        return await open_link(controller.url, line=controller.serial, holder=self._settings.box.name)
-
 
 def open_tls(settings: Settings, identity: Identity, *, clock: Clock) -> Credentials | None:
     """A lane's clock is believed about the certificates of others only while somebody keeps it right."""
@@ -404,6 +478,7 @@ def load(path: Path) -> tuple[Settings, Law]:
         raise under("scale", error) from error
     law = read_law(settings.law)
     _check_allowance(settings, law)
+    _check_certificate(settings, law)
     return settings, law
 
 
@@ -440,6 +515,21 @@ def _check_allowance(settings: Settings, law: Law) -> None:
         )
 
 
+def _check_certificate(settings: Settings, law: Law) -> None:
+    """Of a class that no row knows nobody could say when the scale is out of it."""
+    certificate = settings.scale.certificate
+    if certificate is None:
+        return
+    moving = {row.device_class for layer in law.layers for row in layer.allowance}
+    static = {row.device_class for layer in law.layers for row in layer.static_error}
+    known = sorted(moving | static)
+    if certificate.accuracy_class not in known:
+        raise ConfigError.one(
+            "scale.certificate.accuracy_class",
+            f"must be one of {', '.join(known)}, is {certificate.accuracy_class!r}",
+        )
+
+
 async def serve(process: LaneProcess) -> None:
     """Until SIGINT or SIGTERM, or until a bug ends it."""
     task = asyncio.create_task(process.run(), name="lane process")
@@ -467,14 +557,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
     plate_verbs.add(verbs)
+    instrument_verb.add(verbs, load_lane=load)
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
+    capture_verb.add(scale_verbs.add(verbs))
     given = parser.parse_args(arguments)
     if given.verb == "drivers":
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
-        if given.verb in ("enrol", "plate"):
+        if given.verb in ("enrol", "instrument", "plate", "scale"):
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
             return _renew(given)

@@ -8,15 +8,20 @@ from typing import Any, Literal
 
 from edge.cameras.settings import VisionSettings
 from edge.controller import ControllerOptions
+from edge.instrument.settings import CertificateSettings, CheckSettings
 from edge.keeping.settings import KeepingSettings
-from edge.links.opening import SerialSettings, check_url
+from edge.links.devices import SerialSettings
+from edge.links.urls import check_url
 from edge.weighing.axlewise import AxlewiseSettings
+from edge.weighing.drift import DriftSettings
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
 from journal.settings import Destination, Identity, Journal, by_certificate
 from kernel.events import JointMode, RoadClass, WeighingGrade
 from kernel.law.verdict import Allowance
-from kernel.settings import above_zero, day, must, once_each, refuse
+from kernel.settings import above_zero, must, once_each, refuse
+
+Capture = Literal["never", "flagged", "always"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +79,20 @@ class Scale:
     options: dict[str, Any] = field(default_factory=dict)  # the driver's own table
     serial: SerialSettings = field(default_factory=SerialSettings)
     weighing: Literal["static", "axlewise"] = "static"  # how readings of a platform become a weighing
+    capture: Capture = "flagged"  # which weighings keep the bytes that they were made of
     platform: StaticSettings = field(default_factory=StaticSettings)  # of a static platform
     axlewise: AxlewiseSettings = field(default_factory=AxlewiseSettings)  # of a short one, at walking pace
     deck: tuple[Deck, ...] = ()  # the further ones, in order
     deck_skew_ms: int = 300  # what the decks show belongs together when it is no further apart
     moving: MovingSettings = field(default_factory=MovingSettings)  # of a moving-axle weigher
-    certificate: str | None = None  # number of the verification certificate 检定证书
-    certificate_until: str | None = None  # ISO date
+    certificate: CertificateSettings | None = (
+        None  # 检定证书: taken into use at the start (docs/instruments.md)
+    )
+    checks: CheckSettings = field(default_factory=CheckSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
 
     def __post_init__(self) -> None:
         refuse(
-            day("certificate_until", self.certificate_until),
             above_zero("deck_skew_ms", self.deck_skew_ms),
             once_each("deck", self.deck_names),
             must(

@@ -8,7 +8,7 @@ from edge.passages import Complete
 from edge.settings import Lane, Scale
 from edge.weighing.silhouettes import silhouettes
 from edge.weighing.values import Weighed
-from kernel.events import Method, VehicleFacts, VehicleWeighed
+from kernel.events import InstrumentInForce, Method, VehicleFacts, VehicleWeighed
 from kernel.law.law import Law
 from kernel.law.limits import facts_from_wire
 from kernel.law.rows import china_day
@@ -27,9 +27,19 @@ class Site:
 
 
 def weighed_body(
-    done: Complete[Weighed], site: Site, *, now_ms: int, now_mono_ms: int, missing: tuple[str, ...]
+    done: Complete[Weighed],
+    site: Site,
+    *,
+    now_ms: int,
+    now_mono_ms: int,
+    missing: tuple[str, ...],
+    instrument: InstrumentInForce | None = None,
+    words: tuple[str, ...] = (),
 ) -> VehicleWeighed:
-    """The body for this crossing.  `now_ms` and `now_mono_ms` are one moment on both clocks; it dates the loops."""
+    """The body for this crossing.  `now_ms` and `now_mono_ms` are one moment on both clocks; it dates the loops.
+
+    `instrument` is the scale as it stands under the law, `words` what it has to say of any weighing of now.
+    """
     lane, result = site.lane, done.result
     facts = facts_from_wire(result.facts.axle_count, result.groups) if result else VehicleFacts()
     gross_kg = result.gross_kg if result else None
@@ -44,8 +54,7 @@ def weighed_body(
         on=china_day(now_ms),
         jurisdiction=lane.jurisdiction,
         allowance=site.allowance,
-        # 疑似超限: only a certified weighing with officers there is more than a suspicion.
-        suspected=not (lane.attended and lane.weighing_grade in ("certified", "reweigh")),
+        suspected=not _is_beyond_suspicion(lane, instrument),
         notes=_notes(result),
     )
     return VehicleWeighed(
@@ -68,18 +77,25 @@ def weighed_body(
         speed_dkmh=result.speed_dkmh if result else None,
         accel_mms2=result.accel_mms2 if result else None,
         direction=(result.direction if result else None) or lane.direction,
-        quality=tuple(dict.fromkeys((*done.quality, *(result.quality if result else ())))),
+        quality=tuple(dict.fromkeys((*done.quality, *(result.quality if result else ()), *words))),
         missing=missing,
         trace=result.trace if result else (),
         record_hex=result.record_hex if result else "",
-        device_certificate=site.scale.certificate,
-        device_certificate_until=site.scale.certificate_until,
+        device_certificate=instrument.certificate if instrument else None,
+        device_certificate_until=instrument.valid_until if instrument else None,
+        instrument=instrument,
         recorded_ms=result.recorded_ms if result else None,
         zero_kg=result.zero_kg if result else None,
         frames=result.frames if result else (),
         decks=result.decks if result else (),
         silhouettes=silhouettes(result.facts.axle_count, result.groups, result.axles) if result else (),
     )
+
+
+def _is_beyond_suspicion(lane: Lane, instrument: InstrumentInForce | None) -> bool:
+    """疑似超限: only a certified weighing with officers there, on a scale that yields evidence, is more than that."""
+    vouched = instrument is None or instrument.evidence
+    return vouched and lane.attended and lane.weighing_grade in ("certified", "reweigh")
 
 
 def _left(done: Complete[Weighed]) -> int | None:

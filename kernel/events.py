@@ -17,6 +17,11 @@ WeighingGrade = Literal["pre_check", "certified", "reweigh"]  # 预检 / 精检 
 JointMode = Literal["joint", "transport", "off_site"]  # 联合治超 / 交通自查 / 非现场
 Outcome = Literal["within", "over_limit", "undetermined", "not_weighed"]
 Method = Literal["static_platform", "moving_axles", "axle_by_axle"]
+InstrumentChange = Literal["sealed", "seal_broken", "load_cell_replaced", "repaired"]
+CheckKind = Literal[
+    "zero", "reference", "known_vehicle"
+]  # 零点校核 / 标准砝码或标准车校核 / 已知质量车辆通过
+DriftKind = Literal["zero", "zero_trend", "noise", "known_vehicle"]
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
@@ -194,6 +199,24 @@ class Verdict(Part, frozen=True, kw_only=True):
     limit_highest_kg: int | None = None
 
 
+class InstrumentInForce(Part, frozen=True, kw_only=True):
+    """The weighing instrument as it stood at this weighing, and whether that yields evidence for a case.
+
+    `reasons` are machine words (docs/instruments.md): every one of them keeps the weighing from being evidence.
+    """
+
+    device: str
+    evidence: bool
+    reasons: tuple[str, ...] = ()
+    certificate: str | None = None  # number of the verification certificate 检定证书
+    accuracy_class: str | None = None  # of the vehicle's mass
+    division_kg: int | None = None  # 检定分度值 e
+    min_kg: int | None = None
+    max_kg: int | None = None
+    seals: tuple[str, ...] = ()
+    valid_until: str | None = None  # the last day, in China
+
+
 class VehicleWeighed(Body, frozen=True, kw_only=True):
     """One vehicle has crossed the scale (or stood on it) and this is what the scale said."""
 
@@ -234,6 +257,7 @@ class VehicleWeighed(Body, frozen=True, kw_only=True):
     ] = ()  # the frames that gave the weight, hex as they came over the wire; at most 16
     decks: tuple[DeckMass, ...] = ()  # of a scale with several; they add up to gross_kg
     silhouettes: tuple[Silhouette, ...] = ()  # every kind that its axles fit; never a choice among them
+    instrument: InstrumentInForce | None = None  # None: said by software that did not know of it
 
 
 class PassageCancelled(Body, frozen=True, kw_only=True):
@@ -248,6 +272,93 @@ class PassageCancelled(Body, frozen=True, kw_only=True):
     device: str  # name of the scale in the lane's settings
     quality: tuple[str, ...] = ()  # no_weighing, unknown_record, cancelled_already, too_late
     record_hex: str = ""  # what the device sent
+
+
+# --- the instrument --------------------------------------------------------------------------------------------
+
+
+class InstrumentCertificate(Part, frozen=True, kw_only=True):
+    """A verification certificate 检定证书; `grades` are the weighings that it is good for.
+
+    A moving-axle weigher has three class marks: vehicle mass, single axle, axle group.
+    """
+
+    number: str
+    grades: tuple[WeighingGrade, ...]
+    accuracy_class: str  # of the vehicle's mass: III (JJG 539), or 0.2 to 15 (JJG 907, GB/T 21296.1)
+    division_kg: int  # 检定分度值 e
+    max_kg: int  # 最大秤量
+    min_kg: int  # 最小秤量
+    seals: tuple[str, ...]  # 铅封号
+    valid_from: str  # the day of the verification, in China
+    valid_until: str  # the last day
+    issued_by: str  # 检定机构
+    axle_class: str = ""
+    group_class: str = ""
+
+
+class InstrumentCertified(Body, frozen=True, kw_only=True):
+    """A verification certificate is taken into use: from then on it is the one in force."""
+
+    stream: ClassVar[str] = "instrument.certified"
+    device: str
+    at_ms: int
+    certificate: InstrumentCertificate
+    by: str
+    note: str = ""
+
+
+class InstrumentChanged(Body, frozen=True, kw_only=True):
+    """Somebody touched the instrument, or found that somebody has; `at_ms` is the moment from which it counts.
+
+    A broken seal 铅封破损, a replaced load cell 更换传感器 or a repair voids the certificate until a new verification.
+    """
+
+    stream: ClassVar[str] = "instrument.changed"
+    device: str
+    at_ms: int
+    change: InstrumentChange
+    by: str
+    seal: str = ""  # its number, where one is meant
+    note: str = ""
+
+
+class ShiftOpened(Body, frozen=True, kw_only=True):
+    """A shift 班次 begins at this scale: its checks are due anew."""
+
+    stream: ClassVar[str] = "shift.opened"
+    device: str
+    at_ms: int
+    by: str
+
+
+class ScaleChecked(Body, frozen=True, kw_only=True):
+    """The scale was held against what is known: an empty platform, test weights, or a vehicle of known mass."""
+
+    stream: ClassVar[str] = "scale.checked"
+    device: str
+    at_ms: int
+    kind: CheckKind
+    expected_kg: int
+    shown_kg: int
+    limit_kg: int  # the deviation that is still within
+    within: bool
+    by: str
+    reference: str = ""  # name of the weights or the vehicle in the settings; never a plate
+    shift_ms: int | None = None  # when the shift began that it was made in
+    passage: str | None = None  # the crossing that showed it
+
+
+class ScaleDrifted(Body, frozen=True, kw_only=True):
+    """The scale moves away from where it was 漂移, or is back; said before it is out of its class."""
+
+    stream: ClassVar[str] = "scale.drifted"
+    device: str
+    at_ms: int
+    kind: DriftKind
+    state: Literal["begun", "over"]
+    measured_kg: int
+    limit_kg: int
 
 
 # --- pictures and footage --------------------------------------------------------------------------------------
@@ -299,12 +410,12 @@ class VehiclePictured(Body, frozen=True, kw_only=True):
 
 
 class FileStored(Body, frozen=True, kw_only=True):
-    """A file made after the fact it belongs to, such as a clip cut after its post-roll."""
+    """A file made after the fact it belongs to, such as a clip cut after its post-roll or a capture of a scale's line."""
 
     stream: ClassVar[str] = "file.stored"
     passage: str | None
     weighed: EntryRef | None
-    kind: Literal["clip", "picture", "other"]
+    kind: Literal["clip", "picture", "other", "capture"]
     camera: str | None = None
     media_type: str = "video/mp4"
     upload: Literal["now", "on_demand"] = "now"
@@ -315,6 +426,8 @@ class FileStored(Body, frozen=True, kw_only=True):
     frames: int | None = None
     gop_sha256: tuple[str, ...] = ()  # of each group of pictures: SHA-256 over its packets' bytes
     flags: tuple[str, ...] = ()
+    device: str | None = None  # of a capture: whose line it was
+    asked_by: str = ""  # who wanted it, where nobody's passage did
 
 
 # --- health ----------------------------------------------------------------------------------------------------
@@ -324,8 +437,8 @@ class DeviceHealth(Part, frozen=True, kw_only=True):
     """One device of the lane: up, or how it is not."""
 
     name: str
-    kind: str  # scale, camera, controller, recorder, plates, disk, uplink
-    state: Literal["up", "starting", "silent", "noisy", "down", "frozen", "low", "full", "off"]
+    kind: str  # scale, instrument, camera, controller, recorder, plates, disk, uplink
+    state: Literal["up", "starting", "silent", "noisy", "down", "frozen", "low", "full", "off", "due"]
     since_ms: int
     detail: str = ""
     good: int = 0  # frames or readings since start
@@ -548,14 +661,35 @@ class PassageReviewed(Body, frozen=True, kw_only=True):
     case: str | None = None
 
 
+class InstrumentOrdered(Body, frozen=True, kw_only=True):
+    """The centre says something of the scale of a box: it is told until the box has accepted it."""
+
+    stream: ClassVar[str] = "instrument.ordered"
+    box: str
+    id: str
+    args: tuple[tuple[str, str], ...]  # (name, value as text), as the command has them
+    by: str
+
+
+class NoEvidence(Part, frozen=True, kw_only=True):
+    """A weighing whose instrument yields no evidence, and why (docs/instruments.md)."""
+
+    weighed: EntryRef
+    reasons: tuple[str, ...]
+
+
 class CaseRecorded(Body, frozen=True, kw_only=True):
-    """Entries that belong to one case 案件; a later one adds to it."""
+    """Entries that belong to one case 案件; a later one adds to it.
+
+    `no_evidence` names weighings among them that only tell what happened: the case may not rest on them.
+    """
 
     stream: ClassVar[str] = "case.recorded"
     case: str
     entries: tuple[EntryRef, ...]
     by: str
     note: str = ""
+    no_evidence: tuple[NoEvidence, ...] = ()
 
 
 class RecordPublished(Body, frozen=True, kw_only=True):
@@ -629,6 +763,35 @@ STREAMS: dict[str, Stream] = {
             silent_s=None,
             keep_days=3_650,
             says="a vehicle rolled back off the weigher",
+        ),
+        Stream(
+            body=InstrumentCertified,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="a certificate is taken into use",
+        ),
+        Stream(
+            body=InstrumentChanged,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="a seal, a load cell or a repair",
+        ),
+        Stream(body=ShiftOpened, per_hour=0, silent_s=None, keep_days=3_650, says="a shift begins"),
+        Stream(
+            body=ScaleChecked,
+            per_hour=1,
+            silent_s=None,
+            keep_days=3_650,
+            says="the scale was held against what is known",
+        ),
+        Stream(
+            body=ScaleDrifted,
+            per_hour=0,
+            silent_s=None,
+            keep_days=3_650,
+            says="the scale drifts, or no longer",
         ),
         Stream(
             body=VehiclePictured,
@@ -714,6 +877,13 @@ STREAMS: dict[str, Stream] = {
             silent_s=None,
             keep_days=3_650,
             says="a person has reviewed a passage",
+        ),
+        Stream(
+            body=InstrumentOrdered,
+            per_hour=0,
+            silent_s=None,
+            keep_days=36_500,
+            says="the centre speaks of a scale",
         ),
         Stream(
             body=CaseRecorded, per_hour=10, silent_s=None, keep_days=3_650, says="entries belong to a case"

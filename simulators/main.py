@@ -7,19 +7,23 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edge.drivers import load_driver
 from edge.drivers.rows import Indicator
-from kernel.errors import ConfigError
+from kernel.errors import ConfigError, ProtocolError
 from simulators.demo.clock import RealClock
 from simulators.demo.running import DemoError, Plan, play, write_report
 from simulators.faults import read_faults
+from simulators.replay import Replay, replay
 from simulators.scale_verb import add_scale, run_scale
 from simulators.traffic import read_traffic
+
+BAUDS = (600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200)
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     traffic.add_argument("--script", type=Path)
     traffic.add_argument("--vehicles", type=int)
     traffic.add_argument("--json", action="store_true")
+    _add_replay(verbs.add_parser("replay", help="play what a line once said, on a pty or a TCP port"))
     given = parser.parse_args(arguments)
     try:
         return run_scale(given) if given.verb == "scale" else _traffic_verbs(parser, given)
@@ -41,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _traffic_verbs(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
+    if given.verb == "replay":
+        return _replay(given)
     if given.vehicles is not None and given.vehicles < 1:
         parser.error("--vehicles must be at least 1")
     if given.verb == "demo" and given.exit != bool(given.vehicles):
@@ -65,6 +72,48 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_replay(play: argparse.ArgumentParser) -> None:
+    play.add_argument("file", type=Path, help="a capture, or bytes as they came")
+    play.add_argument("--speed", type=_above_zero, default=1.0, help="times as fast as it was")
+    play.add_argument(
+        "--baud", type=int, default=9_600, choices=BAUDS, help="pace of a file that has no times"
+    )
+    where = play.add_mutually_exclusive_group()
+    where.add_argument("--path", type=Path, help="of the pty; by default a new one, which is printed")
+    where.add_argument(
+        "--tcp", type=int, metavar="PORT", help="listen on 127.0.0.1 instead; 0 for a free port"
+    )
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return number
+
+
+def _replay(given: argparse.Namespace) -> int:
+    plan = Replay(file=given.file, speed=given.speed, baud=given.baud, path=given.path, tcp=given.tcp)
+    try:
+        asyncio.run(_unless_stopped(replay(plan, clock=RealClock(), say=_say)))
+    except (ProtocolError, OSError) as error:
+        sys.stderr.write(f"weighpost-sim: {error}\n")
+        return 2
+    return 0
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, T]) -> T | None:
+    """None when SIGINT or SIGTERM came first."""
+    task = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+
+
 def _demo(given: argparse.Namespace) -> int:
     plan = Plan(
         folder=given.folder,
@@ -76,7 +125,8 @@ def _demo(given: argparse.Namespace) -> int:
         traffic=given.script.read_text() if given.script else None,
         indicator=_indicator(given.indicator),
     )
-    report = asyncio.run(_until_stopped(plan, forever=not given.exit))
+    playing = play(plan, clock=RealClock(), say=_say, forever=not given.exit)
+    report = asyncio.run(_unless_stopped(playing))
     if report is None:
         return 0
     if given.report:
@@ -93,17 +143,6 @@ def _indicator(name: str | None) -> Indicator | None:
     if not isinstance(row, Indicator):
         raise ConfigError.one("indicator", f"{name} is no indicator of a platform")
     return row
-
-
-async def _until_stopped(plan: Plan, *, forever: bool) -> dict[str, Any] | None:
-    task = asyncio.create_task(play(plan, clock=RealClock(), say=_say, forever=forever))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return None
 
 
 def _traffic(given: argparse.Namespace) -> int:

@@ -185,7 +185,7 @@ def _detail(db: sqlite3.Connection, row: Passage) -> Detail:
         at_ms=weighed[0][0].at if weighed else None,
         weighed=msgspec.json.decode(weighed[0][1], type=VehicleWeighed) if weighed else None,
         pictured=tuple(_bodies(headers, VehiclePictured)),
-        clips=tuple(_bodies(headers, FileStored)),
+        clips=tuple(body for body in _bodies(headers, FileStored) if body.kind == "clip"),
         files=_files(db, [head for head, _, _ in headers]),
         acts=tuple(_acts(db, row)),
     )

@@ -61,8 +61,8 @@ class Passage:
 
     @property
     def certified(self) -> bool:
-        """Weighed by a certified scale with officers there: more than a suspicion."""
-        return self.attended and self.grade in ("certified", "reweigh")
+        """Weighed with officers there by a scale whose certificate held: more than a suspicion."""
+        return self.attended and self.grade in ("certified", "reweigh") and not self.suspected
 
     @property
     def found_over(self) -> bool:

@@ -29,6 +29,7 @@ VIOLATIONS = {
     "only the edge drives the lane controller": ("central/settings.py", "import firmware_bridge.protocol"),
     "the edge has no pages": ("edge/sign.py", "import starlette"),
     "nothing that ships imports a simulator": ("edge/sign.py", "import simulators.traffic"),
+    "detection is given bytes only": ("edge/detecting/claims.py", "import edge.links"),
     "wire formats do no I/O": ("edge/drivers/scale/wim_wj/protocol.py", "import logging"),
 }
 

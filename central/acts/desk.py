@@ -6,11 +6,12 @@ The same key again is the same act.  What an act names may still be on its way h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from central.acts import publishing
+from central.store.instruments import Instruments
 from central.store.queries import Queries
 from central.views import PassageDetail, PassageRow
 from kernel.clock import Clock
@@ -19,11 +20,15 @@ from kernel.events import (
     Body,
     CaseRecorded,
     EntryRef,
+    InstrumentOrdered,
+    NoEvidence,
     PassageReviewed,
     RecordHeld,
     RecordPublished,
     VehicleWeighed,
 )
+from kernel.law.instrument_acts import AT_THE_BOX, saying_of
+from kernel.law.instruments import History, objections
 from kernel.plates import normalise
 
 Outcome = Literal["confirmed", "rejected", "returned"]
@@ -43,6 +48,12 @@ class Orders(Protocol):
     async def order(self, box: str, body: RecordHeld) -> None: ...
 
 
+class Speaks(Protocol):
+    """Sees to it that a box is told what was said of its scale, now or when it is there again."""
+
+    async def say(self, body: InstrumentOrdered) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
     """Whose act it is, and the key that makes a repetition harmless."""
@@ -54,20 +65,36 @@ class Who:
 class Desk:
     """RefusedError says why an act is not done; nothing is written then."""
 
-    def __init__(self, queries: Queries, *, write: Writes, holds: Orders, clock: Clock) -> None:
+    def __init__(
+        self,
+        queries: Queries,
+        instruments: Instruments,
+        *,
+        write: Writes,
+        holds: Orders,
+        scales: Speaks,
+        clock: Clock,
+    ) -> None:
         self._queries = queries
+        self._instruments = instruments
         self._write = write
         self._holds = holds
+        self._scales = scales
         self._clock = clock
 
     async def review(
         self, box: str, passage: str, outcome: Outcome, *, who: Who, reason: str = "", case: str | None = None
     ) -> EntryRef:
-        """审核: it stands, it does not, or more is needed; whatever but a confirmation gives its reason."""
+        """审核: it stands, it does not, or more is needed; whatever but a confirmation gives its reason.
+
+        Confirmed into a case it is what the case rests on: then its scale must yield evidence.
+        """
         detail = await self._passage(box, passage)
         if outcome != "confirmed" and not reason.strip():
             raise RefusedError("give the reason")
         _names_no_plate(reason, detail.row)
+        if case is not None and outcome == "confirmed":
+            _refuse_without_evidence(passage, await self._objections(box, detail))
         body = PassageReviewed(
             passage=passage,
             weighed=_weighing(detail),
@@ -79,19 +106,40 @@ class Desk:
         return await self._write(body, key=f"review/{box}/{passage}/{who.by}/{who.key}")
 
     async def add_to_case(
-        self, case: str, passages: Sequence[tuple[str, str]], *, who: Who, note: str = ""
+        self,
+        case: str,
+        passages: Sequence[tuple[str, str]],
+        *,
+        who: Who,
+        note: str = "",
+        as_context: bool = False,
     ) -> int:
-        """立案: every entry of these passages that is here; how many that are."""
+        """立案: every entry of these passages that is here; how many that are.
+
+        A weighing on a scale that yields no evidence is refused, or with `as_context` taken in and named as such.
+        """
         refs: list[EntryRef] = []
+        without: dict[EntryRef, NoEvidence] = {}
         for box, passage in passages:
             detail = await self._passage(box, passage)
             _names_no_plate(note, detail.row)
+            reasons = await self._objections(box, detail)
+            if not as_context:
+                _refuse_without_evidence(passage, reasons)
+            if reasons:
+                without[_weighing(detail)] = NoEvidence(weighed=_weighing(detail), reasons=reasons)
             refs += [
                 EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in detail.entries
             ]
         for start in range(0, len(refs), AT_ONCE):
             entries = tuple(refs[start : start + AT_ONCE])
-            body = CaseRecorded(case=case, entries=entries, by=who.by, note=note.strip())
+            body = CaseRecorded(
+                case=case,
+                entries=entries,
+                by=who.by,
+                note=note.strip(),
+                no_evidence=tuple(without[ref] for ref in entries if ref in without),
+            )
             await self._write(body, key=f"case/{case}/{who.by}/{who.key}/{start}")
         return len(refs)
 
@@ -141,6 +189,27 @@ class Desk:
         await self._holds.order(box, body)
         return ref
 
+    async def speak_of_instrument(self, box: str, args: Mapping[str, str], *, who: Who) -> EntryRef:
+        """A certificate, a seal, a repair or a shift of the scale of this box; its lane decides whether it may."""
+        said = {**args, "by": who.by, "id": who.key}
+        if saying_of(said).act in AT_THE_BOX:
+            raise RefusedError("a check is said at the box, by who stands at the scale")
+        if not await asyncio.to_thread(self._instruments.is_lane, box):
+            raise RefusedError("no lane of this name has spoken here")
+        body = InstrumentOrdered(box=box, id=who.key, args=tuple(sorted(said.items())), by=who.by)
+        ref = await self._write(body, key=f"instrument/{box}/{who.by}/{who.key}")
+        await self._scales.say(body)
+        return ref
+
+    async def _objections(self, box: str, detail: PassageDetail) -> tuple[str, ...]:
+        """Why its weighing is no evidence, as far as it is weighed at all."""
+        weighed = detail.weighed
+        if weighed is None or weighed.gross_kg is None:
+            return ()
+        facts = await asyncio.to_thread(self._instruments.facts, box, device=weighed.device)
+        at_ms = detail.row.shown_ms if detail.row.at_ms is None else detail.row.at_ms
+        return objections(weighed, History.of(weighed.device, facts), at_ms=at_ms)
+
     async def _passage(self, box: str, passage: str) -> PassageDetail:
         found = await asyncio.to_thread(self._queries.passage, box, passage)
         if found is None:
@@ -169,6 +238,11 @@ def _stands(row: PassageRow) -> bool:
     if row.reviewed is not None:
         return row.reviewed == "confirmed"
     return row.grade in ("certified", "reweigh") and not row.suspected
+
+
+def _refuse_without_evidence(passage: str, reasons: Sequence[str]) -> None:
+    if reasons:
+        raise RefusedError(f"passage {passage} is no evidence: {', '.join(reasons)}")
 
 
 def _weighing(detail: PassageDetail) -> EntryRef:

@@ -55,6 +55,7 @@ class InCase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     passages: Annotated[tuple[InCase, ...], Meta(min_length=1, max_length=100)]
     note: Words = ""
+    as_context: bool = False  # also where the scale yields no evidence; the entry names these
 
 
 class Publish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,9 +99,9 @@ class ActsApi:
         ) -> Response:
             said = await body_of(request, Review)
             act = desk.review(
-                box, passage, said.outcome, who=_who(caller, key), reason=said.reason, case=said.case
+                box, passage, said.outcome, who=who_of(caller, key), reason=said.reason, case=said.case
             )
-            return answer(await _done(act))
+            return answer(await done(act))
 
         @router.post(
             "/passages/{box}/{passage}/hold", summary="Nothing of it may be erased 封存", **answers(EntryRef)
@@ -110,9 +111,9 @@ class ActsApi:
         ) -> Response:
             said = await body_of(request, Hold)
             act = desk.hold(
-                box, passage, said.act, who=_who(caller, key), reason=said.reason, until_ms=said.until_ms
+                box, passage, said.act, who=who_of(caller, key), reason=said.reason, until_ms=said.until_ms
             )
-            return answer(await _done(act))
+            return answer(await done(act))
 
     def _cases(self, router: APIRouter) -> None:
         queries, desk = self._parts.queries, self._parts.desk
@@ -130,8 +131,10 @@ class ActsApi:
         async def add(request: Request, case: CaseId, key: Key = None, caller: Caller = reviews) -> Response:
             said = await body_of(request, Case)
             passages = [await self._place(each) for each in said.passages]
-            act = desk.add_to_case(case, passages, who=_who(caller, key), note=said.note)
-            return answer(Added(case=case, entries=await _done(act)))
+            act = desk.add_to_case(
+                case, passages, who=who_of(caller, key), note=said.note, as_context=said.as_context
+            )
+            return answer(Added(case=case, entries=await done(act)))
 
     def _publications(self, router: APIRouter) -> None:
         desk, publishes = self._parts.desk, Depends(at_least(self._parts, "admin"))
@@ -144,12 +147,12 @@ class ActsApi:
         async def publish(
             request: Request, case: CaseId, key: Key = None, caller: Caller = publishes
         ) -> Response:
-            said, who = await body_of(request, Publish), _who(caller, key)
+            said, who = await body_of(request, Publish), who_of(caller, key)
             if said.act == "withdrawn":
-                return answer(await _done(desk.withdraw(case, who=who)))
+                return answer(await done(desk.withdraw(case, who=who)))
             if not said.fields:
                 raise HTTPException(422, "fields: name at least one")
-            return answer(await _done(desk.publish(case, said.fields, who=who, until_ms=said.until_ms)))
+            return answer(await done(desk.publish(case, said.fields, who=who, until_ms=said.until_ms)))
 
     def _keeping(self, router: APIRouter) -> None:
         keeping, erases = self._parts.keeping, Depends(at_least(self._parts, "admin"))
@@ -167,7 +170,7 @@ class ActsApi:
             request: Request, box: BoxName, passage: PassageId, caller: Caller = erases
         ) -> Response:
             said = await body_of(request, Erase)
-            return answer(Erased(by=await _done(keeping.erase(box, passage, rule=said.rule, by=caller.name))))
+            return answer(Erased(by=await done(keeping.erase(box, passage, rule=said.rule, by=caller.name))))
 
     async def _place(self, named: InCase) -> tuple[str, str]:
         return await place_of(self._parts.queries, named.passage, named.box), named.passage
@@ -193,11 +196,11 @@ async def body_of(request: Request, kind: type[T]) -> T:
         raise HTTPException(422, str(error)) from error
 
 
-def _who(caller: Caller, key: str | None) -> Who:
+def who_of(caller: Caller, key: str | None) -> Who:
     return Who(by=caller.name, key=key or uuid.uuid4().hex)
 
 
-async def _done(act: Awaitable[T]) -> T:
+async def done(act: Awaitable[T]) -> T:
     try:
         return await act
     except RefusedError as error:

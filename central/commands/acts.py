@@ -41,6 +41,11 @@ def _add_case(verbs: Verbs) -> None:
     new.add_argument("case")
     new.add_argument("passages", nargs="+", metavar="PASSAGE")
     new.add_argument("--note", default="")
+    new.add_argument(
+        "--as-context",
+        action="store_true",
+        help="also weighings whose scale yields no evidence; they are named so",
+    )
     _by(new)
     new.set_defaults(run=_add_to_case)
     show = case.add_parser("show", help="the entries of a case")
@@ -77,7 +82,8 @@ def _add_to_case(arguments: argparse.Namespace, console: Console) -> int:
     settings = load_settings(arguments.settings)
     passages = [{"passage": passage, "box": arguments.box} for passage in arguments.passages]
     with asking(settings, role="reviewer", clock=console.clock, by=arguments.by) as centre:
-        added = centre.post(f"/cases/{arguments.case}", {"passages": passages, "note": arguments.note})
+        said = {"passages": passages, "note": arguments.note, "as_context": arguments.as_context}
+        added = centre.post(f"/cases/{arguments.case}", said)
     write(f"{added['case']}: {added['entries']} entries")
     return 0
 

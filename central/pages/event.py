@@ -318,6 +318,9 @@ def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Fact]:
         yield Fact(name=texts(_("Verification certificate")), value=value)
     else:
         yield Fact(name=texts(_("Verification certificate")), value=texts(_("none")))
+    if weighed.instrument is not None and weighed.instrument.reasons:
+        why = ", ".join(words(vocabulary.INSTRUMENT, weighed.instrument.reasons, texts))
+        yield Fact(name=texts(_("No evidence for a case")), value=why)
 
 
 def _facts(facts: VehicleFacts, texts: Texts) -> Iterator[Fact]:

@@ -10,7 +10,7 @@ from central.pages.lines import StationName
 from central.views import Alarm, DeviceState, HourRow, SourceState
 from kernel import vocabulary
 from web import times
-from web.i18n import Texts, word
+from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped
 
@@ -228,14 +228,19 @@ def _device_chip(source: SourceState, device: DeviceState, texts: Texts) -> Chip
         state=state,
         shape=DEVICE_SHAPES[state],
         words=words,
-        why=" ".join(part for part in (times.stamp(device.since_ms), device.detail) if part),
+        why=" ".join(part for part in (times.stamp(device.since_ms), _due(device.detail, texts)) if part),
     )
+
+
+def _due(detail: str, texts: Texts) -> str:
+    """What an instrument says that a person must do; whatever else a device says stays as it is."""
+    return ", ".join(words(vocabulary.INSTRUMENT, vocabulary.due(detail), texts))
 
 
 def _chip_state(device: DeviceState) -> str:
     if device.state in ("up", "off"):
         return device.state
-    return "odd" if device.state in ("starting", "noisy", "low") else "bad"
+    return "odd" if device.state in ("starting", "noisy", "low", "due") else "bad"
 
 
 def hour_bars(
@@ -309,7 +314,7 @@ def _about(alarm: Alarm, sources: Sequence[SourceState], texts: Texts, station_n
 
 def alarm_line(alarm: Alarm, about: str, texts: Texts) -> AlarmLine:
     state, _colon, detail = alarm.detail.partition(": ")
-    told = (about, word(vocabulary.DEVICE_STATES, state, texts), detail)
+    told = (about, word(vocabulary.DEVICE_STATES, state, texts), _due(detail, texts))
     return AlarmLine(
         id=alarm.key,
         name=word(wording.ALARMS, alarm.kind, texts),

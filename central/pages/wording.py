@@ -68,7 +68,12 @@ REFUSALS = {
         "Leave the plate out of the text: the crossing is named already, and what is written here stays longer than its pictures."
     ),
 }
-FILE_KINDS = {"picture": _("Picture"), "clip": _("Clip"), "other": _("Other file")}
+FILE_KINDS = {
+    "picture": _("Picture"),
+    "clip": _("Clip"),
+    "capture": _("Bytes of the scale's line"),
+    "other": _("Other file"),
+}
 # central.packaging: why there is no package of a crossing.
 NO_PACKAGE = {
     "not weighed yet": _("The weighing has not arrived yet. Try again when it is on this page."),

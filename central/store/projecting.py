@@ -15,6 +15,7 @@ from central.store.acting import project_acts
 from central.store.dating import date_earlier, settle, summed, with_dates
 from central.store.engines import Database, upsert
 from central.store.erasing import file_erased, project_erasures
+from central.store.instruments import project_instruments
 from central.store.projections import (
     NamedFile,
     Read,
@@ -123,6 +124,7 @@ def _project(connection: Connection, reads: Sequence[Read], register: Register) 
     upsert(connection, schema.access, accesses, update=())
     moves, changes = _date_earlier(connection, reads)
     changes += project_acts(connection, reads, centre=register.centre)
+    project_instruments(connection, reads)
     erased = project_erasures(connection, reads, centre=register.centre)
     refresh_passages(connection, erased)
     add(connection, summed([*rollup_rows(reads), *moves]))

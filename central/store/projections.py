@@ -21,6 +21,7 @@ from kernel.events import (
     EntryRef,
     FileRequested,
     FileStored,
+    InstrumentOrdered,
     JournalRecovered,
     LaneHealth,
     PassageCancelled,
@@ -52,6 +53,7 @@ _CENTRE_SAYS: dict[type[Body], str] = {
     PassageReviewed: "only the centre reviews",
     CaseRecorded: "only the centre records cases",
     RecordPublished: "only the centre publishes",
+    InstrumentOrdered: "only the centre orders what is said of a scale",
 }
 # What a box says of its file's type is not believed beyond these: it is served to browsers.
 _MEDIA_TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"}
@@ -440,7 +442,9 @@ def _named_entries(body: Body) -> tuple[EntryRef, ...]:
             return (body.weighed,)
         case PassageCancelled(weighed=EntryRef() as weighed):
             return (weighed,)
-        case CaseRecorded() | RecordErased():
+        case CaseRecorded():
+            return (*body.entries, *(each.weighed for each in body.no_evidence))
+        case RecordErased():
             return body.entries
         case RecordPublished() | RecordHeld():
             return body.about

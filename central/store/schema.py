@@ -406,6 +406,31 @@ publication = Table(  # the newest act of each case
 )
 Index("publication_time", publication.c.at_ms, publication.c.case_id)
 
+instrument_fact = Table(  # certificates, seals, checks and drift of the scales of boxes, as their entries say
+    "instrument_fact",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("box", Text),
+    _required("device", Text),
+    _required("stream", Text),
+    _required("at_ms", BigInteger),
+    _required("said", Text),  # the body, JSON
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("instrument_fact_of", instrument_fact.c.box, instrument_fact.c.stream, instrument_fact.c.at_ms)
+
+instrument_order = Table(  # what the centre says of a scale, and whether its box has accepted it
+    "instrument_order",
+    metadata,
+    _required("box", Text),
+    _required("id", Text),
+    Column("args", Text),  # JSON list of name and value; without it the box has spoken first
+    Column("ordered_ms", BigInteger),
+    Column("accepted_ms", BigInteger),
+    PrimaryKeyConstraint("box", "id"),
+)
+
 hold = Table(  # `thing` is passage:ID, entry:JOURNAL/SEQ or file:SHA256; `box` whose, * for any box's
     "hold",
     metadata,

@@ -31,7 +31,7 @@ class Message(Protocol):
 
     @property
     def ack(self) -> bytes:
-        """What tells the device that this arrived; b"" where it does not wait for it."""
+        """What tells the device that this arrived."""
         ...
 
 
@@ -102,7 +102,7 @@ class AcknowledgedWeigher(ABC, Generic[M, O]):
 
     @abstractmethod
     def _event(self, message: M, *, key: str, asked: bool, words: tuple[str, ...]) -> ScaleEvent:
-        """A VehicleRecord or VehicleReversed of a message that has a key; ProtocolError if it cannot be used."""
+        """A VehicleRecord or VehicleReversed of a message that has a key."""
 
     async def _said(self, message: M) -> ScaleEvent | None:
         self._forget_old()
@@ -116,15 +116,11 @@ class AcknowledgedWeigher(ABC, Generic[M, O]):
             return None
         return self._new(message, key)
 
-    def _new(self, message: M, key: str) -> ScaleEvent | None:
+    def _new(self, message: M, key: str) -> ScaleEvent:
         asked = self._clock.mono_ms() < self._from_memory_until
         # The number of the vehicle before, and not its record: another vehicle, and something is wrong.
         words = ("sequence_repeated",) if message.seq == self._last_seq else ()
-        try:
-            event = self._event(message, key=key, asked=asked, words=words)
-        except ProtocolError as error:
-            self.pulse.skip(error.problem)
-            return None
+        event = self._event(message, key=key, asked=asked, words=words)
         self._acks[key] = message.ack
         if isinstance(event, VehicleReversed):
             self._reversals[key] = self._clock.mono_ms()
@@ -142,8 +138,6 @@ class AcknowledgedWeigher(ABC, Generic[M, O]):
             self._released.discard(key)
 
     async def _answer(self, ack: bytes) -> None:
-        if not ack:
-            return
         if self._link is None:
             raise LinkError(f"{self.pulse.device} is not connected")
         await self._link.write(ack)

@@ -15,6 +15,15 @@ from kernel.errors import ConfigError, ProtocolError
 from kernel.links import Link
 
 
+def question_of(
+    row: Indicator, options: IndicatorOptions, parser: FedParser[Any], *, clock: Clock
+) -> Question | None:
+    """What the device is asked again and again; None where it speaks unasked.  ConfigError as the row's poll."""
+    data = row.poll(options) if row.poll else b""
+    ask = parser.ask if isinstance(parser, AskingParser) else None
+    return Question(data=data, ask=ask, every_ms=options.poll_ms, clock=clock) if data else None
+
+
 class IndicatorDriver:
     """edge.drivers.contract.ScaleDriver for every row of indicators."""
 
@@ -22,7 +31,8 @@ class IndicatorDriver:
 
     def __init__(self, row: Indicator, options: IndicatorOptions, *, device: str, clock: Clock) -> None:
         """ConfigError: the protocol leaves something open that only a setting can say."""
-        self._poll = row.poll(options) if row.poll else b""
+        # It fails here, and not when the line is open.
+        question_of(row, options, row.parser(options), clock=clock)
         if "unit" not in row.says and options.unit is None:
             raise ConfigError.one("unit", f"is required: {row.name} does not send the unit of its display")
         self._row = row
@@ -31,13 +41,11 @@ class IndicatorDriver:
         self.pulse = Pulse(device=device, kind="scale", silent_ms=options.silent_ms, clock=clock)
 
     async def readings(self, link: Link) -> AsyncIterator[ScaleEvent]:
-        parser = self._row.parser(self._options)
+        options, row = self._options, self._row
+        parser = row.parser(options)
+        question = question_of(row, options, parser, clock=self._clock)
         async for item in listen(
-            link,
-            parser,
-            pulse=self.pulse,
-            reopen_ms=self._options.reopen_ms,
-            question=self._question(parser),
+            link, parser, pulse=self.pulse, reopen_ms=options.reopen_ms, question=question
         ):
             if isinstance(item, ProtocolError):
                 self.pulse.skip(item.problem)
@@ -54,12 +62,6 @@ class IndicatorDriver:
                 self.pulse.skip(item.problem)
             elif item is not None:
                 self.pulse.beat()  # it speaks the protocol, but says no weight
-
-    def _question(self, parser: FedParser[Any]) -> Question | None:
-        if not self._poll:
-            return None
-        ask = parser.ask if isinstance(parser, AskingParser) else None
-        return Question(data=self._poll, ask=ask, every_ms=self._options.poll_ms, clock=self._clock)
 
     async def release(self, key: str) -> None:
         """The display keeps no records."""

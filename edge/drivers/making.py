@@ -38,3 +38,9 @@ def read_options(row: Indicator | Weigher, options: object) -> Any:
 def settings_of(row: Weigher) -> Any:
     """The options of a lane that has this weigher."""
     return named(row.settings) if row.settings else row.options
+
+
+def is_seven_bit_text(name: str) -> bool:
+    """Whether the eighth bit of its bytes says nothing, so that it can only be parity."""
+    kind = load_driver(name)
+    return isinstance(kind, Indicator) and not kind.high_bit

@@ -30,6 +30,7 @@ class Pulse:
         self._state: State = "starting"
         self._detail = ""
         self._problem = ""
+        self._note = ""
         self._since_ms = clock.now_ms()
         self._good_mono = self._heard_mono = self._hearing_mono = clock.mono_ms()
         self.changed: Callable[[DeviceHealth], None] = lambda _health: None
@@ -50,7 +51,7 @@ class Pulse:
             kind=self._kind,
             state=self._state,
             since_ms=self._since_ms,
-            detail=self._detail,
+            detail="; ".join(filter(None, (self._detail, self._note))),
             good=self.good,
             dropped=self.dropped,
         )
@@ -79,6 +80,14 @@ class Pulse:
         self._recent.append(False)
         if self._state == "up" and self._recent.count(False) >= _NOISY:
             self._become("noisy", f"many damaged frames; the last: {problem}")
+
+    def note(self, text: str) -> None:
+        """What is odd about the wire though it is understood: part of every detail until something else is said."""
+        if text == self._note:
+            return
+        self._note = text
+        log.info("line is odd" if text else "line is as set", extra={"device": self._device, "detail": text})
+        self.changed(self.snapshot())
 
     def tick(self, *, heard: bool) -> None:
         """Call after every read, with whether bytes came."""

@@ -1,4 +1,4 @@
-"""Links opened by URL: a device path such as /dev/ttyUSB0 or a pty, or socket://host:port."""
+"""Links opened by URL: serial devices, TCP peers that are dialled or that dial, RFC 2217 servers."""
 
 from edge.links.opening import SerialSettings, open_link
 from edge.links.port import PortLink

@@ -1,81 +1,84 @@
-"""Opens a link by its URL: a device path, or socket://host:port."""
+"""Opens a link by its URL, for this process alone."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import termios
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
 
-import serial
-from serial.urlhandler.protocol_socket import Serial as SocketPort
-
-from edge.links.holding import Claim, holders
+from edge.links.devices import SerialSettings, find_device, open_device, open_remote
+from edge.links.holding import Claim
 from edge.links.port import Port, PortLink
-from kernel.errors import ConfigError, LinkError
+from edge.links.tcp import AdapterPort, Doors, dial
+from edge.links.urls import Address, check_url, parse
+from kernel.errors import LinkError
 
-_PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
+__all__ = ["SerialSettings", "check_url", "open_link"]
+
+Opened = tuple[Port, Callable[[], None]]  # and what is to be done once it is closed
+
 _WAKE_S = 0.2  # how long the reader thread may sit in one read before it looks whether the link was closed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SerialSettings:
-    """Line settings.  Some indicators reset when DTR or RTS rise at open, some adapters are powered by them."""
-
-    baud: int = 9600
-    bits: Literal[7, 8] = 8
-    parity: Literal["none", "even", "odd"] = "none"
-    stop: Literal[1, 2] = 1
-    dtr: bool = False
-    rts: bool = False
-    patience_ms: int = 500
-
-    def __post_init__(self) -> None:
-        faults = []
-        if self.baud not in serial.Serial.BAUDRATES:
-            faults.append(("baud", f"must be a usual line speed, is {self.baud}"))
-        if self.patience_ms < 10:
-            faults.append(("patience_ms", f"must be at least 10, is {self.patience_ms}"))
-        if faults:
-            raise ConfigError(faults)
-
-
-def check_url(url: str) -> None:
-    """Raise ConfigError unless `url` is one that open_link can open."""
-    parts = urlsplit(url)
-    if parts.scheme == "socket":
-        with contextlib.suppress(ValueError):
-            if parts.hostname and parts.port:
-                return
-        raise ConfigError.one("url", f"must be socket://host:port, is {url!r}")
-    if not url.startswith("/"):
-        raise ConfigError.one("url", f"must be a device path or socket://host:port, is {url!r}")
-
-
-async def open_link(url: str, *, line: SerialSettings, holder: str, locks: Path | None = None) -> PortLink:
+async def open_link(
+    url: str, *, line: SerialSettings, holder: str, locks: Path | None = None, doors: Doors | None = None
+) -> PortLink:
     """Open `url` for this process alone; raises LinkError with the reason, and who holds the port if somebody does.
 
-    `holder` is how this process calls itself in that message to the next one.
+    `holder` is how this process calls itself in that message to the next one.  With `doors` the port of a
+    tcp-server:// goes on listening while its link is opened anew; without, it ends with the link.
     """
-    check_url(url)
-    if not url.startswith("/"):
-        return _link(await asyncio.to_thread(_open_socket, url), url, line, lambda: None)
-    claim = await asyncio.to_thread(_claim, Path(url), holder, locks)
+    address = parse(url)
+    match address.scheme:
+        case "device" | "hwgrep":
+            port, leave = await _opened(partial(_open_device, address, line, holder, locks))
+        case "rfc2217":
+            port, leave = await _opened(lambda: (open_remote(url, line, wake_s=_WAKE_S), _nothing))
+        case "socket":
+            port, leave = await _opened(lambda: (_dial(url, address), _nothing))
+        case "tcp-server":
+            port, leave = await _open_door(address, doors)
+    return PortLink(port, name=url, patience_s=line.patience_ms / 1000, on_close=leave)
+
+
+def _nothing() -> None:
+    """What is to be done after closing most ports."""
+
+
+async def _opened(opening: Callable[[], Opened]) -> Opened:
+    """In a thread; a port that comes when nobody waits for it any more is closed again."""
+    coming = asyncio.ensure_future(asyncio.to_thread(opening))
     try:
-        port = await asyncio.to_thread(_open_device, Path(url), line)
+        return await asyncio.shield(coming)
+    except asyncio.CancelledError:
+        coming.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(came: asyncio.Future[Opened]) -> None:
+    if came.cancelled() or came.exception() is not None:
+        return
+    port, leave = came.result()
+    port.close()
+    leave()
+
+
+def _dial(url: str, address: Address) -> Port:
+    try:
+        return dial(address.host, address.port, wake_s=_WAKE_S)
+    except OSError as error:
+        raise LinkError(f"{url}: {error}") from error
+
+
+def _open_device(address: Address, line: SerialSettings, holder: str, locks: Path | None) -> Opened:
+    path = Path(address.path) if address.path else find_device(address)
+    claim = _claim(path, holder, locks)
+    try:
+        return open_device(path, line, wake_s=_WAKE_S), claim.release
     except LinkError:
         claim.release()
         raise
-    return _link(port, url, line, claim.release)
-
-
-def _link(port: Port, url: str, line: SerialSettings, on_close: Callable[[], None]) -> PortLink:
-    return PortLink(port, name=url, patience_s=line.patience_ms / 1000, on_close=on_close)
 
 
 def _claim(path: Path, holder: str, locks: Path | None) -> Claim:
@@ -87,28 +90,18 @@ def _claim(path: Path, holder: str, locks: Path | None) -> Claim:
         raise LinkError(f"{path}: cannot lock: {error}") from error
 
 
-def _open_socket(url: str) -> Port:
-    try:
-        port: Port = SocketPort(url, timeout=_WAKE_S)
-    except OSError as error:
-        raise LinkError(str(error)) from error
-    return port
+async def _open_door(address: Address, doors: Doors | None) -> Opened:
+    keeper = Doors() if doors is None else doors
+    door = keeper.enter(address.host, address.port)
 
+    def leave() -> None:
+        door.held = False
+        if doors is None:
+            keeper.close()
 
-def _open_device(path: Path, line: SerialSettings) -> Port:
-    port = serial.Serial()
-    port.port = str(path)
-    port.baudrate, port.bytesize, port.stopbits = line.baud, line.bits, line.stop
-    port.parity = _PARITY[line.parity]
-    port.timeout, port.write_timeout = _WAKE_S, 2.0
-    port.exclusive = True
-    port.dtr, port.rts = line.dtr, line.rts
     try:
-        port.open()
-        # The lock of `exclusive` is only seen by those who ask; this one turns everybody away.
-        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
-    except (OSError, ValueError, termios.error) as error:
-        port.close()
-        who = holders(path)
-        raise LinkError(f"{path}: {error}" + (f"; held by {who}" if who else "")) from error
-    return port
+        peer, name = await door.newest()
+    except BaseException:
+        leave()
+        raise
+    return AdapterPort(peer, address=name, door=door, wake_s=_WAKE_S), leave

@@ -22,11 +22,15 @@ from kernel.events import Axle, VehicleFacts
 from kernel.settings import above_zero, must, refuse
 
 LONGEST = 600  # readings of one axle that are kept: a minute
+SHORTEST_MM = 600  # of a platform that is not known
+LONGEST_GAP_MS = 60_000  # a vehicle that stops holds up the next for no longer
 BETWEEN_MS = 1_000  # after so long without an axle the display has come down
 CONTACT_MM = 250  # how much of the road a tyre touches: an axle is on for the platform and this
 # The sum is then not that of this vehicle's axles.
 _REFUSE = frozenset(
     {
+        "zero_off",
+        "present_at_start",
         "net_displayed",
         "gross_or_net_unknown",
         "axles_overlap",
@@ -48,8 +52,9 @@ class AxlewiseSettings:
     """How a short platform is read.
 
     `platform_mm` is its length along the lane; without it there are no speeds, spacings and groups.  A vehicle ends when
-    the platform has been empty for `gap_ms`, or for `after_loop_ms` once the loop has let it go.  `refuse` names what
-    takes the weight away; the word is said in either case.
+    the platform has been empty for as long as it would need for `longest_mm` at its pace, but at least for `gap_ms`;
+    or for `after_loop_ms` once the loop has let it go.  `refuse` names what takes the weight away; the word is said in
+    either case.
     """
 
     division_kg: int = 20
@@ -59,6 +64,7 @@ class AxlewiseSettings:
     plateau_readings: int = 3
     platform_mm: int | None = None
     speed_max_dkmh: int = 80
+    longest_mm: int = 12_000  # no two axles of one vehicle are further apart
     gap_ms: int = 8_000
     after_loop_ms: int = 1_500
     max_gap_ms: int = 1_000
@@ -77,6 +83,7 @@ class AxlewiseSettings:
             "zero_divisions",
             "plateau_readings",
             "speed_max_dkmh",
+            "longest_mm",
             "gap_ms",
             "after_loop_ms",
             "max_gap_ms",
@@ -120,7 +127,6 @@ class _Vehicle:
     trace: Trace
     words: dict[str, None]
     zero_kg: int | None
-    zero_too_high: bool
     passes: list[_Pass] = field(default_factory=list)
     last: WeightReading
     off_ms: int  # when the last axle left the platform
@@ -140,6 +146,8 @@ class AxlewiseWeighing:
         self._vehicle: _Vehicle | None = None
         self._on: list[WeightReading] = []
         self._doubt: WeightReading | None = None
+        self._last_ms: int | None = None
+        self._watching_since_ms = 0
         self._occupied = False
         self._released_ms: int | None = None
 
@@ -158,7 +166,7 @@ class AxlewiseWeighing:
     @property
     def says(self) -> tuple[str, ...]:
         """What speaks against a weighing now, for whoever stands beside it."""
-        off = self._vehicle.zero_too_high if self._vehicle else "zero_off" in self._zero.words()
+        off = "zero_off" in self._vehicle.words if self._vehicle else self._zero.is_off
         return (("frozen",) if self.frozen else ()) + (("zero_off",) if off else ())
 
     def loop(self, *, occupied: bool, mono_ms: int) -> None:
@@ -171,6 +179,7 @@ class AxlewiseWeighing:
 
     def feed(self, reading: WeightReading) -> list[WeighingEvent]:
         self._freezing.feed(reading)
+        self._watch(reading)
         doubt, self._doubt = self._doubt, None
         loaded = self._loaded(reading)
         if not reading.confirmed and doubt is None and loaded != bool(self._on):
@@ -178,6 +187,12 @@ class AxlewiseWeighing:
             return []
         events = self._take(doubt) if doubt is not None and self._loaded(doubt) == loaded else []
         return events + self._take(reading)
+
+    def _watch(self, reading: WeightReading) -> None:
+        """What came while nobody looked may have been the first axles of a vehicle."""
+        if self._last_ms is None or reading.mono_ms - self._last_ms > self._settings.max_gap_ms:
+            self._watching_since_ms = reading.mono_ms
+        self._last_ms = reading.mono_ms
 
     def _take(self, reading: WeightReading) -> list[WeighingEvent]:
         if self._vehicle is not None:
@@ -215,12 +230,13 @@ class AxlewiseWeighing:
         return reading.kg - self._zero.base_kg >= self._settings.empty_below_kg
 
     def _begin(self, reading: WeightReading) -> _Vehicle:
+        seen_ms = reading.mono_ms - self._watching_since_ms
+        there = ("present_at_start",) if seen_ms < self._settings.gap_ms else ()
         vehicle = _Vehicle(
             first=reading,
             trace=Trace(reading.mono_ms),
-            words=dict.fromkeys((*self._zero.words(), *reading.words)),
+            words=dict.fromkeys((*there, *self._zero.words(), *_said(reading))),
             zero_kg=self._zero.kg,
-            zero_too_high=self._zero.too_high,
             last=reading,
             off_ms=reading.mono_ms,
         )
@@ -228,13 +244,10 @@ class AxlewiseWeighing:
         return vehicle
 
     def _note(self, vehicle: _Vehicle, reading: WeightReading) -> None:
-        vehicle.words.update(dict.fromkeys(reading.words))
+        if reading.confirmed:  # a single frame without a checksum speaks against nobody
+            vehicle.words.update(dict.fromkeys(_said(reading)))
         if self._freezing.frozen:
             vehicle.words["frozen"] = None
-        if reading.net:
-            vehicle.words["net_displayed"] = None
-        if reading.over_range:
-            vehicle.words["over_range"] = None
         if reading.mono_ms - vehicle.last.mono_ms > self._settings.max_gap_ms:
             vehicle.words["readings_missing"] = None
         if reading.kg is not None:
@@ -250,15 +263,27 @@ class AxlewiseWeighing:
         del vehicle.passes[self._settings.axles_max + 1 :]
 
     def _is_over(self, vehicle: _Vehicle, reading: WeightReading) -> bool:
-        since = vehicle.off_ms
         if self._released_ms is not None:
-            return reading.mono_ms - max(since, self._released_ms) >= self._settings.after_loop_ms
-        return not self._occupied and reading.mono_ms - since >= self._settings.gap_ms
+            since = max(vehicle.off_ms, self._released_ms)
+            return reading.mono_ms - since >= self._settings.after_loop_ms
+        return not self._occupied and reading.mono_ms - vehicle.off_ms >= self._gap_ms(vehicle)
+
+    def _gap_ms(self, vehicle: _Vehicle) -> int:
+        """At a slower pace the next axle of the same vehicle comes later."""
+        settings = self._settings
+        length_mm = (settings.platform_mm or SHORTEST_MM) + CONTACT_MM
+        on_ms = vehicle.passes[-1].on_ms if vehicle.passes else 0
+        return min(max(settings.gap_ms, on_ms * settings.longest_mm // length_mm), LONGEST_GAP_MS)
 
     def _end(self, vehicle: _Vehicle, reading: WeightReading) -> list[WeighingEvent]:
         self._vehicle = None
         self._zero.feed(reading)
         return [_weighed(vehicle, self._settings)]
+
+
+def _said(reading: WeightReading) -> tuple[str, ...]:
+    shown = {"net_displayed": reading.net, "over_range": reading.over_range}
+    return (*reading.words, *(word for word, holds in shown.items() if holds))
 
 
 # --- from the passes to the vehicle ----------------------------------------------------------------------------
@@ -323,10 +348,11 @@ def _weighed(vehicle: _Vehicle, settings: AxlewiseSettings) -> Weighed:
     refused = _REFUSE.intersection(words) or set(settings.refuse).intersection(words)
     gross = sum(one.kg or 0 for one in passes)
     groups = groups_by_spacing(axles) if axles else ()
+    first = None if "present_at_start" in words else vehicle.first
     return Weighed(
-        gross_kg=None if refused or vehicle.zero_too_high or not gross else gross,
-        arrived_ms=vehicle.first.at_ms,
-        arrived_mono_ms=vehicle.first.mono_ms,
+        gross_kg=None if refused or not gross else gross,
+        arrived_ms=first.at_ms if first else None,
+        arrived_mono_ms=first.mono_ms if first else None,
         left_ms=vehicle.last.at_ms - (vehicle.last.mono_ms - vehicle.off_ms),
         mono_ms=vehicle.off_ms,
         quality=tuple(dict.fromkeys(words)),
@@ -378,7 +404,7 @@ def _rolled_back(passes: Sequence[_Pass], band_kg: int) -> bool:
         a.kg is not None
         and b.kg is not None
         and abs(a.kg - b.kg) <= band_kg
-        and max(a.on_ms, b.on_ms, b.from_ms - a.to_ms) > 3 * usual
+        and max(a.on_ms, b.on_ms) > 3 * usual
         for a, b in pairwise(passes)
     )
 
@@ -387,7 +413,6 @@ def _against(vehicle: _Vehicle, axles: Sequence[Axle], settings: AxlewiseSetting
     passes = vehicle.passes
     speeds = [axle.speed_dkmh for axle in axles if axle.speed_dkmh is not None]
     checks = {
-        "zero_off": vehicle.zero_too_high,
         "not_settled": not any(one.kg is not None for one in passes),
         "axle_not_settled": any(one.kg is None for one in passes),
         "axles_overlap": any(one.levels > 1 for one in passes),

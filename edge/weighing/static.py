@@ -126,7 +126,7 @@ class StaticWeighing:
         frozen = ("frozen",) if self.frozen else ()
         if self._visit is not None:
             return frozen + self._visit.says
-        return frozen + (("zero_off",) if "zero_off" in self._zero.words() else ())
+        return frozen + (("zero_off",) if self._zero.is_off else ())
 
     def loop(self, *, occupied: bool, mono_ms: int) -> None:
         """The loop at the scale changed."""
@@ -145,7 +145,8 @@ class StaticWeighing:
         if self._visit.successor is not None:
             first, *more = self._visit.successor
             self._visit = None
-            events += self._begin(first, words=("close_behind",))
+            off = ("zero_off",) if self._zero.is_off else ()
+            events += self._begin(first, words=("close_behind", *off))
             for later in more:
                 events += self.feed(later)
         elif self._visit.gone:
@@ -190,7 +191,6 @@ class StaticWeighing:
             words=words,
             zero_kg=self._zero.kg,
             base_kg=self._zero.base_kg,
-            zero_too_high=self._zero.too_high,
         )
         self._zero.vehicle()
         self._loop.vehicle()

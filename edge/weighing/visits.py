@@ -19,8 +19,18 @@ Phase = Literal["empty", "arriving", "settling", "weighed", "leaving"]
 
 # With one of these there is no weight, whatever the display showed.
 _REFUSE = frozenset(
-    {"net_displayed", "gross_or_net_unknown", "rolled_back", "two_vehicles", "restarted", "frozen"}
+    {
+        "zero_off",
+        "net_displayed",
+        "gross_or_net_unknown",
+        "rolled_back",
+        "two_vehicles",
+        "restarted",
+        "frozen",
+    }
 )
+# What those who stand beside it can still do something about.
+_SEEN = frozenset({"zero_off", "restarted", "person_on_scale", "moved_while_weighing", "stop_and_go"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +41,6 @@ class Start:
     words: tuple[str, ...]
     zero_kg: int | None
     base_kg: int
-    zero_too_high: bool
 
 
 class Visit:
@@ -53,7 +62,7 @@ class Visit:
         self._against: list[WeightReading] = []
         self._low: WeightReading = start.first
         self._low_since_ms = start.first.mono_ms
-        self._peak_kg = 0  # what two readings in a row have reached
+        self._peak_kg = self._before_kg = 0  # what two readings in a row have reached, and the newest one
         self.phase: Phase = "arriving"
         self.gone = False
         self.residue_kg: int | None = None
@@ -71,11 +80,10 @@ class Visit:
     def says(self) -> tuple[str, ...]:
         """What can be seen to be wrong while the vehicle is still there."""
         checks = {
-            "zero_off": self._start.zero_too_high,
             "partly_off": self._held is not None and self._partly,
             "two_vehicles": self.phase != "leaving" and self._loop.passed > 1,
         }
-        seen = self._words.keys() & {"restarted", "person_on_scale", "moved_while_weighing", "stop_and_go"}
+        seen = self._words.keys() & _SEEN
         return (*(word for word, holds in checks.items() if holds), *sorted(seen))
 
     def feed(self, reading: WeightReading) -> list[WeighingEvent]:
@@ -92,19 +100,25 @@ class Visit:
     # --- what every reading tells -----------------------------------------------------------------------------
 
     def _note(self, reading: WeightReading) -> None:
-        self._words.update(dict.fromkeys(reading.words))
-        if reading.over_range or (reading.kg or 0) > self._settings.max_kg:
-            self.say("over_range")
+        if reading.confirmed:
+            self._believe(reading)
         if reading.mono_ms - self._last.mono_ms > self._settings.max_gap_ms:
             self.say("readings_missing")
             self._gap = True
             self._level.clear()
-        self._restarted = self._restarted or "not_zeroed" in reading.words
         if reading.kg is not None:
             self._trace.add(reading.mono_ms, reading.kg)
         if not reading.says_nothing:
-            self._peak_kg = max(self._peak_kg, min(_kg(reading), _kg(self._last)))
+            self._peak_kg = max(self._peak_kg, min(_kg(reading), self._before_kg))
+            self._before_kg = _kg(reading)
         self._last = reading
+
+    def _believe(self, reading: WeightReading) -> None:
+        """A single frame without a checksum speaks against nobody."""
+        self._words.update(dict.fromkeys(reading.words))
+        self._restarted = self._restarted or "not_zeroed" in reading.words
+        if reading.over_range or (reading.kg or 0) > self._settings.max_kg:
+            self.say("over_range")
 
     # --- on the platform --------------------------------------------------------------------------------------
 
@@ -244,7 +258,7 @@ class Visit:
     def _weighed(self, end: WeightReading) -> Weighed:
         self._speak_against()
         held = self._held
-        refused = self._start.zero_too_high or self._is_partly_off or bool(_REFUSE & self._words.keys())
+        refused = self._is_partly_off or bool(_REFUSE & self._words.keys())
         first = None if "present_at_start" in self._words else self._start.first
         return Weighed(
             gross_kg=None if refused or held is None else held.kg,
@@ -265,7 +279,6 @@ class Visit:
         self._words.pop("gross_or_net_unknown", None)
         checks = {
             "not_settled": held is None,
-            "zero_off": self._start.zero_too_high,
             "partly_off": self._partly,
             "two_vehicles": self._came_over_loop > 1,
         }

@@ -30,9 +30,9 @@ class Zero:
         return max(self._kg or 0, 0)
 
     @property
-    def too_high(self) -> bool:
-        """What lies on the platform would be weighed with the next vehicle."""
-        return (self._kg or 0) > self._limit_kg
+    def is_off(self) -> bool:
+        """Nothing may be weighed from here: what is shown would be wrong by what lies there, or was taken away."""
+        return abs(self._kg or 0) > self._limit_kg
 
     def is_above(self, kg: int) -> bool:
         """So much cannot be the empty platform that was seen."""
@@ -60,7 +60,7 @@ class Zero:
         words = []
         if not self._fresh:
             words.append("zero_unseen")
-        if abs(self._kg or 0) > self._limit_kg:
+        if self.is_off:
             words.append("zero_off")
         elif self._kg:
             words.append("zero_shifted")

@@ -325,6 +325,25 @@ class AllowanceRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaticErrorRow(Row):
+    """The error in service of a class of static scales, in tenths of a division, for loads above one number of them."""
+
+    device_class: str
+    above_divisions: int
+    to_divisions: int
+    error_tenths: int
+
+    def faults(self) -> Faults:
+        faults = _row_faults(self) + _not_positive(self, "to_divisions", "error_tenths")
+        if not 0 <= self.above_divisions < self.to_divisions:
+            faults.append(("above_divisions", "must be from 0 to below to_divisions"))
+        return faults
+
+    def keys(self) -> tuple[Hashable, ...]:
+        return ((self.device_class, self.above_divisions),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """One set of texts: the shipped one, or a site's own.  Also the form of each file."""
 
@@ -338,6 +357,7 @@ class Layer:
     fraction: tuple[FractionRow, ...] = ()
     size_tariff: tuple[SizeTariffRow, ...] = ()
     allowance: tuple[AllowanceRow, ...] = ()
+    static_error: tuple[StaticErrorRow, ...] = ()
 
     def tables(self) -> Iterator[tuple[str, tuple[Row, ...]]]:
         for name in self.__slots__:

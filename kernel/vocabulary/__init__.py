@@ -24,6 +24,7 @@ DEVICE_STATES = {
     "full": "full",
     "off": "switched off",
     "late": "too late",
+    "due": "attention due",
     "disk full": "disk full",
     "restart": "restarted meanwhile",
     "not triggered": "not triggered",
@@ -31,6 +32,7 @@ DEVICE_STATES = {
 SCALE_STATES = DEVICE_STATES | {"frozen": "display frozen"}
 DEVICE_KINDS = {
     "scale": "Scale",
+    "instrument": "Instrument",
     "camera": "Camera",
     "cameras": "Cameras",
     "controller": "Lane controller",
@@ -65,6 +67,24 @@ LAW_NOTES = {
     "no_allowance_row": "the class of the scale has no allowance that day; nothing was deducted",
     "negative_mass": "the scale showed less than nothing",
 }
+# docs/instruments.md: why a scale yields no evidence, and what a person must do about it.
+INSTRUMENT = {
+    "no_certificate": "no verification certificate in use",
+    "certificate_not_for_grade": "the certificate is not for this grade of weighing",
+    "certificate_not_yet_valid": "the certificate is not valid yet",
+    "certificate_expired": "the certificate has expired",
+    "certificate_ends_soon": "the certificate ends within thirty days",
+    "seal_broken": "a seal is broken",
+    "load_cell_replaced": "a load cell was replaced and not verified",
+    "repaired_unverified": "repaired and not verified since",
+    "over_capacity": "beyond the capacity of the certificate",
+    "below_capacity": "below the least capacity of the certificate",
+    "shift_not_checked": "this shift has not checked the scale",
+    "rezero_needed": "the scale must be set to zero again",
+    "zero_trend_drifts": "zero wanders",
+    "noise_drifts": "the display is noisy",
+    "known_vehicle_drifts": "known masses are shown wrong",
+}
 QUALITY = {
     "accelerating": "changed speed on the scale",
     "axle_not_settled": "an axle did not settle",
@@ -72,6 +92,7 @@ QUALITY = {
     "axles_overlap": "two axles on the scale at once",
     "axles_unknown": "the scale does not say how many axles",
     "being_adjusted": "the scale was being calibrated",
+    "below_capacity": "below the least capacity of the certificate",
     "cached": "sent later from the memory of the scale",
     "close_behind": "another vehicle close behind",
     "converted_from_lb": "converted from pounds",
@@ -99,16 +120,21 @@ QUALITY = {
     "not_zeroed": "the indicator was not zeroed after switching on",
     "off_division": "the weight is no multiple of the division of the scale",
     "one_axle": "only one axle was weighed",
+    "over_capacity": "beyond the capacity of the certificate",
     "over_range": "beyond the range of the scale",
     "partly_off": "the vehicle was not whole on the scale",
     "person_on_scale": "people or hands on the scale",
     "present_at_start": "stood on the scale when the program started",
     "readings_missing": "readings are missing",
+    "reference_check": "a reference was being weighed",
     "restarted": "the indicator restarted with the vehicle on the scale",
     "reverse": "drove backwards over the scale",
+    "rezero_needed": "the scale must be set to zero again",
     "rolled_back": "the vehicle rolled back",
+    "scale_drifts": "the scale drifts; have it looked at",
     "separator_fault": "the vehicle separator of the scale failed",
     "sequence_repeated": "the scale used a sequence number twice",
+    "shift_not_checked": "this shift has not checked the scale",
     "spacing_unit_unknown": "axle spacings not used: their unit is not set",
     "speed_out_of_range": "too slow or too fast for the scale",
     "speed_unit_unknown": "speed not used: its unit is not set",
@@ -134,6 +160,11 @@ PLATE_STATUS = {
 }
 ROLES = {"front": "front", "rear": "rear", "side": "side", "plate": "plate picture"}
 TYRES = {"single": "single", "dual": "dual"}
+
+
+def due(detail: str) -> list[str]:
+    """The machine words of what a device says is due; a sentence of another device is one word of no table."""
+    return detail.split(", ") if detail else []
 
 
 def tone(outcome: str | None, suspected: bool | None) -> Tone:

@@ -270,18 +270,33 @@ _LANE: dict[str, Table] = {
         "result_patience_ms": 20_000,
     },
 }
+# It outlasts every real one: a simulation runs on any day.
+_CERTIFICATE: Table = {
+    "division_kg": 20,
+    "max_kg": 100_000,
+    "min_kg": 400,
+    "valid_from": "2020-01-01",
+    "valid_until": "2099-12-31",
+    "issued_by": "simulation",
+}
 _SCALE: dict[str, Table] = {
     "lane1": {
         "driver": "wim-wj",
         "options": {"spacing_unit": "cm", "axle_speed_unit": "kmh", "accel_unit": "dms2"},
         "moving": {"tyres": "type_code"},
-        "certificate": "LC-2026-0101",
-        "certificate_until": "2027-06-30",
+        "certificate": _CERTIFICATE
+        | {"number": "LC-2026-0101", "grades": ["pre_check"], "accuracy_class": "5", "seals": ["QF-0101"]},
     },
     "lane2": {
         "driver": "toledo-continuous",
-        "certificate": "LC-2026-0102",
-        "certificate_until": "2027-06-30",
+        "certificate": _CERTIFICATE
+        | {
+            "number": "LC-2026-0102",
+            "grades": ["certified", "reweigh"],
+            "accuracy_class": "III",
+            "seals": ["QF-0102"],
+        },
+        "checks": {"wanted": "never"},  # nobody opens the shifts of a simulation
     },
 }
 _ALLOWANCE: dict[str, Table] = {

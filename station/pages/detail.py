@@ -252,6 +252,9 @@ def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Item]:
         until = weighed.device_certificate_until or "—"
         certificate = texts(_("{number}, valid until {date}"), number=weighed.device_certificate, date=until)
     yield Item(id="certificate", name=texts(_("Verification certificate")), value=certificate)
+    if weighed.instrument is not None and weighed.instrument.reasons:
+        why = ", ".join(words(vocabulary.INSTRUMENT, weighed.instrument.reasons, texts))
+        yield Item(id="no-evidence", name=texts(_("No evidence for a case")), value=why)
 
 
 def _missing(detail: Detail, texts: Texts) -> Iterator[str]:

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kernel import vocabulary
 from kernel.events import STREAMS, DeviceHealth, LaneHealth
 from station.pages import wording
 from station.pages.lines import LaneName
 from station.settings import Box
 from station.views import LaneState, Today
 from web import times
-from web.i18n import Texts, word
+from web.i18n import Texts, word, words
 from web.i18n import mark as _
 
 Condition = Literal["good", "odd", "bad", "off"]
 
 SHAPES = {"good": "●", "odd": "◆", "bad": "■", "off": "○"}
-ODD = ("starting", "low", "noisy", "frozen")
+ODD = ("starting", "low", "noisy", "frozen", "due")
 SILENT_MS = (STREAMS[LaneHealth.stream].silent_s or 180) * 1000
 
 
@@ -118,7 +119,7 @@ def _device(box: str, device: DeviceHealth, texts: Texts) -> Chip:
         wording.device(device.kind, device.name, texts),
         word(wording.DEVICE_STATES, device.state, texts),
         condition(device),
-        why=device.detail,
+        why=", ".join(words(vocabulary.INSTRUMENT, vocabulary.due(device.detail), texts)),
     )
 
 

@@ -137,6 +137,7 @@ def weighed(
         "gross_kg": gross_kg,
         "facts": VehicleFacts(axle_count=6),
         "verdict": verdict,
+        "device_certificate": "LC-2026-0101",
     }
     return VehicleWeighed(**(values | changes))  # type: ignore[arg-type]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.central.county import (
+    LANE,
     SOURCE,
     County,
     Desk,
@@ -20,6 +21,7 @@ from tests.central.county import (
     verb,
 )
 from tests.central.made import pictured, weighed
+from tests.central.test_instruments import certified
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
@@ -90,6 +92,25 @@ async def test_a_case_is_kept_and_shown_by_verbs(county: County) -> None:
     stopped = verb(county, "erase", "p1", "--rule", "abc", *BY)
     assert stopped.returncode == 2
     assert "does not answer" in stopped.stderr
+
+
+async def test_a_seal_that_the_centre_says_is_broken_is_an_entry_for_the_lane(county: County) -> None:
+    with running_centre(county):
+        async with running_lane(county) as lane, desk(county) as asked:
+            await lane.journal.append(certified(1), source=SOURCE)
+            await lane.journal.append(weighed("p1"), source=SOURCE)
+            await until(asked.rows, what="the truck")
+        shown = verb(county, "instrument", "show", LANE, *SETTINGS)
+        assert shown.stdout.strip() == "wim: certificate JL-1: evidence"
+        said = verb(county, "instrument", "say", LANE, "seal_broken", "--at", "2020-11-20 08:00", *BY)
+        assert said.returncode == 0, said.stderr
+        assert "/" in said.stdout
+        assert verb(county, "instrument", "say", LANE, "seal_broken", "--at", "noon", *BY).returncode == 2
+        assert verb(county, "instrument", "say", "nobody-here", "seal_broken", *BY).returncode == 2
+        nothing = verb(county, "instrument", "show", "nobody-here", *SETTINGS)
+        assert nothing.stdout.strip() == "nothing is known of a scale there"
+        [listed_] = json.loads(verb(county, "instrument", "show", LANE, "--json", *SETTINGS).stdout)
+        assert listed_["certificate"]["number"] == "JL-1"
 
 
 async def test_a_list_on_a_terminal_is_an_entry_also_while_the_centre_is_stopped(county: County) -> None:

@@ -21,13 +21,14 @@ from central.slips import Slips
 from central.store.accounts import CentreAccounts
 from central.store.custody import CustodyStore
 from central.store.engines import Database
+from central.store.instruments import Instruments
 from central.store.keeping import Keeper
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from journal.access import AccessLog
 from journal.store import Accepted
 from kernel.errors import RefusedError
-from kernel.events import Body, EntryRef, RecordHeld
+from kernel.events import Body, EntryRef, InstrumentOrdered, RecordHeld
 from kernel.law.shipped import national
 from tests.central.made import NOON_MS, REGISTER, Made
 from web.accounts import Account, Role
@@ -85,6 +86,16 @@ class Ordered:
 
 
 @dataclass
+class Spoken:
+    """What boxes are told of their scales."""
+
+    told: list[InstrumentOrdered] = field(default_factory=list)
+
+    async def say(self, body: InstrumentOrdered) -> None:
+        self.told.append(body)
+
+
+@dataclass
 class OnePackage:
     """Packages of one passage only, or of every one, unless there is a reason against it."""
 
@@ -114,10 +125,11 @@ class World:
         self.refuse: Exception | None = None
         self.requested = Requested()
         self.ordered = Ordered()
+        self.spoken = Spoken()
         self.packages = OnePackage("p1")
         self.folder = folder
         accounts = CentreAccounts(database)
-        queries = Queries(database, register=REGISTER)
+        queries, instruments = Queries(database, register=REGISTER), Instruments(database)
         self.files = FolderOfFiles(folder)
         self.keeping = Keeping(
             Keeper(database),
@@ -142,7 +154,15 @@ class World:
             packages=self.packages,
             exports=JournalExports(database, CustodyStore(database)),
             slips=Slips(queries, CustodyStore(database), write=self.act),
-            desk=Desk(queries, write=self.act, holds=self.ordered, clock=self.clock),
+            desk=Desk(
+                queries,
+                instruments,
+                write=self.act,
+                holds=self.ordered,
+                scales=self.spoken,
+                clock=self.clock,
+            ),
+            instruments=instruments,
             keeping=self.keeping,
             alarms=lambda: (),
             healthy=lambda: {"frames": 0},

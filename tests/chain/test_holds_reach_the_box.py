@@ -15,8 +15,10 @@ import pytest
 from central.acts.desk import Desk, Who
 from central.ingest.commanding import Commanding
 from central.ingest.holds import HoldsAtBoxes
+from central.ingest.instruments import InstrumentsAtBoxes
 from central.store.counters import Counters
 from central.store.holds import Holds
+from central.store.instruments import Instruments
 from central.store.projections import Register
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
@@ -54,8 +56,15 @@ class Line:
         self.notes: list[bytes] = []
         commanding = Commanding(Counters(self.database), send=self.send, key=KEY, clock=self.box.clock)
         holds = HoldsAtBoxes(Holds(self.database), commanding=commanding, clock=self.box.clock)
-        queries = Queries(self.database, register=REGISTER)
-        self.desk = Desk(queries, write=self.write, holds=holds, clock=self.box.clock)
+        instruments = Instruments(self.database)
+        self.desk = Desk(
+            Queries(self.database, register=REGISTER),
+            instruments,
+            write=self.write,
+            holds=holds,
+            scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=self.box.clock),
+            clock=self.box.clock,
+        )
         self.commanding = commanding
         self.commands = self.obeying(self.box.cursors)
 

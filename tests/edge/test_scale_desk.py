@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.desk import LiveWeight, ScaleDesk, TimedJournal
+from edge.desk import LiveWeight, ScaleDesk, TimedJournal, Watches
 from edge.lane import Lane
 from edge.settings import Scale
 from edge.weighing.values import Weighed, WeighingEvent, WeightReading
@@ -12,6 +12,7 @@ from journal.writer import Appended
 from kernel.events import Body, ClockChecked, DeviceHealth
 from kernel.evidence.header import FileRef
 from kernel.settings import read
+from tests.edge.instrument.rig import Desk
 
 SAID = ClockChecked(reference="ntp", offset_ms=0, err_ms=1, state="ok")
 
@@ -35,11 +36,11 @@ class Listener(Lane):
 
 
 class Screen:
-    def __init__(self, **scale: object) -> None:
+    def __init__(self, instrument: Watches | None = None, **scale: object) -> None:
         self.shown: list[LiveWeight] = []
         self.lane = Listener()
         table = {"driver": "toledo-continuous", "url": "/dev/null"} | scale
-        self.desk = ScaleDesk(read(Scale, table), self.lane, live=self._show)
+        self.desk = ScaleDesk(read(Scale, table), self.lane, live=self._show, instrument=instrument)
 
     def _show(self, name: str, value: object) -> None:
         assert name == "weight"
@@ -125,7 +126,7 @@ def test_two_decks_are_one_weight_on_the_tablet_and_one_weighing() -> None:
 def test_a_short_platform_sums_the_axles() -> None:
     screen = Screen(weighing="axlewise")
     at_ms = 10_000
-    for kg, count in ((0, 30), (5_000, 10), (0, 20), (10_500, 10), (0, 120)):
+    for kg, count in ((0, 90), (5_000, 10), (0, 20), (10_500, 10), (0, 700)):
         for _ in range(count):
             at_ms += 100
             screen.read(kg, at_ms=at_ms)
@@ -203,3 +204,46 @@ async def test_appends_are_timed_and_passed_on_as_they_are() -> None:
         assert appended.seq == n + 1
     assert timed.p95_us == 40_000
     assert journal.got[0] == ("yiyuan/s01/lane1", (file,), "k0")
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.seen: list[tuple[int | None, bool]] = []
+
+    def reading(self, reading: WeightReading, *, empty: bool) -> None:
+        self.seen.append((reading.kg, empty))
+
+
+def test_the_instrument_sees_every_reading_and_when_the_platform_is_empty() -> None:
+    watcher = Watcher()
+    screen = Screen(watcher)
+    shown = [0, 20, *[9_000] * 30, *[20] * 5]
+    for number, kg in enumerate(shown):
+        screen.read(kg, at_ms=10_000 + 100 * number)
+    assert [kg for kg, _ in watcher.seen] == shown
+    assert watcher.seen[1] == (20, True)
+    assert watcher.seen[20] == (9_000, False)
+    assert watcher.seen[-1] == (20, True)
+
+
+def snow(screen: Screen, desk: Desk, *, to_kg: int, minutes: int) -> None:
+    """It falls on the empty platform, and the display follows in whole divisions."""
+    steps = minutes * 60
+    for second in range(steps):
+        for _ in range(2):
+            desk.clock.ms += 500
+            kg = to_kg * second // steps // 20 * 20
+            screen.desk.take(
+                WeightReading(kg=kg, stable=True, at_ms=desk.clock.ms, mono_ms=desk.clock.mono_ms())
+            )
+
+
+async def test_snow_is_no_vehicle_and_the_vehicle_after_it_is_flagged_until_zero_is_set() -> None:
+    desk = Desk(kinds=())
+    await desk.certify()
+    screen = Screen(desk.instrument)
+    snow(screen, desk, to_kg=280, minutes=20)
+    assert screen.lane.told == []
+    assert "rezero_needed" in desk.crosses(40_000).quality
+    snow(screen, desk, to_kg=0, minutes=1)
+    assert "rezero_needed" not in desk.crosses(40_000).quality

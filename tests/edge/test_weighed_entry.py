@@ -8,7 +8,15 @@ from edge.passages import Complete
 from edge.settings import Lane, Scale
 from edge.weighed import Site, weighed_body
 from edge.weighing.values import Weighed
-from kernel.events import Axle, AxleGroup, DeckMass, VehicleFacts, VehicleWeighed, WeighingGrade
+from kernel.events import (
+    Axle,
+    AxleGroup,
+    DeckMass,
+    InstrumentInForce,
+    VehicleFacts,
+    VehicleWeighed,
+    WeighingGrade,
+)
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance
 
@@ -31,9 +39,7 @@ def site(*, attended: bool = False, grade: WeighingGrade = "pre_check") -> Site:
             attended=attended,
             direction="east",
         ),
-        scale=Scale(
-            driver="wim-wj", url="/dev/null", certificate="LC-2026-0101", certificate_until="2027-06-30"
-        ),
+        scale=Scale(driver="wim-wj", url="/dev/null"),
         method="moving_axles",
         law=national(),
         allowance=Allowance(),
@@ -59,6 +65,8 @@ def made(
     left: int | None = MONO - 400,
     at: Site | None = None,
     quality: tuple[str, ...] = (),
+    instrument: InstrumentInForce | None = None,
+    words: tuple[str, ...] = (),
 ) -> VehicleWeighed:
     done = Complete(
         passage="s01-lane1-0a1b2c-0000000001",
@@ -68,7 +76,13 @@ def made(
         quality=quality,
     )
     return weighed_body(
-        done, at or site(), now_ms=NOW, now_mono_ms=MONO, missing=("controller controller: down",)
+        done,
+        at or site(),
+        now_ms=NOW,
+        now_mono_ms=MONO,
+        missing=("controller controller: down",),
+        instrument=instrument,
+        words=words,
     )
 
 
@@ -90,7 +104,7 @@ def test_the_place_and_its_terms_are_on_the_entry() -> None:
     body = made(result())
     assert (body.lane, body.jurisdiction, body.road_class) == ("lane1", "370323", "village")
     assert (body.weighing_grade, body.joint_mode, body.attended) == ("pre_check", "transport", False)
-    assert (body.device_certificate, body.device_certificate_until) == ("LC-2026-0101", "2027-06-30")
+    assert (body.device_certificate, body.device_certificate_until) == (None, None)
     assert (body.direction, body.missing) == ("east", ("controller controller: down",))
     assert made(result(direction="west")).direction == "west"
 
@@ -139,3 +153,26 @@ def test_only_a_certified_weighing_with_officers_there_is_more_than_a_suspicion(
 ) -> None:
     body = made(result(), at=site(attended=attended, grade=grade))
     assert (body.verdict.outcome, body.verdict.suspected) == ("over_limit", suspected)
+
+
+def in_use(*reasons: str) -> InstrumentInForce:
+    return InstrumentInForce(
+        device="scale",
+        evidence=not reasons,
+        reasons=reasons,
+        certificate="LC-2026-0101",
+        valid_until="2027-06-30",
+    )
+
+
+def test_the_instrument_and_its_words_are_on_the_entry() -> None:
+    body = made(result(quality=("close_behind",)), instrument=in_use(), words=("shift_not_checked",))
+    assert body.instrument == in_use()
+    assert body.quality == ("close_behind", "shift_not_checked")
+    assert (body.device_certificate, body.device_certificate_until) == ("LC-2026-0101", "2027-06-30")
+
+
+def test_a_scale_that_yields_no_evidence_only_suspects() -> None:
+    at = site(attended=True, grade="certified")
+    assert not made(result(), at=at, instrument=in_use()).verdict.suspected
+    assert made(result(), at=at, instrument=in_use("seal_broken")).verdict.suspected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -194,6 +194,24 @@ async def test_a_platform_of_any_indicator_is_weighed_as_its_display_said(row: I
         ]
         assert all(abs(got - shown) <= 20 for got, shown in masses), masses
         assert any(shown for _, shown in masses)
+
+
+class Unflagged(StaticWeighing):
+    """Of a display that sends no motion flag."""
+
+    def feed(self, reading: WeightReading) -> list[WeighingEvent]:
+        return super().feed(replace(reading, stable=None))
+
+
+async def test_without_a_motion_flag_the_same_trucks_have_a_weight_and_it_is_theirs() -> None:
+    async with scene(24, lanes={"lane2": "static"}) as play:
+        box = play.boxes["lane2"]
+        box.machine = Unflagged(StaticSettings(loop="entry"))
+        await play.to_the_end()
+        for truth, weighed in zip(box.lane.truths.values(), box.weighed, strict=True):
+            assert (weighed.gross_kg is None) == (truth.wire_gross_kg is None)
+            assert weighed.gross_kg is None or abs(weighed.gross_kg - truth.truck.gross_kg) <= 40
+            assert ("derived_readings" in weighed.quality) == (weighed.gross_kg is not None)
 
 
 async def test_loops_come_in_order_with_the_time_at_which_they_were_crossed() -> None:

@@ -88,6 +88,7 @@ def test_a_suspicion_ends_with_a_certified_weighing_and_needs_no_police() -> Non
         (replace(AGAIN, tractor="豫G99999"), "reweigh_of_another"),
         (replace(AGAIN, grade="pre_check"), "reweigh_not_certified"),
         (replace(AGAIN, attended=False), "reweigh_not_certified"),
+        (replace(AGAIN, suspected=True), "reweigh_not_certified"),  # its scale yields no evidence
         (replace(AGAIN, outcome="over_limit"), "reweigh_not_legal"),
         (replace(AGAIN, outcome="undetermined"), "reweigh_not_legal"),
         (replace(AGAIN, tractor=None), None),

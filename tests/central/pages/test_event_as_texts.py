@@ -16,7 +16,7 @@ from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.views import PassageDetail
 from journal.store import Accepted
-from kernel.events import Axle, VehicleFacts, VehicleWeighed
+from kernel.events import Axle, DeckMass, Silhouette, VehicleFacts, VehicleWeighed
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance, judge
 from tests.central.made import (
@@ -110,6 +110,23 @@ def test_axles_trace_and_clip_share_one_scale(store: CentreStore, database: Data
     assert told["points"] == [[0, 0], [80, 12_000]]
     assert {level["kg"] for level in told["levels"]} == {46_000, 49_000, 58_000}
     assert (shown.clips[0].starts_ms, shown.clips[0].length) == (-2_000, "12.0 s")
+
+
+def test_how_it_was_weighed_and_what_its_axles_fit_is_told(
+    store: CentreStore, database: Database, made: Made
+) -> None:
+    body = judged(
+        58_000,
+        method="axle_by_axle",
+        zero_kg=20,
+        decks=(DeckMass(deck="front", deck_kg=58_000),),
+        silhouettes=(Silhouette(axles=(1, 2, 3), combination=True, drive_axles=(1, 2)),),
+    )
+    about = {fact.name: fact.value for fact in view(detail_of(store, database, made, made.add(body))).about}
+    assert about["称重设备"].endswith("低速逐轴称重")
+    assert about["上秤前空秤示值"] == "20\u00a0kg"
+    assert about["秤台 front"] == "58\u00a0000\u00a0kg"
+    assert about["符合的轴型"] == "汽车列车 1+2+3（驱动轴 1/2 个，待确认）"
 
 
 def test_files_are_offered_only_when_they_are_here(

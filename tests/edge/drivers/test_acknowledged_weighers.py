@@ -124,8 +124,9 @@ async def test_what_is_safe_while_the_device_is_away_is_acknowledged_with_its_ne
         frame = await bridge.device.vehicle(TRUCK)
         await bridge.clock.run_for(0.1)
         bridge.wire.unplug()
-        await bridge.clock.run_for(0.1)
-        await bridge.driver.release(bridge.records[0].key)  # nobody there: no error
+        await bridge.driver.release(bridge.records[0].key)  # the wire has gone: no error
+        await bridge.clock.run_for(1)
+        await bridge.driver.release(bridge.records[0].key)  # nobody there: no error either
         bridge.wire.plug()
         again = asyncio.create_task(bridge.listen())
         await bridge.device.frame(frame, seq=7)
@@ -381,6 +382,20 @@ def test_a_jz_notice_is_read_with_a_status_or_with_a_length(body: bytes) -> None
     assert isinstance(item, jz.Notice)
     assert (item.kind, item.seq, item.ack) == ("reverse", 42, jz.checked(b"\xff\x2a\x07\x00"))
     assert len(item.raw) == len(body) + 5
+
+
+def test_jz_tells_its_notices() -> None:
+    [item] = jz.Parser().feed(notice("wim-jz", "heartbeat", 9, b"\x03"))
+    assert isinstance(item, jz.Notice)
+    assert jz.describe(item) == {
+        "record": "heartbeat", "status": 3, "seq": 9, "checksum": "ok", "ack": item.ack.hex(),
+    }  # fmt: skip
+
+
+def test_a_jz_record_of_no_group_is_none() -> None:
+    [item] = jz.Parser().feed(jz.checked(b"\xff\x07\x02\x00\x17" + bytes(11) + b"\x01\x00\x00" + bytes(2)))
+    assert isinstance(item, ProtocolError)
+    assert item.problem == "1 axles in no group"
 
 
 @pytest.mark.parametrize("code", [0, 3])

@@ -1,47 +1,23 @@
+"""Links over ptys and sockets: every byte, both ways, and what is said when they are lost or taken."""
+
 from __future__ import annotations
 
 import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from edge.links import PortLink, SerialSettings, open_link
+from edge.links import SerialSettings, open_link
 from edge.links.holding import Claim
 from edge.links.opening import check_url
 from journal.clock import SystemClock
 from kernel.errors import ConfigError, LinkError
-from simulators.ptys import PtyPort
+from tests.support.lines import cable, everything, to_the_end
 
 LINE = SerialSettings(patience_ms=100)
-
-
-@asynccontextmanager
-async def cable(folder: Path, *, baud: int = 115_200) -> AsyncIterator[PtyPort]:
-    port = PtyPort(folder / "cable", baud=baud, clock=SystemClock())
-    port.plug()
-    try:
-        yield port
-    finally:
-        port.unplug()
-
-
-async def to_the_end(link: PortLink) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            await link.read()
-
-
-async def everything(link: PortLink, size: int) -> bytes:
-    data = b""
-    async with asyncio.timeout(10):
-        while len(data) < size:
-            data += await link.read()
-    return data
 
 
 @pytest.mark.parametrize(

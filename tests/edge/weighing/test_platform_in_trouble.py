@@ -117,6 +117,14 @@ def test_an_indicator_that_reboots_and_shows_the_same_keeps_the_weight_and_says_
     assert (display.only.gross_kg, display.only.quality) == (44_120, ("not_zeroed",))
 
 
+def test_one_damaged_frame_that_nothing_vouches_for_speaks_against_nobody() -> None:
+    display = Display().rolls(9_000, 30_000)
+    display.shows(None, stable=None, words=("not_zeroed",), confirmed=False)
+    display.shows(None, stable=None, over_range=True, confirmed=False)
+    display.shows(44_120, times=20).rolls(20_000, 9_000).shows(0, times=2)
+    assert (display.only.gross_kg, display.only.quality) == (44_120, ())
+
+
 def test_a_gap_after_which_the_weight_is_another_is_no_weight() -> None:
     display = Display().rolls(9_000, 30_000).shows(44_120, times=12)
     display.mono_ms += 10_000

@@ -49,9 +49,17 @@ def test_a_light_offset_is_said_and_stays_in_the_weight_as_displayed() -> None:
     )
 
 
-def test_a_display_below_zero_makes_the_vehicle_lighter_and_is_said() -> None:
+def test_a_display_below_zero_would_make_the_vehicle_too_light() -> None:
     display = truck_of(44_060, Display().shows(-60, times=20)).shows(-60, times=20)
-    assert (display.only.gross_kg, display.only.quality, display.only.zero_kg) == (44_060, ("zero_off",), -60)
+    assert (display.only.gross_kg, display.only.quality, display.only.zero_kg) == (None, ("zero_off",), -60)
+
+
+def test_an_indicator_that_zeroed_itself_under_a_truck_weighs_nobody_after_it() -> None:
+    display = Display().rolls(9_000, 30_000).shows(None, stable=None, words=("not_zeroed",), times=10)
+    display.shows(0, times=20).rolls(-30_000).shows(-44_120, times=20)
+    truck_of(8_200, display).shows(-44_120, times=20)
+    assert [weighed.gross_kg for weighed in display.weighed] == [None, None]
+    assert "zero_off" in display.weighed[1].quality
 
 
 @pytest.mark.parametrize(("divisions", "gross_kg"), [(2, None), (3, 44_180)])
@@ -68,6 +76,14 @@ def test_mud_that_a_vehicle_leaves_behind_is_not_the_next_one() -> None:
     truck_of(30_420, display).shows(420, times=20)
     second = display.weighed[1]
     assert (second.gross_kg, second.quality, second.zero_kg) == (None, ("zero_off",), 420)
+
+
+def test_what_lies_there_speaks_against_the_next_one_close_behind_as_well() -> None:
+    display = snows(Display(), 400).rolls(9_000, 30_000).shows(44_520, times=12)
+    display.rolls(30_000, 16_000, 8_000).rolls(15_000, 15_200, 7_000, 20_000).shows(18_600, times=12)
+    display.rolls(9_000).shows(400, times=20)
+    assert [weighed.gross_kg for weighed in display.weighed] == [None, None]
+    assert set(display.weighed[1].quality) == {"close_behind", "zero_off"}
 
 
 def test_a_platform_that_was_not_seen_at_rest_between_two_vehicles_is_said() -> None:

@@ -71,6 +71,7 @@ class Vehicle:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     status: int
+    raw: bytes = field(default=b"", compare=False)
 
     def to_bytes(self) -> bytes:
         return frame(STATUS, bytes([self.status]))
@@ -81,6 +82,7 @@ class Static:
     """A static weight in the device's own unit, which is unverified."""
 
     value_raw: int
+    raw: bytes = field(default=b"", compare=False)
 
     def to_bytes(self) -> bytes:
         pairs = (self.value_raw % 100, self.value_raw // 100 % 100, self.value_raw // 10_000)
@@ -93,6 +95,7 @@ class Notice:
 
     kind: Literal["reverse", "deleted", "capture"]
     data: bytes = b"\x00"
+    raw: bytes = field(default=b"", compare=False)
 
     def to_bytes(self) -> bytes:
         return frame({kind: code for code, kind in _NOTICES.items()}[self.kind], self.data)
@@ -191,13 +194,13 @@ def _message(whole: bytes | ProtocolError) -> Message | ProtocolError:
         if command in (GROUPS, AXLES):
             return _vehicle(whole)
         if command == STATUS:
-            return Status(status=body[0] & 0x1F)
+            return Status(status=body[0] & 0x1F, raw=whole)
         if command == STATIC:
             return _static(whole)
     except ProtocolError as error:
         return error
     if command in _NOTICES:
-        return Notice(kind=_NOTICES[command], data=body)
+        return Notice(kind=_NOTICES[command], data=body, raw=whole)
     return ProtocolError(f"unknown command {command:02X}", whole)
 
 
@@ -235,7 +238,7 @@ def _static(whole: bytes) -> Static:
     if len(whole) != 9 or any(pair >> 4 > 9 or pair & 15 > 9 for pair in pairs):
         raise ProtocolError("static weight is not three pairs of digits", whole)
     low, middle, high = (10 * (pair >> 4) + (pair & 15) for pair in pairs)
-    return Static(value_raw=low + 100 * middle + 10_000 * high)
+    return Static(value_raw=low + 100 * middle + 10_000 * high, raw=whole)
 
 
 # --- the row ---------------------------------------------------------------------------------------------------

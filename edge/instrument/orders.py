@@ -1,0 +1,116 @@
+"""Orders at the box itself: files that `weighpost-edge instrument` leaves for the running lane, and its answers.
+
+Whoever may write the lane's folder may speak; the file is durable before the lane looks, and stays until it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from journal.keys import write_durably
+from kernel.clock import Clock
+from kernel.errors import FullError, RefusedError
+
+log = logging.getLogger(__name__)
+
+FOLDER = "orders"
+LOOK_S = 1.0
+LARGEST = 64 * 1024
+_ORDER, _ANSWER = ".order", ".answer"
+
+Perform = Callable[[Mapping[str, str]], Awaitable[str]]
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    done: str = ""
+    refused: str = ""
+
+
+class Orders:
+    """`perform` does one and says what it did."""
+
+    def __init__(self, folder: Path, *, perform: Perform, clock: Clock) -> None:
+        self._folder = folder
+        self._perform = perform
+        self._clock = clock
+
+    async def run(self) -> NoReturn:
+        await asyncio.to_thread(self._begin)
+        while True:
+            await self.look()
+            await self._clock.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Every order that lies there, by name."""
+        for path in await asyncio.to_thread(self._lying):
+            try:
+                answer = await self._obey(path)
+            except FullError as error:  # it stays, and is tried again
+                log.error("no room for an order", extra={"reason": str(error)})  # noqa: TRY400
+                continue
+            await asyncio.to_thread(_answer, path, answer)
+
+    def _lying(self) -> list[Path]:
+        return sorted(path for path in self._folder.glob(f"*{_ORDER}") if path.is_file())
+
+    def _begin(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for path in self._folder.glob(f"*{_ANSWER}"):  # nobody waits for it any more
+                path.unlink()
+        except OSError as error:
+            log.warning("folder of orders not ready", extra={"reason": str(error)})
+
+    async def _obey(self, path: Path) -> Answer:
+        try:
+            arguments = await asyncio.to_thread(_read, path)
+            done = await self._perform(arguments)
+        except RefusedError as error:
+            log.warning("order refused", extra={"reason": str(error)})
+            return Answer(refused=str(error))
+        log.info("order carried out", extra={"act": arguments.get("act", "")})
+        return Answer(done=done)
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(LARGEST), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise RefusedError(f"not an order: {error}") from error
+
+
+def _answer(path: Path, answer: Answer) -> None:
+    try:
+        write_durably(path.with_suffix(_ANSWER), msgspec.json.encode(answer))
+    except OSError as error:  # it is done all the same
+        log.warning("answer not written", extra={"reason": str(error)})
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:  # done again, it is the same entry
+        log.warning("order not removed", extra={"reason": str(error)})
+
+
+def leave(folder: Path, arguments: Mapping[str, str]) -> Path:
+    """An order for the lane; where its answer will be.  Blocking."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{arguments['id']}{_ORDER}"
+    write_durably(path, msgspec.json.encode(arguments))
+    return path.with_suffix(_ANSWER)
+
+
+def answered(path: Path) -> Answer | None:
+    """What the lane has said, once.  Blocking."""
+    try:
+        answer = msgspec.json.decode(path.read_bytes(), type=Answer)
+    except FileNotFoundError:
+        return None
+    path.unlink()
+    return answer

@@ -1,0 +1,1 @@
+"""What a technician does at a scale: find it, watch it, read its bytes, have it zeroed."""

@@ -1,0 +1,323 @@
+"""Instruments at the centre: no case on a scale that yields no evidence, and what is said of a scale reaches its box."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from central.ingest.instruments import LASTS_MS, InstrumentsAtBoxes
+from central.store.engines import Database
+from central.store.instruments import Instruments
+from kernel.events import (
+    Body,
+    CaseRecorded,
+    CommandAccepted,
+    InstrumentCertificate,
+    InstrumentCertified,
+    InstrumentChange,
+    InstrumentChanged,
+    InstrumentInForce,
+    InstrumentOrdered,
+    NoEvidence,
+    PassageReviewed,
+    ScaleChecked,
+    ScaleDrifted,
+)
+from kernel.law.instrument_acts import saying_of
+from tests.central.made import NOON_MS, Made, weighed
+from tests.central.test_acts import BASE, post
+from tests.central.test_ingest_parts import Asking, asking
+from tests.central.world import World
+
+pytestmark = pytest.mark.broad
+
+__all__ = ["asking"]  # pytest finds the fixture by its name
+
+DAY_MS = 86_400_000
+PAPER = InstrumentCertificate(
+    number="JL-1",
+    grades=("pre_check",),
+    accuracy_class="5",
+    division_kg=20,
+    max_kg=100_000,
+    min_kg=1_000,
+    seals=("QF-1",),
+    valid_from="2020-01-01",
+    valid_until="2099-12-31",
+    issued_by="计量所",
+)
+IN_USE = InstrumentInForce(device="wim", evidence=True, certificate="JL-1")
+BOX = "boxes/lane1-box/instruments"
+SEAL = {"act": "seal_broken", "seal": "QF-1"}
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> World:
+    return World(database, tmp_path)
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=world.app, client=("10.0.0.7", 1))
+    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+        yield client
+
+
+def certified(at_ms: int = NOON_MS - DAY_MS) -> InstrumentCertified:
+    return InstrumentCertified(device="wim", at_ms=at_ms, certificate=PAPER, by="settings")
+
+
+def changed(at_ms: int, change: InstrumentChange = "seal_broken") -> InstrumentChanged:
+    return InstrumentChanged(device="wim", at_ms=at_ms, change=change, by="wang")
+
+
+def lane(world: World, *bodies: Body, instrument: InstrumentInForce | None = IN_USE) -> Made:
+    """A lane that has weighed p1, and then said these."""
+    made = Made()
+    world.take(made.add(weighed(outcome="over_limit", gross_kg=52_000, instrument=instrument)))
+    with world.store.begin() as transaction:
+        transaction.save_head(made.head())
+    for body in bodies:
+        world.take(made.add(body))
+    return made
+
+
+def in_case(**more: object) -> dict[str, Any]:
+    return {"passages": [{"passage": "p1"}]} | more
+
+
+# --- cases -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_case_rests_on_a_scale_whose_certificate_held(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified())
+    answer = await post(client, world, "cases/2026-7", in_case())
+    assert (answer.status_code, answer.json()["entries"]) == (200, 1)
+    [case] = [entry for entry in world.entries if isinstance(entry, CaseRecorded)]
+    assert case.no_evidence == ()
+
+
+@pytest.mark.parametrize("reason", ["no_certificate", "certificate_not_for_grade", "over_capacity"])
+async def test_what_the_lane_said_against_it_then_stands(
+    client: httpx.AsyncClient, world: World, reason: str
+) -> None:
+    lane(world, certified(), instrument=InstrumentInForce(device="wim", evidence=False, reasons=(reason,)))
+    answer = await post(client, world, "cases/2026-7", in_case())
+    assert (answer.status_code, reason in answer.text) == (409, True)
+    assert world.entries == []
+
+
+@pytest.mark.parametrize(("after_ms", "status"), [(-1, 409), (0, 409), (1, 200)])
+async def test_a_seal_that_is_found_broken_later_takes_back_what_was_weighed_since(
+    client: httpx.AsyncClient, world: World, after_ms: int, status: int
+) -> None:
+    lane(world, certified(), changed(NOON_MS + after_ms))
+    answer = await post(client, world, "cases/2026-7", in_case())
+    assert answer.status_code == status, answer.text
+    assert ("seal_broken" in answer.text) == (status == 409)
+
+
+async def test_a_broken_seal_of_another_lane_is_nothing_to_it(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified())
+    other = Made(journal="c" * 32, box="lane2-box", source="yiyuan/s01/lane2")
+    world.take(other.add(changed(NOON_MS - 1)))
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+
+
+async def test_as_context_it_is_taken_in_and_named(client: httpx.AsyncClient, world: World) -> None:
+    made = lane(world, certified(), changed(NOON_MS - 1))
+    entry = made.leaves[0].hex()
+    answer = await post(client, world, "cases/2026-7", in_case(as_context=True))
+    assert answer.status_code == 200, answer.text
+    [case] = [body for body in world.entries if isinstance(body, CaseRecorded)]
+    [named] = case.no_evidence
+    assert isinstance(named, NoEvidence)
+    assert (named.weighed.leaf, named.reasons) == (entry, ("seal_broken",))
+
+
+async def test_a_review_confirms_nothing_into_a_case_that_is_no_evidence(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified(), changed(NOON_MS - 1))
+    review = {"outcome": "confirmed", "case": "2026-7"}
+    assert (await post(client, world, "passages/lane1-box/p1/review", review)).status_code == 409
+    assert (
+        await post(client, world, "passages/lane1-box/p1/review", {"outcome": "confirmed"})
+    ).status_code == 200
+    rejected = {"outcome": "rejected", "case": "2026-7", "reason": "铅封破损"}
+    assert (await post(client, world, "passages/lane1-box/p1/review", rejected)).status_code == 200
+    assert len([body for body in world.entries if isinstance(body, PassageReviewed)]) == 2
+
+
+async def test_a_crossing_without_a_weight_is_no_weighing_to_object_to(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    body = msgspec.structs.replace(weighed(outcome="not_weighed"), gross_kg=None, device_certificate=None)
+    world.take(Made().add(body))
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+
+
+async def test_hostile_facts_are_quarantined_and_do_not_hold_up_the_next(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    made = lane(world, certified())
+    huge = msgspec.json.encode(changed(NOON_MS)).replace(str(NOON_MS).encode(), b"9" * 30)
+    bodies = [huge, b'{"device": 3}', msgspec.json.encode(changed(NOON_MS))]
+    world.take(*(made.add(body, stream="instrument.changed") for body in bodies))
+    order = InstrumentOrdered(box="lane1-box", id="order-0000001", args=(), by="wang")
+    world.take(made.add(order))
+    assert len(world.parts.queries.quarantine()) == 3
+    [shown] = (await client.get(BOX, headers=world.token("reader"))).json()
+    assert (shown["device"], len(shown["changes"])) == ("wim", 1)
+    assert world.parts.instruments.waiting("lane1-box", since_ms=0) == []
+
+
+# --- what is shown and said ------------------------------------------------------------------------------------
+
+
+async def test_the_scales_of_a_lane_are_listed(client: httpx.AsyncClient, world: World) -> None:
+    checked = ScaleChecked(
+        device="wim",
+        at_ms=NOON_MS,
+        kind="reference",
+        expected_kg=20_000,
+        shown_kg=20_100,
+        limit_kg=1_000,
+        within=True,
+        by="wang",
+    )
+    drifted = ScaleDrifted(
+        device="wim", at_ms=NOON_MS, kind="noise", state="begun", measured_kg=80, limit_kg=60
+    )
+    lane(world, certified(), checked, drifted)
+    headers = world.token("reader")
+    [shown] = (await client.get(BOX, headers=headers)).json()
+    assert (shown["device"], shown["reasons"], shown["certificate"]["number"]) == ("wim", [], "JL-1")
+    assert ([each["shown_kg"] for each in shown["checks"]], len(shown["drifts"])) == ([20_100], 1)
+    world.take(Made(journal="c" * 32).add(changed(NOON_MS)))
+    [shown] = (await client.get(BOX, headers=headers)).json()
+    assert (shown["reasons"], shown["changes"][0]["by"]) == (["seal_broken"], "wang")
+    assert (await client.get("boxes/nobody-here/instruments", headers=headers)).json() == []
+
+
+async def test_what_is_said_of_a_scale_is_an_entry_and_then_told_to_its_box(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified())
+    answer = await post(client, world, BOX, SEAL, role="admin", key="tap-00000001")
+    assert answer.status_code == 200, answer.text
+    again = await post(client, world, BOX, SEAL, role="admin", key="tap-00000001")
+    assert again.json() == answer.json()
+    [ordered] = [body for body in world.entries if isinstance(body, InstrumentOrdered)]
+    said = saying_of(dict(ordered.args))
+    assert (said.act, said.seal, said.by, said.id) == (
+        "seal_broken",
+        "QF-1",
+        "token:desk-admin",
+        "tap-00000001",
+    )
+    assert world.spoken.told[0] == ordered
+    paper = json.loads(msgspec.json.encode(PAPER))
+    answer = await post(client, world, BOX, {"act": "certify", "certificate": paper}, role="admin")
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "role", "status"),
+    [
+        (BOX, SEAL, "reviewer", 403),
+        (BOX, {"act": "erase"}, "admin", 422),
+        (BOX, SEAL | {"more": 1}, "admin", 422),
+        (BOX, {"act": "certify"}, "admin", 409),
+        (BOX, {"act": "certify", "certificate": {"number": "JL-1"}}, "admin", 422),
+        (BOX, {"act": "check_reference"}, "admin", 409),
+        (BOX, {"act": "check_zero"}, "admin", 409),
+        ("boxes/s01-box/instruments", SEAL, "admin", 409),
+        ("boxes/..%2f/instruments", SEAL, "admin", 404),
+    ],
+)
+async def test_who_may_not_or_says_nothing_that_fits_writes_nothing(
+    client: httpx.AsyncClient, world: World, path: str, body: object, role: str, status: int
+) -> None:
+    lane(world, certified())
+    answer = await post(client, world, path, body, role=role)
+    assert answer.status_code == status, answer.text
+    assert (world.entries, world.spoken.told) == ([], [])
+
+
+# --- until the box has accepted it -----------------------------------------------------------------------------
+
+
+class Speaking:
+    """Orders over a real store and a command key, with what was sent."""
+
+    def __init__(self, asking: Asking) -> None:
+        self.asking = asking
+        asking.register()
+        self.start()
+
+    def start(self) -> None:
+        """The centre's process, which remembers nothing of one before it."""
+        self.asking.start()
+        self.scales = InstrumentsAtBoxes(
+            Instruments(self.asking.database), commanding=self.asking.commanding, clock=self.asking.clock
+        )
+
+    async def say(self, id_: str = "order-0000001", *, own: bool = True) -> InstrumentOrdered:
+        args = SEAL | {"by": "li", "id": id_}
+        body = InstrumentOrdered(box="lane1-box", id=id_, args=tuple(sorted(args.items())), by="li")
+        made = self.asking.own if own else Made(journal="d" * 32, box="s01-box", source="yiyuan/s01")
+        self.asking.take(made.add(body, received_ms=self.asking.clock.ms))
+        await self.scales.say(body)
+        return body
+
+    def accepted(self, body: InstrumentOrdered) -> None:
+        accepted = CommandAccepted(issuer="yiyuan-command", counter=1, kind="instrument", args=body.args)
+        self.asking.take(self.asking.lane.add(accepted))
+
+
+async def test_it_is_told_at_once_and_in_each_session_until_the_box_has_accepted_it(asking: Asking) -> None:
+    speaking = Speaking(asking)
+    await asking.hello()
+    body = await speaking.say()
+    assert [(each.kind, each.args) for each in asking.sent] == [("instrument", dict(body.args))]
+    speaking.start()
+    assert await asking.again() == [dict(body.args)], "the centre's restart forgets nothing"
+    assert await asking.again("s01-box") == []
+    speaking.accepted(body)
+    assert await asking.again() == []
+
+
+async def test_what_was_accepted_is_not_said_again_whatever_arrives_first(asking: Asking) -> None:
+    speaking = Speaking(asking)
+    args = SEAL | {"by": "li", "id": "order-0000001"}
+    early = InstrumentOrdered(box="lane1-box", id="order-0000001", args=tuple(args.items()), by="li")
+    speaking.accepted(early)
+    await asking.hello()
+    await speaking.say()
+    assert asking.sent == []
+
+
+async def test_a_box_that_keeps_refusing_is_left_alone_after_a_day(asking: Asking) -> None:
+    speaking = Speaking(asking)
+    body = await speaking.say()
+    assert await asking.again() == [dict(body.args)]
+    asking.clock.ms += LASTS_MS + 1
+    assert await asking.again() == []
+
+
+async def test_only_the_centres_own_journal_orders_anything(asking: Asking) -> None:
+    speaking = Speaking(asking)
+    await asking.hello()
+    await speaking.say(own=False)
+    assert await asking.again() == []

@@ -1,0 +1,97 @@
+"""What was said of the instrument outlives the process, a lost file, and journals that have left."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edge.instrument.book import Book, Fact
+from edge.instrument.memory import NAME, Memory, load
+from journal.keys import SigningKey
+from journal.shelf import order_doubt, order_renewal
+from journal.writer import Journal
+from kernel.events import InstrumentCertified, InstrumentChanged
+from tests.edge.instrument.rig import NOON, PAPER
+from tests.journal.making import County, open_journal, said
+
+SOURCE = "yiyuan/s01/lane1"
+CERTIFIED = InstrumentCertified(device="scale", at_ms=NOON, certificate=PAPER, by="wang")
+BROKEN = InstrumentChanged(device="scale", at_ms=NOON + 1, change="seal_broken", by="wang")
+
+
+@pytest.fixture
+def key() -> SigningKey:
+    return County().identity("s01-lane1").key
+
+
+async def write(journal: Journal, *facts: Fact) -> None:
+    await journal.append(said(1), source=SOURCE)
+    for fact in facts:
+        await journal.append(fact, source=SOURCE)
+    await journal.append(said(2), source=SOURCE)
+
+
+async def recalled(journal: Journal, folder: Path) -> tuple[Book, Memory]:
+    book = Book("scale")
+    memory = Memory(folder / NAME, book)
+    await memory.recall(journal.volumes)
+    return book, memory
+
+
+def history(book: Book) -> tuple[object, object]:
+    return book.history.certified, book.history.changes
+
+
+async def test_the_journals_tell_what_the_file_does_not(tmp_path: Path, key: SigningKey) -> None:
+    with closing(open_journal(tmp_path / "journal", identity=key)) as journal:
+        await write(journal, CERTIFIED)
+        assert history((await recalled(journal, tmp_path))[0]) == ((CERTIFIED,), ())
+        await write(journal, BROKEN)
+        book, _ = await recalled(journal, tmp_path)
+        assert history(book) == ((CERTIFIED,), (BROKEN,))
+        (tmp_path / NAME).write_bytes(b"\x00rubbish")
+        book, memory = await recalled(journal, tmp_path)
+        assert (history(book), memory.whole) == (((CERTIFIED,), (BROKEN,)), True)
+        assert load(tmp_path / NAME) is not None, "it is written anew"
+
+
+async def test_the_file_tells_what_journals_said_that_have_left(tmp_path: Path, key: SigningKey) -> None:
+    home = tmp_path / "journal"
+    with closing(open_journal(home, identity=key)) as journal:
+        await write(journal, CERTIFIED, BROKEN)
+        await recalled(journal, tmp_path)
+    order_renewal(home)
+    with closing(open_journal(home, identity=key)) as journal:
+        await journal.let_go(journal.volumes[0])
+        book, memory = await recalled(journal, tmp_path)
+        assert (history(book), memory.whole) == (((CERTIFIED,), (BROKEN,)), True)
+        (tmp_path / NAME).unlink()
+        book, memory = await recalled(journal, tmp_path)
+        assert (history(book), memory.whole) == (((), ()), False), "a broken seal may be among what is lost"
+        _, memory = await recalled(journal, tmp_path)
+        assert not memory.whole, "another start finds nothing more"
+        await write(journal, CERTIFIED)
+        _, memory = await recalled(journal, tmp_path)
+        assert memory.whole, "somebody has looked"
+
+
+async def test_a_doubted_journal_says_it_again_in_its_successor(tmp_path: Path, key: SigningKey) -> None:
+    home = tmp_path / "journal"
+    with closing(open_journal(home, identity=key)) as journal:
+        await write(journal, CERTIFIED, BROKEN)
+    order_doubt(home, "stolen")
+    with closing(open_journal(home, identity=key)) as journal:
+        book, _ = await recalled(journal, tmp_path)
+        assert history(book) == ((CERTIFIED,), (BROKEN,))
+
+
+async def test_a_folder_that_cannot_be_written_is_no_fault_of_the_lane(
+    tmp_path: Path, key: SigningKey
+) -> None:
+    with closing(open_journal(tmp_path / "journal", identity=key)) as journal:
+        await write(journal, CERTIFIED)
+        (tmp_path / NAME).mkdir()
+        book, _ = await recalled(journal, tmp_path)
+        assert book.history.certified == (CERTIFIED,)

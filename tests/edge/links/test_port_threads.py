@@ -1,0 +1,72 @@
+"""The reader thread of a port: it never holds more than it may, and loses nothing for it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+from edge.links.port import PortLink
+
+CHUNK = 4_096
+LIMIT = 1 << 20
+BLOCKS = 320_000  # of four bytes: more than may be unread
+
+
+class Torrent:
+    """A port that always has something: numbered blocks, so that a lost or doubled one shows."""
+
+    def __init__(self, blocks: int) -> None:
+        self._data = memoryview(b"".join(n.to_bytes(4, "big") for n in range(blocks)))
+        self._at = 0
+        self.in_waiting = CHUNK
+
+    def read(self, size: int = 1, /) -> bytes:
+        piece = bytes(self._data[self._at : self._at + size])
+        self._at += len(piece)
+        if not piece:
+            raise OSError("the end")
+        return piece
+
+    def write(self, data: bytes, /) -> int:
+        return len(data)
+
+    def close(self) -> None:
+        self._data = memoryview(b"")
+
+    @property
+    def given(self) -> int:
+        return self._at
+
+
+async def until_still(port: Torrent) -> int:
+    """What it has given once it gives no more."""
+    for _ in itertools.repeat(None, 500):
+        before = port.given
+        await asyncio.sleep(0.005)
+        if before and port.given == before:
+            return before
+    raise AssertionError("it never stood still")
+
+
+async def test_a_loop_that_does_not_read_holds_up_the_port_and_not_the_memory() -> None:
+    port = Torrent(BLOCKS)
+    link = PortLink(port, name="t", patience_s=1, on_close=lambda: None)
+    held = await until_still(port)
+    assert LIMIT <= held <= LIMIT + 2 * (CHUNK + 1)
+    out = bytearray()
+    while len(out) < 4 * BLOCKS:
+        data = await link.read()
+        assert 0 < len(data) <= LIMIT + 2 * (CHUNK + 1)
+        out += data
+    assert out == b"".join(n.to_bytes(4, "big") for n in range(BLOCKS))
+    await link.close()
+
+
+async def test_closing_lets_go_of_a_reader_that_waits_for_room() -> None:
+    port = Torrent(BLOCKS)
+    closed: list[bool] = []
+    link = PortLink(port, name="t", patience_s=1, on_close=lambda: closed.append(True))
+    await until_still(port)
+    await link.close()
+    await link.close()
+    assert closed == [True]
