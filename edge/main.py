@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge import capture_verb, plate_verbs
+from edge import capture_verb, orders, plate_verbs
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS
 from edge.drivers.contract import ScaleDriver
 from edge.drivers.making import make_driver
 from edge.health import DiskProbe, HealthBoard, Probe
-from edge.instrument import memory, orders
+from edge.instrument import memory
 from edge.instrument import verb as instrument_verb
 from edge.instrument.book import Book, Fact
 from edge.instrument.instrument import Instrument, Rules, checks_of
 from edge.instrument.memory import Memory
-from edge.instrument.orders import Orders
 from edge.keeping.custody import Custody
 from edge.keeping.disk import on_one_disk, room_of
 from edge.keeping.holding import Holding
@@ -39,6 +38,7 @@ from edge.keeping.relieving import Disk
 from edge.lane import Lane
 from edge.lines import Lines
 from edge.logbook import JournalProbe
+from edge.orders import Orders, by_act
 from edge.resume import resume
 from edge.settings import Scale, Settings
 from edge.supervise import supervise
@@ -323,7 +323,12 @@ class LaneProcess:
             instrument=instrument,
         )
         desk = ScaleDesk(settings.scale, lane, live=self._live, instrument=instrument)
-        said_here = Orders(self._folder / orders.FOLDER, perform=instrument.perform, clock=self._clock)
+        taped = Taped(self._lines.all, files=files, journal=timed, source=settings.lane.source)
+        said_here = Orders(
+            self._folder / orders.FOLDER,
+            perform=by_act({capture_verb.ACT: taped.perform}, otherwise=instrument.perform),
+            clock=self._clock,
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(journal.watch(), name="journal")
             nightly = rehash_nightly(journal, hour=settings.journal.rehash_hour, clock=self._clock)
@@ -349,9 +354,6 @@ class LaneProcess:
                     name=scale.name,
                 )
             tasks.create_task(self._release(driver), name="releases")
-            taped = Taped(self._lines.all, files=files, journal=timed, source=settings.lane.source)
-            captures = capture_verb.Orders(self._folder, keep=taped.keep, clock=self._clock)
-            tasks.create_task(captures.run(), name="captures")
             if controller is not None:
                 self._drive(controller, desk, tasks)
             for uplink in self._uplinks:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from edge.capture_verb import Kept, Order
+from edge.capture_verb import seconds_and_by
 from edge.lane import Appends, Cut, Puts
 from edge.links.capture import Ring
 from edge.settings import Capture as When
 from kernel.captures import MEDIA_TYPE, Capture, CaptureHead, Passed, counted_from
 from kernel.clock import Clock
+from kernel.errors import FullError, RefusedError
 from kernel.events import FileStored, VehicleWeighed
 
 LEAD_MS = 10_000  # before the vehicle arrived: the zero that it was weighed against
@@ -87,15 +88,25 @@ class Taped:
         self._journal = journal
         self._source = source
 
-    async def keep(self, order: Order) -> tuple[Kept, ...]:
-        """A file and an entry of each line that said something.  FullError: no room, and nothing is kept of that line."""
-        cuts = [tape.lately(order.seconds * 1000, by=order.by) for tape in self._tapes]
-        return tuple([await self._keep(cut) for cut in cuts if cut is not None])
+    async def perform(self, arguments: Mapping[str, str]) -> str:
+        """A file and an entry of each line that said something, a line of text each.
 
-    async def _keep(self, cut: Cut) -> Kept:
+        RefusedError: the order is none, nothing has passed, or there is no room now.
+        """
+        seconds, by = seconds_and_by(arguments)
+        cuts = [tape.lately(seconds * 1000, by=by) for tape in self._tapes]
+        try:
+            kept = [await self._keep(cut) for cut in cuts if cut is not None]
+        except FullError as error:  # later the ring holds something else: whoever asks must know now
+            raise RefusedError(f"no room: {error}") from error
+        if not kept:
+            raise RefusedError("nothing has passed over its lines")
+        return "\n".join(kept)
+
+    async def _keep(self, cut: Cut) -> str:
         refs = await self._files.put([(cut.name, cut.data)])
         await self._journal.append(cut.body, source=self._source, files=refs, key=f"capture:{cut.name}")
-        return Kept(name=refs[0].name, sha256=refs[0].sha256, size=refs[0].size)
+        return f"{refs[0].sha256}  {refs[0].name}  {refs[0].size} bytes"
 
 
 def is_flagged(body: VehicleWeighed) -> bool:

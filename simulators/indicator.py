@@ -19,20 +19,12 @@ from simulators.ptys import DevicePort
 log = logging.getLogger(__name__)
 
 _LISTEN_MS = 20
-# What a row must be told before a lane can use it, besides the unit that it does not send.
-_MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}, "poll_ms": 100}
-_NEEDED: dict[str, dict[str, object]] = {
-    "modbus-rtu": _MAP,
-    "modbus-tcp": _MAP,
-    "mt-sics": {"tare": "never"},
-    "text": {"pattern": "=(?P<sign>[+-])(?P<weight>[0-9]{6})", "example": "={sign}{weight:06}"},
-}
 
 
 def lane_options(row: Indicator) -> dict[str, object]:
     """The options of a lane whose scale is a simulated platform that shows gross kilograms."""
     unit = {} if "unit" in row.says else {"unit": "kg"}
-    return {"displayed": "gross"} | unit | _NEEDED.get(row.name, {})
+    return {"displayed": "gross"} | unit | dict(row.example)
 
 
 def told_options(row: Indicator | Weigher, options: object) -> Any:

@@ -114,6 +114,9 @@ class Indicator:
     doubts: tuple[Doubt, ...] = ()
     kin: frozenset[str] = frozenset()
     high_bit: bool = False
+    example: Mapping[str, object] = field(
+        default_factory=dict
+    )  # options of a device that weighs, beside `unit`
     completed: str = ""  # "module:FUNCTION" that adds to the options what files say that they name
     wiring: str = "RS-232: RXD, TXD, GND; three wires"
     source: str = ""

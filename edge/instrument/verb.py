@@ -13,17 +13,14 @@ import msgspec
 from edge.drivers.making import make_driver
 from edge.instrument.instrument import checks_of
 from edge.instrument.memory import NAME, load
-from edge.instrument.orders import FOLDER, Answer, answered, leave
 from edge.instrument.showing import lines, shown
+from edge.orders import FOLDER, leave, wait
 from edge.settings import Settings
 from journal.console import Console, Verbs, write
-from kernel.clock import Clock
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import InstrumentCertificate
 from kernel.law.instrument_acts import Act, certificate_of, moment_ms, saying_of
 from kernel.law.law import Law
-
-LOOK_S = 0.2
 
 Load = Callable[[Path], tuple[Settings, Law]]
 
@@ -103,7 +100,7 @@ def _say(given: argparse.Namespace, console: Console) -> int:
     arguments = arguments_of(given)
     saying_of(arguments)
     path = leave(Path(settings.data) / FOLDER, arguments)
-    answer = asyncio.run(_wait(path, given.wait, console.clock))
+    answer = asyncio.run(wait(path, given.wait, clock=console.clock))
     if answer is None:
         write("the lane has not answered: the order stays, and is carried out when it runs")
         return 0
@@ -111,13 +108,6 @@ def _say(given: argparse.Namespace, console: Console) -> int:
         raise RefusedError(answer.refused)
     write(answer.done)
     return 0
-
-
-async def _wait(path: Path, seconds: int, clock: Clock) -> Answer | None:
-    until = clock.mono_ms() + seconds * 1_000
-    while (answer := answered(path)) is None and clock.mono_ms() < until:
-        await clock.sleep(LOOK_S)
-    return answer
 
 
 def arguments_of(given: argparse.Namespace) -> dict[str, str]:

@@ -7,13 +7,12 @@ from typing import get_args
 
 import pytest
 
-from edge.capture_verb import Kept, Order
 from edge.lane import Cut
 from edge.links.capture import Ring
 from edge.settings import Capture as When
 from edge.taping import LEAD_MS, Tape, Taped, is_flagged
 from kernel.captures import MEDIA_TYPE, CaptureHead, is_capture, read_capture
-from kernel.errors import FullError
+from kernel.errors import RefusedError
 from kernel.events import FileStored, VehicleFacts, VehicleWeighed, Verdict
 from tests.edge.test_lane import NOW, Book, Shelf
 
@@ -21,7 +20,7 @@ HEAD = CaptureHead(
     box="s01-lane1", device="scale", driver="yaohua-cont12", url="/dev/ttyS0", line="9600 8N1", begin_ms=0
 )
 MONO = 900_000
-ORDER = Order(id="1", by="李明", seconds=60)
+ORDER = {"act": "capture", "id": "1", "by": "李明", "seconds": "60"}
 
 
 class Still:
@@ -136,8 +135,8 @@ def test_of_a_line_that_said_nothing_nothing_is_kept() -> None:
 async def test_whoever_asks_gets_a_file_and_an_entry_of_each_line() -> None:
     book = Book([])
     tapes = (tape("never"), tape("never", Ring()), tape("never", ring(3)))
-    kept = await Taped(tapes, files=Shelf(), journal=book, source="y/s01/lane1").keep(ORDER)
-    assert kept == (Kept(name=f"scale-{NOW}.capture", sha256="2" * 64, size=3),) * 2
+    said = await Taped(tapes, files=Shelf(), journal=book, source="y/s01/lane1").perform(ORDER)
+    assert said.splitlines() == [f"{'2' * 64}  scale-{NOW}.capture  3 bytes"] * 2
     first, second = book.bodies
     assert isinstance(first, FileStored)
     assert isinstance(second, FileStored)
@@ -148,9 +147,15 @@ async def test_whoever_asks_gets_a_file_and_an_entry_of_each_line() -> None:
 async def test_a_full_disk_is_said_to_whoever_asks() -> None:
     book = Book([])
     taped = Taped((tape("never"),), files=Shelf(full=True), journal=book, source="y/s01/lane1")
-    with pytest.raises(FullError):
-        await taped.keep(ORDER)
+    with pytest.raises(RefusedError, match="no room"):
+        await taped.perform(ORDER)
     assert book.bodies == []
+
+
+async def test_lines_that_said_nothing_are_said_to_whoever_asks() -> None:
+    taped = Taped((tape("never", Ring()),), files=Shelf(), journal=Book([]), source="y/s01/lane1")
+    with pytest.raises(RefusedError, match="nothing has passed"):
+        await taped.perform(ORDER)
 
 
 def test_a_minute_of_ten_frames_a_second_is_a_small_file() -> None:

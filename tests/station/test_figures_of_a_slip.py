@@ -26,10 +26,10 @@ from kernel.law.shipped import national
 from kernel.law.verdict import Allowance
 from kernel.settings import read
 from simulators.clock import VirtualClock
+from simulators.indicator import answering, lane_options
 from simulators.links import MemoryWire
 from station.pages.detail import detail_view
 from station.slips import Slips
-from tests.edge.drivers.test_scale_driver_contract import NEEDED
 from tests.station.county import PLATFORM
 from tests.station.desk import Desk
 from tests.station.test_words_of_the_tablet import TEXTS
@@ -39,11 +39,6 @@ ROWS = {row.name: row for row in indicators() if row.write or row.serve}
 SHOWN = [(0, True, 30), (18_000, False, 4), (44_120, True, 40), (9_000, False, 4), (0, True, 30)]
 
 
-def options_of(row: Indicator) -> dict[str, object]:
-    unit: dict[str, object] = {} if "unit" in row.says else {"unit": "kg"}
-    return {"displayed": "gross"} | unit | NEEDED.get(row.name, {})
-
-
 def displays() -> Iterator[Display]:
     for kg, stable, times in SHOWN:
         for _ in range(times):
@@ -51,8 +46,8 @@ def displays() -> Iterator[Display]:
 
 
 async def plays(row: Indicator, wire: MemoryWire, clock: VirtualClock) -> None:
-    options = read(row.options, options_of(row))
-    server = row.serve(options) if row.serve else None
+    options = read(row.options, lane_options(row))
+    server = answering(row, options)
     for shown in displays():
         if server is None:
             assert row.write is not None
@@ -67,7 +62,7 @@ async def weighed_by(row: Indicator) -> Weighed:
     """A truck over the wire of this protocol."""
     clock = VirtualClock()
     wire, machine = MemoryWire(clock=clock), StaticWeighing(Scale(driver="x", url="/dev/null").platform)
-    driver = make_driver(row.name, options_of(row), device="scale", clock=clock)
+    driver = make_driver(row.name, lane_options(row), device="scale", clock=clock)
     results: list[object] = []
 
     async def listen() -> None:
@@ -111,7 +106,7 @@ def entry_of(weighed: Weighed, row: Indicator) -> VehicleWeighed:
 
 def kg_of(frame: bytes, row: Indicator) -> set[int]:
     """What these bytes alone say, read by the protocol again; repeated, as some protocols decide only then."""
-    options = read(row.options, options_of(row))
+    options = read(row.options, lane_options(row))
     parser = row.parser(options)
     items = [*(item for _ in range(12) for item in parser.feed(frame)), *parser.finish()]
     shown = [item for item in items if isinstance(item, Reading) and item.mantissa is not None]

@@ -9,12 +9,14 @@ import pytest
 
 import station
 from kernel import vocabulary
-from kernel.events import STREAMS, DeviceHealth, LaneHealth
+from kernel.events import STREAMS, DeviceHealth, InstrumentInForce, LaneHealth, VehicleFacts
 from station.feed import WEIGHT_STALE_MS
 from station.pages import wording
-from station.pages.state import Centre, state_view
+from station.pages.detail import _about
+from station.pages.state import Centre, _lane, state_view
 from station.settings import Box
 from station.views import LaneState, Today
+from tests.station.county import weighed
 from web.extraction import used_keys
 from web.i18n import LANGUAGES, LOCALES, VOCABULARY, Language, Texts, load, read_catalogue
 
@@ -185,3 +187,29 @@ def test_a_lane_never_heard_says_so() -> None:
 
 def test_the_weight_is_stale_after_a_second() -> None:
     assert WEIGHT_STALE_MS == 1_000
+
+
+def test_what_is_due_at_the_scale_is_said_in_words() -> None:
+    due = DeviceHealth(
+        name="instrument",
+        kind="instrument",
+        state="due",
+        since_ms=NOW,
+        detail="seal_broken, shift_not_checked, rezero_needed",
+    )
+    lane = LaneState(box=LANE.name, source=LANE.source, received_ms=NOW, waiting=0, devices=(due,))
+    chips = _lane(LANE, lane, now_ms=NOW, texts=TEXTS["zh"], lane_name=lambda _box: "2 号精检车道")
+    assert (chips[1].name, chips[1].words, chips[1].state) == ("计量状态", "待处理", "odd")
+    assert chips[1].why == "铅封破损, 本班次未完成零点和标准校核, 零点漂移超限，须重新置零"
+
+
+def test_a_weighing_that_is_no_evidence_says_why_on_its_page() -> None:
+    said = InstrumentInForce(
+        device="platform", evidence=False, reasons=("certificate_expired", "over_capacity")
+    )
+    facts = VehicleFacts(axle_count=6)
+    body = weighed("p1", 120_000, facts, platform=True, at_ms=NOW, instrument=said)
+    items = {item.id: item.value for item in _about(body, TEXTS["zh"])}
+    assert items["no-evidence"] == "检定证书已过期, 超出检定证书的最大秤量"
+    good = weighed("p1", 30_000, facts, platform=True, at_ms=NOW)
+    assert "no-evidence" not in {item.id for item in _about(good, TEXTS["zh"])}

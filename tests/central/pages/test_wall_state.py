@@ -119,10 +119,40 @@ def test_a_lane_that_catches_up_says_how_much_is_left() -> None:
 
 @pytest.mark.parametrize(
     ("said", "shown"),
-    [("up", "up"), ("off", "off"), ("noisy", "odd"), ("low", "odd"), ("down", "bad"), ("new", "bad")],
+    [
+        ("up", "up"),
+        ("off", "off"),
+        ("noisy", "odd"),
+        ("low", "odd"),
+        ("due", "odd"),
+        ("down", "bad"),
+        ("new", "bad"),
+    ],
 )
 def test_device_states(said: str, shown: str) -> None:
     assert state(source(devices=(device(state=said),))).chips[1].state == shown
+
+
+def test_what_is_due_at_a_scale_is_said_in_words() -> None:
+    due = DeviceState(
+        name="instrument",
+        kind="instrument",
+        state="due",
+        since_ms=NOON_MS,
+        detail="seal_broken, zero_trend_drifts",
+        good=0,
+        dropped=0,
+    )
+    alarm = Alarm(
+        key="device/box-lane1/y/s1/lane1/instrument",
+        kind="device",
+        subject="instrument",
+        detail=f"due: {due.detail}",
+        source="y/s1/lane1",
+    )
+    shown = state(source(devices=(due,)), alarms=(alarm,))
+    assert shown.chips[1].why.endswith("铅封破损, 零点持续漂移")
+    assert shown.alarms[0].subject.endswith("计量状态 待处理 铅封破损, 零点持续漂移")
 
 
 def test_bars_stand_on_each_other_and_reach_the_count() -> None:

@@ -19,8 +19,7 @@ from simulators.clock import VirtualClock
 ROWS: tuple[Row, ...] = (*indicators(), *weighers())
 BY_NAME = {row.name: row for row in ROWS}
 # Options without which a row cannot be played; detection does not know them.
-MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}}
-NEEDED: dict[str, dict[str, object]] = {"modbus-rtu": MAP, "modbus-tcp": MAP}
+NEEDED: dict[str, dict[str, object]] = {row.name: dict(row.example) for row in indicators()}
 PERIOD_MS = 100
 LOADS = (0, 0, 20, 3_460, 9_980, 17_640, 24_020, 33_120, 44_120, 44_120, 44_100, 44_120, 44_120)
 

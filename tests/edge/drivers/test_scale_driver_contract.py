@@ -104,15 +104,8 @@ def played(row: Indicator, options: dict[str, object]) -> Rig:
 
 
 SHOWN = Display(mantissa=44_120, increment=2)
-MAP: dict[str, object] = {"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}}
-# Options that a row must be given, besides the unit it does not send.
-NEEDED: dict[str, dict[str, object]] = {
-    "modbus-rtu": MAP,
-    "modbus-tcp": MAP,
-    "text": {"pattern": "=(?P<sign>[+-])(?P<weight>[0-9]{6})", "example": "={sign}{weight:06}"},
-}
 RIGS = {
-    row.name: played(row, NEEDED.get(row.name, {}) | ({} if "unit" in row.says else {"unit": "kg"}))
+    row.name: played(row, dict(row.example) | ({} if "unit" in row.says else {"unit": "kg"}))
     for row in indicators()
 } | {
     "wim-wj": Rig(

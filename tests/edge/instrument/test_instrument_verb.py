@@ -15,8 +15,8 @@ import tomli_w
 from edge.instrument import verb
 from edge.instrument.book import Book
 from edge.instrument.memory import NAME, Memory
-from edge.instrument.orders import FOLDER, Orders
 from edge.main import load, main
+from edge.orders import FOLDER, Orders
 from journal.console import Console
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import InstrumentCertified, InstrumentChanged

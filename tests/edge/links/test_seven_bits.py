@@ -162,7 +162,7 @@ TEXTS = [row for row in indicators() if row.write and is_seven_bit_text(row.name
 @pytest.mark.parametrize("row", TEXTS, ids=lambda row: row.name)
 def test_what_every_protocol_of_text_sends_comes_through(row: Indicator) -> None:
     assert row.write is not None
-    options = read(row.options, {})
+    options = read(row.options, dict(row.example))
     sent = b"".join(row.write(Display(mantissa=n * 20 % 60_000), options) for n in range(100))
     assert sent.isascii(), "a row whose bytes use the eighth bit says high_bit"
     assert SevenBits().feed(sent) == sent

@@ -162,6 +162,7 @@ INDICATOR = Indicator(
     says=frozenset(),
     options=ModbusOptions,
     completed="edge.drivers.scale.modbus.maps:completed",
+    example={"map": {"gross": {"reg": 40008}, "net": {"reg": 40010}}, "poll_ms": 100},
     parser=Parser,
     describe=messages.describe,
     poll=poll,

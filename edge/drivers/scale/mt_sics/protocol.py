@@ -194,6 +194,7 @@ INDICATOR = Indicator(
     lines=("9600 8N1", "9600 7E1", "2400 7E1", "19200 8N1"),
     says=frozenset({"unit", "stable", "gross_net", "range"}),
     options=SicsOptions,
+    example={"tare": "never"},
     parser=parser,
     describe=describe,
     write=write,

@@ -174,6 +174,7 @@ INDICATOR = Indicator(
     lines=("9600 8N1", "4800 8N1", "2400 8N1", "9600 7E1"),
     says=frozenset(),
     options=TextOptions,
+    example={"pattern": "=(?P<sign>[+-])(?P<weight>[0-9]{6})", "example": "={sign}{weight:06}"},
     parser=parser,
     describe=described,
     write=write,

@@ -1,4 +1,4 @@
-"""Orders at the box itself: files that `weighpost-edge instrument` leaves for the running lane, and its answers.
+"""Orders at the box itself: files that verbs of `weighpost-edge` leave for the running lane, and its answers.
 
 Whoever may write the lane's folder may speak; the file is durable before the lane looks, and stays until it is done.
 """
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "orders"
 LOOK_S = 1.0
+WAIT_S = 0.2
 LARGEST = 64 * 1024
 _ORDER, _ANSWER = ".order", ".answer"
 
@@ -98,6 +99,15 @@ def _answer(path: Path, answer: Answer) -> None:
         log.warning("order not removed", extra={"reason": str(error)})
 
 
+def by_act(acts: Mapping[str, Perform], *, otherwise: Perform) -> Perform:
+    """Each act to whoever performs it."""
+
+    async def perform(arguments: Mapping[str, str]) -> str:
+        return await acts.get(arguments.get("act", ""), otherwise)(arguments)
+
+    return perform
+
+
 def leave(folder: Path, arguments: Mapping[str, str]) -> Path:
     """An order for the lane; where its answer will be.  Blocking."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,4 +123,14 @@ def answered(path: Path) -> Answer | None:
     except FileNotFoundError:
         return None
     path.unlink()
+    return answer
+
+
+async def wait(path: Path, seconds: int, *, clock: Clock, withdraw: bool = False) -> Answer | None:
+    """The answer that comes within so long; None: the order stays for later, or is taken back (`withdraw`)."""
+    until = clock.mono_ms() + seconds * 1_000
+    while (answer := await asyncio.to_thread(answered, path)) is None and clock.mono_ms() < until:
+        await clock.sleep(WAIT_S)
+    if answer is None and withdraw:
+        await asyncio.to_thread(path.with_suffix(_ORDER).unlink, missing_ok=True)
     return answer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.instrument.orders import LARGEST, Answer, Orders, answered, leave
+from edge.orders import LARGEST, Answer, Orders, answered, leave
 from kernel.errors import FullError, RefusedError
 from tests.edge.instrument.rig import DeskClock
 
