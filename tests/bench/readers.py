@@ -10,8 +10,6 @@ from typing import Any, Protocol
 from edge.drivers.readings import Display, FedParser, Reading
 from edge.drivers.rows import Indicator
 
-_KEPT = 40  # bytes that the simple readers hold back for a frame that is not whole yet
-
 
 class Reader(Protocol):
     def values(self, data: bytes) -> Iterable[int]: ...
@@ -42,6 +40,23 @@ def _whole(reading: Reading) -> int:
     return mantissa * ten if exponent > 0 else mantissa // ten
 
 
+class Records:
+    """One of our parsers of records; the value is the gross mass, of an axle line its own."""
+
+    def __init__(self, parser: FedParser[Any]) -> None:
+        self._parser = parser
+
+    def values(self, data: bytes) -> list[int]:
+        return [kg for item in self._parser.feed(data) if (kg := _gross(item)) is not None]
+
+
+def _gross(item: object) -> int | None:
+    for name in ("weights_kg", "axle_kg"):
+        if (masses := getattr(item, name, None)) is not None:
+            return int(sum(masses))
+    return getattr(item, "weight", None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """What a person sees in a dump of a protocol's frames: their length, what never changes, and where the number is."""
@@ -57,8 +72,20 @@ class Shape:
     def of(cls, frame: Callable[[int], bytes]) -> Shape:
         """By frames of a few values; ValueError when no number can be found in them."""
         samples = [frame(kg) for kg in (12_345, 54_321, 98_760, 10_101)]
+        return cls._seen(samples, *_field(samples[0], 12_345))
+
+    @classmethod
+    def of_records(cls, frame: Callable[[int], tuple[int, bytes]], axles: int) -> Shape:
+        """By records of so many axles; the masses are looked for as pairs of bytes, or as digits."""
+        numbered = [frame(n) for n in (100, 211, 322, 433)]
+        samples = [sample for _, sample in numbered]
+        return cls._seen(samples, *_masses(*numbered[0], axles))
+
+    @classmethod
+    def _seen(
+        cls, samples: Sequence[bytes], at: int, width: int, number: Callable[[bytes], int | None]
+    ) -> Shape:
         size = len(samples[0])
-        at, width, number = _field(samples[0], 12_345)
         return cls(
             size=size,
             head=_constant(samples, 0),
@@ -85,8 +112,19 @@ def _field(frame: bytes, kg: int) -> tuple[int, int, Callable[[bytes], int | Non
     raise ValueError(f"no {kg} in {frame.hex(' ')}")
 
 
+def _masses(gross: int, record: bytes, axles: int) -> tuple[int, int, Callable[[bytes], int | None]]:
+    for at in range(len(record) - 2 * axles):
+        if _summed(record[at : at + 2 * axles]) == gross:
+            return at, 2 * axles, _summed
+    return _field(record, gross)
+
+
+def _summed(field: bytes) -> int:
+    return 10 * (256 * sum(field[0::2]) + sum(field[1::2]))
+
+
 def _forward(field: bytes) -> int | None:
-    digits = field.strip(b" +")
+    digits = field.strip(b" +,")
     return int(digits) if digits.isdigit() else None
 
 
@@ -101,7 +139,7 @@ class RegexReader:
             b".{%d}" % behind + re.escape(shape.tail),
         )
         self._finds = re.compile(b"".join(parts), re.DOTALL).finditer
-        self._number = shape.number
+        self._number, self._size = shape.number, shape.size
         self._buffer = b""
 
     def values(self, data: bytes) -> list[int]:
@@ -111,7 +149,7 @@ class RegexReader:
             end = match.end()
             if (number := self._number(match[1])) is not None:
                 found.append(number)
-        self._buffer = self._buffer[max(end, len(self._buffer) - _KEPT) :]
+        self._buffer = self._buffer[max(end, len(self._buffer) - self._size + 1) :]
         return found
 
 

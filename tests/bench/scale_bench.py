@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from edge.drivers import indicators
-from edge.drivers.rows import Indicator
-from edge.drivers.scale.wim_wj.protocol import Parser as WjParser
-from edge.drivers.scale.wim_wj.protocol import Vehicle
+from edge.drivers import indicators, weighers
+from edge.drivers.readings import Passed
+from edge.drivers.rows import Indicator, Weigher
 from firmware_bridge.protocol import Loop, decode, encode
 from firmware_bridge.protocol import Parser as LoopParser
 from kernel.errors import ProtocolError
 from kernel.settings import read
-from tests.bench.readers import Ours, Reader, RegexReader, Shape, SoManyBytes, writer
+from simulators.indicator import lane_options, told_options
+from tests.bench.readers import Ours, Reader, Records, RegexReader, Shape, SoManyBytes, writer
 
 FRAMES = 20_000  # of which speed is measured
 BYTES, FULL_BYTES = 1_000_000, 10_000_000  # of noisy stream
@@ -29,21 +29,14 @@ LOOP_SIZE = len(encode(Loop(seq=0, loop=1, occupied=True, mono_ms=0)))
 ROUNDS = 2
 # Options that decide what a row writes, beside its defaults.
 FORMS: dict[str, tuple[dict[str, object], ...]] = {
+    "sartorius-sbi": ({"chars": 16}, {"chars": 22}),
     "toledo-continuous": ({"checksum": True}, {"checksum": False}),
 }
 
+TOLD: dict[str, dict[str, object]] = {"nmea-axle": {"unit": "kg", "sensor": "axle"}}
+
 Row = dict[str, float | str | None]
 Frames = Sequence[tuple[int, bytes]]
-
-
-class Records:
-    """Our parser of records; the value is the gross mass."""
-
-    def __init__(self) -> None:
-        self._parser = WjParser()
-
-    def values(self, data: bytes) -> list[int]:
-        return [item.gross_kg for item in self._parser.feed(data) if isinstance(item, Vehicle)]
 
 
 class Loops:
@@ -107,13 +100,13 @@ def subjects() -> list[Subject]:
     forms = [(row, form) for row in indicators() for form in FORMS.get(row.name, ({},))]
     return [
         *(_indicator(row, form) for row, form in forms),
-        Subject(name="wim-wj", frame=_record, ours=Records, baselines={"head and length": HeadAndLength}),
+        *map(_weigher, weighers()),
         Subject(name="lane controller", frame=_loop, ours=Loops, baselines={"aligned frames": AlignedFrames}),
     ]
 
 
 def _indicator(row: Indicator, form: dict[str, object]) -> Subject:
-    options = read(row.options, form)
+    options = told_options(row, lane_options(row) | form)
     write = writer(row, options)
     shape, modulus = Shape.of(write), _modulus(write)
     checked = "checksum" in row.says and form.get("checksum") is not False
@@ -143,14 +136,36 @@ def _modulus(write: Callable[[int], bytes]) -> int:
     return 99_991
 
 
-def _record(n: int) -> tuple[int, bytes]:
-    kg = n * 7_919 % 60_000
-    record = Vehicle(
-        by="axle", serial=n & 255, cached=1, time_raw=bytes(7), flags=0, speed_dkmh=143, accel_raw=0,
-        weights_kg=(10 * kg, 9_980, 9_870, 8_020, 8_100, 7_990), group_codes=(1, 5, 9),
-        spacing_raw=(345, 136, 640, 131, 131), axle_speed_raw=(14,) * 6,
-    )  # fmt: skip
-    return record.gross_kg, record.to_bytes()
+def _weigher(row: Weigher) -> Subject:
+    options = read(row.options, TOLD.get(row.name, {}))
+    axles = 1 if "axle" in row.name else 6
+
+    def frame(n: int) -> tuple[int, bytes]:
+        passed = _passed(n, axles)
+        return sum(passed.axle_kg), row.write(passed, options)
+
+    shape = Shape.of_records(frame, axles)
+    baselines: dict[str, Callable[[], Reader]] = {
+        "a regex": lambda: RegexReader(shape),
+        f"{shape.size} bytes at a time": lambda: SoManyBytes(shape),
+    }
+    if row.name == "wim-wj":
+        baselines["head and length"] = HeadAndLength
+    return Subject(name=row.name, frame=frame, ours=lambda: Records(row.parser(options)), baselines=baselines)
+
+
+def _passed(n: int, axles: int) -> Passed:
+    """Six axles, or one for devices that send a line for each."""
+    first = 10_000 + 10 * (n * 7_919 % 8_999)  # of five digits
+    return Passed(
+        seq=n & 255,
+        axle_kg=(first, 9_980, 9_870, 8_020, 8_100, 7_990)[:axles],
+        axles_of=(1, 2, 3) if axles == 6 else (1,),
+        dual=(False, True, True) if axles == 6 else (False,),
+        spacing_mm=(3_450, 1_360, 6_400, 1_310, 1_310)[: axles - 1],
+        axle_speed_dkmh=(140,) * axles,
+        speed_dkmh=143,
+    )
 
 
 def _loop(n: int) -> tuple[int, bytes]:

@@ -121,7 +121,11 @@ def whole(*, clip_ms: int = LEFT_MS + 12_000, outcome: str = "over_limit") -> di
         "row": {"passage": "p1"},
         "weighed": {"verdict": {"outcome": outcome}},
         "pictured": [{"weighed_durable_ms": LEFT_MS + 300, "missing": [], "pictures": pictures}],
-        "clips": [{"requested_start_ms": LEFT_MS - 5_000}, {"requested_start_ms": LEFT_MS - 4_900}],
+        "clips": [
+            {"kind": "clip", "requested_start_ms": LEFT_MS - 5_000},
+            {"kind": "clip", "requested_start_ms": LEFT_MS - 4_900},
+            {"kind": "capture", "requested_start_ms": None},
+        ],
         "files": [
             {"kind": "picture", "state": "stored", "stored_ms": LEFT_MS + 2_000},
             {"kind": "picture", "state": "stored", "stored_ms": LEFT_MS + 2_500},
