@@ -21,6 +21,8 @@ from simulators.links import MemoryWire
 from simulators.scale import Play, serve
 from simulators.scenario import Playing, shipped
 
+pytestmark = [pytest.mark.broad, pytest.mark.timeout(60)]
+
 SCENARIOS = shipped()
 DIVISION_KG = 20
 HEAVY, LIGHT = 54_200, 14_500

@@ -114,6 +114,8 @@ def kg_of(frame: bytes, row: Indicator) -> set[int]:
     return {whole_kg(one.mantissa or 0, one.exponent, one.unit or options.unit or "")[0] for one in shown}
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
 async def test_the_frames_of_an_entry_say_its_gross_mass(row: Indicator) -> None:
     body = entry_of(await weighed_by(row), row)

@@ -20,6 +20,8 @@ from edge.drivers.rows import Indicator
 from kernel.settings import read
 from tests.edge.detecting.played import BY_NAME, LOADS, NEEDED, ROWS, displays
 
+pytestmark = [pytest.mark.broad, pytest.mark.timeout(60)]
+
 SPEAKERS = sorted(row.name for row in ROWS if row.write is not None and forms(row.options))
 SAYS_VALUE = 44_120
 

@@ -18,6 +18,8 @@ from kernel.links import Link
 from simulators.clock import VirtualClock
 from tests.edge.detecting.played import BY_NAME, ROWS, Played, asks, displays
 
+pytestmark = [pytest.mark.broad, pytest.mark.timeout(60)]
+
 SPEAKERS = sorted(row.name for row in ROWS if row.write and forms(row.options))
 # Of some the only question would order something of others: ESC P prints.
 ASKED = {row.name for row in ROWS if any(map(is_harmless, asks(row)))}

@@ -14,6 +14,8 @@ from edge.detecting.uart import sampled, wave
 from edge.drivers import indicators
 from tests.edge.detecting.played import BY_NAME, ROWS, displays
 
+pytestmark = [pytest.mark.broad, pytest.mark.timeout(60)]
+
 SAMPLES = samples_of(ROWS)
 SPEAKERS = sorted(row.name for row in indicators() if row.write and forms(row.options))
 USUAL = (1200, 2400, 4800, 9600, 19_200)

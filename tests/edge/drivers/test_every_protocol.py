@@ -120,6 +120,8 @@ def written(row: Indicator, form: object, kg: int, *, stable: bool = True) -> by
     return row.write(Display(mantissa=kg, stable=stable), read(row.options, form))
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 @given(kg=st.integers(-9_999, 99_999), stable=st.booleans())
 def test_what_a_row_writes_it_reads_back(name: str, form: dict[str, object], kg: int, stable: bool) -> None:
@@ -141,6 +143,8 @@ def test_a_row_says_always_what_it_promises(name: str, form: object) -> None:
     assert all(reading.stable is not None for reading in readings) == ("stable" in row.says)
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 @given(
     before=st.binary(max_size=40),
@@ -167,6 +171,8 @@ def test_a_repeated_frame_confirms_and_a_checksum_needs_no_repeating(
     assert once.confirmed == other.confirmed == vouched(row, form)
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_between_frames_costs_none_of_them(name: str, form: object, seed: int) -> None:
@@ -180,6 +186,8 @@ def test_noise_between_frames_costs_none_of_them(name: str, form: object, seed: 
     assert got == values
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 def test_one_percent_of_noise_costs_no_intact_frame_and_confirms_no_false_one(
     name: str, form: object
@@ -196,6 +204,8 @@ def test_one_percent_of_noise_costs_no_intact_frame_and_confirms_no_false_one(
     assert confirmed <= {(kg, 0, unit) for kg in values for unit in ("kg", None)}
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", sorted(ROWS))
 @given(data=st.binary(max_size=600))
 @settings(max_examples=60)
@@ -206,6 +216,8 @@ def test_no_bytes_crash_it(name: str, data: bytes) -> None:
             row.describe(item)
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 @pytest.mark.parametrize("filler", [bytes([byte]) for byte in b" 0.,-A\x02"])
 def test_frames_that_never_end_take_no_time(name: str, form: object, filler: bytes) -> None:
@@ -218,6 +230,8 @@ def test_frames_that_never_end_take_no_time(name: str, form: object, filler: byt
     assert time.process_time() - began < 1
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_endless_noise_takes_no_memory(name: str) -> None:
     row, dice = ROWS[name], random.Random(1)

@@ -129,6 +129,8 @@ def test_noisy_streams_give_every_intact_record_and_nothing_else(stream: dict[st
     assert [Decimal(each["gross_kg"]) for each in got] == [Decimal(each) for each in stream["expect_weights"]]
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 @given(passed=vehicles())
 @settings(max_examples=40)
@@ -153,6 +155,8 @@ def test_what_a_row_writes_it_reads_back(name: str, form: dict[str, object], pas
         assert record["group_kg"] == list(passed.group_kg)
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 @given(parts=st.lists(st.one_of(vehicles(), st.binary(max_size=30)), min_size=1, max_size=4), data=st.data())
 @settings(max_examples=40)
@@ -165,6 +169,8 @@ def test_any_split_gives_the_same_records(
     assert told(row, fed(row, form, stream, cuts)) == told(row, fed(row, form, stream))
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 @given(passed=vehicles(), data=st.data())
 @settings(max_examples=40)
@@ -180,6 +186,8 @@ def test_a_flipped_bit_is_dropped_not_believed(
     assert all(item in before for item in after)
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("name", "form"), WRITTEN)
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_between_records_costs_none_of_them(name: str, form: object, seed: int) -> None:
@@ -190,6 +198,8 @@ def test_noise_between_records_costs_none_of_them(name: str, form: object, seed:
     assert told(row, fed(row, form, stream + bytes(64))) == once * 30
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.binary(max_size=600))
 @settings(max_examples=60)
@@ -200,6 +210,8 @@ def test_no_bytes_crash_it(name: str, data: bytes) -> None:
             row.describe(item)
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", NAMES)
 def test_endless_noise_takes_no_memory_and_hides_no_record(name: str) -> None:
     row, dice = ROWS[name], random.Random(1)

@@ -158,6 +158,8 @@ async def test_it_reports_what_the_device_says(name: str, bend: Callable[[Link],
             await task
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", DRIVERS)
 @pytest.mark.parametrize("bend", [lossy, garbled])
 async def test_it_counts_what_it_cannot_believe_and_goes_on(name: str, bend: Callable[..., Any]) -> None:
@@ -170,6 +172,8 @@ async def test_it_counts_what_it_cannot_believe_and_goes_on(name: str, bend: Cal
         task.cancel()
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", DRIVERS)
 async def test_supervised_it_comes_back_after_the_wire_did(name: str) -> None:
     async with running(name) as (clock, wire, driver):
@@ -189,6 +193,8 @@ async def test_supervised_it_comes_back_after_the_wire_did(name: str) -> None:
         task.cancel()
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", DRIVERS)
 async def test_a_peer_that_falls_silent_is_told_and_the_wire_opened_anew(name: str) -> None:
     clock = VirtualClock()
