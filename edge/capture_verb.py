@@ -40,7 +40,7 @@ async def ask(folder: Path, said: Mapping[str, str], *, clock: Clock) -> str:
     """What the lane kept, a line a file.  RefusedError: it does not run, or kept nothing."""
     seconds_and_by(said)
     try:
-        path = await asyncio.to_thread(leave, folder, {"act": ACT, "id": uuid.uuid4().hex, **said})
+        path = leave(folder, {"act": ACT, "id": uuid.uuid4().hex, **said})
     except OSError as error:
         raise RefusedError(f"{folder}: {error.strerror}") from error
     answer = await wait(path, _WAIT_S, clock=clock, withdraw=True)

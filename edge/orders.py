@@ -127,10 +127,17 @@ def answered(path: Path) -> Answer | None:
 
 
 async def wait(path: Path, seconds: int, *, clock: Clock, withdraw: bool = False) -> Answer | None:
-    """The answer that comes within so long; None: the order stays for later, or is taken back (`withdraw`)."""
+    """The answer that comes within so long; None: the order stays for later, or is taken back (`withdraw`).
+
+    For a verb, which has nothing else to do: it blocks for a moment at each look.
+    """
     until = clock.mono_ms() + seconds * 1_000
-    while (answer := await asyncio.to_thread(answered, path)) is None and clock.mono_ms() < until:
+    while (answer := answered(path)) is None and clock.mono_ms() < until:
         await clock.sleep(WAIT_S)
     if answer is None and withdraw:
-        await asyncio.to_thread(path.with_suffix(_ORDER).unlink, missing_ok=True)
+        _take_back(path.with_suffix(_ORDER))
     return answer
+
+
+def _take_back(order: Path) -> None:
+    order.unlink(missing_ok=True)

@@ -32,7 +32,7 @@ def claim(heard: Heard, rows: Sequence[Row]) -> Claim | None:
     best = max(convincing, key=lambda one: (one.checked, one.explained))
     equal = [one for one in convincing if _explains_as_well(one, best)]
     names = {one.row.name for one in equal}
-    kin = sorted({name for one in equal for name in kin_of(one.row)} - names)
+    kin = sorted(_common_kin(equal) - names)
     known = {row.name: row for row in rows}
     equal += [_told_by_kin(known[name], found.get(name), best) for name in kin if name in known]
     return Claim(candidates=tuple(sorted(equal, key=lambda one: (-one.explained, one.row.name))))
@@ -40,6 +40,12 @@ def claim(heard: Heard, rows: Sequence[Row]) -> Claim | None:
 
 def kin_of(row: Row) -> frozenset[str]:
     return row.kin if isinstance(row, Indicator) else frozenset()
+
+
+def _common_kin(equal: Sequence[Evidence]) -> frozenset[str]:
+    """A row with two modes is kin of two that are none of each other: only whom all of them name remains possible."""
+    first, *others = (kin_of(one.row) for one in equal)
+    return first.intersection(*others)
 
 
 def _explains_as_well(one: Evidence, best: Evidence) -> bool:

@@ -16,8 +16,8 @@ from edge.drivers.rows import Doubt, Indicator, Weigher
 from edge.words import Language, Table, said
 
 TEXTS: Table = {
-    "listening": ("监听 {line} …", "listening at {line} ..."),
-    "asking": ("以 {line} 询问 {protocol} …", "asking {protocol} at {line} ..."),
+    "listening": ("监听（{line}）…", "listening: {line} ..."),
+    "asking": ("询问 {protocol}（{line}）…", "asking {protocol}: {line} ..."),
     "found": ("找到：", "found:"),
     "one_of": (
         "仅凭字节无法区分，是下列之一（请查仪表型号或说明书）：",
@@ -101,8 +101,8 @@ class Speech:
 
     def trying(self, line: Line, asked: str | None) -> str:
         if asked is None:
-            return self("listening", line=line)
-        return self("asking", line=line, protocol=asked)
+            return self("listening", line=self._line(line))
+        return self("asking", line=self._line(line), protocol=asked)
 
     def candidate(self, found: Evidence) -> str:
         """One sentence: what, how heard, on which evidence, and what it leaves open."""

@@ -11,8 +11,10 @@ from contextlib import suppress
 
 from edge.drivers.indicator import question_of
 from edge.drivers.listening import listen
+from edge.drivers.making import is_seven_bit_text
 from edge.drivers.pulse import Pulse
 from edge.drivers.rows import Indicator
+from edge.links.sevenbits import SevenBitLink
 from edge.supervise import supervise
 from edge.technician.display import Monitor, Tapped
 from edge.technician.target import Target, add_target, target_of
@@ -41,7 +43,7 @@ def _monitor(given: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-class _Watched:
+class Watched:
     """edge.supervise.Supervised: hands on everything that the parser makes of the wire."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
@@ -57,10 +59,13 @@ class _Watched:
     async def readings(self, link: Link) -> AsyncIterator[object]:
         row, options = self._target.row, self._target.options
         self._tap = Tapped(link)
+        mode = self._target.line.seven_bit
+        masked = mode != "no" and is_seven_bit_text(row.name)
+        wire = SevenBitLink(self._tap, always=mode == "yes", tell=self.pulse.note) if masked else self._tap
         parser, question = row.parser(options), None
         if isinstance(row, Indicator):
             question = question_of(row, options, parser, clock=self._clock)
-        heard = listen(self._tap, parser, pulse=self.pulse, reopen_ms=_NEVER_MS, question=question)
+        heard = listen(wire, parser, pulse=self.pulse, reopen_ms=_NEVER_MS, question=question)
         async for item in heard:
             if isinstance(item, ProtocolError):
                 self.pulse.skip(item.problem)
@@ -73,7 +78,7 @@ class _Watched:
 async def _watch(target: Target, clock: Clock, seconds: float | None, language: Language) -> None:
     title = f"{target.row.title}  {target.url}"
     monitor = Monitor(title=title, describe=target.row.describe, language=language)
-    watched = _Watched(target, clock)
+    watched = Watched(target, clock)
 
     def take(item: object) -> None:
         monitor.take(item, mono_ms=clock.mono_ms())
@@ -89,7 +94,7 @@ async def _watch(target: Target, clock: Clock, seconds: float | None, language: 
         reading.cancel()
 
 
-def _draw(monitor: Monitor, watched: _Watched, clock: Clock) -> None:
+def _draw(monitor: Monitor, watched: Watched, clock: Clock) -> None:
     health = watched.pulse.snapshot()
     state = f"{health.state} {health.detail}".strip()
     now, raw = clock.mono_ms(), watched.raw

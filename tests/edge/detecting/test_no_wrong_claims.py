@@ -94,11 +94,31 @@ def test_no_bytes_are_a_scale_by_accident(data: bytes) -> None:
     assert claim(heard(data), ROWS) is None
 
 
-@pytest.mark.parametrize("name", sorted(row.name for row in indicators() if row.kin and row.write))
-def test_who_cannot_be_told_apart_comes_as_a_set(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "alike"),
+    [
+        ("ad-std", {"ad-std", "ad-like"}),
+        ("yaohua-eq-fwd", {"yaohua-eq-fwd", "yaohua-eq-rev"}),
+        ("yaohua-eq-rev", {"yaohua-eq-fwd", "yaohua-eq-rev"}),
+        ("yaohua-cont12", {"yaohua-cont12", "keli"}),
+        ("keli", {"yaohua-cont12", "keli"}),
+        ("toledo-continuous", {"toledo-continuous"}),
+    ],
+)
+def test_who_cannot_be_told_apart_comes_as_a_set_and_nobody_else_in_it(name: str, alike: set[str]) -> None:
     found = claim(heard(b"".join(displays(BY_NAME[name], 40))), ROWS)
     assert found is not None
-    assert found.protocols >= {name} | kin_of(BY_NAME[name])
+    assert found.protocols == alike
+
+
+@pytest.mark.parametrize("name", sorted(row.name for row in indicators() if row.kin and row.write))
+def test_whatever_is_in_a_set_is_kin_or_reads_the_same_bytes(name: str) -> None:
+    found = claim(heard(b"".join(displays(BY_NAME[name], 40))), ROWS)
+    assert found is not None
+    assert name in found.protocols
+    best = max(one.explained for one in found.candidates)
+    strangers = [one for one in found.candidates if one.row.name not in kin_of(BY_NAME[name]) | {name}]
+    assert all(50 * one.explained >= 49 * best for one in strangers)
 
 
 def test_the_two_formats_of_yaohua_that_begin_with_equals_are_always_a_pair() -> None:

@@ -60,6 +60,7 @@ def test_an_adapter_with_settings_of_its_own_has_no_line_to_set() -> None:
     speech = Speech(language="en", settable=False)
     found = claimed("yaohua-cont12")
     assert "9600" not in speech.candidate(found.candidates[0])
+    assert speech.trying(Line(9600), None) == "listening: line as set at the adapter ..."
     assert "serial" not in speech.toml(found, url="socket://10.0.0.7:4001")
 
 

@@ -13,6 +13,7 @@ import pytest
 from edge.drivers import DRIVERS, load_driver
 from edge.main import main
 from edge.technician.decode import decode_from
+from kernel.captures import Capture, CaptureHead, Passed
 
 VECTORS = json.loads((Path(__file__).parents[1] / "drivers" / "scale" / "vectors.json").read_text())
 KNOWN = {name for name in DRIVERS if hasattr(load_driver(name), "describe")}
@@ -68,6 +69,22 @@ def test_errors_are_counted_and_doubts_told_beside_the_readings(capsys: pytest.C
     assert "yaohua-cont12: 2 readings, " in shown.err
     assert "1 x wrong checksum" in shown.err
     assert "in doubt, an option: unit: the frame does not send it" in shown.err
+
+
+def test_of_a_capture_the_device_is_read_and_not_the_host(capsys: pytest.CaptureFixture[str]) -> None:
+    head = CaptureHead(box="s01-lane1", device="scale", url="/dev/ttyS0", line="9600 8N1", begin_ms=0)
+    good = b"\x02+001560019\x03"
+    passed = (Passed(0, "in", good[:5]), Passed(3, "out", good), Passed(9, "in", good[5:]))
+    row = load_driver("yaohua-cont12")
+    decode_from(io.BytesIO(Capture(head=head, passed=passed).to_bytes()), row, row.options())
+    assert [json.loads(line)["weight"] for line in capsys.readouterr().out.splitlines()] == ["1560"]
+
+
+def test_a_damaged_capture_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "line.capture"
+    path.write_bytes(b'{"weighpost_capture":1,"box":}')
+    assert main(["scale", "decode", "--protocol", "yaohua-cont12", str(path)]) == 2
+    assert "FILE: not a capture of a line" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
+from edge.drivers import load_driver
 from edge.drivers.readings import Reading, Reply, described, described_reply
+from edge.links import SerialSettings
 from edge.technician.display import Monitor, Tapped
-from kernel.errors import ProtocolError
+from edge.technician.monitor import Watched
+from edge.technician.target import Target
+from kernel.errors import LinkError, ProtocolError
 from simulators.clock import VirtualClock
 from simulators.links import ScriptedLink
 
@@ -95,3 +100,23 @@ async def run(tapped: Tapped, clock: VirtualClock) -> bytes:
     reading = asyncio.create_task(tapped.read())
     await clock.run_for(0.01)
     return await reading
+
+
+async def test_a_line_with_parity_that_was_opened_without_is_watched_all_the_same() -> None:
+    clock = VirtualClock()
+    row = load_driver("yaohua-cont12")
+    frame = bytes(byte | (byte.bit_count() & 1) << 7 for byte in b"\x02+001560019\x03")
+    target = Target(url="/dev/ttyS0", row=row, options=row.options(), line=SerialSettings())
+    watched = Watched(target, clock)
+    seen: list[object] = []
+
+    async def watch() -> None:
+        with contextlib.suppress(LinkError):
+            async for item in watched.readings(ScriptedLink([frame] * 30, clock=clock)):
+                seen.append(item)  # noqa: PERF401 - what came before the end must be seen
+
+    watching = asyncio.create_task(watch())
+    await clock.run_for(10)
+    await watching
+    assert len([item for item in seen if isinstance(item, Reading) and item.mantissa == 1_560]) >= 20
+    assert watched.raw.endswith(frame)

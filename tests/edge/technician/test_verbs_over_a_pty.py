@@ -94,7 +94,7 @@ async def test_a_speaking_indicator_is_found_with_its_evidence(tmp_path: Path) -
     assert candidate["checksums_right"] == candidate["frames"] >= 10
     assert candidate["explained_percent"] >= 90
     assert "unit" in [one["option"] for one in candidate["settings"]]
-    assert "listening at 9600 8N1" in done.stderr
+    assert "listening: 9600 8N1" in done.stderr
 
 
 async def test_a_silent_port_is_said_to_be_silent_and_ends_with_one(tmp_path: Path) -> None:
