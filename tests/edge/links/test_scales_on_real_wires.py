@@ -227,12 +227,13 @@ async def relayed(command: Sequence[str], ready: Callable[[], bool]) -> AsyncIte
 
 async def test_through_a_pair_of_ptys_of_socat(tmp_path: Path) -> None:
     device, host = tmp_path / "device", tmp_path / "host"
-    ends = [f"pty,raw,echo=0,link={end}" for end in (device, host)]
-    async with relayed(["socat", *ends], lambda: device.exists() and host.exists()):
+    # Without wait-slave socat keeps the hosts' ends open itself, and they are refused as held by it.
+    ends = [f"pty,raw,echo=0,wait-slave,link={end}" for end in (device, host)]
+    async with relayed(["socat", *ends], device.exists):
         line = SerialSettings(patience_ms=100)
         far = await open_link(str(device), line=line, holder="device", locks=tmp_path)
         lane = Lane(YAOHUA, str(host), locks=tmp_path)
-        async with together(written(far, YAOHUA), lane.run()):
+        async with together(lane.run(), written(far, YAOHUA)):
             await until(lambda: len(lane.masses) >= 5)
         await far.close()
         assert set(lane.masses) == {STANDS_KG}
