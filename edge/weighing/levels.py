@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,7 +54,7 @@ class Level:
         self._said.clear()
 
     def feed(self, reading: WeightReading) -> Held | None:
-        """None until then; afterwards the value that is displayed now, never an average."""
+        """None until then; afterwards a value that is displayed, never an average."""
         kg = reading.kg
         if kg is None or not reading.confirmed or kg > self._stillness.max_kg:
             self.clear()
@@ -69,7 +69,7 @@ class Level:
         self._said.append(reading)
         if reading.mono_ms - self._since.mono_ms < self._stillness.for_ms:
             return None
-        return self._held(reading, kg)
+        return self._held(reading)
 
     def _still(self, reading: WeightReading, kg: int) -> bool:
         self._recent.append(kg)
@@ -81,15 +81,25 @@ class Level:
         full = len(self._recent) == self._stillness.readings
         return full and max(self._recent) - min(self._recent) <= self._stillness.band_kg
 
-    def _held(self, reading: WeightReading, kg: int) -> Held:
-        alike = [said for said in self._said if said.kg == kg]
+    def _held(self, reading: WeightReading) -> Held:
+        shown = self._shown(reading)
+        alike = [said for said in self._said if said.kg == shown.kg]
         return Held(
-            kg=kg,
+            kg=shown.kg or 0,
             net=any(said.net for said in self._said),
             words=reading.words + (("derived_readings",) if self._derived else ()),
             frames=tuple(said.raw.hex() for said in alike if said.raw),
-            decks=tuple(_mass(deck, alike) for deck in reading.decks),
+            decks=tuple(_mass(deck, alike) for deck in shown.decks),
         )
+
+    def _shown(self, reading: WeightReading) -> WeightReading:
+        """The newest, or, where there is no flag, the newest of those that most readings agree on, the lighter of two:
+        a vehicle that begins to pull away still shows values within the band."""
+        if not self._derived:
+            return reading
+        times = Counter(said.kg or 0 for said in self._said)
+        most = min(times, key=lambda kg: (-times[kg], kg))
+        return next(said for said in reversed(self._said) if said.kg == most)
 
 
 def _mass(deck: DeckReading, said: list[WeightReading]) -> DeckMass:

@@ -35,6 +35,7 @@ class StaticSettings:
     band_divisions: int = 2  # values this close together are one level
     zero_divisions: int = 2  # an empty platform may show this much
     min_stable_ms: int = 800
+    vehicle_from_kg: int = 1_000  # less is people, animals or a cart, and none that a limit is for
     person_kg: int = 150  # a settled level that moves by no more than this was moved by people
     jolt_permille: int = 50  # pulling away, braking and ringing move the display by less than this share
     fall_kg: int = 500  # below its settled weight by this much, and more than a jolt, a vehicle is leaving

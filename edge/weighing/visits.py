@@ -288,6 +288,7 @@ class Visit:
                 "gross_or_net_unknown": "gross_or_net_unknown" in held.words,
                 "derived_readings": "derived_readings" in held.words,
                 "off_division": held.kg % self._settings.division_kg != 0,
+                "no_vehicle": held.kg < self._settings.vehicle_from_kg,
             }
         self._words.update(dict.fromkeys(word for word, holds in checks.items() if holds))
 

@@ -115,6 +115,7 @@ QUALITY = {
     "moved_while_weighing": "the vehicle moved while being weighed",
     "net_displayed": "the scale showed a net mass",
     "no_record": "the scale sent no record",
+    "no_vehicle": "too light for a vehicle: people or things",
     "no_weight": "no weight came for this crossing",
     "not_settled": "the weight did not settle",
     "not_zeroed": "the indicator was not zeroed after switching on",

@@ -303,6 +303,8 @@ def test_a_display_that_hangs_is_frozen() -> None:
     assert strip.machine.zero_kg == 0
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @settings(max_examples=60)
 @given(
     st.lists(
