@@ -161,6 +161,11 @@ def test_a_person_alone_is_no_vehicle() -> None:
     assert display.events == []
 
 
+def test_a_crowd_is_weighed_and_said_to_be_no_vehicle() -> None:
+    display = Display().rolls(180).shows(420, times=30).rolls(120).shows(0, times=10)
+    assert (display.only.gross_kg, display.only.quality) == (420, ("no_vehicle",))
+
+
 def test_a_vehicle_that_comes_while_somebody_stands_there_has_no_weight() -> None:
     display = truck_of(44_200, Display().shows(80, times=20)).shows(0, times=2)
     assert (display.only.gross_kg, display.only.quality, display.only.zero_kg) == (None, ("zero_off",), 80)
