@@ -9,7 +9,7 @@ import json
 import logging
 import signal
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -289,7 +289,6 @@ class LaneProcess:
         instrument: Instrument,
     ) -> None:
         settings, drivers = self._settings, self._drivers
-        driver = drivers[0]
         controller = self._controller()
         timed = TimedJournal(journal, clock=self._clock)
         board = self._board(
@@ -302,26 +301,7 @@ class LaneProcess:
         )
         board.ask(housekeeping.health)
         board.ask(instrument.health)
-        lane = Lane(
-            Site(
-                lane=settings.lane,
-                scale=settings.scale,
-                method=method_of(settings.scale, driver),
-                law=self._law,
-                allowance=settings.allowance,
-            ),
-            prefix=f"{settings.box.name}-{self._boot[:6]}",
-            journal=timed,
-            files=files,
-            eyes=eyes,
-            clock=self._clock,
-            show=lambda lines, colour: self._signs.put_nowait((lines, colour)),
-            announce=self._live,
-            missing=lambda: board.missing,
-            confirm=self._releases.put_nowait,
-            tapes=self._lines.scales,
-            instrument=instrument,
-        )
+        lane = self._lane(timed, files, eyes, instrument, missing=lambda: board.missing)
         desk = ScaleDesk(settings.scale, lane, live=self._live, instrument=instrument)
         taped = Taped(self._lines.all, files=files, journal=timed, source=settings.lane.source)
         said_here = Orders(
@@ -343,23 +323,58 @@ class LaneProcess:
             tasks.create_task(board.run(), name="health")
             tasks.create_task(housekeeping.run(), name="housekeeping")
             tasks.create_task(self._check_clock(journal), name="clock")
-            for scale, one in zip(settings.scale.indicators, drivers, strict=True):
-                tasks.create_task(
-                    supervise(
-                        one,
-                        open_link=partial(self._lines.scale, scale, one),
-                        take=partial(desk.take, deck=scale.name),
-                        clock=self._clock,
-                    ),
-                    name=scale.name,
-                )
-            tasks.create_task(self._release(driver), name="releases")
+            self._read_scale(desk, tasks)
             if controller is not None:
                 self._drive(controller, desk, tasks)
             for uplink in self._uplinks:
                 tasks.create_task(uplink.run(), name=f"uplink {uplink.destination.name}")
             if self._tls is not None:
                 tasks.create_task(self._renewal(identity, self._tls).run(), name="certificates")
+
+    def _lane(
+        self,
+        journal: TimedJournal,
+        files: FileStore,
+        eyes: CameraEyes | None,
+        instrument: Instrument,
+        *,
+        missing: Callable[[], tuple[str, ...]],
+    ) -> Lane:
+        settings = self._settings
+        return Lane(
+            Site(
+                lane=settings.lane,
+                scale=settings.scale,
+                method=method_of(settings.scale, self._drivers[0]),
+                law=self._law,
+                allowance=settings.allowance,
+            ),
+            prefix=f"{settings.box.name}-{self._boot[:6]}",
+            journal=journal,
+            files=files,
+            eyes=eyes,
+            clock=self._clock,
+            show=lambda lines, colour: self._signs.put_nowait((lines, colour)),
+            announce=self._live,
+            missing=missing,
+            confirm=self._releases.put_nowait,
+            tapes=self._lines.scales,
+            instrument=instrument,
+        )
+
+    def _read_scale(self, desk: ScaleDesk, tasks: asyncio.TaskGroup) -> None:
+        """Every deck on its own line."""
+        for scale, driver in zip(self._settings.scale.indicators, self._drivers, strict=True):
+            tasks.create_task(
+                supervise(
+                    driver,
+                    open_link=partial(self._lines.scale, scale, driver),
+                    take=partial(desk.take, deck=scale.name),
+                    clock=self._clock,
+                ),
+                name=scale.name,
+            )
+        tasks.create_task(self._release(self._drivers[0]), name="releases")
 
     def _renewal(self, identity: Identity, tls: Credentials) -> Renewal:
         return Renewal(
