@@ -220,7 +220,7 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
     return EventView(
         line=line(detail.row, texts, station_name),
         verdict=_verdict(weighed.verdict, weighed, detail.row, texts) if weighed else None,
-        about=tuple(_about(weighed, detail.row, texts)) if weighed else (),
+        about=tuple(_about(weighed, texts, taken_back=detail.row.taken_back)) if weighed else (),
         facts=tuple(_facts(weighed.facts, texts)) if weighed else (),
         axles=tuple(_axle(n, axle, texts) for n, axle in enumerate(weighed.axles, 1)) if weighed else (),
         groups=_groups(weighed, texts) if weighed else (),
@@ -302,7 +302,7 @@ def _measured(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> Iterat
         yield Fact(name=texts(_("Over the highest limit that fits")), value=_kg(verdict.over_kg, texts))
 
 
-def _about(weighed: VehicleWeighed, row: PassageRow, texts: Texts) -> Iterator[Fact]:
+def _about(weighed: VehicleWeighed, texts: Texts, *, taken_back: bool) -> Iterator[Fact]:
     yield Fact(name=texts(_("Weighing")), value=word(vocabulary.GRADES, weighed.weighing_grade, texts))
     yield Fact(
         name=texts(_("Scale")),
@@ -323,7 +323,7 @@ def _about(weighed: VehicleWeighed, row: PassageRow, texts: Texts) -> Iterator[F
         yield Fact(name=texts(_("Verification certificate")), value=value)
     else:
         yield Fact(name=texts(_("Verification certificate")), value=texts(_("none")))
-    if why := no_evidence(weighed, texts, taken_back=row.taken_back):
+    if why := no_evidence(weighed, texts, taken_back=taken_back):
         yield Fact(name=texts(_("No evidence for a case")), value=why)
 
 

@@ -117,7 +117,7 @@ def detail_view(
         axles=tuple(_axles(weighed, texts)) if weighed else (),
         axle_note=_axle_note(weighed, texts),
         missing=_numbered(_missing(detail, texts)),
-        about=tuple(_about(weighed, row, texts)) if weighed else (),
+        about=tuple(_about(weighed, texts, taken_back=row.taken_back)) if weighed else (),
         acts=tuple(_act(number, act, texts) for number, act in enumerate(detail.acts)),
         facts={name: getattr(facts, name) for name in wording.FACTS},
         fact_sources=dict(facts.sources),
@@ -254,7 +254,7 @@ def _axle_note(weighed: VehicleWeighed | None, texts: Texts) -> str:
     return texts(_("no axle masses came"))
 
 
-def _about(weighed: VehicleWeighed, row: Passage, texts: Texts) -> Iterator[Item]:
+def _about(weighed: VehicleWeighed, texts: Texts, *, taken_back: bool) -> Iterator[Item]:
     grade = word(vocabulary.GRADES, weighed.weighing_grade, texts)
     yield Item(id="grade", name=texts(_("Weighing")), value=f"{grade} · {weighed.device}")
     if weighed.speed_dkmh is not None:
@@ -266,7 +266,7 @@ def _about(weighed: VehicleWeighed, row: Passage, texts: Texts) -> Iterator[Item
         until = weighed.device_certificate_until or "—"
         certificate = texts(_("{number}, valid until {date}"), number=weighed.device_certificate, date=until)
     yield Item(id="certificate", name=texts(_("Verification certificate")), value=certificate)
-    if why := no_evidence(weighed, texts, taken_back=row.taken_back):
+    if why := no_evidence(weighed, texts, taken_back=taken_back):
         yield Item(id="no-evidence", name=texts(_("No evidence for a case")), value=why)
 
 
