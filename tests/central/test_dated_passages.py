@@ -262,7 +262,7 @@ def test_i8_counts_are_a_fold_over_the_entries_at_every_commit(
                 entries = [_say(journals[which], told, *one) for one in batch if one[1] == which]
                 first = {_passage(entry): entry for entry in reversed(told) if _is_weighing(entry)}
                 weighed_now = set(first)
-                back |= {name for entry in entries if (name := _taken_back(entry, first)) is not None}
+                back |= {gone for entry in entries if (gone := _taken_back(entry, first)) is not None}
                 if entries:
                     centre.take(*entries)
                     assert centre.agrees()
