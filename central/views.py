@@ -80,6 +80,7 @@ class PassageRow:
     picture: str | None  # sha256 of a stored front picture
     reviewed: str | None = None  # newest review at the centre: confirmed, rejected, returned
     erased_ms: int | None = None  # when its plates and pictures were erased by a rule
+    taken_back: bool = False  # its vehicle rolled back off the weigher: the weighing counts no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

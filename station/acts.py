@@ -123,8 +123,8 @@ class Officers:
         def body(detail: Detail) -> PassageDecided | Refused:
             if not seen.answered:
                 return Refused(why="nothing_answered")
-            if detail.row.act == "released":
-                return Refused(why="already_released")
+            if (why := releasing.over(detail.row)) is not None:
+                return Refused(why=why)
             facts, verdict = self._judged(detail, seen)
             return _with_facts(_decided(tap, detail, "confirmed"), facts=facts, verdict=verdict)
 
@@ -134,8 +134,8 @@ class Officers:
         """扣留: the vehicle stays."""
 
         def body(detail: Detail) -> PassageDecided | Refused:
-            if detail.row.act == "released":
-                return Refused(why="already_released")
+            if (why := releasing.over(detail.row)) is not None:
+                return Refused(why=why)
             return _decided(tap, detail, "held")
 
         return await self._act(tap, "held", body)

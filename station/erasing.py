@@ -43,7 +43,7 @@ def erase(db: sqlite3.Connection, entry: Accepted, body: RecordErased) -> None:
         [(entry.box, sha256) for sha256 in body.files],
     )
     forget_files(db, entry.box, body.files)
-    for ref in [*refs, *_told_again(db, entry.box, refs)]:
+    for ref in [*refs, *told_again(db, entry.box, refs)]:
         _forget_entry(db, ref)
 
 
@@ -107,7 +107,7 @@ def _is_own(db: sqlite3.Connection, entry: Accepted, journal: str) -> bool:
     return row is not None and row[0] == entry.box
 
 
-def _told_again(db: sqlite3.Connection, box: str, refs: Sequence[EntryRef]) -> list[EntryRef]:
+def told_again(db: sqlite3.Connection, box: str, refs: Sequence[EntryRef]) -> list[EntryRef]:
     """Where a successor holds the same bodies once more; few boxes ever have one."""
     if not refs or not db.execute("SELECT 1 FROM retold WHERE box = ? LIMIT 1", (box,)).fetchone():
         return []
@@ -120,16 +120,16 @@ def _told_again(db: sqlite3.Connection, box: str, refs: Sequence[EntryRef]) -> l
     return [
         EntryRef(journal=journal, seq=seq, leaf=leaf.hex())
         for journal, seq, leaf, body in rows
-        if _first_identity(body) in wanted
+        if (old := first_identity(body)) is not None and (old.journal, old.seq) in wanted
     ]
 
 
-def _first_identity(body: bytes) -> tuple[str, int] | None:
+def first_identity(body: bytes) -> EntryRef | None:
+    """Of what this body of a journal.recovered says again."""
     try:
-        old = unwrap(body).old
+        return unwrap(body).old
     except (ProtocolError, msgspec.MsgspecError):
         return None
-    return old.journal, old.seq
 
 
 def _forget_entry(db: sqlite3.Connection, ref: EntryRef) -> None:

@@ -15,7 +15,7 @@ from journal.live import NAME, glimpsed
 from journal.store import Accepted
 from kernel.clock import Clock
 from kernel.errors import ProtocolError
-from kernel.events import VehicleWeighed
+from kernel.events import PassageCancelled, VehicleWeighed
 from station.pages.lines import Line, line
 from station.pages.state import Centre, StateView, state_view
 from station.projecting import passage_of
@@ -82,6 +82,7 @@ class Feed:
         self._centres = centres
         self._clock = clock
         self._rows: set[tuple[str, str]] = set()
+        self._entries: set[tuple[str, str, int]] = set()  # they may speak of a crossing without its name
         self._changed = asyncio.Event()
         self._state_due = asyncio.Event()
         for language in LANGUAGES:
@@ -104,6 +105,9 @@ class Feed:
             passage = passage_of(entry)
             if passage is not None:
                 self.changed(entry.box, passage)
+            elif entry.header.stream == PassageCancelled.stream:
+                self._entries.add((entry.box, entry.header.journal, entry.seq))
+                self._changed.set()
         self._state_due.set()
 
     def changed(self, box: str, passage: str) -> None:
@@ -174,6 +178,7 @@ class Feed:
             due.clear()
             if not self._hub.clients:  # whoever comes next asks the store itself
                 self._rows.clear()
+                self._entries.clear()
             else:
                 await self._tell(tell, due)
             await self._clock.sleep(gap_s)
@@ -188,6 +193,10 @@ class Feed:
 
     async def _tell_lines(self) -> None:
         wanted, self._rows = self._rows, set()
+        named, self._entries = self._entries, set()
+        for box, journal, seq in named:
+            passage = await asyncio.to_thread(self._queries.passage_of_entry, box, journal, seq)
+            wanted |= {(box, passage)} if passage is not None else set()
         found = [await asyncio.to_thread(self._queries.passage, *key) for key in sorted(wanted)]
         rows = sorted((row for row in found if row is not None), key=lambda row: row.order)
         for language in LANGUAGES if rows else ():

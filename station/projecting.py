@@ -12,6 +12,7 @@ from journal.store import Accepted
 from kernel.errors import ProtocolError
 from kernel.events import (
     Body,
+    EntryRef,
     FileStored,
     LaneHealth,
     PassageCancelled,
@@ -22,6 +23,7 @@ from kernel.events import (
     VehicleWeighed,
     Verdict,
 )
+from station import cancelling
 from station.erasing import erase, forget_late
 from station.releasing import SAME_STAY_MS
 
@@ -34,6 +36,7 @@ CREATE TABLE IF NOT EXISTS passage (
   trailer TEXT, trailer_colour TEXT, pictured INTEGER NOT NULL DEFAULT 0, missing TEXT NOT NULL DEFAULT '[]',
   unseen TEXT NOT NULL DEFAULT '[]', quality TEXT NOT NULL DEFAULT '[]', confirmed INTEGER NOT NULL DEFAULT 0,
   act TEXT, act_by TEXT NOT NULL DEFAULT '', act_ms INTEGER, erased INTEGER NOT NULL DEFAULT 0,
+  taken_back INTEGER NOT NULL DEFAULT 0,
   UNIQUE (box, passage)
 );
 CREATE INDEX IF NOT EXISTS passage_shown ON passage (shown);
@@ -110,7 +113,8 @@ def _project_one(db: sqlite3.Connection, entry: Accepted, body: Body) -> None:
             _begin(db, entry, body.passage)
             _weighed(db, entry, body)
             _catch_up_acts(db, entry)
-            _take_back(db, entry.box, body.passage)
+            cancelling.take_back(db, entry.box, body.passage)
+            cancelling.take_back_by_reference(db, entry.box)
         case VehiclePictured():
             _begin(db, entry, body.passage)
             _pictured(db, entry, body)
@@ -118,7 +122,10 @@ def _project_one(db: sqlite3.Connection, entry: Accepted, body: Body) -> None:
             _begin(db, entry, passage)
         case PassageCancelled(passage=str(passage)):
             _begin(db, entry, passage)
-            _take_back(db, entry.box, passage)
+            cancelling.take_back(db, entry.box, passage)
+        case PassageCancelled(weighed=EntryRef() as weighed):
+            cancelling.keep_reference(db, entry, weighed)
+            cancelling.take_back_by_reference(db, entry.box)
         case LaneHealth():
             _health(db, entry, body)
         case RecordErased():
@@ -159,17 +166,6 @@ def _weighed(db: sqlite3.Connection, entry: Accepted, body: VehicleWeighed) -> N
     if not changed:
         raise ProtocolError("second weighing of this passage")
     _judge(db, body.verdict, entry.header.journal, entry.seq)
-
-
-def _take_back(db: sqlite3.Connection, box: str, passage: str) -> None:
-    """Said of a weighing that the weigher cancelled, whichever of the two came first."""
-    db.execute(
-        "UPDATE passage SET quality = json_insert(quality, '$[#]', 'taken_back') WHERE box = ? AND passage = ?"
-        " AND journal IS NOT NULL AND NOT EXISTS (SELECT 1 FROM json_each(quality) WHERE value = 'taken_back')"
-        " AND EXISTS (SELECT 1 FROM said WHERE said.box = passage.box AND said.passage = passage.passage"
-        " AND stream = ?)",
-        (box, passage, PassageCancelled.stream),
-    )
 
 
 def _judge(db: sqlite3.Connection, verdict: Verdict, journal: str, seq: int) -> None:

@@ -41,7 +41,8 @@ class Queries:
         return self._passages(
             "place IN (SELECT place FROM passage WHERE shown >= ? ORDER BY place DESC LIMIT ?)"
             " OR place IN (SELECT place FROM passage WHERE shown >= ? AND act IS NOT 'released'"
-            " AND (outcome IS NOT 'within' OR attended = 1) ORDER BY place DESC LIMIT ?) ORDER BY place",
+            " AND CASE WHEN taken_back THEN act IS 'held' ELSE outcome IS NOT 'within' OR attended = 1 END"
+            " ORDER BY place DESC LIMIT ?) ORDER BY place",
             (since_ms, most, since_ms, most),
         )
 
@@ -88,8 +89,9 @@ class Queries:
     def today(self, since_ms: int) -> Today:
         with self._reading() as db:
             row = db.execute(
-                "SELECT count(*), total(outcome IS 'over_limit'), total(outcome IS 'undetermined'),"
-                " total(act IS 'released') FROM passage WHERE shown >= ?",
+                "SELECT total(NOT taken_back), total(outcome IS 'over_limit' AND NOT taken_back),"
+                " total(outcome IS 'undetermined' AND NOT taken_back), total(act IS 'released')"
+                " FROM passage WHERE shown >= ?",
                 (since_ms,),
             ).fetchone()
         passages, over, undetermined, released = (int(value) for value in row)
@@ -118,6 +120,14 @@ class Queries:
                 (box, sha256),
             ).fetchall()
         return [str(row[0]) for row in rows]
+
+    def passage_of_entry(self, box: str, journal: str, seq: int) -> str | None:
+        """The crossing that this entry speaks of."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT passage FROM said WHERE box = ? AND journal = ? AND seq = ?", (box, journal, seq)
+            ).fetchone()
+        return str(row[0]) if row else None
 
     def _passages(self, where: str, values: Sequence[object]) -> list[Passage]:
         with self._reading() as db:
@@ -165,6 +175,7 @@ def _passage(row: dict[str, Any]) -> Passage:
         act_by=row["act_by"],
         act_ms=row["act_ms"],
         erased=bool(row["erased"]),
+        taken_back=bool(row["taken_back"]),
     )
 
 

@@ -15,6 +15,7 @@ from station.views import Passage
 Refusal = Literal[
     "already_released",
     "not_arrived",
+    "taken_back",
     "not_weighed",
     "undetermined",
     "suspected",
@@ -57,6 +58,8 @@ def refusal(
         return "already_released"
     if passage.weighed is None:
         return "not_arrived"
+    if passage.taken_back and passage.act != "held":
+        return "taken_back"
     if grounds.override is not None:
         return None if len(grounds.override.reason.strip()) >= SHORTEST_REASON else "override_without_reason"
     if (why := _mass(passage, grounds.reweigh)) is not None:
@@ -69,9 +72,18 @@ def refusal(
     return None
 
 
+def over(passage: Passage) -> Refusal | None:
+    """Why nothing is to be found of it, or held, any more."""
+    if passage.act == "released":
+        return "already_released"
+    return "taken_back" if passage.taken_back else None
+
+
 def _mass(passage: Passage, reweigh: Passage | None) -> Refusal | None:
     if reweigh is not None:
         return _reweigh(passage, reweigh)
+    if passage.taken_back:
+        return None
     match passage.outcome:
         case "within":
             return None
@@ -87,6 +99,8 @@ def _reweigh(passage: Passage, reweigh: Passage) -> Refusal | None:
     """Only a new measurement counts, of the same vehicle, by a scale that is certified for it."""
     if not later(reweigh, passage):
         return "reweigh_earlier"
+    if reweigh.taken_back:
+        return "taken_back"
     if reweigh.act == "released":
         return "reweigh_used"
     if passage.tractor and reweigh.tractor and passage.tractor != reweigh.tractor:

@@ -11,7 +11,7 @@ from pathlib import Path
 from journal.store import Declared
 from journal.stores import SqliteStore
 from kernel.events import EntryRef, PassageDecided
-from station import erasing
+from station import cancelling, erasing
 from station.projecting import SCHEMA, project, project_act
 
 Stored = Callable[[str, str], None]  # box, digest
@@ -37,10 +37,12 @@ class StationStore(SqliteStore):
         self._on_file = on_file
         super().__init__(path, store_id=store_id, project=project)
         with closing(sqlite3.connect(path)) as db:
-            db.executescript(SCHEMA + erasing.SCHEMA)
+            db.executescript(SCHEMA + erasing.SCHEMA + cancelling.SCHEMA)
             columns = {row[1] for row in db.execute("PRAGMA table_info(passage)")}
-            if "erased" not in columns:  # a store of before
-                db.execute("ALTER TABLE passage ADD COLUMN erased INTEGER NOT NULL DEFAULT 0")
+            for name in {"erased", "taken_back"} - columns:  # a store of before
+                db.execute(f"ALTER TABLE passage ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
+            if "taken_back" not in columns:
+                cancelling.mark_earlier(db)
 
     def declared(self, box: str, sha256: str) -> Declared | None:
         """None also for a file that its box has erased: it is not taken again."""

@@ -49,6 +49,7 @@ class Passage:
     act_by: str
     act_ms: int | None
     erased: bool = False  # its plates and pictures are gone, by the lane's rule
+    taken_back: bool = False  # its vehicle rolled back off the weigher: the weighing counts no more
 
     @property
     def id(self) -> str:
@@ -56,7 +57,9 @@ class Passage:
 
     @property
     def waits(self) -> bool:
-        """Whether somebody still has to do something about it."""
+        """Whether somebody still has to do something about it.  Who was held before it was taken back is still held."""
+        if self.taken_back:
+            return self.act == "held"
         return self.act != "released" and (self.outcome != "within" or self.attended)
 
     @property
@@ -66,7 +69,7 @@ class Passage:
 
     @property
     def found_over(self) -> bool:
-        return self.outcome == "over_limit" and not self.suspected
+        return self.outcome == "over_limit" and not self.suspected and not self.taken_back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kernel import vocabulary
 from kernel.events import Silhouette, VehicleWeighed
-from web.i18n import Texts
+from web.i18n import Texts, words
 from web.i18n import mark as _
 from web.numbers import GAP, grouped
 
@@ -19,6 +20,14 @@ def beside_the_mass(weighed: VehicleWeighed, texts: Texts) -> Iterator[tuple[str
     if weighed.silhouettes:
         fitting = " · ".join(silhouette(one, texts) for one in weighed.silhouettes)
         yield "silhouettes", texts(_("Kinds of vehicle that fit")), fitting
+
+
+def no_evidence(weighed: VehicleWeighed, texts: Texts, *, taken_back: bool) -> str:
+    """Why no case may rest on it, as far as its lane and its weigher have said; empty where nothing speaks against it."""
+    reasons: tuple[str, ...] = ("taken_back",) if taken_back else ()
+    if weighed.instrument is not None:
+        reasons += weighed.instrument.reasons
+    return ", ".join(words(vocabulary.NO_EVIDENCE, reasons, texts))
 
 
 def silhouette(one: Silhouette, texts: Texts) -> str:

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from central.acts import publishing
 from central.store.instruments import Instruments
 from central.store.queries import Queries
-from central.views import PassageDetail, PassageRow
+from central.views import CaseEntry, PassageDetail, PassageRow
 from kernel.clock import Clock
 from kernel.errors import RefusedError
 from kernel.events import (
@@ -203,12 +203,12 @@ class Desk:
 
     async def _objections(self, box: str, detail: PassageDetail) -> tuple[str, ...]:
         """Why its weighing is no evidence, as far as it is weighed at all."""
-        weighed = detail.weighed
+        weighed, taken_back = detail.weighed, _taken_back(detail.row)
         if weighed is None or weighed.gross_kg is None:
-            return ()
+            return taken_back
         facts = await asyncio.to_thread(self._instruments.facts, box, device=weighed.device)
         at_ms = detail.row.shown_ms if detail.row.at_ms is None else detail.row.at_ms
-        return objections(weighed, History.of(weighed.device, facts), at_ms=at_ms)
+        return (*taken_back, *objections(weighed, History.of(weighed.device, facts), at_ms=at_ms))
 
     async def _passage(self, box: str, passage: str) -> PassageDetail:
         found = await asyncio.to_thread(self._queries.passage, box, passage)
@@ -217,20 +217,26 @@ class Desk:
         return found
 
     async def _weighings(self, case: str) -> list[EntryRef]:
-        """What of the case may be shown: weighings that nobody merely suspects."""
+        """What of the case may be shown: weighings that nobody merely suspects and that no weigher took back."""
         found = await asyncio.to_thread(self._queries.case, case)
         weighed = [
             entry for entry in (found.entries if found else ()) if entry.stream == VehicleWeighed.stream
         ]
         if not weighed:
             raise RefusedError("the case has no weighing here")
+        shown: list[CaseEntry] = []
         for entry in weighed:
             row = await asyncio.to_thread(self._queries.row, entry.box or "", entry.passage or "")
+            if row is not None and row.taken_back:
+                continue
             if row is None or not _stands(row):
                 raise RefusedError(
                     f"passage {entry.passage} is not confirmed by a review, nor certified and beyond suspicion"
                 )
-        return [EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in weighed]
+            shown.append(entry)
+        if not shown:
+            _refuse_without_evidence(weighed[0].passage or "", ("taken_back",))
+        return [EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in shown]
 
 
 def _stands(row: PassageRow) -> bool:
@@ -238,6 +244,10 @@ def _stands(row: PassageRow) -> bool:
     if row.reviewed is not None:
         return row.reviewed == "confirmed"
     return row.grade in ("certified", "reweigh") and not row.suspected
+
+
+def _taken_back(row: PassageRow) -> tuple[str, ...]:
+    return ("taken_back",) if row.taken_back else ()
 
 
 def _refuse_without_evidence(passage: str, reasons: Sequence[str]) -> None:

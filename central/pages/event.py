@@ -35,7 +35,7 @@ from web import times
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped, size
-from web.weighings import beside_the_mass
+from web.weighings import beside_the_mass, no_evidence
 
 FILES = "/api/v1/files"
 RARE = frozenset({"single_tyre_axles_most", "low_speed"})  # shown only when somebody has said them
@@ -220,7 +220,7 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
     return EventView(
         line=line(detail.row, texts, station_name),
         verdict=_verdict(weighed.verdict, weighed, detail.row, texts) if weighed else None,
-        about=tuple(_about(weighed, texts)) if weighed else (),
+        about=tuple(_about(weighed, texts, taken_back=detail.row.taken_back)) if weighed else (),
         facts=tuple(_facts(weighed.facts, texts)) if weighed else (),
         axles=tuple(_axle(n, axle, texts) for n, axle in enumerate(weighed.axles, 1)) if weighed else (),
         groups=_groups(weighed, texts) if weighed else (),
@@ -245,12 +245,14 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
 
 def _verdict(verdict: Verdict, weighed: VehicleWeighed, row: PassageRow, texts: Texts) -> VerdictView:
     """As the lane found it; whether it is only suspected, and whether it stands, is as the row says."""
-    tone = wording.tone(verdict.outcome, suspected=row.suspected, reviewed=row.reviewed)
+    tone = wording.tone(
+        verdict.outcome, suspected=row.suspected, reviewed=row.reviewed, taken_back=row.taken_back
+    )
     stands = msgspec.structs.replace(verdict, suspected=bool(row.suspected))
     return VerdictView(
         tone=tone,
         shape=vocabulary.SHAPES[tone],
-        words=_verdict_words(stands, texts, reviewed=row.reviewed),
+        words=_verdict_words(stands, texts, reviewed=row.reviewed, taken_back=row.taken_back),
         candidates=tuple(_candidate(candidate, texts) for candidate in verdict.candidates),
         measured=tuple(_measured(verdict, weighed, texts)),
         missing=tuple(words(vocabulary.MISSING_FACTS, verdict.missing, texts)),
@@ -261,9 +263,11 @@ def _verdict(verdict: Verdict, weighed: VehicleWeighed, row: PassageRow, texts: 
     )
 
 
-def _verdict_words(verdict: Verdict, texts: Texts, *, reviewed: str | None = None) -> str:
+def _verdict_words(
+    verdict: Verdict, texts: Texts, *, reviewed: str | None = None, taken_back: bool = False
+) -> str:
     """As on the wall, but with every candidate named."""
-    if verdict.outcome == "undetermined" and len(verdict.candidates) > 1:
+    if not taken_back and verdict.outcome == "undetermined" and len(verdict.candidates) > 1:
         named = texts(_(" or ")).join(map(grouped, limits_of(verdict)))
         return texts(_("{limit} kg: confirm"), limit=named)
     return wording.verdict(
@@ -273,6 +277,7 @@ def _verdict_words(verdict: Verdict, texts: Texts, *, reviewed: str | None = Non
         limits=limits_of(verdict),
         texts=texts,
         reviewed=reviewed,
+        taken_back=taken_back,
     )
 
 
@@ -297,7 +302,7 @@ def _measured(verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> Iterat
         yield Fact(name=texts(_("Over the highest limit that fits")), value=_kg(verdict.over_kg, texts))
 
 
-def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Fact]:
+def _about(weighed: VehicleWeighed, texts: Texts, *, taken_back: bool) -> Iterator[Fact]:
     yield Fact(name=texts(_("Weighing")), value=word(vocabulary.GRADES, weighed.weighing_grade, texts))
     yield Fact(
         name=texts(_("Scale")),
@@ -318,8 +323,7 @@ def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Fact]:
         yield Fact(name=texts(_("Verification certificate")), value=value)
     else:
         yield Fact(name=texts(_("Verification certificate")), value=texts(_("none")))
-    if weighed.instrument is not None and weighed.instrument.reasons:
-        why = ", ".join(words(vocabulary.INSTRUMENT, weighed.instrument.reasons, texts))
+    if why := no_evidence(weighed, texts, taken_back=taken_back):
         yield Fact(name=texts(_("No evidence for a case")), value=why)
 
 
@@ -479,8 +483,7 @@ def _missing(detail: PassageDetail, texts: Texts) -> Iterator[str]:
     said += [device for pictured in detail.pictured for device in pictured.missing]
     for device in dict.fromkeys(said):
         yield wording.device_missing(device, texts)
-    if detail.weighed:
-        yield from words(vocabulary.QUALITY, detail.weighed.quality, texts)
+    yield from words(vocabulary.QUALITY, detail.row.quality, texts)
     if detail.row.erased_ms is not None:
         yield texts(
             _("Plates and pictures were erased by a rule on {date}."),

@@ -44,7 +44,9 @@ class Line:
 
 
 def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
-    tone = wording.tone(row.outcome, suspected=row.suspected, reviewed=row.reviewed)
+    tone = wording.tone(
+        row.outcome, suspected=row.suspected, reviewed=row.reviewed, taken_back=row.taken_back
+    )
     read = row.tractor is not None
     return Line(
         id=f"{row.box}/{row.passage}",
@@ -71,6 +73,7 @@ def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
             limits=row.limits_kg,
             texts=texts,
             reviewed=row.reviewed,
+            taken_back=row.taken_back,
         ),
         decided=texts(vocabulary.ACTS[row.decided]) if row.decided in vocabulary.ACTS else "",
         files=_files(row, texts),

@@ -25,6 +25,7 @@ _NOTHING: dict[str, Any] = dict.fromkeys(field.name for field in fields(PassageR
     "files_named": 0,
     "files_stored": 0,
     "clip": "none",
+    "taken_back": False,
 }
 
 

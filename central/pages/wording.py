@@ -126,11 +126,14 @@ def verdict(
     limits: Sequence[int],
     texts: Texts,
     reviewed: str | None = None,
+    taken_back: bool = False,
 ) -> str:
     """The verdict in one line: never an amount of money, never more certain than what is known.
 
     `limits` are those that fit, lowest first.
     """
+    if taken_back:
+        return texts(vocabulary.VERDICTS["taken_back"])
     if reviewed == "rejected":
         return texts(_("review: not upheld"))
     match vocabulary.tone(outcome, suspected):
@@ -146,9 +149,11 @@ def verdict(
             return texts(_("not weighed")) if outcome == "not_weighed" else texts(_("waiting for the weight"))
 
 
-def tone(outcome: str | None, *, suspected: bool | None, reviewed: str | None) -> vocabulary.Tone:
-    """What a review did not uphold is marked as nothing at all, not as within the limit: nobody has measured that."""
-    return "none" if reviewed == "rejected" else vocabulary.tone(outcome, suspected)
+def tone(
+    outcome: str | None, *, suspected: bool | None, reviewed: str | None, taken_back: bool
+) -> vocabulary.Tone:
+    """What does not stand is marked as nothing at all, not as within the limit: nobody has measured that."""
+    return "none" if taken_back or reviewed == "rejected" else vocabulary.tone(outcome, suspected)
 
 
 def _undetermined(limits: Sequence[int], texts: Texts) -> str:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from central.live import Change
 from central.store import schema
 from central.store.engines import Database, upsert
-from central.store.projections import HOUR_MS, Check, Dated, Read, Row, check_of, is_undated, shown_ms
+from central.store.projections import Check, Dated, Read, Row, check_of, hour_row, is_undated, shown_ms
 from central.store.rollups import add
 
 
@@ -48,6 +47,7 @@ def date_earlier(connection: Connection, check: Check) -> tuple[list[Row], list[
         passage.shown_ms,
         passage.received_ms,
         passage.mono_ms,
+        passage.taken_back,
     ).where(
         passage.box == check.box,
         passage.boot == check.boot,
@@ -61,7 +61,8 @@ def date_earlier(connection: Connection, check: Check) -> tuple[list[Row], list[
     rows: list[Row] = []
     for row in found:
         now_ms = shown_ms(check.at(row["mono_ms"]), row["received_ms"])
-        moves += [_count(row, row["shown_ms"], -1), _count(row, now_ms, 1)]
+        if not row["taken_back"]:
+            moves += [hour_row(row, row["shown_ms"], -1), hour_row(row, now_ms, 1)]
         rows.append({"in_box": row["box"], "in_passage": row["passage"], "now_ms": now_ms})
     statement = (
         update(schema.passage)
@@ -133,15 +134,3 @@ def _first_check(connection: Connection, item: Read) -> Dated | None:
         return None
     check = Check(**row)
     return Dated(at_ms=check.at(item.entry.header.mono_ms), mono_ms=check.mono_ms)
-
-
-def _count(row: Any, shown: int, sign: int) -> Row:
-    suspected = bool(row["suspected"]) and row["outcome"] == "over_limit"
-    return {
-        "station": row["station"],
-        "lane": row["lane"],
-        "hour_ms": shown - shown % HOUR_MS,
-        "outcome": row["outcome"],
-        "passages": sign,
-        "suspected": sign * suspected,
-    }

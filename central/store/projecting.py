@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from central.live import Change
 from central.store import schema
 from central.store.acting import project_acts
+from central.store.cancelling import take_back
 from central.store.dating import date_earlier, settle, summed, with_dates
 from central.store.engines import Database, upsert
 from central.store.erasing import file_erased, project_erasures
@@ -55,7 +55,6 @@ from kernel.events import (
 )
 
 _PICTURED = ("pictured", "tractor", "tractor_colour", "trailer", "trailer_colour", "erased_ms")
-_TAKEN_BACK = "taken_back"  # docs/scales.md
 _UNREADABLE = "the database refused what it says"
 
 
@@ -122,12 +121,14 @@ def _project(connection: Connection, reads: Sequence[Read], register: Register) 
     _sources(connection, reads)
     accesses = [access_row(r.entry, r.body) for r in reads if isinstance(r.body, RecordAccessed)]
     upsert(connection, schema.access, accesses, update=())
-    moves, changes = _date_earlier(connection, reads)
+    moves, changes = take_back(connection, reads)
+    dated, redated = _date_earlier(connection, reads)
+    changes += redated
     changes += project_acts(connection, reads, centre=register.centre)
     project_instruments(connection, reads)
     erased = project_erasures(connection, reads, centre=register.centre)
     refresh_passages(connection, erased)
-    add(connection, summed([*rollup_rows(reads), *moves]))
+    add(connection, summed([*rollup_rows(reads), *moves, *dated]))
     return [*_changes(reads), *changes, *erased]
 
 
@@ -243,34 +244,6 @@ def _passages(connection: Connection, reads: Sequence[Read]) -> None:
     upsert(connection, schema.passage, stubs, update=("erased_ms",))
     speaking = [passage_entry_row(r.entry, r.body) for r in reads if passage_of(r.body) is not None]
     upsert(connection, schema.passage_entry, speaking, update=())
-    _take_back(connection, ordered)
-
-
-def _take_back(connection: Connection, reads: Sequence[Read]) -> None:
-    """Said of a weighing that the weigher cancelled, whichever of the two came first."""
-    touched = sorted(
-        {
-            (item.entry.box, item.body.passage)
-            for item in reads
-            if isinstance(item.body, VehicleWeighed | PassageCancelled) and item.body.passage is not None
-        }
-    )
-    if not touched:
-        return
-    said, row = schema.passage_entry, schema.passage
-    same = (said.c.box == row.c.box) & (said.c.passage == row.c.passage)
-    query = (
-        select(row.c.box, row.c.passage, row.c.quality)
-        .select_from(said.join(row, same))
-        .where(tuple_(said.c.box, said.c.passage).in_(touched))
-        .where(said.c.stream == PassageCancelled.stream, row.c.journal.is_not(None))
-        .distinct()
-    )
-    for box, passage, quality in connection.execute(query).all():
-        words = msgspec.json.decode(quality, type=tuple[str, ...])
-        told = msgspec.json.encode(tuple(dict.fromkeys((*words, _TAKEN_BACK)))).decode()
-        here = (row.c.box == box) & (row.c.passage == passage)
-        connection.execute(update(row).where(here).values(quality=told))
 
 
 def _columns(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -400,6 +400,19 @@ def rollup_rows(reads: Iterable[Read]) -> list[Row]:
     ]
 
 
+def hour_row(row: Any, shown: int, sign: int) -> Row:
+    """What the line of a weighing adds to the hour of `shown`, or takes from it."""
+    suspected = bool(row["suspected"]) and row["outcome"] == "over_limit"
+    return {
+        "station": row["station"],
+        "lane": row["lane"],
+        "hour_ms": shown - shown % HOUR_MS,
+        "outcome": row["outcome"],
+        "passages": sign,
+        "suspected": sign * suspected,
+    }
+
+
 def files_state(files: Sequence[NamedFile]) -> Row:
     """What the files of a crossing come to: how many belong here, how many are, the clip, the picture to show."""
     files = [file for file in files if not file.erased]

@@ -278,6 +278,8 @@ def _narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
     for name, value in exact.items():
         if value is not None:
             query = query.where(table[name] == value)
+    if wanted.outcome is not None:
+        query = query.where(~table.taken_back)  # it has none any more
     plate = normalise(wanted.plate) if wanted.plate else ""
     if plate:
         after = plate + "\U0010ffff"  # a range uses the index in both engines; LIKE does not
@@ -384,14 +386,14 @@ def _publication(connection: Connection, row: RowMapping) -> Publication:
 
 
 def _weighings(connection: Connection, about: Sequence[EntryRef]) -> tuple[PassageRow, ...]:
-    """The lines of those that have arrived and are what was named."""
+    """The lines of those that have arrived, are what was named and were not taken back by their weigher."""
     table, entry = schema.passage, schema.entry
     same = (entry.c.journal == table.c.journal) & (entry.c.seq == table.c.seq)
     leaves = {(ref.journal, ref.seq): ref.leaf for ref in about}
     query = (
         select(table, entry.c.leaf)
         .select_from(table.join(entry, same))
-        .where(tuple_(table.c.journal, table.c.seq).in_(list(leaves)))
+        .where(tuple_(table.c.journal, table.c.seq).in_(list(leaves)), ~table.c.taken_back)
         .order_by(table.c.shown_ms, table.c.box, table.c.passage)
     )
     found = connection.execute(query).mappings().all() if leaves else []

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from central.store import schema
+from central.store.cancelling import cancelled
 from central.store.projections import (
     HOUR_MS,
     Check,
@@ -21,6 +22,7 @@ from central.store.projections import (
     Row,
     check_of,
     is_undated,
+    passage_of,
     read,
     rollup_rows,
 )
@@ -73,13 +75,17 @@ def _add(dialect: str) -> Any:
 def recount(
     connection: Connection, *, register: Register, hours_ms: Collection[int] | None = None
 ) -> Recount:
-    """Fold over the weighings that are not in quarantine and compare with what is kept; of some hours, or of all."""
+    """Fold over the weighings that count and compare with what is kept; of some hours, or of all.
+
+    What is in quarantine does not count, nor what the weigher took back.
+    """
     sums: Counter[tuple[Any, ...]] = Counter()
     waiting: list[Read] = []
     entries = without_body = 0
+    gone = cancelled(connection)
     for accepted in _weighings(connection, hours_ms):
         item = read(accepted, register=register)
-        if not _counts(connection, item):
+        if (item.entry.box, passage_of(item.body)) in gone or not _counts(connection, item):
             continue
         entries += 1
         without_body += accepted.body is None

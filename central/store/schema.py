@@ -246,6 +246,9 @@ passage = Table(
     Column("dated_mono_ms", BigInteger),  # of the check of the clock that has dated it since
     Column("reviewed", Text),  # newest review: confirmed, rejected, returned
     Column("erased_ms", BigInteger),  # when plates and pictures of it went
+    Column(
+        "taken_back", Boolean, nullable=False, server_default=text("false")
+    ),  # by its weigher: counts no more
     PrimaryKeyConstraint("box", "passage"),
 )
 Index("passage_id", passage.c.passage)
@@ -290,6 +293,26 @@ passage_entry = Table(  # the entries that speak of a passage, whatever journal 
     PrimaryKeyConstraint("journal", "seq"),
 )
 Index("passage_entry_of", passage_entry.c.box, passage_entry.c.passage)
+Index(
+    "passage_entry_cancelled",
+    passage_entry.c.box,
+    passage_entry.c.passage,
+    sqlite_where=text("stream = 'passage.cancelled'"),
+    postgresql_where=text("stream = 'passage.cancelled'"),
+)
+
+reversal = Table(  # passage.cancelled that names a weighing by its entry alone, until that is here
+    "reversal",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("box", Text),
+    Column("weighed_journal", String(32), nullable=False),
+    _required("weighed_seq", BigInteger),
+    Column("weighed_leaf", String(64), nullable=False),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("reversal_box", reversal.c.box)
 
 decision = Table(  # acts name the weighing they are about; it may arrive after them
     "decision",

@@ -152,6 +152,10 @@ QUALITY = {
     "zero_shifted": "the empty scale showed a few divisions",
     "zero_unseen": "the empty scale was not seen at rest before",
 }
+# Why no case may rest on a weighing.
+NO_EVIDENCE = INSTRUMENT | {"taken_back": QUALITY["taken_back"]}
+# What stands in the place of a verdict.
+VERDICTS = {"taken_back": "weighing void"}
 NOTES = QUALITY | LAW_NOTES
 PLATE_STATUS = {
     "read": "read",

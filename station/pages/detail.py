@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernel import vocabulary
 from kernel.events import (
@@ -26,7 +26,7 @@ from web import times
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped
-from web.weighings import beside_the_mass
+from web.weighings import beside_the_mass, no_evidence
 
 FILES = "/files"
 
@@ -111,20 +111,34 @@ def detail_view(
     facts = _facts(detail)
     return DetailView(
         line=line(row, texts, lane_name),
-        verdict=verdict_view(verdict, weighed.gross_kg, texts) if verdict and weighed else None,
+        verdict=_verdict(row, verdict, weighed, texts) if verdict and weighed else None,
         stills=tuple(_stills(detail, texts)),
         plates=tuple(_plates(detail, texts)),
         axles=tuple(_axles(weighed, texts)) if weighed else (),
         axle_note=_axle_note(weighed, texts),
         missing=_numbered(_missing(detail, texts)),
-        about=tuple(_about(weighed, texts)) if weighed else (),
+        about=tuple(_about(weighed, texts, taken_back=row.taken_back)) if weighed else (),
         acts=tuple(_act(number, act, texts) for number, act in enumerate(detail.acts)),
         facts={name: getattr(facts, name) for name in wording.FACTS},
         fact_sources=dict(facts.sources),
-        confirms=weighed is not None and row.act != "released",
-        holds=row.weighed is not None and row.act is None,
+        confirms=weighed is not None and releasing.over(row) is None,
+        holds=row.weighed is not None and row.act is None and not row.taken_back,
         released=row.act == "released",
         release=_release(row, stay, texts, lane_name, joint_mode=joint_mode),
+    )
+
+
+def _verdict(row: Passage, verdict: Verdict, weighed: VehicleWeighed, texts: Texts) -> VerdictView:
+    """As it was found; what was taken back is marked as nothing."""
+    found = verdict_view(verdict, weighed.gross_kg, texts)
+    if not row.taken_back:
+        return found
+    return replace(
+        found,
+        tone="none",
+        shape=vocabulary.SHAPES["none"],
+        words=texts(vocabulary.VERDICTS["taken_back"]),
+        caution="",
     )
 
 
@@ -240,7 +254,7 @@ def _axle_note(weighed: VehicleWeighed | None, texts: Texts) -> str:
     return texts(_("no axle masses came"))
 
 
-def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Item]:
+def _about(weighed: VehicleWeighed, texts: Texts, *, taken_back: bool) -> Iterator[Item]:
     grade = word(vocabulary.GRADES, weighed.weighing_grade, texts)
     yield Item(id="grade", name=texts(_("Weighing")), value=f"{grade} · {weighed.device}")
     if weighed.speed_dkmh is not None:
@@ -252,8 +266,7 @@ def _about(weighed: VehicleWeighed, texts: Texts) -> Iterator[Item]:
         until = weighed.device_certificate_until or "—"
         certificate = texts(_("{number}, valid until {date}"), number=weighed.device_certificate, date=until)
     yield Item(id="certificate", name=texts(_("Verification certificate")), value=certificate)
-    if weighed.instrument is not None and weighed.instrument.reasons:
-        why = ", ".join(words(vocabulary.INSTRUMENT, weighed.instrument.reasons, texts))
+    if why := no_evidence(weighed, texts, taken_back=taken_back):
         yield Item(id="no-evidence", name=texts(_("No evidence for a case")), value=why)
 
 

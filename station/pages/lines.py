@@ -46,9 +46,11 @@ class Line:
 
 
 def line(row: Passage, texts: Texts, lane_name: LaneName) -> Line:
-    tone = vocabulary.tone(row.outcome, row.suspected)
+    tone = "none" if row.taken_back else vocabulary.tone(row.outcome, row.suspected)
     plate = row.tractor or texts(_no_plate(row))
-    verdict = wording.verdict(row.outcome, suspected=row.suspected, over_kg=row.over_kg, texts=texts)
+    verdict = wording.verdict(
+        row.outcome, suspected=row.suspected, over_kg=row.over_kg, texts=texts, taken_back=row.taken_back
+    )
     gross = grouped(row.gross_kg)
     return Line(
         id=row.id,

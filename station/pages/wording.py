@@ -18,6 +18,7 @@ FACTS = ("axle_count", "combination", "drive_axles", "single_tyre_axles", "air_s
 REFUSALS = {
     "already_released": _("It has been released already."),
     "not_arrived": _("The weighing has not arrived yet."),
+    "taken_back": vocabulary.QUALITY["taken_back"],
     "not_weighed": _("There is no weight: weigh it again, or a supervisor decides."),
     "undetermined": _("The limit is not certain: confirm the vehicle first."),
     "suspected": _("Suspected over limit: lead it to the certified scale first."),
@@ -60,8 +61,12 @@ def missing(said: Iterable[str], texts: Texts) -> list[str]:
     return list(dict.fromkeys(device_missing(one, texts) for one in said))
 
 
-def verdict(outcome: str | None, *, suspected: bool, over_kg: int, texts: Texts) -> str:
+def verdict(
+    outcome: str | None, *, suspected: bool, over_kg: int, texts: Texts, taken_back: bool = False
+) -> str:
     """The verdict in one line: never an amount of money, never more certain than what is known."""
+    if taken_back:
+        return texts(vocabulary.VERDICTS["taken_back"])
     match vocabulary.tone(outcome, suspected):
         case "over":
             return texts(_("over limit by {over} kg"), over=grouped(over_kg))

@@ -20,6 +20,7 @@ from kernel.errors import FullError
 from kernel.events import (
     CaseRecorded,
     EntryRef,
+    PassageCancelled,
     PassageReviewed,
     RecordAccessed,
     RecordErased,
@@ -284,6 +285,24 @@ async def test_the_public_reads_the_published_fields_and_no_others(
     assert case["records"] == [{"day": "2026-11-18", "plate": "鲁C12**5", "over_kg": 3000}]
     assert "鲁C12345" not in (await client.get("published")).text
     assert not [entry for entry in world.entries if isinstance(entry, RecordAccessed)]
+
+
+async def test_what_the_weigher_takes_back_is_published_no_more(
+    client: httpx.AsyncClient, world: World, confirmed: Made
+) -> None:
+    assert (await publish(client, world)).status_code == 200
+    about = EntryRef(journal=confirmed.journal, seq=0, leaf=confirmed.leaves[0].hex())
+    world.take(confirmed.add(PassageCancelled(passage="p1", weighed=about, device="wim")))
+    assert [case["records"] for case in await public(client)] == [[]]
+    answer = await publish(client, world)
+    assert (answer.status_code, "p1 is no evidence: taken_back" in answer.text) == (409, True)
+    world.take(confirmed.add(weighed("p2", outcome="over_limit", gross_kg=53_000)))
+    review = {"outcome": "confirmed", "case": "2026-12"}
+    answer = await post(client, world, "passages/lane1-box/p2/review", review)
+    assert answer.status_code == 200, answer.text
+    assert (await publish(client, world)).status_code == 200
+    [case] = await public(client)
+    assert [record["over_kg"] for record in case["records"]] == [4_000]
 
 
 async def test_what_is_withdrawn_or_over_is_given_out_no_more(

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,14 @@ from central.store.queries import Filter, Queries
 from central.store.receiving import CentreStore
 from central.store.rollups import recount
 from journal.store import Accepted
-from kernel.events import ClockChecked, EntryRef, JournalRecovered
+from kernel.events import (
+    ClockChecked,
+    EntryRef,
+    JournalRecovered,
+    PassageCancelled,
+    RecordErased,
+    VehicleWeighed,
+)
 from tests.central.made import NOON_MS, REGISTER, Made, open_database, weighed
 
 pytestmark = pytest.mark.broad
@@ -52,12 +60,18 @@ class Centre:
         counted = self.queries.hours(0, 3 * NOON_MS)
         return {row.hour_ms: row.passages for row in counted if row.passages}
 
+    def taken_back(self) -> set[str | None]:
+        rows = self.queries.passages(Filter(), limit=500).rows
+        return {row.passage for row in rows if row.taken_back}
+
     def agrees(self) -> bool:
-        """I8: what is counted is what a fold over the entries gives, and every crossing that is shown counts once."""
+        """I8: what is counted is what a fold over the entries gives, and every crossing that stands counts once."""
         passage, rollup = schema.passage.c, schema.rollup_hour.c
         with self.database.reader.connect() as connection:
             differences = recount(connection, register=REGISTER).differences
-            shown = connection.execute(select(func.count()).where(passage.seq.is_not(None))).scalar_one()
+            shown = connection.execute(
+                select(func.count()).where(passage.seq.is_not(None), ~passage.taken_back)
+            ).scalar_one()
             counted = connection.execute(select(func.coalesce(func.sum(rollup.passages), 0))).scalar_one()
         return not differences and shown == counted
 
@@ -216,7 +230,9 @@ def template() -> Iterator[Path]:
 
 
 said = st.tuples(
-    st.sampled_from(["weighed", "unset", "check", "again", "second", "odd"]),
+    st.sampled_from(
+        ["weighed", "unset", "check", "again", "second", "odd", "back", "back by entry", "erased"]
+    ),
     st.integers(0, 1),  # which journal
     st.integers(0, 6),  # which passage, and when
     st.sampled_from(["within", "over_limit"]),
@@ -238,14 +254,19 @@ def test_i8_counts_are_a_fold_over_the_entries_at_every_commit(
     database = connect(f"sqlite:///{template / 'run.db'}")
     journals = (Made(), Made(journal="c" * 32))
     told: list[Accepted] = []
+    back: set[str | None] = set()
     try:
         centre = Centre(database)
         for batch in batches:
             for which in (0, 1):
                 entries = [_say(journals[which], told, *one) for one in batch if one[1] == which]
+                first = {_passage(entry): entry for entry in reversed(told) if _is_weighing(entry)}
+                weighed_now = set(first)
+                back |= {gone for entry in entries if (gone := _taken_back(entry, first)) is not None}
                 if entries:
                     centre.take(*entries)
                     assert centre.agrees()
+                    assert centre.taken_back() == back & weighed_now
     finally:
         database.close()
 
@@ -259,6 +280,16 @@ def _say(made: Made, told: list[Accepted], what: str, _which: int, number: int, 
         return made.add(b'{"odd":true}')
     if what == "again" and told:
         return made.add(_retold(told[number % len(told)]))
+    if what in ("back", "back by entry") and told:
+        entry = told[number % len(told)]
+        # A passage of that name may come later, or be weighed already.
+        named = None if what == "back by entry" else f"{entry.header.journal[0]}{number}"
+        told.append(made.add(PassageCancelled(passage=named, weighed=_ref(entry), device="wim")))
+        return told[-1]
+    cancels = [entry for entry in told if entry.header.stream == PassageCancelled.stream]
+    if what == "erased" and cancels:
+        gone = _ref(cancels[number % len(cancels)])
+        return made.add(RecordErased(rule="test", by="test", entries=(gone,)))
     if what == "second" and told:
         passage = "a0"
     unset = what == "unset"
@@ -273,11 +304,33 @@ def _say(made: Made, told: list[Accepted], what: str, _which: int, number: int, 
     return entry
 
 
+def _is_weighing(entry: Accepted) -> bool:
+    return entry.header.stream == VehicleWeighed.stream
+
+
+def _passage(entry: Accepted) -> str | None:
+    passage: str | None = msgspec.json.decode(entry.body or b"")["passage"]
+    return passage
+
+
+def _taken_back(entry: Accepted, first: dict[str | None, Accepted]) -> str | None:
+    """Which passage this entry takes back: the one it names, or that of whose weighing it names the entry."""
+    if entry.header.stream != PassageCancelled.stream:
+        return None
+    body = msgspec.json.decode(entry.body or b"", type=PassageCancelled)
+    by_entry = (name for name, weighing in first.items() if _ref(weighing) == body.weighed)
+    return body.passage or next(by_entry, None)
+
+
+def _ref(entry: Accepted) -> EntryRef:
+    return EntryRef(journal=entry.header.journal, seq=entry.seq, leaf=entry.leaf.hex())
+
+
 def _retold(entry: Accepted) -> JournalRecovered:
     assert entry.salt is not None
     assert entry.body is not None
     return JournalRecovered(
-        old=EntryRef(journal=entry.header.journal, seq=entry.seq, leaf=entry.leaf.hex()),
+        old=_ref(entry),
         header=entry.header_bytes.decode(),
         salt=entry.salt.hex(),
         body=entry.body.decode(),

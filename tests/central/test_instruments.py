@@ -18,6 +18,7 @@ from kernel.events import (
     Body,
     CaseRecorded,
     CommandAccepted,
+    EntryRef,
     InstrumentCertificate,
     InstrumentCertified,
     InstrumentChange,
@@ -25,6 +26,7 @@ from kernel.events import (
     InstrumentInForce,
     InstrumentOrdered,
     NoEvidence,
+    PassageCancelled,
     PassageReviewed,
     ScaleChecked,
     ScaleDrifted,
@@ -71,6 +73,11 @@ async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
 
 def certified(at_ms: int = NOON_MS - DAY_MS) -> InstrumentCertified:
     return InstrumentCertified(device="wim", at_ms=at_ms, certificate=PAPER, by="settings")
+
+
+def taken_back() -> PassageCancelled:
+    about = EntryRef(journal="a" * 32, seq=0, leaf="0" * 64)
+    return PassageCancelled(passage="p1", weighed=about, device="wim")
 
 
 def changed(at_ms: int, change: InstrumentChange = "seal_broken") -> InstrumentChanged:
@@ -143,6 +150,31 @@ async def test_as_context_it_is_taken_in_and_named(client: httpx.AsyncClient, wo
     [named] = case.no_evidence
     assert isinstance(named, NoEvidence)
     assert (named.weighed.leaf, named.reasons) == (entry, ("seal_broken",))
+
+
+async def test_a_case_does_not_rest_on_what_its_weigher_took_back(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified(), taken_back())
+    answer = await post(client, world, "cases/2026-7", in_case())
+    assert (answer.status_code, "p1 is no evidence: taken_back" in answer.text) == (409, True)
+    confirmed = {"outcome": "confirmed", "case": "2026-7"}
+    answer = await post(client, world, "passages/lane1-box/p1/review", confirmed)
+    assert (answer.status_code, "taken_back" in answer.text) == (409, True)
+    assert world.entries == []
+    assert (await post(client, world, "cases/2026-7", in_case(as_context=True))).status_code == 200
+    [case] = [body for body in world.entries if isinstance(body, CaseRecorded)]
+    assert [each.reasons for each in case.no_evidence] == [("taken_back",)]
+
+
+async def test_without_a_weight_it_is_taken_back_all_the_same(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    weightless = msgspec.structs.replace(weighed(outcome="not_weighed"), gross_kg=None)
+    world.take(Made().add(weightless))
+    world.take(Made(journal="c" * 32).add(taken_back()))
+    answer = await post(client, world, "cases/2026-7", in_case())
+    assert (answer.status_code, "taken_back" in answer.text) == (409, True)
 
 
 async def test_a_review_confirms_nothing_into_a_case_that_is_no_evidence(

@@ -16,11 +16,18 @@ from central.store.dating import settle
 from central.store.engines import Database, connect
 from central.store.migrate import migrate
 from central.store.partitions import make_ahead
-from central.store.projections import body_row, entry_row, passage_row, read, rollup_rows
+from central.store.projections import (
+    body_row,
+    entry_row,
+    passage_entry_row,
+    passage_row,
+    read,
+    rollup_rows,
+)
 from central.store.rollups import recount
 from central.store.schema import metadata
 from kernel.errors import ConfigError
-from kernel.events import ClockChecked
+from kernel.events import ClockChecked, EntryRef, PassageCancelled
 from tests.central.made import NOON_MS, REGISTER, Made, weighed
 
 DAY_MS = 86_400_000
@@ -108,6 +115,40 @@ def test_what_was_there_before_months_and_dates_is_there_after(empty_url: str) -
     assert shown == {"p1": NOON_MS - 1_000, "p2": NOON_MS - 40 * DAY_MS}
     assert (counted.entries, counted.differences) == (2, ())
     assert differences(database) == []
+    database.close()
+
+
+def test_what_was_counted_although_it_was_taken_back_is_taken_out(empty_url: str) -> None:
+    database = connect(empty_url)
+    migrate(database, to="0006")
+    made = Made()
+    entries = [made.add(weighed(f"p{n}", outcome="over_limit")) for n in range(3)]
+    about = EntryRef(journal=made.journal, seq=0, leaf=entries[0].leaf.hex())
+    back = made.add(PassageCancelled(passage="p0", weighed=about, device="wim"))
+    parted = not empty_url.startswith("sqlite")
+    entry_table, body_table = (
+        (schema.parted_entry, schema.parted_body) if parted else (schema.entry, schema.body)
+    )
+    month = {"part_at": NOON_MS} if parted else {}
+    with database.writer.begin() as connection:
+        for entry in (*entries, back):
+            connection.execute(insert(entry_table), [entry_row(entry) | month])
+            connection.execute(insert(body_table), [body_row(entry) | month])
+            said = read(entry, register=REGISTER).body
+            connection.execute(insert(schema.passage_entry), [passage_entry_row(entry, said)])
+        for number, entry in enumerate(entries):
+            row = passage_row(entry, f"p{number}") | {"journal": made.journal, "seq": entry.seq}
+            values = row | {"outcome": "over_limit", "suspected": True}
+            connection.execute(text(_inserting("passage", [*values])), values)
+        counts = rollup_rows([read(entry, register=REGISTER) for entry in entries])
+        connection.execute(insert(schema.rollup_hour), counts)
+    migrate(database)
+    with database.reader.connect() as connection:
+        kept = schema.rollup_hour.c
+        assert connection.execute(select(kept.passages, kept.suspected)).all() == [(2, 2)]
+        marked = select(schema.passage.c.passage).where(schema.passage.c.taken_back)
+        assert connection.execute(marked).scalars().all() == ["p0"]
+        assert recount(connection, register=REGISTER).differences == ()
     database.close()
 
 

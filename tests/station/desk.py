@@ -9,7 +9,7 @@ from pathlib import Path
 from journal import checking
 from journal.store import Accepted
 from journal.writer import Journal
-from kernel.events import JointMode, VehicleFacts, VehicleWeighed
+from kernel.events import EntryRef, JointMode, PassageCancelled, VehicleFacts, VehicleWeighed
 from kernel.evidence.header import FileRef
 from kernel.law.shipped import national
 from station.acts import Officers, Tap
@@ -58,6 +58,13 @@ class Paper:
 
     def say_bytes(self, body: bytes, *, stream: str) -> None:
         self._journal.say_bytes(body, stream=stream)
+
+    def take_back(self, weighing: EntryRef, passage: str | None = None) -> None:
+        """The vehicle of this weighing rolled back; after a restart its lane knows no passage."""
+        self._journal.say(PassageCancelled(passage=passage, weighed=weighing, device="wim"))
+
+    def ref(self, seq: int) -> EntryRef:
+        return EntryRef(journal=self._journal.id, seq=seq, leaf=self._journal.leaves[seq].hex())
 
     def put(self) -> tuple[Accepted, ...]:
         """Everything said since the last time is committed."""

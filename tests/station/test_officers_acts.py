@@ -83,6 +83,26 @@ async def test_a_refusal_writes_nothing(desk: Desk) -> None:
     assert (desk.journal.size, desk.row(passage).act) == (size, None)
 
 
+async def test_what_was_taken_back_asks_for_no_act_and_the_acts_before_stay(desk: Desk) -> None:
+    held, open_ = desk.weighed(58_000), desk.weighed(58_000, plate="豫G11111")
+    assert isinstance(await desk.officers.hold(desk.tap(held)), Done)
+    for passage, seq in ((held, 1), (open_, 3)):
+        desk.platform.take_back(desk.platform.ref(seq), passage)
+    desk.platform.put()
+    size, seen = desk.journal.size, Seen(axle_count=6)
+    no = Refused(why="taken_back")
+    assert await desk.officers.hold(desk.tap(open_)) == no
+    assert await desk.officers.confirm(desk.tap(open_), seen) == no
+    assert await desk.officers.release(desk.tap(open_), Grounds()) == no
+    assert await desk.officers.confirm(desk.tap(held), seen) == no
+    assert desk.journal.size == size
+    row = desk.row(held)
+    assert (row.act, row.act_by, row.waits, desk.row(open_).waits) == ("held", "li", True, False)
+    assert {row.passage for row in desk.queries.queue(since_ms=0, most=1)} == {held, open_}
+    assert isinstance(await desk.officers.release(desk.tap(held), Grounds()), Done)
+    assert (desk.row(held).act, desk.row(held).waits) == ("released", False)
+
+
 async def test_an_act_before_the_weighing_is_refused(desk: Desk) -> None:
     desk.moving.picture("s01-lane1-9", "鲁C12345")
     desk.moving.put()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
+import msgspec
 import pytest
 
 from kernel.events import DeviceHealth, EntryRef, LaneHealth, PassageCancelled, PassageDecided, VehicleFacts
@@ -12,9 +13,10 @@ from kernel.evidence import canonical
 from kernel.evidence.header import FileRef
 from station.confirming import Seen
 from station.projecting import passage_of
+from station.store import StationStore
 from tests.journal.making import NOW
 from tests.station.county import PLATFORM, WIM
-from tests.station.desk import SIX, UNKNOWN, Desk
+from tests.station.desk import SIX, UNKNOWN, Desk, Paper
 
 SHOT = FileRef(name="front-1.jpg", sha256=hashlib.sha256(b"shot").hexdigest(), size=4)
 
@@ -71,6 +73,72 @@ async def test_a_weighing_that_the_weigher_took_back_says_so(desk: Desk, weighin
     desk.moving.put()
     assert desk.row(passage, box=WIM).quality == ("stop_and_go", "taken_back")
     assert desk.row(f"{WIM}-2", box=WIM).quality == ()
+    assert [desk.row(f"{WIM}-{n}", box=WIM).waits for n in (1, 2)] == [False, False]
+    assert [row.passage for row in desk.queries.queue(since_ms=0)] == [f"{WIM}-1", f"{WIM}-2"]
+    today = desk.queries.today(0)
+    assert (today.passages, today.over, today.undetermined) == (1, 0, 0)
+
+
+async def test_what_was_taken_back_no_longer_fills_the_queue(desk: Desk) -> None:
+    desk.platform.weigh(58_000)
+    desk.platform.weigh(58_000)
+    desk.platform.take_back(desk.platform.ref(1), f"{PLATFORM}-1")
+    for _ in range(4):
+        desk.moving.weigh(20_000)
+    desk.platform.put()
+    desk.moving.put()
+    assert [row.gross_kg for row in desk.queries.queue(since_ms=0, most=2)] == [58_000, 20_000, 20_000]
+    assert desk.row(f"{PLATFORM}-2").waits
+
+
+@pytest.mark.parametrize("told", ["once", "again first", "again later"])
+async def test_a_weighing_that_is_named_by_its_entry_alone_is_found(desk: Desk, told: str) -> None:
+    """After a restart its lane knows no passage; a successor may have told the weighing again."""
+    desk.moving.weigh(52_000)
+    first = desk.moving.ref(1)
+    if told != "again first":
+        desk.moving.put()
+    if told != "once":
+        desk.moving.fail_over()
+        desk.moving.put()
+    desk.moving.take_back(first if told == "again first" else desk.moving.ref(1))
+    [*_, entry] = desk.moving.put()
+    row = desk.row(f"{WIM}-1", box=WIM)
+    assert (row.taken_back, row.quality, row.waits) == (True, ("taken_back",), False)
+    assert desk.queries.passage_of_entry(WIM, entry.header.journal, entry.seq) == f"{WIM}-1"
+
+
+async def test_a_reversal_that_comes_first_waits_for_the_entry_that_it_names(desk: Desk) -> None:
+    later = Paper(desk.store, WIM)
+    desk.moving.weigh(52_000)
+    later.take_back(desk.moving.ref(1))
+    later.put()
+    desk.moving.weigh(52_000)
+    desk.moving.put()
+    assert [desk.row(f"{WIM}-{n}", box=WIM).taken_back for n in (1, 2)] == [True, False]
+
+
+async def test_another_box_takes_nothing_back(desk: Desk) -> None:
+    desk.moving.weigh(52_000)
+    desk.moving.put()
+    about = desk.moving.ref(1)
+    desk.platform.take_back(about)
+    desk.moving.take_back(msgspec.structs.replace(about, leaf="0" * 64))
+    for lane in (desk.platform, desk.moving):
+        lane.put()
+    assert not desk.row(f"{WIM}-1", box=WIM).taken_back
+
+
+async def test_a_store_of_before_marks_what_it_knows_to_be_taken_back(desk: Desk) -> None:
+    desk.moving.weigh(52_000)
+    desk.moving.weigh(52_000)
+    desk.moving.take_back(desk.moving.ref(1), f"{WIM}-1")
+    desk.moving.put()
+    with sqlite3.connect(desk.folder / "station.db") as db:
+        db.execute("ALTER TABLE passage DROP COLUMN taken_back")
+    db.close()
+    StationStore(desk.folder / "station.db", store_id="s01-store-1").close()
+    assert [desk.row(f"{WIM}-{n}", box=WIM).taken_back for n in (1, 2)] == [True, False]
 
 
 async def test_what_a_successor_says_again_is_one_card(desk: Desk) -> None:

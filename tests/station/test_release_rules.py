@@ -55,6 +55,10 @@ BOSS = Override(role="reviewer", reason="大件运输许可 2026-31")
         (replace(LEGAL, act="released"), "already_released"),
         (replace(LEGAL, act="held"), None),
         (replace(OVER, act="held"), "over_limit"),
+        (replace(OVER, taken_back=True), "taken_back"),
+        (replace(LEGAL, taken_back=True), "taken_back"),
+        (replace(OVER, taken_back=True, act="held"), None),  # who is held on nothing is let go
+        (replace(OVER, taken_back=True, act="released"), "already_released"),
     ],
 )
 @pytest.mark.parametrize("police", ["", "沂公交移 2026-118"])
@@ -85,6 +89,7 @@ def test_a_suspicion_ends_with_a_certified_weighing_and_needs_no_police() -> Non
         (replace(AGAIN, order=9), "reweigh_earlier"),
         (OVER, "reweigh_earlier"),
         (replace(AGAIN, act="released"), "reweigh_used"),
+        (replace(AGAIN, taken_back=True), "taken_back"),
         (replace(AGAIN, tractor="豫G99999"), "reweigh_of_another"),
         (replace(AGAIN, grade="pre_check"), "reweigh_not_certified"),
         (replace(AGAIN, attended=False), "reweigh_not_certified"),
@@ -146,6 +151,7 @@ def test_a_lane_that_sends_its_backlog_late_does_not_turn_the_order_around() -> 
         replace(OVER, passage="p0", tractor="豫G99999"),
         replace(OVER, passage="p0", tractor=None),
         replace(OVER, passage="p0", act="released"),
+        replace(OVER, passage="p0", taken_back=True),
         replace(OVER, passage="p0", shown_ms=LEGAL.shown_ms - 49 * 3_600_000),
         replace(SUSPECTED, passage="p0"),
         replace(LEGAL, passage="p0"),

@@ -108,6 +108,13 @@ def test_a_verdict_is_never_more_certain_than_what_is_known(
     assert said.replace("\u00a0", " ") == chinese
 
 
+@pytest.mark.parametrize(("language", "said"), [("zh", "称重作废"), ("en", "weighing void")])
+def test_a_weighing_that_was_taken_back_has_no_verdict(language: Language, said: str) -> None:
+    for outcome in ("over_limit", "within", "undetermined", "not_weighed"):
+        told = wording.verdict(outcome, suspected=True, over_kg=3_200, texts=TEXTS[language], taken_back=True)
+        assert told == said
+
+
 def test_every_refusal_has_words_in_both_languages() -> None:
     for why in wording.REFUSALS:
         chinese, english = (wording.refusal(why, TEXTS[language], time="12:00:00") for language in LANGUAGES)
@@ -209,7 +216,9 @@ def test_a_weighing_that_is_no_evidence_says_why_on_its_page() -> None:
     )
     facts = VehicleFacts(axle_count=6)
     body = weighed("p1", 120_000, facts, platform=True, at_ms=NOW, instrument=said)
-    items = {item.id: item.value for item in _about(body, TEXTS["zh"])}
+    items = {item.id: item.value for item in _about(body, TEXTS["zh"], taken_back=False)}
     assert items["no-evidence"] == "检定证书已过期, 超出检定证书的最大秤量"
     good = weighed("p1", 30_000, facts, platform=True, at_ms=NOW)
-    assert "no-evidence" not in {item.id for item in _about(good, TEXTS["zh"])}
+    assert "no-evidence" not in {item.id for item in _about(good, TEXTS["zh"], taken_back=False)}
+    items = {item.id: item.value for item in _about(good, TEXTS["zh"], taken_back=True)}
+    assert items["no-evidence"] == "已倒车退出，本次称重作废"

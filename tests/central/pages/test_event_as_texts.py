@@ -16,7 +16,15 @@ from central.store.queries import Queries
 from central.store.receiving import CentreStore
 from central.views import PassageDetail
 from journal.store import Accepted
-from kernel.events import Axle, DeckMass, Silhouette, VehicleFacts, VehicleWeighed
+from kernel.events import (
+    Axle,
+    DeckMass,
+    EntryRef,
+    PassageCancelled,
+    Silhouette,
+    VehicleFacts,
+    VehicleWeighed,
+)
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance, judge
 from tests.central.made import (
@@ -90,6 +98,34 @@ def test_english_explains_in_english(store: CentreStore, database: Database, mad
     assert shown.verdict.words.replace("\u00a0", " ") == "suspected over limit by 9 000 kg"
     assert "Art. 3" in shown.verdict.candidates[0].explain
     assert shown.verdict.caution.startswith("Suspected until")
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "why"),
+    [
+        ("zh", "称重作废", "已倒车退出，本次称重作废"),
+        ("en", "weighing void", "rolled back off the scale; the weighing counts no more"),
+    ],
+)
+@pytest.mark.parametrize("gross_kg", [47_300, 58_000])
+def test_what_the_weigher_took_back_has_no_verdict_any_more_and_says_why(
+    store: CentreStore,
+    database: Database,
+    made: Made,
+    language: Language,
+    said: str,
+    why: str,
+    gross_kg: int,
+) -> None:
+    weighing = made.add(judged(gross_kg))
+    about = EntryRef(journal=made.journal, seq=0, leaf=weighing.leaf.hex())
+    back = made.add(PassageCancelled(passage="p1", weighed=about, device="wim"))
+    shown = view(detail_of(store, database, made, weighing, back), language)
+    assert shown.verdict is not None
+    assert (shown.verdict.tone, shown.verdict.words, shown.verdict.caution) == ("none", said, "")
+    assert (shown.line.tone, shown.line.verdict, shown.line.notes) == ("none", said, why)
+    assert why in shown.missing
+    assert why in {fact.value for fact in shown.about}
 
 
 def test_axles_trace_and_clip_share_one_scale(store: CentreStore, database: Database, made: Made) -> None:
