@@ -32,7 +32,7 @@ from kernel.events import (
     WeighingGrade,
 )
 from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, Saying, saying_of
-from kernel.law.instruments import Standing, contradiction, standing
+from kernel.law.instruments import Standing, contradiction, newest, standing
 from kernel.law.rows import china_day
 from kernel.plates import normalise
 
@@ -42,6 +42,7 @@ AHEAD_MS = 60_000  # clocks of two machines differ; nothing else is said of the 
 RETRY_S = 1.0
 EXPIRES_MS = 30 * 86_400_000  # a certificate that ends within this is due for renewal
 _BY_LANE = "lane"
+SETTINGS = "settings"  # says the certificate of the lane's own settings
 
 Append = Callable[[Fact, str | None], Awaitable[Appended]]
 
@@ -257,11 +258,15 @@ class Instrument:
         return f"{_told(planned)}: {appended.journal}/{appended.seq}"
 
     async def take_into_use(self, certificate: InstrumentCertificate) -> None:
-        """The certificate of the settings, unless it is in use.  RefusedError: it contradicts what was said of it."""
-        if all(one.certificate != certificate for one in self._book.history.certified):
+        """The certificate of the settings, unless it was the last word, of anybody or of the settings.
+
+        RefusedError: it contradicts what was said of it.
+        """
+        certified = self._book.history.certified
+        if certificate not in (newest(certified), newest(one for one in certified if one.by == SETTINGS)):
             self._refuse_certificate(certificate)
             fact = InstrumentCertified(
-                device=self._rules.device, at_ms=self._clock.now_ms(), certificate=certificate, by="settings"
+                device=self._rules.device, at_ms=self._clock.now_ms(), certificate=certificate, by=SETTINGS
             )
             await self._write(fact, key=None)
 

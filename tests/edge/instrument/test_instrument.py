@@ -130,6 +130,28 @@ async def test_the_certificate_of_the_settings_is_taken_into_use_once() -> None:
     assert fact.by == "settings"
 
 
+@pytest.mark.parametrize("other", [{"division_kg": 50}, {"number": "JL-2"}])
+async def test_settings_that_were_put_back_are_taken_into_use_again(other: dict[str, object]) -> None:
+    desk = Desk()
+    for paper in (PAPER, msgspec.structs.replace(PAPER, **other), PAPER):
+        await desk.instrument.take_into_use(paper)
+        assert desk.instrument.standing().certificate == paper
+        desk.clock.ms += 1
+        desk.start()
+    await desk.instrument.take_into_use(PAPER)
+    assert len(desk.facts) == 3
+
+
+async def test_a_correction_that_a_person_made_outlives_the_settings() -> None:
+    desk = Desk()
+    await desk.instrument.take_into_use(PAPER)
+    desk.clock.ms += 1
+    await desk.certify(msgspec.structs.replace(PAPER, max_kg=80_000))
+    desk.start()
+    await desk.instrument.take_into_use(PAPER)
+    assert desk.instrument.in_force(90_000).reasons == ("over_capacity",)
+
+
 async def test_an_old_paper_in_the_settings_does_not_mend_a_broken_seal(desk: Desk) -> None:
     await desk.say("seal_broken")
     with pytest.raises(RefusedError, match="another verification has another number"):

@@ -121,6 +121,35 @@ def test_what_happened_to_another_scale_of_the_lane_is_nothing_to_this_one() -> 
     assert reasons(certified(), changed("seal_broken", NOON, device="other")) == ()
 
 
+@pytest.mark.parametrize(
+    ("correction", "why"),
+    [
+        ({"max_kg": 30_000}, "over_capacity"),
+        ({"valid_until": china_day(NOON - DAY_MS)}, "certificate_expired"),
+        ({"grades": ("pre_check",)}, "certificate_not_for_grade"),
+    ],
+)
+def test_a_corrected_certificate_has_none_of_its_old_figures(correction: dict[str, object], why: str) -> None:
+    wrong, right = certified(), msgspec.structs.replace(PAPER, **correction)
+    facts = wrong, certified(right, at_ms=NOON)
+    assert reasons(*facts, at_ms=NOON - 1) == (), "it was said so only then"
+    assert reasons(*facts) == reasons(*reversed(facts)) == (why,)
+    assert reasons(*facts, certified(at_ms=NOON + 1), at_ms=NOON + 1) == (), "and corrected back"
+
+
+def test_correcting_a_certificate_is_no_verification() -> None:
+    today = renewed("JL-2", NOON)
+    facts = (
+        certified(today, at_ms=NOON),
+        changed("seal_broken", NOON + 1),
+        certified(msgspec.structs.replace(today, issued_by="市计量所"), at_ms=NOON + 2),
+    )
+    history = History.of("scale", facts)
+    assert reasons(*facts, at_ms=NOON + 3) == ("seal_broken",)
+    said = InstrumentInForce(device="scale", evidence=True, certificate="JL-2")
+    assert objections(weighed(said), history, at_ms=NOON + 3) == ("seal_broken",)
+
+
 def test_two_certificates_for_two_grades_stand_side_by_side() -> None:
     guiding = certified(
         msgspec.structs.replace(PAPER, number="JL-9", grades=("pre_check",), accuracy_class="5"),
