@@ -28,6 +28,10 @@ VOIDS = {
     "repaired": "repaired_unverified",
 }
 
+HEAVIEST_KG = 10_000_000  # no scale for vehicles weighs more
+MOST_SEALS = 50
+LONGEST = 100  # characters of a text of a certificate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
@@ -183,13 +187,29 @@ def certificate_faults(certificate: InstrumentCertificate) -> Faults:
         if not getattr(certificate, name)
     ]
     faults += [
-        (name, f"must be above 0, is {getattr(certificate, name)}")
+        (name, f"must be from 1 to {HEAVIEST_KG}, is {getattr(certificate, name)}")
         for name in ("division_kg", "max_kg")
-        if getattr(certificate, name) <= 0
+        if not 1 <= getattr(certificate, name) <= HEAVIEST_KG
     ]
     if not 0 <= certificate.min_kg < certificate.max_kg:
         faults.append(("min_kg", f"must be from 0 to below max_kg ({certificate.max_kg})"))
-    return faults + _day_faults(certificate)
+    return faults + _length_faults(certificate) + _day_faults(certificate)
+
+
+def _length_faults(certificate: InstrumentCertificate) -> Faults:
+    """It must fit into an entry."""
+    faults: Faults = [
+        (name, f"must be at most {LONGEST} characters")
+        for name in ("number", "accuracy_class", "axle_class", "group_class", "issued_by")
+        if len(getattr(certificate, name)) > LONGEST
+    ]
+    if len(certificate.seals) > MOST_SEALS:
+        faults.append(("seals", f"must be at most {MOST_SEALS}, are {len(certificate.seals)}"))
+    if any(not 0 < len(seal.strip()) <= LONGEST for seal in certificate.seals):
+        faults.append(("seals", f"must be of 1 to {LONGEST} characters each"))
+    if len(set(certificate.grades)) < len(certificate.grades):
+        faults.append(("grades", "must be named once each"))
+    return faults
 
 
 def _day_faults(certificate: InstrumentCertificate) -> Faults:

@@ -180,6 +180,13 @@ async def test_a_class_that_no_row_of_the_law_knows_is_refused() -> None:
         await Desk().certify(msgspec.structs.replace(PAPER, accuracy_class="B(10)"))
 
 
+async def test_a_certificate_with_more_seals_than_an_entry_holds_is_refused() -> None:
+    desk = Desk()
+    with pytest.raises(RefusedError, match="seals must be at most 50, are 2500"):
+        await desk.certify(msgspec.structs.replace(PAPER, seals=tuple(f"QF-{n:06}" for n in range(2_500))))
+    assert desk.facts == []
+
+
 # --- checks of the shift ---------------------------------------------------------------------------------------
 
 
