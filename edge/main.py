@@ -187,6 +187,7 @@ class LaneProcess:
             book,
             clock=self._clock,
             append=append,
+            find=partial(memory.said_under, journal=journal),
             remember=partial(asyncio.to_thread, remembered.save),
         )
         await remembered.recall(journal.volumes)

@@ -45,6 +45,7 @@ _BY_LANE = "lane"
 SETTINGS = "settings"  # says the certificate of the lane's own settings
 
 Append = Callable[[Fact, str | None], Awaitable[Appended]]
+Find = Callable[[str], Awaitable[tuple[Appended, Fact | None] | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class _Awaited:
 
 
 class Instrument:
-    """`append` writes an entry under a key, once; `remember` is called when the book has grown."""
+    """`append` writes an entry under a key, once, `find` tells what it says; `remember` is called for a book that changed."""
 
     def __init__(
         self,
@@ -78,12 +79,14 @@ class Instrument:
         *,
         clock: Clock,
         append: Append,
+        find: Find,
         remember: Callable[[], Awaitable[None]],
     ) -> None:
         self._rules = rules
         self._book = book
         self._clock = clock
         self._append = append
+        self._find = find
         self._remember = remember
         self._steady = Steady()
         self._watch = DriftWatch(rules.drift)
@@ -244,18 +247,21 @@ class Instrument:
         await self.perform(arguments)
 
     async def perform(self, arguments: Mapping[str, str]) -> str:
-        """What to tell who said it.  RefusedError, FullError: nothing was done."""
+        """What to tell who said it, also when it was done before.  RefusedError, FullError: nothing was done."""
         saying = saying_of(arguments)
+        if (before := await self._find(_key(saying))) is not None:
+            appended, fact = before
+            return _answer(fact, appended)
         planned = self._planned(saying)
         if isinstance(planned, _Awaited):
             self._awaited = planned
             return f"waiting for {planned.load.name} to cross the scale"
         if isinstance(planned, ScaleChecked):
             self._reference_is_on = planned.kind == "reference"
-        appended = await self._write(planned, key=f"instrument/{saying.id}")
+        appended = await self._write(planned, key=_key(saying))
         if isinstance(planned, ScaleChecked) and not appended.known:
             self._learn(planned)
-        return f"{_told(planned)}: {appended.journal}/{appended.seq}"
+        return _answer(planned, appended)
 
     async def take_into_use(self, certificate: InstrumentCertificate) -> None:
         """The certificate of the settings, unless it was the last word, of anybody or of the settings.
@@ -436,6 +442,14 @@ class Instrument:
 
 def _carries(load: ReferenceLoad, plate: str | None) -> bool:
     return load.plate is not None and plate is not None and normalise(load.plate) == normalise(plate)
+
+
+def _key(saying: Saying) -> str:
+    return f"instrument/{saying.id}"
+
+
+def _answer(fact: Fact | None, appended: Appended) -> str:
+    return f"{_told(fact) if fact else 'done before'}: {appended.journal}/{appended.seq}"
 
 
 def _told(fact: Fact) -> str:

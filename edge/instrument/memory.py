@@ -16,6 +16,7 @@ from msgspec import Struct
 from edge.instrument.book import FACTS, Book, Fact, fact_of
 from journal.database import StoredEntry
 from journal.keys import write_durably
+from journal.writer import Appended
 from kernel.errors import ProtocolError
 from kernel.events import JournalOpened, JournalRecovered
 from kernel.evidence import header, recovery
@@ -24,6 +25,15 @@ from kernel.evidence.frames import WireEntry
 log = logging.getLogger(__name__)
 
 NAME = "instrument.json"
+
+
+class Finds(Protocol):
+    """A journal that tells what was appended under a key."""
+
+    @property
+    def volumes(self) -> Sequence[Readable]: ...
+
+    async def find(self, key: str) -> Appended | None: ...
 
 
 class Readable(Protocol):
@@ -113,6 +123,18 @@ def load(path: Path) -> Kept | None:
         log.warning("what was remembered of the instrument is unreadable", extra={"reason": str(error)})
         return None
     return kept
+
+
+async def said_under(key: str, journal: Finds) -> tuple[Appended, Fact | None] | None:
+    """Where the entry of this key is, and what it says unless its journal has left; None: there is none."""
+    appended = await journal.find(key)
+    if appended is None:
+        return None
+    for volume in journal.volumes:
+        if volume.id == appended.journal:
+            [entry] = await volume.read(appended.seq, 1)
+            return appended, _fact(entry)
+    return appended, None
 
 
 async def _is_first(journal: Readable) -> bool:

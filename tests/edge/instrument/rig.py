@@ -71,6 +71,7 @@ class Desk:
     drift: DriftSettings = field(default_factory=DriftSettings)
     facts: list[Fact] = field(default_factory=list)
     keys: dict[str, int] = field(default_factory=dict)
+    under: dict[str, Fact] = field(default_factory=dict)  # what was written under a key
     remembered: int = 0
     refuse: int = 0
 
@@ -97,6 +98,7 @@ class Desk:
             self.book,
             clock=self.clock,
             append=self.append,
+            find=self.find,
             remember=self.remember,
         )
         self.instrument.begin()
@@ -109,6 +111,11 @@ class Desk:
         if not known:
             self.facts.append(fact)
         seq = self.keys.setdefault(key, len(self.facts)) if key else len(self.facts)
+        if key and not known:
+            self.under[key] = fact
+        return self.at(seq, known=known)
+
+    def at(self, seq: int, *, known: bool) -> Appended:
         return Appended(
             journal="a" * 32,
             seq=seq,
@@ -117,6 +124,9 @@ class Desk:
             durable_ms=self.clock.ms,
             known=known,
         )
+
+    async def find(self, key: str) -> tuple[Appended, Fact] | None:
+        return (self.at(self.keys[key], known=True), self.under[key]) if key in self.keys else None
 
     async def remember(self) -> None:
         self.remembered += 1

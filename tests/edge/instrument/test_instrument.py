@@ -95,6 +95,17 @@ async def test_an_act_that_is_said_twice_is_one_entry(desk: Desk) -> None:
     assert len(desk.facts) == 1
 
 
+@pytest.mark.parametrize(("kg", "empty"), [(-400, True), (40_000, False)])
+async def test_a_check_that_is_said_twice_is_answered_by_what_it_found(
+    desk: Desk, kg: int, empty: bool
+) -> None:
+    first = await desk.say("check_zero", id="order-0000001")
+    desk.shows(kg, empty=empty)
+    assert await desk.say("check_zero", id="order-0000001") == first
+    assert first.startswith("zero: 0 kg for 0 kg, within 20 kg")
+    assert len(desk.facts) == 1
+
+
 async def test_a_command_is_refused_before_it_is_written_and_checks_are_made_at_the_box(desk: Desk) -> None:
     said = {"act": "seal_broken", "id": "order-0000001", "by": "li"}
     assert await desk.instrument.check(said)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from edge.instrument.book import Book, Fact
-from edge.instrument.memory import NAME, Memory, load
+from edge.instrument.memory import NAME, Memory, load, said_under
 from journal.keys import SigningKey
 from journal.shelf import order_doubt, order_renewal
 from journal.writer import Journal
+from kernel.errors import RefusedError
 from kernel.events import InstrumentCertified, InstrumentChanged
 from tests.edge.instrument.rig import NOON, PAPER
 from tests.journal.making import County, open_journal, said
@@ -85,6 +86,23 @@ async def test_a_doubted_journal_says_it_again_in_its_successor(tmp_path: Path, 
     with closing(open_journal(home, identity=key)) as journal:
         book, _ = await recalled(journal, tmp_path)
         assert history(book) == ((CERTIFIED,), (BROKEN,))
+
+
+async def test_what_was_said_under_a_key_is_found_in_every_journal(tmp_path: Path, key: SigningKey) -> None:
+    home = tmp_path / "journal"
+    with closing(open_journal(home, identity=key)) as journal:
+        appended = await journal.append(BROKEN, source=SOURCE, key="instrument/a")
+        assert await said_under("instrument/b", journal) is None
+        found = await said_under("instrument/a", journal)
+        assert found is not None
+        assert (found[0].ref, found[1]) == (appended.ref, BROKEN)
+    order_renewal(home)
+    with closing(open_journal(home, identity=key)) as journal:
+        found = await said_under("instrument/a", journal)
+        assert found is not None
+        assert (found[0].ref, found[1]) == (appended.ref, BROKEN)
+    with pytest.raises(RefusedError, match="closed"):
+        await journal.find("instrument/a")
 
 
 async def test_a_folder_that_cannot_be_written_is_no_fault_of_the_lane(
