@@ -188,10 +188,11 @@ class LaneProcess:
             clock=self._clock,
             append=append,
             find=partial(memory.said_under, journal=journal),
-            remember=partial(asyncio.to_thread, remembered.save),
+            remember=remembered.keep,
         )
         await remembered.recall(journal.volumes)
         instrument.begin()
+        await instrument.wait_on()
         await self._certify(instrument, remembered)
         return instrument
 

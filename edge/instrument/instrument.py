@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.instrument.book import Book, Fact, shift_began_ms
+from edge.instrument.book import Awaited, Book, Fact, shift_began_ms
 from edge.instrument.settings import CheckSettings, ReferenceLoad
 from edge.instrument.steady import Steady
 from edge.weighing.drift import Drift, DriftSettings, DriftWatch
@@ -62,10 +62,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Awaited:
-    """A reference that will cross the scale."""
+    """A reference that will cross the scale; its check becomes the entry of `key`."""
 
     load: ReferenceLoad
-    saying: Saying
+    key: str
+    by: str
     until_mono_ms: int
 
 
@@ -92,7 +93,7 @@ class Instrument:
         self._watch = DriftWatch(rules.drift)
         self._awaited: _Awaited | None = None
         self._reference_is_on = False
-        self._seen: asyncio.Queue[Fact] = asyncio.Queue()
+        self._seen: asyncio.Queue[tuple[Fact, str | None]] = asyncio.Queue()  # and the key of its entry
         self._due: tuple[str, ...] = ()
         self._since_ms = clock.now_ms()
 
@@ -103,13 +104,23 @@ class Instrument:
                 Drift(kind=drift.kind, begun=True, measured_kg=drift.measured_kg, limit_kg=drift.limit_kg)
             )
 
+    async def wait_on(self) -> None:
+        """For the reference that was awaited before, unless its time is over or it has crossed."""
+        awaited = self._book.awaited
+        if awaited is None:
+            return
+        load, key = self._load(awaited.reference), _key(awaited.id)
+        left_ms = awaited.until_ms - self._clock.now_ms()
+        if load is not None and left_ms > 0 and await self._find(key) is None:
+            self._awaited = self._waiting(load, key=key, by=awaited.by, left_ms=left_ms)
+
     async def run(self) -> None:
         """Writes what was seen, however long there is no room for it."""
         while True:
-            fact = await self._seen.get()
+            fact, key = await self._seen.get()
             while True:
                 try:
-                    await self._write(fact, key=None)
+                    await self._write(fact, key=key)
                     break
                 except FullError as error:
                     log.error("no room for a word on the scale", extra={"reason": str(error)})  # noqa: TRY400
@@ -177,8 +188,10 @@ class Instrument:
         awaited = self._awaited
         if body.gross_kg is None or awaited is None or not self._is_awaited():
             return
-        self._awaited = None
-        self._compare("reference", awaited.load, body.gross_kg, by=awaited.saying.by, passage=body.passage)
+        self._awaited = self._book.awaited = None  # the file lets go of it with the entry
+        self._compare(
+            "reference", awaited.load, body.gross_kg, by=awaited.by, passage=body.passage, key=awaited.key
+        )
 
     def pictured(self, body: VehicleWeighed, tractor: str | None) -> None:
         """Its plate was read: a vehicle of known mass is a check at every passage."""
@@ -249,16 +262,16 @@ class Instrument:
     async def perform(self, arguments: Mapping[str, str]) -> str:
         """What to tell who said it, also when it was done before.  RefusedError, FullError: nothing was done."""
         saying = saying_of(arguments)
-        if (before := await self._find(_key(saying))) is not None:
+        if (before := await self._find(_key(saying.id))) is not None:
             appended, fact = before
             return _answer(fact, appended)
         planned = self._planned(saying)
         if isinstance(planned, _Awaited):
-            self._awaited = planned
+            await self._await(planned, saying)
             return f"waiting for {planned.load.name} to cross the scale"
         if isinstance(planned, ScaleChecked):
             self._reference_is_on = planned.kind == "reference"
-        appended = await self._write(planned, key=_key(saying))
+        appended = await self._write(planned, key=_key(saying.id))
         if isinstance(planned, ScaleChecked) and not appended.known:
             self._learn(planned)
         return _answer(planned, appended)
@@ -322,14 +335,14 @@ class Instrument:
         return self._checked("zero", expected_kg=0, shown_kg=shown, limit_kg=limit, by=saying.by)
 
     def _reference(self, saying: Saying) -> ScaleChecked | _Awaited:
-        load = next((one for one in self._rules.checks.references if one.name == saying.reference), None)
+        load = self._load(saying.reference)
         if load is None:
             names = ", ".join(one.name for one in self._rules.checks.references) or "none"
             raise RefusedError(f"no such reference: {saying.reference}; the settings name {names}")
         limit = self._limit_kg(load)
         if not self._steady.occupied:
-            until = self._clock.mono_ms() + self._rules.checks.wait_s * 1_000
-            return _Awaited(load=load, saying=saying, until_mono_ms=until)
+            wait_ms = self._rules.checks.wait_s * 1_000
+            return self._waiting(load, key=_key(saying.id), by=saying.by, left_ms=wait_ms)
         shown = self._shown(self._division())
         return self._checked(
             "reference",
@@ -339,6 +352,24 @@ class Instrument:
             by=saying.by,
             reference=load.name,
         )
+
+    def _load(self, name: str) -> ReferenceLoad | None:
+        return next((one for one in self._rules.checks.references if one.name == name), None)
+
+    def _waiting(self, load: ReferenceLoad, *, key: str, by: str, left_ms: int) -> _Awaited:
+        """No clock that was set makes it longer than the settings say."""
+        left_ms = min(left_ms, self._rules.checks.wait_s * 1_000)
+        return _Awaited(load=load, key=key, by=by, until_mono_ms=self._clock.mono_ms() + left_ms)
+
+    async def _await(self, planned: _Awaited, saying: Saying) -> None:
+        self._awaited = planned
+        self._book.awaited = Awaited(
+            reference=planned.load.name,
+            id=saying.id,
+            by=planned.by,
+            until_ms=self._clock.now_ms() + self._rules.checks.wait_s * 1_000,
+        )
+        await self._remember()
 
     def _division(self) -> int:
         division = self.division_kg
@@ -369,7 +400,16 @@ class Instrument:
     def _is_awaited(self) -> bool:
         return self._awaited is not None and self._clock.mono_ms() <= self._awaited.until_mono_ms
 
-    def _compare(self, kind: CheckKind, load: ReferenceLoad, shown_kg: int, *, by: str, passage: str) -> None:
+    def _compare(
+        self,
+        kind: CheckKind,
+        load: ReferenceLoad,
+        shown_kg: int,
+        *,
+        by: str,
+        passage: str,
+        key: str | None = None,
+    ) -> None:
         error = self._error_kg(load.kg)
         if error is None:
             return
@@ -383,7 +423,7 @@ class Instrument:
             reference=load.name,
             passage=passage,
         )
-        self._seen.put_nowait(checked)
+        self._seen.put_nowait((checked, key))
         self._learn(checked)
 
     def _checked(
@@ -421,16 +461,15 @@ class Instrument:
 
     def _tell(self, drift: Drift) -> None:
         log.warning("scale drifts" if drift.begun else "scale drifts no more", extra={"kind": drift.kind})
-        self._seen.put_nowait(
-            ScaleDrifted(
-                device=self._rules.device,
-                at_ms=self._clock.now_ms(),
-                kind=drift.kind,
-                state="begun" if drift.begun else "over",
-                measured_kg=drift.measured_kg,
-                limit_kg=drift.limit_kg,
-            )
+        drifted = ScaleDrifted(
+            device=self._rules.device,
+            at_ms=self._clock.now_ms(),
+            kind=drift.kind,
+            state="begun" if drift.begun else "over",
+            measured_kg=drift.measured_kg,
+            limit_kg=drift.limit_kg,
         )
+        self._seen.put_nowait((drifted, None))
 
     async def _write(self, fact: Fact, *, key: str | None) -> Appended:
         appended = await self._append(fact, key)
@@ -444,8 +483,8 @@ def _carries(load: ReferenceLoad, plate: str | None) -> bool:
     return load.plate is not None and plate is not None and normalise(load.plate) == normalise(plate)
 
 
-def _key(saying: Saying) -> str:
-    return f"instrument/{saying.id}"
+def _key(order: str) -> str:
+    return f"instrument/{order}"
 
 
 def _answer(fact: Fact | None, appended: Appended) -> str:

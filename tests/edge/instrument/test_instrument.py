@@ -260,6 +260,44 @@ async def test_a_reference_that_crosses_the_scale_is_waited_for(desk: Desk) -> N
     assert desk.crosses(40_000).quality == ()
 
 
+async def restarted(desk: Desk, *, after_ms: int = 1_000) -> None:
+    """With what the file beside the journal keeps."""
+    awaited, desk.facts = desk.book.awaited, list(desk.book.facts())
+    desk.clock.ms += after_ms
+    desk.start()
+    desk.book.awaited = awaited
+    await desk.instrument.wait_on()
+
+
+async def test_a_restart_does_not_forget_what_was_waited_for(desk: Desk) -> None:
+    remembered = desk.remembered
+    await desk.say("check_reference", reference="truck", id="order-0000001")
+    assert desk.remembered == remembered + 1
+    await restarted(desk)
+    assert "reference_check" in desk.crosses(30_040).quality
+    fact = (await desk.written(len(desk.facts) + 1))[-1]
+    assert isinstance(fact, ScaleChecked)
+    assert (fact.kind, fact.shown_kg, fact.by) == ("reference", 30_040, "wang")
+    assert desk.book.awaited is None
+    told = await desk.say("check_reference", reference="truck", id="order-0000001")
+    assert told.startswith("reference: 30040 kg for 30000 kg"), "it has crossed"
+
+
+async def test_a_restart_does_not_wait_for_what_has_crossed_or_is_over(desk: Desk) -> None:
+    await desk.say("check_reference", reference="truck", id="order-0000001")
+    awaited = desk.book.awaited
+    await restarted(desk, after_ms=CHECKS.wait_s * 1_000)
+    assert "reference_check" not in desk.instrument.words(30_000)
+    desk.clock.ms = NOON
+    desk.book.awaited = awaited
+    await restarted(desk)
+    assert "reference_check" in desk.crosses(30_000).quality
+    await desk.written(len(desk.facts) + 1)
+    desk.book.awaited = awaited  # the file was not written after the entry
+    await restarted(desk)
+    assert "reference_check" not in desk.instrument.words(30_000)
+
+
 async def test_it_is_not_waited_for_all_day(desk: Desk) -> None:
     await desk.say("check_reference", reference="truck")
     desk.clock.ms += CHECKS.wait_s * 1_000 + 1
