@@ -140,24 +140,27 @@ class Instrument:
         for drift in self._watch.empty(reading.kg, mono_ms=reading.mono_ms, division_kg=division):
             self._tell(drift)
 
-    def standing(self, gross_kg: int | None = None) -> Standing:
-        return standing(
-            self._book.history, grade=self._rules.grade, at_ms=self._clock.now_ms(), gross_kg=gross_kg
-        )
+    def standing(self, gross_kg: int | None = None, *, at_ms: int | None = None) -> Standing:
+        """Of now, or of a moment before."""
+        at_ms = self._clock.now_ms() if at_ms is None else at_ms
+        return standing(self._book.history, grade=self._rules.grade, at_ms=at_ms, gross_kg=gross_kg)
 
     @property
     def division_kg(self) -> int | None:
         certificate = self.standing().certificate
         return self._rules.drift.division_kg if certificate is None else certificate.division_kg
 
-    def in_force(self, gross_kg: int | None) -> InstrumentInForce:
-        """As it is written into a weighing of now."""
-        found = self.standing(gross_kg)
+    def in_force(
+        self, gross_kg: int | None, *, late: bool = False, made_ms: int | None = None
+    ) -> InstrumentInForce:
+        """As it is written into a weighing of now, or into a `late` one of `made_ms` (None: nobody knows when)."""
+        found = self.standing(gross_kg, at_ms=made_ms if late else None)
+        unknown = late and made_ms is None
         paper = found.certificate
         return InstrumentInForce(
             device=self._rules.device,
-            evidence=found.evidence,
-            reasons=found.reasons,
+            evidence=found.evidence and not unknown,
+            reasons=(*found.reasons, *(("moment_unknown",) if unknown else ())),
             certificate=paper.number if paper else None,
             accuracy_class=paper.accuracy_class if paper else None,
             division_kg=paper.division_kg if paper else None,
@@ -167,23 +170,27 @@ class Instrument:
             valid_until=paper.valid_until if paper else None,
         )
 
-    def words(self, gross_kg: int | None) -> tuple[str, ...]:
-        """Flags of a weighing of now that come from the instrument."""
-        reasons = self.standing(gross_kg).reasons
+    def words(
+        self, gross_kg: int | None, *, late: bool = False, made_ms: int | None = None
+    ) -> tuple[str, ...]:
+        """Flags of such a weighing that come from the instrument."""
+        reasons = self.standing(gross_kg, at_ms=made_ms if late else None).reasons
         checks = {
             "over_capacity": "over_capacity" in reasons,
             "below_capacity": "below_capacity" in reasons,
             "shift_not_checked": bool(self.unchecked),
             "rezero_needed": self._watch.rezero_needed,
             "scale_drifts": any(kind != "zero" for kind in self._watch.since),
-            "reference_check": self._reference_is_on or self._is_awaited(),
+            "reference_check": not late and (self._reference_is_on or self._is_awaited()),
         }
         return tuple(word for word, holds in checks.items() if holds)
 
     # --- what follows from a vehicle -------------------------------------------------------------------------------
 
     def weighed(self, body: VehicleWeighed) -> None:
-        """A weighing is durable: it may have been the reference that was waited for."""
+        """A weighing is durable: it may have been the reference that was waited for, unless it is one of before."""
+        if "late_record" in body.quality:
+            return
         self._reference_is_on = False
         awaited = self._awaited
         if body.gross_kg is None or awaited is None or not self._is_awaited():
@@ -196,7 +203,7 @@ class Instrument:
     def pictured(self, body: VehicleWeighed, tractor: str | None) -> None:
         """Its plate was read: a vehicle of known mass is a check at every passage."""
         load = next((one for one in self._rules.checks.references if _carries(one, tractor)), None)
-        if load is None or body.gross_kg is None or "reference_check" in body.quality:
+        if load is None or body.gross_kg is None or {"reference_check", "late_record"} & set(body.quality):
             return
         self._compare("known_vehicle", load, body.gross_kg, by=_BY_LANE, passage=body.passage)
 

@@ -153,7 +153,12 @@ def _of_mass(certificate: InstrumentCertificate, gross_kg: int | None) -> tuple[
 
 
 def objections(weighed: VehicleWeighed, history: History, *, at_ms: int) -> tuple[str, ...]:
-    """Why a weighing of `at_ms` is no evidence: what its lane said then, and what is known of the instrument since."""
+    """Why a weighing of `at_ms` is no evidence: what its lane said then, and what is known of the instrument since.
+
+    One that came late counts as of when its device says that it was made.
+    """
+    if "late_record" in weighed.quality and weighed.recorded_ms is not None:
+        at_ms = weighed.recorded_ms
     said = weighed.instrument
     number = said.certificate if said is not None else weighed.device_certificate
     reasons = said.reasons if said is not None else _of_earlier(weighed, on=china_day(at_ms))

@@ -160,12 +160,14 @@ class Desk:
             task.cancel()
         return self.facts
 
-    def crosses(self, gross_kg: int | None, *, tractor: str | None = None) -> VehicleWeighed:
+    def crosses(
+        self, gross_kg: int | None, *, tractor: str | None = None, more: tuple[str, ...] = ()
+    ) -> VehicleWeighed:
         """A vehicle is weighed, flagged, and its plate read."""
         body = msgspec.structs.replace(
             msgspec.json.decode(golden("vehicle.weighed"), type=VehicleWeighed),
             gross_kg=gross_kg,
-            quality=self.instrument.words(gross_kg),
+            quality=(*self.instrument.words(gross_kg), *more),
             instrument=self.instrument.in_force(gross_kg),
         )
         self.instrument.weighed(body)

@@ -198,6 +198,40 @@ async def test_a_certificate_with_more_seals_than_an_entry_holds_is_refused() ->
     assert desk.facts == []
 
 
+# --- weighings that come late ----------------------------------------------------------------------------------
+
+
+async def verified_again(desk: Desk) -> None:
+    """The seal was broken an hour ago; it is verified now."""
+    await desk.say("seal_broken", at_ms=str(desk.clock.ms - HOUR))
+    desk.clock.ms += DAY
+    await desk.certify(msgspec.structs.replace(PAPER, number="JL-2", valid_from=china_day(desk.clock.ms)))
+    desk.clock.ms += 1
+
+
+async def test_a_late_weighing_stands_on_what_was_in_force_when_it_was_made(desk: Desk) -> None:
+    await verified_again(desk)
+    assert desk.instrument.in_force(40_000).evidence
+    broken = desk.instrument.in_force(40_000, late=True, made_ms=desk.clock.ms - HOUR)
+    assert (broken.evidence, broken.reasons, broken.certificate) == (False, ("seal_broken",), "JL-1")
+
+
+async def test_a_late_weighing_of_an_unknown_time_is_no_evidence(desk: Desk) -> None:
+    found = desk.instrument.in_force(40_000, late=True)
+    assert (found.evidence, found.reasons, found.certificate) == (False, ("moment_unknown",), "JL-1")
+
+
+async def test_a_late_weighing_is_neither_the_awaited_reference_nor_a_known_vehicle(desk: Desk) -> None:
+    await desk.say("check_reference", reference="truck")
+    assert desk.instrument.words(48_000, late=True, made_ms=NOON) == ()
+    desk.crosses(48_000, tractor="鲁C12345", more=("late_record",))
+    body = desk.crosses(30_000)
+    assert "reference_check" in body.quality
+    [fact] = await desk.written(1)
+    assert isinstance(fact, ScaleChecked)
+    assert (fact.kind, fact.passage) == ("reference", body.passage)
+
+
 # --- checks of the shift ---------------------------------------------------------------------------------------
 
 

@@ -242,6 +242,13 @@ def test_a_seal_that_is_found_broken_later_takes_back_what_was_weighed_since() -
     )
 
 
+def test_a_weighing_that_came_late_counts_as_of_when_it_was_made() -> None:
+    history = History.of("scale", [certified(), changed("seal_broken", NOON)])
+    late = weighed(in_use(), quality=("late_record",), recorded_ms=NOON - 1)
+    assert objections(late, history, at_ms=NOON + DAY_MS) == ()
+    assert objections(msgspec.structs.replace(late, recorded_ms=NOON), history, at_ms=NOON + DAY_MS)
+
+
 def test_a_certificate_that_nobody_here_has_seen_excuses_no_broken_seal() -> None:
     history = History.of("scale", [changed("seal_broken", NOON - DAY_MS)])
     assert objections(weighed(in_use()), history, at_ms=NOON) == ("seal_broken",)
