@@ -21,7 +21,7 @@ from journal.console import Console
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import InstrumentCertified, InstrumentChanged
 from tests.edge.instrument.rig import NOON, PAPER, DeskClock
-from tests.edge.test_lane_program import TABLE
+from tests.edge.test_lane_program import TABLE, WJ
 from tests.edge.test_lane_program import write as lane_toml
 
 CERTIFICATE: dict[str, Any] = json.loads(msgspec.json.encode(PAPER))
@@ -199,3 +199,35 @@ def test_settings_of_the_instrument_are_named_by_their_faults(
         load(settings_in(tmp_path, **scale))
     assert [found for found, _ in refused.value.faults] == [path]
     assert load(settings_in(tmp_path, certificate=CERTIFICATE))[0].scale.certificate is not None
+
+
+MINE = CERTIFICATE | {"grades": ["pre_check"], "division_kg": 50}
+
+
+@pytest.mark.parametrize(
+    ("scale", "path"),
+    [
+        ({"platform": {"division_kg": 20}}, "scale.platform.division_kg"),
+        ({"weighing": "axlewise", "platform": {"division_kg": 50}}, "scale.axlewise.division_kg"),
+    ],
+)
+def test_a_display_of_another_division_than_the_certificates_refuses_the_start(
+    tmp_path: Path, scale: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(settings_in(tmp_path, certificate=MINE, **scale))
+    assert refused.value.faults == ((path, "must be that of the certificate, 50, is 20"),)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        {"platform": {"division_kg": 50}, "certificate": MINE},
+        {"weighing": "axlewise", "axlewise": {"division_kg": 50}, "certificate": MINE},
+        {"certificate": MINE | {"grades": ["certified"]}},
+        WJ | {"certificate": MINE | {"accuracy_class": "5"}},
+    ],
+)
+def test_no_other_lane_needs_the_division_of_the_certificate(tmp_path: Path, scale: dict[str, Any]) -> None:
+    settings, _law = load(settings_in(tmp_path, **scale))
+    assert settings.scale.certificate is not None
