@@ -142,6 +142,16 @@ class Desk:
             )
             self.instrument.reading(replace(reading, **more), empty=empty)
 
+    def reads(self, rate: int, *kg: int, seconds: int = 6) -> None:
+        """The empty platform on a line of so many readings a second."""
+        start = self.clock.ms
+        for number in range(seconds * rate):
+            self.clock.ms = start + (number + 1) * 1_000 // rate
+            reading = WeightReading(
+                kg=kg[number % len(kg)], stable=True, at_ms=self.clock.ms, mono_ms=self.clock.mono_ms()
+            )
+            self.instrument.reading(reading, empty=True)
+
     async def say(self, act: str, *, by: str = "wang", **more: str) -> str:
         said = {"act": act, "id": f"id-{len(self.keys):08d}", "by": by} | more
         return await self.instrument.perform(said)

@@ -358,6 +358,27 @@ async def test_a_check_takes_no_reading_that_means_nothing(
     assert [fact for fact in desk.facts if isinstance(fact, ScaleChecked)] == []
 
 
+@pytest.mark.parametrize("rate", [1, 10, 160, 427, 1_280])
+async def test_a_check_of_zero_works_on_a_line_of_any_speed(desk: Desk, rate: int) -> None:
+    desk.reads(rate, 20, 0)
+    assert (await desk.say("check_zero")).startswith("zero: ")
+    desk.reads(rate, 0, 0, 0, 60)
+    with pytest.raises(RefusedError, match="does not stand still"):
+        await desk.say("check_zero")
+
+
+async def test_one_swing_of_the_display_on_a_fast_line_is_seen(desk: Desk) -> None:
+    desk.reads(1_280, *[0] * 1_280, 60, *[0] * 1_279, seconds=2)
+    with pytest.raises(RefusedError, match="does not stand still"):
+        await desk.say("check_zero")
+
+
+@pytest.mark.parametrize("rate", [160, 1_280])
+async def test_zero_is_watched_on_a_fast_line_too(desk: Desk, rate: int) -> None:
+    desk.reads(rate, 3 * D, seconds=10)
+    assert desk.due() == ("rezero_needed",)
+
+
 async def test_a_reading_of_before_says_nothing_about_now(desk: Desk) -> None:
     desk.clock.ms += 5_000
     with pytest.raises(RefusedError, match="says nothing"):
