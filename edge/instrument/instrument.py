@@ -32,7 +32,7 @@ from kernel.events import (
     WeighingGrade,
 )
 from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, Saying, saying_of
-from kernel.law.instruments import Standing, contradiction, newest, standing
+from kernel.law.instruments import History, Standing, contradiction, newest, standing, unchanged
 from kernel.law.rows import china_day
 from kernel.plates import normalise
 
@@ -70,6 +70,16 @@ class _Awaited:
     until_mono_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Folded:
+    """What a history comes to, from a moment until before another."""
+
+    history: History
+    from_ms: int
+    until_ms: int
+    standing: Standing
+
+
 class Instrument:
     """`append` writes an entry under a key, once, `find` tells what it says; `remember` is called for a book that changed."""
 
@@ -92,6 +102,7 @@ class Instrument:
         self._steady = Steady()
         self._watch = DriftWatch(rules.drift)
         self._awaited: _Awaited | None = None
+        self._folded: _Folded | None = None
         self._reference_is_on = False
         self._seen: asyncio.Queue[tuple[Fact, str | None]] = asyncio.Queue()  # and the key of its entry
         self._due: tuple[str, ...] = ()
@@ -142,8 +153,20 @@ class Instrument:
 
     def standing(self, gross_kg: int | None = None, *, at_ms: int | None = None) -> Standing:
         """Of now, or of a moment before."""
+        if gross_kg is None and at_ms is None:
+            return self._of_now()
         at_ms = self._clock.now_ms() if at_ms is None else at_ms
         return standing(self._book.history, grade=self._rules.grade, at_ms=at_ms, gross_kg=gross_kg)
+
+    def _of_now(self) -> Standing:
+        """Asked at every reading, and worked out once for each thing said and each day."""
+        now_ms, history, folded = self._clock.now_ms(), self._book.history, self._folded
+        if folded is None or folded.history is not history or not folded.from_ms <= now_ms < folded.until_ms:
+            from_ms, until_ms = unchanged(history, at_ms=now_ms)
+            found = standing(history, grade=self._rules.grade, at_ms=now_ms)
+            folded = _Folded(history=history, from_ms=from_ms, until_ms=until_ms, standing=found)
+            self._folded = folded
+        return folded.standing
 
     @property
     def division_kg(self) -> int | None:

@@ -28,6 +28,8 @@ VOIDS = {
     "repaired": "repaired_unverified",
 }
 
+_DAY_MS = 86_400_000
+_CHINA_MS = 8 * 3_600_000
 HEAVIEST_KG = 10_000_000  # no scale for vehicles weighs more
 MOST_SEALS = 50
 LONGEST = 100  # characters of a text of a certificate
@@ -81,6 +83,14 @@ def standing(history: History, *, grade: WeighingGrade, at_ms: int, gross_kg: in
         for use in used
     ]
     return next((one for one in judged if one.evidence), judged[0])
+
+
+def unchanged(history: History, *, at_ms: int) -> tuple[int, int]:
+    """From when until before when the standing of `at_ms` holds: no day ends, and nothing that was said begins to count."""
+    day_ms = (at_ms + _CHINA_MS) // _DAY_MS * _DAY_MS - _CHINA_MS
+    said = [*(one.at_ms for one in history.certified), *(one.at_ms for one in history.changes)]
+    moments = (day_ms, day_ms + _DAY_MS, *said)
+    return max(one for one in moments if one <= at_ms), min(one for one in moments if one > at_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,24 @@ async def test_a_command_is_refused_before_it_is_written_and_checks_are_made_at_
             await desk.instrument.check(said | {"act": act} | more)
 
 
+async def test_what_a_reading_needs_of_a_long_history_is_worked_out_once_and_never_too_old(
+    desk: Desk,
+) -> None:
+    for number in range(3):
+        await desk.say("sealed", seal=f"QF-{number}")
+    first = desk.instrument.standing()
+    desk.shows(0)
+    assert desk.instrument.standing() is first
+    await desk.say("seal_broken", at_ms=str(desk.clock.ms + 30_000))
+    assert desk.instrument.standing().evidence
+    desk.clock.ms += 30_000
+    assert desk.instrument.standing().reasons == ("seal_broken",)
+    desk.clock.ms -= 1
+    assert desk.instrument.standing().evidence
+    desk.clock.ms += 400 * DAY
+    assert "certificate_expired" in desk.instrument.standing().reasons
+
+
 async def test_a_certificate_that_ends_soon_is_due_before_it_ends(desk: Desk) -> None:
     desk.checks = CheckSettings(wanted="never")
     desk.kinds = ()

@@ -20,7 +20,14 @@ from kernel.events import (
     VehicleWeighed,
 )
 from kernel.law import shipped
-from kernel.law.instruments import History, certificate_faults, in_service_error_kg, objections, standing
+from kernel.law.instruments import (
+    History,
+    certificate_faults,
+    in_service_error_kg,
+    objections,
+    standing,
+    unchanged,
+)
 from kernel.law.rows import china_day
 from tests.kernel.test_events_golden import golden
 
@@ -218,6 +225,19 @@ def test_the_order_in_which_it_is_told_changes_nothing(
     shuffled = data.draw(st.permutations(facts))
     at_ms = NOON + day * DAY_MS
     assert set(reasons(*facts, at_ms=at_ms)) == set(reasons(*shuffled, at_ms=at_ms))
+
+
+@given(_PAPERS, _CHANGES, st.integers(0, 800 * DAY_MS), st.integers(0, 800 * DAY_MS))
+def test_a_standing_holds_until_something_begins_to_count_or_the_day_ends(
+    papers: list[tuple[int, int, int]], changes: list[tuple[str, int]], after_ms: int, share: int
+) -> None:
+    history = History.of("scale", _facts(papers, changes))
+    at_ms = NOON + after_ms
+    from_ms, until_ms = unchanged(history, at_ms=at_ms)
+    assert from_ms <= at_ms < until_ms
+    found = standing(history, grade="certified", at_ms=at_ms)
+    for other_ms in (from_ms, until_ms - 1, from_ms + share % (until_ms - from_ms)):
+        assert standing(history, grade="certified", at_ms=other_ms) == found
 
 
 # --- what becomes known later ----------------------------------------------------------------------------------
