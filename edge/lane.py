@@ -49,11 +49,18 @@ class Appends(Protocol):
 
 
 class Vouches(Protocol):
-    """The scale as a weighing instrument: what a weighing of now rests on, and what it learns from one."""
+    """The scale as a weighing instrument: what a weighing rests on, and what it learns from one.
 
-    def in_force(self, gross_kg: int | None) -> InstrumentInForce: ...
+    `made_ms` is when a `late` one was made, None where nobody knows.
+    """
 
-    def words(self, gross_kg: int | None) -> tuple[str, ...]: ...
+    def in_force(
+        self, gross_kg: int | None, *, late: bool = False, made_ms: int | None = None
+    ) -> InstrumentInForce: ...
+
+    def words(
+        self, gross_kg: int | None, *, late: bool = False, made_ms: int | None = None
+    ) -> tuple[str, ...]: ...
 
     def weighed(self, body: VehicleWeighed) -> None: ...
 
@@ -224,14 +231,17 @@ class Lane:
 
     async def _weighed(self, done: Complete[Weighed], tasks: asyncio.TaskGroup) -> None:
         gross_kg = done.result.gross_kg if done.result else None
+        late, made_ms = done.result is not None and _late(done.result), _made_ms(done.result)
         body = weighed_body(
             done,
             self._site,
             now_ms=self._clock.now_ms(),
             now_mono_ms=self._clock.mono_ms(),
             missing=self._missing(),
-            instrument=self._instrument.in_force(gross_kg) if self._instrument else None,
-            words=self._instrument.words(gross_kg) if self._instrument else (),
+            instrument=self._instrument.in_force(gross_kg, late=late, made_ms=made_ms)
+            if self._instrument
+            else None,
+            words=self._instrument.words(gross_kg, late=late, made_ms=made_ms) if self._instrument else (),
         )
         record = done.result.key if done.result else ""
         appended = await self._append(body, key=f"weighed:{record or body.passage}")
@@ -246,7 +256,7 @@ class Lane:
                 return
         if self._instrument:
             self._instrument.weighed(body)
-        if done.result is None or not _late(done.result):  # the driver it would speak to has gone
+        if not late:  # the driver it would speak to has gone
             self._tell(body, appended)
             self._keep_line(done, body, appended, tasks)
         if self._eyes:
@@ -392,6 +402,11 @@ def _weighing(body: VehicleWeighed, appended: Appended, result: Weighed) -> Weig
 def _late(weighed: Weighed) -> bool:
     """It came out of the device's memory, at a time that says nothing about its vehicle."""
     return "late_record" in weighed.quality
+
+
+def _made_ms(result: Weighed | None) -> int | None:
+    """When the device says that it was, by a clock that is right."""
+    return None if result is None or "device_clock_off" in result.quality else result.recorded_ms
 
 
 def _text(plates: tuple[PlateRead, ...], role: str) -> str | None:

@@ -187,10 +187,12 @@ class LaneProcess:
             book,
             clock=self._clock,
             append=append,
-            remember=partial(asyncio.to_thread, remembered.save),
+            find=partial(memory.said_under, journal=journal),
+            remember=remembered.keep,
         )
         await remembered.recall(journal.volumes)
         instrument.begin()
+        await instrument.wait_on()
         await self._certify(instrument, remembered)
         return instrument
 
@@ -490,12 +492,13 @@ def load(path: Path) -> tuple[Settings, Law]:
     """Read the settings and the law's rows; ConfigError has every fault."""
     settings = read_settings(Settings, path)
     try:
-        make_drivers(settings.scale, clock=SystemClock())
+        driver = make_drivers(settings.scale, clock=SystemClock())[0]
     except ConfigError as error:
         raise under("scale", error) from error
     law = read_law(settings.law)
     _check_allowance(settings, law)
     _check_certificate(settings, law)
+    _check_division(settings, driver)
     return settings, law
 
 
@@ -544,6 +547,23 @@ def _check_certificate(settings: Settings, law: Law) -> None:
         raise ConfigError.one(
             "scale.certificate.accuracy_class",
             f"must be one of {', '.join(known)}, is {certificate.accuracy_class!r}",
+        )
+
+
+def _check_division(settings: Settings, driver: ScaleDriver) -> None:
+    """A platform is read in divisions of its display; those of another scale would be no evidence for this grade."""
+    scale = settings.scale
+    certificate = scale.certificate
+    if certificate is None or driver.method != "static_platform":
+        return
+    if settings.lane.weighing_grade not in certificate.grades:
+        return
+    axlewise = scale.weighing == "axlewise"
+    set_kg = scale.axlewise.division_kg if axlewise else scale.platform.division_kg
+    if set_kg != certificate.division_kg:
+        raise ConfigError.one(
+            f"scale.{'axlewise' if axlewise else 'platform'}.division_kg",
+            f"must be that of the certificate, {certificate.division_kg}, is {set_kg}",
         )
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from journal.keys import write_durably
 from kernel.clock import Clock
-from kernel.errors import FullError, RefusedError
+from kernel.errors import FullError, RefusedError, RestartError, WeighpostError
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ FOLDER = "orders"
 LOOK_S = 1.0
 WAIT_S = 0.2
 LARGEST = 64 * 1024
+LONGEST_ANSWER = 500  # characters of one that nobody foresaw
 _ORDER, _ANSWER = ".order", ".answer"
 
 Perform = Callable[[Mapping[str, str]], Awaitable[str]]
@@ -73,9 +74,17 @@ class Orders:
         try:
             arguments = await asyncio.to_thread(_read, path)
             done = await self._perform(arguments)
-        except RefusedError as error:
+        except (
+            FullError,
+            RestartError,
+        ):  # not the order's fault: it is tried again, by this start or the next
+            raise
+        except WeighpostError as error:
             log.warning("order refused", extra={"reason": str(error)})
             return Answer(refused=str(error))
+        except Exception as error:  # one order ends neither this start nor every one after it
+            log.exception("order failed")
+            return Answer(refused=f"the lane could not carry it out: {error!r}"[:LONGEST_ANSWER])
         log.info("order carried out", extra={"act": arguments.get("act", "")})
         return Answer(done=done)
 

@@ -244,6 +244,18 @@ class Journal:
             self._requests.put(_Request(stamped=stamped, key=key, loop=loop, answer=answer))
             return await answer
 
+    async def find(self, key: str) -> Appended | None:
+        """What `append` would answer for this key without writing anything; None: nothing was appended under it.
+
+        RefusedError: the journal is closed; RestartError: it has failed.
+        """
+        outcomes: list[_Place | WeighpostError | None] = []
+        await self._between_commits(lambda: outcomes.append(self._find(key)))
+        [outcome] = outcomes
+        if isinstance(outcome, WeighpostError):
+            raise outcome
+        return _appended(outcome, self._stamper.clock.now_ms()) if outcome else None
+
     async def erase(self, volume: Volume, seqs: Sequence[int]) -> bool:
         """Remove bodies and salts for ever; the entry that says so is the caller's, and comes before.
 
@@ -388,6 +400,17 @@ class Journal:
             return with_reserve(partial(erase, seqs), self._reserve)
         except FullError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - whatever the disk does
+            return self._fail(error)
+
+    def _find(self, key: str) -> _Place | WeighpostError | None:
+        if self._failed:
+            return self._failed
+        try:
+            return self._known(key, {})
+        except DoubtError as error:
+            self.doubt(error.problem)
+            return self._fail(error)
         except Exception as error:  # noqa: BLE001 - whatever the disk does
             return self._fail(error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import msgspec
+from msgspec import Struct
 
 from kernel.errors import ProtocolError
 from kernel.events import (
@@ -27,8 +28,17 @@ _DAY_MS = 86_400_000
 _CHINA_MS = 8 * 3_600_000
 
 
+class Awaited(Struct, frozen=True, kw_only=True):
+    """A reference that somebody has sent across the scale: by which order, and until when it is waited for."""
+
+    reference: str
+    id: str
+    by: str
+    until_ms: int
+
+
 class Book:
-    """Facts go in in any order and as often as they are told."""
+    """Facts go in in any order and as often as they are told.  `awaited` is no entry yet."""
 
     def __init__(self, device: str) -> None:
         self.device = device
@@ -37,6 +47,7 @@ class Book:
         self.checks: dict[CheckKind, ScaleChecked] = {}  # the newest of each kind
         self.drifts: dict[DriftKind, ScaleDrifted] = {}  # the newest of each kind
         self.elsewhere: dict[str, str] = {}  # device by number of a certificate that is another scale's
+        self.awaited: Awaited | None = None
         self._facts: list[Fact] = []  # the history, and certificates of other scales
 
     def add(self, fact: Fact) -> None:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.instrument.book import Book, Fact, shift_began_ms
+from edge.instrument.book import Awaited, Book, Fact, shift_began_ms
 from edge.instrument.settings import CheckSettings, ReferenceLoad
 from edge.instrument.steady import Steady
 from edge.weighing.drift import Drift, DriftSettings, DriftWatch
@@ -32,7 +32,7 @@ from kernel.events import (
     WeighingGrade,
 )
 from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, Saying, saying_of
-from kernel.law.instruments import Standing, contradiction, standing
+from kernel.law.instruments import History, Standing, contradiction, newest, standing, unchanged
 from kernel.law.rows import china_day
 from kernel.plates import normalise
 
@@ -42,8 +42,10 @@ AHEAD_MS = 60_000  # clocks of two machines differ; nothing else is said of the 
 RETRY_S = 1.0
 EXPIRES_MS = 30 * 86_400_000  # a certificate that ends within this is due for renewal
 _BY_LANE = "lane"
+SETTINGS = "settings"  # says the certificate of the lane's own settings
 
 Append = Callable[[Fact, str | None], Awaitable[Appended]]
+Find = Callable[[str], Awaitable[tuple[Appended, Fact | None] | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +62,26 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Awaited:
-    """A reference that will cross the scale."""
+    """A reference that will cross the scale; its check becomes the entry of `key`."""
 
     load: ReferenceLoad
-    saying: Saying
+    key: str
+    by: str
     until_mono_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Folded:
+    """What a history comes to, from a moment until before another."""
+
+    history: History
+    from_ms: int
+    until_ms: int
+    standing: Standing
+
+
 class Instrument:
-    """`append` writes an entry under a key, once; `remember` is called when the book has grown."""
+    """`append` writes an entry under a key, once, `find` tells what it says; `remember` is called for a book that changed."""
 
     def __init__(
         self,
@@ -77,18 +90,21 @@ class Instrument:
         *,
         clock: Clock,
         append: Append,
+        find: Find,
         remember: Callable[[], Awaitable[None]],
     ) -> None:
         self._rules = rules
         self._book = book
         self._clock = clock
         self._append = append
+        self._find = find
         self._remember = remember
         self._steady = Steady()
         self._watch = DriftWatch(rules.drift)
         self._awaited: _Awaited | None = None
+        self._folded: _Folded | None = None
         self._reference_is_on = False
-        self._seen: asyncio.Queue[Fact] = asyncio.Queue()
+        self._seen: asyncio.Queue[tuple[Fact, str | None]] = asyncio.Queue()  # and the key of its entry
         self._due: tuple[str, ...] = ()
         self._since_ms = clock.now_ms()
 
@@ -99,13 +115,23 @@ class Instrument:
                 Drift(kind=drift.kind, begun=True, measured_kg=drift.measured_kg, limit_kg=drift.limit_kg)
             )
 
+    async def wait_on(self) -> None:
+        """For the reference that was awaited before, unless its time is over or it has crossed."""
+        awaited = self._book.awaited
+        if awaited is None:
+            return
+        load, key = self._load(awaited.reference), _key(awaited.id)
+        left_ms = awaited.until_ms - self._clock.now_ms()
+        if load is not None and left_ms > 0 and await self._find(key) is None:
+            self._awaited = self._waiting(load, key=key, by=awaited.by, left_ms=left_ms)
+
     async def run(self) -> None:
         """Writes what was seen, however long there is no room for it."""
         while True:
-            fact = await self._seen.get()
+            fact, key = await self._seen.get()
             while True:
                 try:
-                    await self._write(fact, key=None)
+                    await self._write(fact, key=key)
                     break
                 except FullError as error:
                     log.error("no room for a word on the scale", extra={"reason": str(error)})  # noqa: TRY400
@@ -125,24 +151,39 @@ class Instrument:
         for drift in self._watch.empty(reading.kg, mono_ms=reading.mono_ms, division_kg=division):
             self._tell(drift)
 
-    def standing(self, gross_kg: int | None = None) -> Standing:
-        return standing(
-            self._book.history, grade=self._rules.grade, at_ms=self._clock.now_ms(), gross_kg=gross_kg
-        )
+    def standing(self, gross_kg: int | None = None, *, at_ms: int | None = None) -> Standing:
+        """Of now, or of a moment before."""
+        if gross_kg is None and at_ms is None:
+            return self._of_now()
+        at_ms = self._clock.now_ms() if at_ms is None else at_ms
+        return standing(self._book.history, grade=self._rules.grade, at_ms=at_ms, gross_kg=gross_kg)
+
+    def _of_now(self) -> Standing:
+        """Asked at every reading, and worked out once for each thing said and each day."""
+        now_ms, history, folded = self._clock.now_ms(), self._book.history, self._folded
+        if folded is None or folded.history is not history or not folded.from_ms <= now_ms < folded.until_ms:
+            from_ms, until_ms = unchanged(history, at_ms=now_ms)
+            found = standing(history, grade=self._rules.grade, at_ms=now_ms)
+            folded = _Folded(history=history, from_ms=from_ms, until_ms=until_ms, standing=found)
+            self._folded = folded
+        return folded.standing
 
     @property
     def division_kg(self) -> int | None:
         certificate = self.standing().certificate
         return self._rules.drift.division_kg if certificate is None else certificate.division_kg
 
-    def in_force(self, gross_kg: int | None) -> InstrumentInForce:
-        """As it is written into a weighing of now."""
-        found = self.standing(gross_kg)
+    def in_force(
+        self, gross_kg: int | None, *, late: bool = False, made_ms: int | None = None
+    ) -> InstrumentInForce:
+        """As it is written into a weighing of now, or into a `late` one of `made_ms` (None: nobody knows when)."""
+        found = self.standing(gross_kg, at_ms=made_ms if late else None)
+        unknown = late and made_ms is None
         paper = found.certificate
         return InstrumentInForce(
             device=self._rules.device,
-            evidence=found.evidence,
-            reasons=found.reasons,
+            evidence=found.evidence and not unknown,
+            reasons=(*found.reasons, *(("moment_unknown",) if unknown else ())),
             certificate=paper.number if paper else None,
             accuracy_class=paper.accuracy_class if paper else None,
             division_kg=paper.division_kg if paper else None,
@@ -152,34 +193,40 @@ class Instrument:
             valid_until=paper.valid_until if paper else None,
         )
 
-    def words(self, gross_kg: int | None) -> tuple[str, ...]:
-        """Flags of a weighing of now that come from the instrument."""
-        reasons = self.standing(gross_kg).reasons
+    def words(
+        self, gross_kg: int | None, *, late: bool = False, made_ms: int | None = None
+    ) -> tuple[str, ...]:
+        """Flags of such a weighing that come from the instrument."""
+        reasons = self.standing(gross_kg, at_ms=made_ms if late else None).reasons
         checks = {
             "over_capacity": "over_capacity" in reasons,
             "below_capacity": "below_capacity" in reasons,
             "shift_not_checked": bool(self.unchecked),
             "rezero_needed": self._watch.rezero_needed,
             "scale_drifts": any(kind != "zero" for kind in self._watch.since),
-            "reference_check": self._reference_is_on or self._is_awaited(),
+            "reference_check": not late and (self._reference_is_on or self._is_awaited()),
         }
         return tuple(word for word, holds in checks.items() if holds)
 
     # --- what follows from a vehicle -------------------------------------------------------------------------------
 
     def weighed(self, body: VehicleWeighed) -> None:
-        """A weighing is durable: it may have been the reference that was waited for."""
+        """A weighing is durable: it may have been the reference that was waited for, unless it is one of before."""
+        if "late_record" in body.quality:
+            return
         self._reference_is_on = False
         awaited = self._awaited
         if body.gross_kg is None or awaited is None or not self._is_awaited():
             return
-        self._awaited = None
-        self._compare("reference", awaited.load, body.gross_kg, by=awaited.saying.by, passage=body.passage)
+        self._awaited = self._book.awaited = None  # the file lets go of it with the entry
+        self._compare(
+            "reference", awaited.load, body.gross_kg, by=awaited.by, passage=body.passage, key=awaited.key
+        )
 
     def pictured(self, body: VehicleWeighed, tractor: str | None) -> None:
         """Its plate was read: a vehicle of known mass is a check at every passage."""
         load = next((one for one in self._rules.checks.references if _carries(one, tractor)), None)
-        if load is None or body.gross_kg is None or "reference_check" in body.quality:
+        if load is None or body.gross_kg is None or {"reference_check", "late_record"} & set(body.quality):
             return
         self._compare("known_vehicle", load, body.gross_kg, by=_BY_LANE, passage=body.passage)
 
@@ -243,25 +290,32 @@ class Instrument:
         await self.perform(arguments)
 
     async def perform(self, arguments: Mapping[str, str]) -> str:
-        """What to tell who said it.  RefusedError, FullError: nothing was done."""
+        """What to tell who said it, also when it was done before.  RefusedError, FullError: nothing was done."""
         saying = saying_of(arguments)
+        if (before := await self._find(_key(saying.id))) is not None:
+            appended, fact = before
+            return _answer(fact, appended)
         planned = self._planned(saying)
         if isinstance(planned, _Awaited):
-            self._awaited = planned
+            await self._await(planned, saying)
             return f"waiting for {planned.load.name} to cross the scale"
         if isinstance(planned, ScaleChecked):
             self._reference_is_on = planned.kind == "reference"
-        appended = await self._write(planned, key=f"instrument/{saying.id}")
+        appended = await self._write(planned, key=_key(saying.id))
         if isinstance(planned, ScaleChecked) and not appended.known:
             self._learn(planned)
-        return f"{_told(planned)}: {appended.journal}/{appended.seq}"
+        return _answer(planned, appended)
 
     async def take_into_use(self, certificate: InstrumentCertificate) -> None:
-        """The certificate of the settings, unless it is in use.  RefusedError: it contradicts what was said of it."""
-        if all(one.certificate != certificate for one in self._book.history.certified):
+        """The certificate of the settings, unless it was the last word, of anybody or of the settings.
+
+        RefusedError: it contradicts what was said of it.
+        """
+        certified = self._book.history.certified
+        if certificate not in (newest(certified), newest(one for one in certified if one.by == SETTINGS)):
             self._refuse_certificate(certificate)
             fact = InstrumentCertified(
-                device=self._rules.device, at_ms=self._clock.now_ms(), certificate=certificate, by="settings"
+                device=self._rules.device, at_ms=self._clock.now_ms(), certificate=certificate, by=SETTINGS
             )
             await self._write(fact, key=None)
 
@@ -311,14 +365,14 @@ class Instrument:
         return self._checked("zero", expected_kg=0, shown_kg=shown, limit_kg=limit, by=saying.by)
 
     def _reference(self, saying: Saying) -> ScaleChecked | _Awaited:
-        load = next((one for one in self._rules.checks.references if one.name == saying.reference), None)
+        load = self._load(saying.reference)
         if load is None:
             names = ", ".join(one.name for one in self._rules.checks.references) or "none"
             raise RefusedError(f"no such reference: {saying.reference}; the settings name {names}")
         limit = self._limit_kg(load)
         if not self._steady.occupied:
-            until = self._clock.mono_ms() + self._rules.checks.wait_s * 1_000
-            return _Awaited(load=load, saying=saying, until_mono_ms=until)
+            wait_ms = self._rules.checks.wait_s * 1_000
+            return self._waiting(load, key=_key(saying.id), by=saying.by, left_ms=wait_ms)
         shown = self._shown(self._division())
         return self._checked(
             "reference",
@@ -328,6 +382,24 @@ class Instrument:
             by=saying.by,
             reference=load.name,
         )
+
+    def _load(self, name: str) -> ReferenceLoad | None:
+        return next((one for one in self._rules.checks.references if one.name == name), None)
+
+    def _waiting(self, load: ReferenceLoad, *, key: str, by: str, left_ms: int) -> _Awaited:
+        """No clock that was set makes it longer than the settings say."""
+        left_ms = min(left_ms, self._rules.checks.wait_s * 1_000)
+        return _Awaited(load=load, key=key, by=by, until_mono_ms=self._clock.mono_ms() + left_ms)
+
+    async def _await(self, planned: _Awaited, saying: Saying) -> None:
+        self._awaited = planned
+        self._book.awaited = Awaited(
+            reference=planned.load.name,
+            id=saying.id,
+            by=planned.by,
+            until_ms=self._clock.now_ms() + self._rules.checks.wait_s * 1_000,
+        )
+        await self._remember()
 
     def _division(self) -> int:
         division = self.division_kg
@@ -358,7 +430,16 @@ class Instrument:
     def _is_awaited(self) -> bool:
         return self._awaited is not None and self._clock.mono_ms() <= self._awaited.until_mono_ms
 
-    def _compare(self, kind: CheckKind, load: ReferenceLoad, shown_kg: int, *, by: str, passage: str) -> None:
+    def _compare(
+        self,
+        kind: CheckKind,
+        load: ReferenceLoad,
+        shown_kg: int,
+        *,
+        by: str,
+        passage: str,
+        key: str | None = None,
+    ) -> None:
         error = self._error_kg(load.kg)
         if error is None:
             return
@@ -372,7 +453,7 @@ class Instrument:
             reference=load.name,
             passage=passage,
         )
-        self._seen.put_nowait(checked)
+        self._seen.put_nowait((checked, key))
         self._learn(checked)
 
     def _checked(
@@ -410,16 +491,15 @@ class Instrument:
 
     def _tell(self, drift: Drift) -> None:
         log.warning("scale drifts" if drift.begun else "scale drifts no more", extra={"kind": drift.kind})
-        self._seen.put_nowait(
-            ScaleDrifted(
-                device=self._rules.device,
-                at_ms=self._clock.now_ms(),
-                kind=drift.kind,
-                state="begun" if drift.begun else "over",
-                measured_kg=drift.measured_kg,
-                limit_kg=drift.limit_kg,
-            )
+        drifted = ScaleDrifted(
+            device=self._rules.device,
+            at_ms=self._clock.now_ms(),
+            kind=drift.kind,
+            state="begun" if drift.begun else "over",
+            measured_kg=drift.measured_kg,
+            limit_kg=drift.limit_kg,
         )
+        self._seen.put_nowait((drifted, None))
 
     async def _write(self, fact: Fact, *, key: str | None) -> Appended:
         appended = await self._append(fact, key)
@@ -431,6 +511,14 @@ class Instrument:
 
 def _carries(load: ReferenceLoad, plate: str | None) -> bool:
     return load.plate is not None and plate is not None and normalise(load.plate) == normalise(plate)
+
+
+def _key(order: str) -> str:
+    return f"instrument/{order}"
+
+
+def _answer(fact: Fact | None, appended: Appended) -> str:
+    return f"{_told(fact) if fact else 'done before'}: {appended.journal}/{appended.seq}"
 
 
 def _told(fact: Fact) -> str:

@@ -5,7 +5,9 @@ The file outlives journals that have left the box.  Without it every journal tha
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +15,10 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from edge.instrument.book import FACTS, Book, Fact, fact_of
+from edge.instrument.book import FACTS, Awaited, Book, Fact, fact_of
 from journal.database import StoredEntry
 from journal.keys import write_durably
+from journal.writer import Appended
 from kernel.errors import ProtocolError
 from kernel.events import JournalOpened, JournalRecovered
 from kernel.evidence import header, recovery
@@ -24,6 +27,15 @@ from kernel.evidence.frames import WireEntry
 log = logging.getLogger(__name__)
 
 NAME = "instrument.json"
+
+
+class Finds(Protocol):
+    """A journal that tells what was appended under a key."""
+
+    @property
+    def volumes(self) -> Sequence[Readable]: ...
+
+    async def find(self, key: str) -> Appended | None: ...
 
 
 class Readable(Protocol):
@@ -46,11 +58,15 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """What the file holds: how far each journal was read, what they told, and whether anything may be missing."""
+    """What the file holds: how far each journal was read, what they told, and whether anything may be missing.
+
+    `awaited` stands in no journal yet: without the file it must be said again.
+    """
 
     read: dict[str, int]
     facts: tuple[Told, ...]
     whole: bool = True
+    awaited: Awaited | None = None
 
 
 class Memory:
@@ -63,6 +79,9 @@ class Memory:
         self._path = path
         self._book = book
         self._read: dict[str, int] = {}
+        self._asked = self._served = 0  # calls of `keep`
+        self._turn = asyncio.Lock()
+        self._writing = threading.Lock()  # a task that is cancelled leaves its thread behind
         self.whole = True
 
     async def recall(self, journals: Sequence[Readable]) -> None:
@@ -72,6 +91,7 @@ class Memory:
             self.whole = await _is_first(journals[0])
         else:
             self._read, self.whole = dict(kept.read), kept.whole
+            self._book.awaited = kept.awaited
             for told in kept.facts:
                 self._book.add(fact_of(told.stream, bytes(told.body)))
         for journal in journals:
@@ -87,16 +107,36 @@ class Memory:
                     self._book.add(fact)
         self._read[journal.id] = until
 
+    async def keep(self) -> None:
+        """Return once the file holds the book of now.  One writes at a time, for all who wait."""
+        self._asked += 1
+        asked = self._asked
+        async with self._turn:
+            if self._served >= asked:
+                return
+            serves, kept = self._asked, self._kept()
+            await asyncio.to_thread(self._write, kept)
+            self._served = serves
+
     def save(self) -> None:
-        """Blocking.  What cannot be written is read from the journals again at the next start."""
+        """Blocking."""
+        self._write(self._kept())
+
+    def _kept(self) -> bytes:
         self.whole = self.whole or bool(self._book.history.certified)
         facts = [
             Told(stream=fact.stream, body=msgspec.Raw(msgspec.json.encode(fact)))
             for fact in self._book.facts()
         ]
+        return msgspec.json.encode(
+            Kept(read=self._read, facts=tuple(facts), whole=self.whole, awaited=self._book.awaited)
+        )
+
+    def _write(self, kept: bytes) -> None:
+        """What cannot be written is read from the journals again at the next start."""
         try:
-            kept = Kept(read=self._read, facts=tuple(facts), whole=self.whole)
-            write_durably(self._path, msgspec.json.encode(kept))
+            with self._writing:
+                write_durably(self._path, kept)
         except OSError as error:
             log.warning("instrument not remembered", extra={"reason": str(error)})
 
@@ -113,6 +153,18 @@ def load(path: Path) -> Kept | None:
         log.warning("what was remembered of the instrument is unreadable", extra={"reason": str(error)})
         return None
     return kept
+
+
+async def said_under(key: str, journal: Finds) -> tuple[Appended, Fact | None] | None:
+    """Where the entry of this key is, and what it says unless its journal has left; None: there is none."""
+    appended = await journal.find(key)
+    if appended is None:
+        return None
+    for volume in journal.volumes:
+        if volume.id == appended.journal:
+            [entry] = await volume.read(appended.seq, 1)
+            return appended, _fact(entry)
+    return appended, None
 
 
 async def _is_first(journal: Readable) -> bool:

@@ -19,7 +19,7 @@ from edge.settings import Settings
 from journal.console import Console, Verbs, write
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import InstrumentCertificate
-from kernel.law.instrument_acts import Act, certificate_of, moment_ms, saying_of
+from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, Act, certificate_of, moment_ms, saying_of
 from kernel.law.law import Law
 
 Load = Callable[[Path], tuple[Settings, Law]]
@@ -95,12 +95,18 @@ def _show(given: argparse.Namespace, console: Console) -> int:
 
 
 def _say(given: argparse.Namespace, console: Console) -> int:
-    """0: done.  RefusedError: why not.  Without an answer the order stays, for when the lane runs."""
+    """0: done.  RefusedError: why not.  Without an answer the order stays, for when the lane runs; a check does not.
+
+    What was done to the scale counts from now, however late the lane hears of it.
+    """
     settings, _law = given.load_lane(given.settings)
-    arguments = arguments_of(given)
+    arguments = arguments_of(given, now_ms=console.clock.now_ms())
     saying_of(arguments)
     path = leave(Path(settings.data) / FOLDER, arguments)
-    answer = asyncio.run(wait(path, given.wait, clock=console.clock))
+    at_once = given.saying in AT_THE_BOX
+    answer = asyncio.run(wait(path, given.wait, clock=console.clock, withdraw=at_once))
+    if answer is None and at_once:
+        raise RefusedError("the lane has not answered: nothing was checked")
     if answer is None:
         write("the lane has not answered: the order stays, and is carried out when it runs")
         return 0
@@ -110,13 +116,13 @@ def _say(given: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def arguments_of(given: argparse.Namespace) -> dict[str, str]:
+def arguments_of(given: argparse.Namespace, *, now_ms: int) -> dict[str, str]:
     """As an order says it; ConfigError: what was typed is not one."""
     said = {"act": given.saying, "id": uuid.uuid4().hex, "by": given.by, "note": given.note}
     if getattr(given, "seal", ""):
         said["seal"] = given.seal
-    if getattr(given, "at", None) is not None:
-        said["at_ms"] = str(moment_ms("--at", given.at))
+    if given.saying in CHANGES:
+        said["at_ms"] = str(now_ms if given.at is None else moment_ms("--at", given.at))
     if given.saying == "check_reference":
         said["reference"] = given.reference
     if given.saying == "certify":

@@ -15,7 +15,7 @@ from kernel.events import DriftKind
 from kernel.settings import above_zero, refuse
 
 _HOUR_MS = 3_600_000
-READINGS = 500  # of one window: no line is faster
+READINGS = 500  # of one window, at most: those of a faster line are taken at even distances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,8 @@ class DriftWatch:
 
     def __init__(self, settings: DriftSettings) -> None:
         self._settings = settings
-        self._window: deque[tuple[int, int]] = deque(maxlen=READINGS)
+        self._window: list[tuple[int, int]] = []  # (mono_ms, kg), at least _apart_ms apart
+        self._apart_ms = settings.window_ms // READINGS + 1
         self._base_kg: int | None = None  # the first level after the last vehicle
         self._over = 0  # windows in a row with zero too far away
         self._noise: deque[int] = deque(maxlen=settings.noise_windows)
@@ -85,8 +86,11 @@ class DriftWatch:
 
     def empty(self, kg: int, *, mono_ms: int, division_kg: int) -> list[Drift]:
         """A reading of the empty platform; what has begun to move with it, or has stopped."""
-        if self._window and mono_ms - self._window[-1][0] > self._settings.window_ms:
+        since_ms = mono_ms - self._window[-1][0] if self._window else self._apart_ms
+        if since_ms > self._settings.window_ms:
             self._window.clear()  # the line was silent
+        if since_ms < self._apart_ms:
+            return []
         self._window.append((mono_ms, kg))
         if mono_ms - self._window[0][0] < self._settings.window_ms:
             return []

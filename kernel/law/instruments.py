@@ -6,7 +6,7 @@ Days are days in China; a day is in force whole, the last one included.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kernel.events import (
@@ -27,6 +27,12 @@ VOIDS = {
     "load_cell_replaced": "load_cell_replaced",
     "repaired": "repaired_unverified",
 }
+
+_DAY_MS = 86_400_000
+_CHINA_MS = 8 * 3_600_000
+HEAVIEST_KG = 10_000_000  # no scale for vehicles weighs more
+MOST_SEALS = 50
+LONGEST = 100  # characters of a text of a certificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,41 +64,83 @@ class Standing:
 
 
 def standing(history: History, *, grade: WeighingGrade, at_ms: int, gross_kg: int | None = None) -> Standing:
-    """Of the certificates in use by then the newest without a fault, or the newest; `gross_kg` None: not weighed yet."""
-    used = sorted(
-        (one for one in history.certified if one.at_ms <= at_ms), key=lambda one: one.at_ms, reverse=True
-    )
+    """Of the certificates in use by then the newest without a fault, or the newest; `gross_kg` None: not weighed yet.
+
+    Each certificate counts as it was said last by then: a correction replaces the figures of before.
+    """
+    used = _uses(one for one in history.certified if one.at_ms <= at_ms)
     if not used:
         return Standing(certificate=None, reasons=("no_certificate",))
     judged = [
         Standing(
-            certificate=one.certificate,
+            certificate=use.last.certificate,
             reasons=(
-                *_of_paper(one.certificate, grade=grade, on=china_day(at_ms)),
-                *voided(one, history.changes, at_ms=at_ms),
-                *_of_mass(one.certificate, gross_kg),
+                *_of_paper(use.last.certificate, grade=grade, on=china_day(at_ms)),
+                *voided(use.first, history.changes, at_ms=at_ms),
+                *_of_mass(use.last.certificate, gross_kg),
             ),
         )
-        for one in used
+        for use in used
     ]
     return next((one for one in judged if one.evidence), judged[0])
 
 
+def unchanged(history: History, *, at_ms: int) -> tuple[int, int]:
+    """From when until before when the standing of `at_ms` holds: no day ends, and nothing that was said begins to count."""
+    day_ms = (at_ms + _CHINA_MS) // _DAY_MS * _DAY_MS - _CHINA_MS
+    said = [*(one.at_ms for one in history.certified), *(one.at_ms for one in history.changes)]
+    moments = (day_ms, day_ms + _DAY_MS, *said)
+    return max(one for one in moments if one <= at_ms), min(one for one in moments if one > at_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    """One certificate: as it was taken into use, and as it was said last."""
+
+    first: InstrumentCertified
+    last: InstrumentCertified
+
+
+def _uses(certified: Iterable[InstrumentCertified]) -> list[_Use]:
+    """One for each number, the newest first; of two of the same moment the one that was told later."""
+    uses: dict[str, _Use] = {}
+    for one in sorted(certified, key=_said_ms):
+        number = one.certificate.number
+        known = uses.pop(number, None)
+        uses[number] = _Use(first=known.first if known else one, last=one)
+    return list(reversed(uses.values()))
+
+
+def newest(certified: Iterable[InstrumentCertified]) -> InstrumentCertificate | None:
+    """What was said last, whatever it says."""
+    found = max(enumerate(certified), key=lambda one: (one[1].at_ms, one[0]), default=None)
+    return found[1].certificate if found else None
+
+
+def _said_ms(certified: InstrumentCertified) -> int:
+    return certified.at_ms
+
+
 def voided(
-    certified: InstrumentCertified, changes: Sequence[InstrumentChanged], *, at_ms: int
+    first: InstrumentCertified | None, changes: Sequence[InstrumentChanged], *, at_ms: int
 ) -> tuple[str, ...]:
-    """What was done to the instrument up to then that this certificate does not cover."""
+    """What was done to the instrument up to then that its certificate does not cover; `first` took that into use."""
     reasons = [
         VOIDS[change.change]
         for change in changes
-        if change.change in VOIDS and change.at_ms <= at_ms and not _covers(certified, change)
+        if change.change in VOIDS and change.at_ms <= at_ms and not _covers(first, change)
     ]
     return tuple(dict.fromkeys(reasons))
 
 
-def _covers(certified: InstrumentCertified, change: InstrumentChanged) -> bool:
-    """Only a verification of that day or later, taken into use afterwards, has seen what was done."""
-    return certified.at_ms > change.at_ms and certified.certificate.valid_from >= china_day(change.at_ms)
+def _covers(first: InstrumentCertified | None, change: InstrumentChanged) -> bool:
+    """Only a verification of that day or later, taken into use afterwards, has seen what was done.
+
+    To correct its figures afterwards is no verification.
+    """
+    if first is None or first.at_ms <= change.at_ms:
+        return False
+    return first.certificate.valid_from >= china_day(change.at_ms)
 
 
 def _of_paper(certificate: InstrumentCertificate, *, grade: WeighingGrade, on: str) -> tuple[str, ...]:
@@ -115,17 +163,19 @@ def _of_mass(certificate: InstrumentCertificate, gross_kg: int | None) -> tuple[
 
 
 def objections(weighed: VehicleWeighed, history: History, *, at_ms: int) -> tuple[str, ...]:
-    """Why a weighing of `at_ms` is no evidence: what its lane said then, and what is known of the instrument since."""
+    """Why a weighing of `at_ms` is no evidence: what its lane said then, and what is known of the instrument since.
+
+    One that came late counts as of when its device says that it was made.
+    """
+    if "late_record" in weighed.quality and weighed.recorded_ms is not None:
+        at_ms = weighed.recorded_ms
     said = weighed.instrument
     number = said.certificate if said is not None else weighed.device_certificate
     reasons = said.reasons if said is not None else _of_earlier(weighed, on=china_day(at_ms))
-    named = [one for one in history.certified if one.certificate.number == number]
-    since = tuple(
-        VOIDS[change.change]
-        for change in history.changes
-        if change.change in VOIDS and change.at_ms <= at_ms and not any(_covers(one, change) for one in named)
+    first = next(
+        (use.first for use in _uses(history.certified) if use.first.certificate.number == number), None
     )
-    return tuple(dict.fromkeys((*reasons, *since)))
+    return tuple(dict.fromkeys((*reasons, *voided(first, history.changes, at_ms=at_ms))))
 
 
 def _of_earlier(weighed: VehicleWeighed, *, on: str) -> tuple[str, ...]:
@@ -152,13 +202,29 @@ def certificate_faults(certificate: InstrumentCertificate) -> Faults:
         if not getattr(certificate, name)
     ]
     faults += [
-        (name, f"must be above 0, is {getattr(certificate, name)}")
+        (name, f"must be from 1 to {HEAVIEST_KG}, is {getattr(certificate, name)}")
         for name in ("division_kg", "max_kg")
-        if getattr(certificate, name) <= 0
+        if not 1 <= getattr(certificate, name) <= HEAVIEST_KG
     ]
     if not 0 <= certificate.min_kg < certificate.max_kg:
         faults.append(("min_kg", f"must be from 0 to below max_kg ({certificate.max_kg})"))
-    return faults + _day_faults(certificate)
+    return faults + _length_faults(certificate) + _day_faults(certificate)
+
+
+def _length_faults(certificate: InstrumentCertificate) -> Faults:
+    """It must fit into an entry."""
+    faults: Faults = [
+        (name, f"must be at most {LONGEST} characters")
+        for name in ("number", "accuracy_class", "axle_class", "group_class", "issued_by")
+        if len(getattr(certificate, name)) > LONGEST
+    ]
+    if len(certificate.seals) > MOST_SEALS:
+        faults.append(("seals", f"must be at most {MOST_SEALS}, are {len(certificate.seals)}"))
+    if any(not 0 < len(seal.strip()) <= LONGEST for seal in certificate.seals):
+        faults.append(("seals", f"must be of 1 to {LONGEST} characters each"))
+    if len(set(certificate.grades)) < len(certificate.grades):
+        faults.append(("grades", "must be named once each"))
+    return faults
 
 
 def _day_faults(certificate: InstrumentCertificate) -> Faults:

@@ -79,6 +79,7 @@ INSTRUMENT = {
     "repaired_unverified": "repaired and not verified since",
     "over_capacity": "beyond the capacity of the certificate",
     "below_capacity": "below the least capacity of the certificate",
+    "moment_unknown": "nobody knows when it was weighed",
     "shift_not_checked": "this shift has not checked the scale",
     "rezero_needed": "the scale must be set to zero again",
     "zero_trend_drifts": "zero wanders",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ import pytest
 from central.acts.desk import Who
 from edge.instrument.book import Book, Fact
 from edge.instrument.instrument import Instrument, Rules
+from edge.instrument.memory import said_under
 from edge.instrument.settings import CheckSettings
 from edge.weighing.drift import DriftSettings
 from journal.commands import Commands, Kind
@@ -54,6 +56,7 @@ class ScaleLine(Line):
             Book("wim"),
             clock=self.box.clock,
             append=append,
+            find=partial(said_under, journal=journal),
             remember=remember,
         )
         return Commands(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.orders import LARGEST, Answer, Orders, answered, leave
-from kernel.errors import FullError, RefusedError
+from kernel.errors import FullError, ProtocolError, RefusedError, RestartError
 from tests.edge.instrument.rig import DeskClock
 
 GOOD = {"act": "open_shift", "id": "a1b2c3d4", "by": "wang"}
@@ -65,6 +65,33 @@ async def test_without_room_it_stays_and_is_tried_again(lane: Lane, tmp_path: Pa
     path = leave(tmp_path / "orders", GOOD)
     await lane.orders.look()
     assert answered(path) is None
+    lane.fails = None
+    await lane.orders.look()
+    assert answered(path) == Answer(done="shift.opened: abc/7")
+
+
+@pytest.mark.parametrize(
+    "fails", [ProtocolError("a body of 31000 bytes"), OverflowError("int too big"), KeyError("x")]
+)
+async def test_no_order_ends_the_lane_or_stays_for_its_next_start(
+    lane: Lane, tmp_path: Path, fails: Exception
+) -> None:
+    lane.fails = fails
+    path = leave(tmp_path / "orders", GOOD)
+    await lane.orders.look()
+    answer = answered(path)
+    assert answer is not None
+    assert str(fails) in answer.refused
+    assert list((tmp_path / "orders").iterdir()) == []
+
+
+async def test_what_a_failed_journal_did_not_take_is_done_by_the_next_start(
+    lane: Lane, tmp_path: Path
+) -> None:
+    lane.fails = RestartError("the journal has failed")
+    path = leave(tmp_path / "orders", GOOD)
+    with pytest.raises(RestartError):
+        await lane.orders.look()
     lane.fails = None
     await lane.orders.look()
     assert answered(path) == Answer(done="shift.opened: abc/7")

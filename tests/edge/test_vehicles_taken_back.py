@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from edge.controller import fitting
-from edge.lane import Lane
+from edge.lane import Lane, Vouches
 from edge.reversals import Reversals, Weighing
 from edge.sign import REVERSED
 from edge.weighing.values import VehicleReversed, Weighed
@@ -39,7 +39,7 @@ class Told:
             journal="0" * 32, seq=seq, leaf_hex=f"{seq:064x}", at=NOW, durable_ms=NOW, known=known
         )
 
-    def lane(self) -> Lane:
+    def lane(self, instrument: Vouches | None = None) -> Lane:
         return Lane(
             site(),
             prefix="b",
@@ -51,6 +51,7 @@ class Told:
             announce=lambda name, value: None,
             missing=tuple,
             confirm=lambda key: self.story.append(f"confirmed {key}"),
+            instrument=instrument,
         )
 
     @property

@@ -71,6 +71,7 @@ class Desk:
     drift: DriftSettings = field(default_factory=DriftSettings)
     facts: list[Fact] = field(default_factory=list)
     keys: dict[str, int] = field(default_factory=dict)
+    under: dict[str, Fact] = field(default_factory=dict)  # what was written under a key
     remembered: int = 0
     refuse: int = 0
 
@@ -97,6 +98,7 @@ class Desk:
             self.book,
             clock=self.clock,
             append=self.append,
+            find=self.find,
             remember=self.remember,
         )
         self.instrument.begin()
@@ -109,6 +111,11 @@ class Desk:
         if not known:
             self.facts.append(fact)
         seq = self.keys.setdefault(key, len(self.facts)) if key else len(self.facts)
+        if key and not known:
+            self.under[key] = fact
+        return self.at(seq, known=known)
+
+    def at(self, seq: int, *, known: bool) -> Appended:
         return Appended(
             journal="a" * 32,
             seq=seq,
@@ -117,6 +124,9 @@ class Desk:
             durable_ms=self.clock.ms,
             known=known,
         )
+
+    async def find(self, key: str) -> tuple[Appended, Fact] | None:
+        return (self.at(self.keys[key], known=True), self.under[key]) if key in self.keys else None
 
     async def remember(self) -> None:
         self.remembered += 1
@@ -131,6 +141,16 @@ class Desk:
                 kg=kg[number % len(kg)], stable=True, at_ms=self.clock.ms, mono_ms=self.clock.mono_ms()
             )
             self.instrument.reading(replace(reading, **more), empty=empty)
+
+    def reads(self, rate: int, *kg: int, seconds: int = 6) -> None:
+        """The empty platform on a line of so many readings a second."""
+        start = self.clock.ms
+        for number in range(seconds * rate):
+            self.clock.ms = start + (number + 1) * 1_000 // rate
+            reading = WeightReading(
+                kg=kg[number % len(kg)], stable=True, at_ms=self.clock.ms, mono_ms=self.clock.mono_ms()
+            )
+            self.instrument.reading(reading, empty=True)
 
     async def say(self, act: str, *, by: str = "wang", **more: str) -> str:
         said = {"act": act, "id": f"id-{len(self.keys):08d}", "by": by} | more
@@ -150,12 +170,14 @@ class Desk:
             task.cancel()
         return self.facts
 
-    def crosses(self, gross_kg: int | None, *, tractor: str | None = None) -> VehicleWeighed:
+    def crosses(
+        self, gross_kg: int | None, *, tractor: str | None = None, more: tuple[str, ...] = ()
+    ) -> VehicleWeighed:
         """A vehicle is weighed, flagged, and its plate read."""
         body = msgspec.structs.replace(
             msgspec.json.decode(golden("vehicle.weighed"), type=VehicleWeighed),
             gross_kg=gross_kg,
-            quality=self.instrument.words(gross_kg),
+            quality=(*self.instrument.words(gross_kg), *more),
             instrument=self.instrument.in_force(gross_kg),
         )
         self.instrument.weighed(body)

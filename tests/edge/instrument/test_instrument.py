@@ -95,6 +95,17 @@ async def test_an_act_that_is_said_twice_is_one_entry(desk: Desk) -> None:
     assert len(desk.facts) == 1
 
 
+@pytest.mark.parametrize(("kg", "empty"), [(-400, True), (40_000, False)])
+async def test_a_check_that_is_said_twice_is_answered_by_what_it_found(
+    desk: Desk, kg: int, empty: bool
+) -> None:
+    first = await desk.say("check_zero", id="order-0000001")
+    desk.shows(kg, empty=empty)
+    assert await desk.say("check_zero", id="order-0000001") == first
+    assert first.startswith("zero: 0 kg for 0 kg, within 20 kg")
+    assert len(desk.facts) == 1
+
+
 async def test_a_command_is_refused_before_it_is_written_and_checks_are_made_at_the_box(desk: Desk) -> None:
     said = {"act": "seal_broken", "id": "order-0000001", "by": "li"}
     assert await desk.instrument.check(said)
@@ -105,6 +116,24 @@ async def test_a_command_is_refused_before_it_is_written_and_checks_are_made_at_
     for act, more in (("check_zero", {}), ("check_reference", {"reference": "weights"})):
         with pytest.raises(RefusedError, match="at the box"):
             await desk.instrument.check(said | {"act": act} | more)
+
+
+async def test_what_a_reading_needs_of_a_long_history_is_worked_out_once_and_never_too_old(
+    desk: Desk,
+) -> None:
+    for number in range(3):
+        await desk.say("sealed", seal=f"QF-{number}")
+    first = desk.instrument.standing()
+    desk.shows(0)
+    assert desk.instrument.standing() is first
+    await desk.say("seal_broken", at_ms=str(desk.clock.ms + 30_000))
+    assert desk.instrument.standing().evidence
+    desk.clock.ms += 30_000
+    assert desk.instrument.standing().reasons == ("seal_broken",)
+    desk.clock.ms -= 1
+    assert desk.instrument.standing().evidence
+    desk.clock.ms += 400 * DAY
+    assert "certificate_expired" in desk.instrument.standing().reasons
 
 
 async def test_a_certificate_that_ends_soon_is_due_before_it_ends(desk: Desk) -> None:
@@ -128,6 +157,28 @@ async def test_the_certificate_of_the_settings_is_taken_into_use_once() -> None:
     [fact] = desk.facts
     assert isinstance(fact, InstrumentCertified)
     assert fact.by == "settings"
+
+
+@pytest.mark.parametrize("other", [{"division_kg": 50}, {"number": "JL-2"}])
+async def test_settings_that_were_put_back_are_taken_into_use_again(other: dict[str, object]) -> None:
+    desk = Desk()
+    for paper in (PAPER, msgspec.structs.replace(PAPER, **other), PAPER):
+        await desk.instrument.take_into_use(paper)
+        assert desk.instrument.standing().certificate == paper
+        desk.clock.ms += 1
+        desk.start()
+    await desk.instrument.take_into_use(PAPER)
+    assert len(desk.facts) == 3
+
+
+async def test_a_correction_that_a_person_made_outlives_the_settings() -> None:
+    desk = Desk()
+    await desk.instrument.take_into_use(PAPER)
+    desk.clock.ms += 1
+    await desk.certify(msgspec.structs.replace(PAPER, max_kg=80_000))
+    desk.start()
+    await desk.instrument.take_into_use(PAPER)
+    assert desk.instrument.in_force(90_000).reasons == ("over_capacity",)
 
 
 async def test_an_old_paper_in_the_settings_does_not_mend_a_broken_seal(desk: Desk) -> None:
@@ -156,6 +207,47 @@ async def test_a_scale_does_not_shed_a_broken_seal_with_its_name(desk: Desk) -> 
 async def test_a_class_that_no_row_of_the_law_knows_is_refused() -> None:
     with pytest.raises(RefusedError, match="class B\\(10\\)"):
         await Desk().certify(msgspec.structs.replace(PAPER, accuracy_class="B(10)"))
+
+
+async def test_a_certificate_with_more_seals_than_an_entry_holds_is_refused() -> None:
+    desk = Desk()
+    with pytest.raises(RefusedError, match="seals must be at most 50, are 2500"):
+        await desk.certify(msgspec.structs.replace(PAPER, seals=tuple(f"QF-{n:06}" for n in range(2_500))))
+    assert desk.facts == []
+
+
+# --- weighings that come late ----------------------------------------------------------------------------------
+
+
+async def verified_again(desk: Desk) -> None:
+    """The seal was broken an hour ago; it is verified now."""
+    await desk.say("seal_broken", at_ms=str(desk.clock.ms - HOUR))
+    desk.clock.ms += DAY
+    await desk.certify(msgspec.structs.replace(PAPER, number="JL-2", valid_from=china_day(desk.clock.ms)))
+    desk.clock.ms += 1
+
+
+async def test_a_late_weighing_stands_on_what_was_in_force_when_it_was_made(desk: Desk) -> None:
+    await verified_again(desk)
+    assert desk.instrument.in_force(40_000).evidence
+    broken = desk.instrument.in_force(40_000, late=True, made_ms=desk.clock.ms - HOUR)
+    assert (broken.evidence, broken.reasons, broken.certificate) == (False, ("seal_broken",), "JL-1")
+
+
+async def test_a_late_weighing_of_an_unknown_time_is_no_evidence(desk: Desk) -> None:
+    found = desk.instrument.in_force(40_000, late=True)
+    assert (found.evidence, found.reasons, found.certificate) == (False, ("moment_unknown",), "JL-1")
+
+
+async def test_a_late_weighing_is_neither_the_awaited_reference_nor_a_known_vehicle(desk: Desk) -> None:
+    await desk.say("check_reference", reference="truck")
+    assert desk.instrument.words(48_000, late=True, made_ms=NOON) == ()
+    desk.crosses(48_000, tractor="鲁C12345", more=("late_record",))
+    body = desk.crosses(30_000)
+    assert "reference_check" in body.quality
+    [fact] = await desk.written(1)
+    assert isinstance(fact, ScaleChecked)
+    assert (fact.kind, fact.passage) == ("reference", body.passage)
 
 
 # --- checks of the shift ---------------------------------------------------------------------------------------
@@ -220,6 +312,44 @@ async def test_a_reference_that_crosses_the_scale_is_waited_for(desk: Desk) -> N
     assert desk.crosses(40_000).quality == ()
 
 
+async def restarted(desk: Desk, *, after_ms: int = 1_000) -> None:
+    """With what the file beside the journal keeps."""
+    awaited, desk.facts = desk.book.awaited, list(desk.book.facts())
+    desk.clock.ms += after_ms
+    desk.start()
+    desk.book.awaited = awaited
+    await desk.instrument.wait_on()
+
+
+async def test_a_restart_does_not_forget_what_was_waited_for(desk: Desk) -> None:
+    remembered = desk.remembered
+    await desk.say("check_reference", reference="truck", id="order-0000001")
+    assert desk.remembered == remembered + 1
+    await restarted(desk)
+    assert "reference_check" in desk.crosses(30_040).quality
+    fact = (await desk.written(len(desk.facts) + 1))[-1]
+    assert isinstance(fact, ScaleChecked)
+    assert (fact.kind, fact.shown_kg, fact.by) == ("reference", 30_040, "wang")
+    assert desk.book.awaited is None
+    told = await desk.say("check_reference", reference="truck", id="order-0000001")
+    assert told.startswith("reference: 30040 kg for 30000 kg"), "it has crossed"
+
+
+async def test_a_restart_does_not_wait_for_what_has_crossed_or_is_over(desk: Desk) -> None:
+    await desk.say("check_reference", reference="truck", id="order-0000001")
+    awaited = desk.book.awaited
+    await restarted(desk, after_ms=CHECKS.wait_s * 1_000)
+    assert "reference_check" not in desk.instrument.words(30_000)
+    desk.clock.ms = NOON
+    desk.book.awaited = awaited
+    await restarted(desk)
+    assert "reference_check" in desk.crosses(30_000).quality
+    await desk.written(len(desk.facts) + 1)
+    desk.book.awaited = awaited  # the file was not written after the entry
+    await restarted(desk)
+    assert "reference_check" not in desk.instrument.words(30_000)
+
+
 async def test_it_is_not_waited_for_all_day(desk: Desk) -> None:
     await desk.say("check_reference", reference="truck")
     desk.clock.ms += CHECKS.wait_s * 1_000 + 1
@@ -244,6 +374,27 @@ async def test_a_check_takes_no_reading_that_means_nothing(
     with pytest.raises(RefusedError, match=why):
         await desk.say(act, **more)
     assert [fact for fact in desk.facts if isinstance(fact, ScaleChecked)] == []
+
+
+@pytest.mark.parametrize("rate", [1, 10, 160, 427, 1_280])
+async def test_a_check_of_zero_works_on_a_line_of_any_speed(desk: Desk, rate: int) -> None:
+    desk.reads(rate, 20, 0)
+    assert (await desk.say("check_zero")).startswith("zero: ")
+    desk.reads(rate, 0, 0, 0, 60)
+    with pytest.raises(RefusedError, match="does not stand still"):
+        await desk.say("check_zero")
+
+
+async def test_one_swing_of_the_display_on_a_fast_line_is_seen(desk: Desk) -> None:
+    desk.reads(1_280, *[0] * 1_280, 60, *[0] * 1_279, seconds=2)
+    with pytest.raises(RefusedError, match="does not stand still"):
+        await desk.say("check_zero")
+
+
+@pytest.mark.parametrize("rate", [160, 1_280])
+async def test_zero_is_watched_on_a_fast_line_too(desk: Desk, rate: int) -> None:
+    desk.reads(rate, 3 * D, seconds=10)
+    assert desk.due() == ("rezero_needed",)
 
 
 async def test_a_reading_of_before_says_nothing_about_now(desk: Desk) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from edge.instrument.book import Book, Fact
-from edge.instrument.memory import NAME, Memory, load
+from edge.instrument.book import Awaited, Book, Fact
+from edge.instrument.memory import NAME, Memory, load, said_under
 from journal.keys import SigningKey
 from journal.shelf import order_doubt, order_renewal
 from journal.writer import Journal
+from kernel.errors import RefusedError
 from kernel.events import InstrumentCertified, InstrumentChanged
 from tests.edge.instrument.rig import NOON, PAPER
 from tests.journal.making import County, open_journal, said
@@ -85,6 +88,69 @@ async def test_a_doubted_journal_says_it_again_in_its_successor(tmp_path: Path, 
     with closing(open_journal(home, identity=key)) as journal:
         book, _ = await recalled(journal, tmp_path)
         assert history(book) == ((CERTIFIED,), (BROKEN,))
+
+
+async def test_what_was_said_under_a_key_is_found_in_every_journal(tmp_path: Path, key: SigningKey) -> None:
+    home = tmp_path / "journal"
+    with closing(open_journal(home, identity=key)) as journal:
+        appended = await journal.append(BROKEN, source=SOURCE, key="instrument/a")
+        assert await said_under("instrument/b", journal) is None
+        found = await said_under("instrument/a", journal)
+        assert found is not None
+        assert (found[0].ref, found[1]) == (appended.ref, BROKEN)
+    order_renewal(home)
+    with closing(open_journal(home, identity=key)) as journal:
+        found = await said_under("instrument/a", journal)
+        assert found is not None
+        assert (found[0].ref, found[1]) == (appended.ref, BROKEN)
+    with pytest.raises(RefusedError, match="closed"):
+        await journal.find("instrument/a")
+
+
+async def test_a_reference_that_is_waited_for_outlives_the_process(tmp_path: Path, key: SigningKey) -> None:
+    awaited = Awaited(reference="truck", id="order-0000001", by="wang", until_ms=NOON)
+    with closing(open_journal(tmp_path / "journal", identity=key)) as journal:
+        book, memory = await recalled(journal, tmp_path)
+        book.awaited = awaited
+        await memory.keep()
+        book, memory = await recalled(journal, tmp_path)
+        assert book.awaited == awaited
+        book.awaited = None
+        await memory.keep()
+        assert (await recalled(journal, tmp_path))[0].awaited is None
+
+
+async def test_many_who_save_at_once_all_leave_a_whole_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = Book("scale")
+    memory = Memory(tmp_path / NAME, book)
+
+    async def one(number: int) -> None:
+        fact = InstrumentChanged(device="scale", at_ms=NOON + number, change="repaired", by="wang")
+        book.add(fact)
+        await memory.keep()
+        kept = load(tmp_path / NAME)
+        assert kept is not None
+        assert any(msgspec.json.decode(told.body, type=InstrumentChanged) == fact for told in kept.facts)
+
+    await asyncio.gather(*(one(number) for number in range(300)))
+    kept = load(tmp_path / NAME)
+    assert kept is not None
+    assert (len(kept.facts), caplog.records) == (300, [])
+
+
+async def test_a_task_that_is_cancelled_while_saving_spoils_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory = Memory(tmp_path / NAME, Book("scale"))
+    for _ in range(30):
+        task = asyncio.create_task(memory.keep())
+        await asyncio.sleep(0)
+        task.cancel()
+    await memory.keep()
+    assert caplog.records == []
+    assert load(tmp_path / NAME) is not None
 
 
 async def test_a_folder_that_cannot_be_written_is_no_fault_of_the_lane(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +21,8 @@ from edge.orders import FOLDER, Orders
 from journal.console import Console
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import InstrumentCertified, InstrumentChanged
-from tests.edge.instrument.rig import NOON, PAPER, DeskClock
-from tests.edge.test_lane_program import TABLE
+from tests.edge.instrument.rig import HOUR, NOON, PAPER, Desk, DeskClock
+from tests.edge.test_lane_program import TABLE, WJ
 from tests.edge.test_lane_program import write as lane_toml
 
 CERTIFICATE: dict[str, Any] = json.loads(msgspec.json.encode(PAPER))
@@ -68,10 +69,13 @@ def lane(tmp_path: Path) -> AnsweringLane:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("seal-broken", "--seal", "QF-1"), {"act": "seal_broken", "seal": "QF-1"}),
+        (
+            ("seal-broken", "--seal", "QF-1"),
+            {"act": "seal_broken", "seal": "QF-1", "at_ms": str(NOON)},
+        ),
         (("cell-replaced", "--at", "2026-11-23 12:00"), {"act": "load_cell_replaced", "at_ms": str(NOON)}),
         (("repaired", "--at", "2026-11-23T04:00:00+00:00"), {"act": "repaired", "at_ms": str(NOON)}),
-        (("sealed", "--seal", "QF-2"), {"act": "sealed", "seal": "QF-2"}),
+        (("sealed", "--seal", "QF-2"), {"act": "sealed", "seal": "QF-2", "at_ms": str(NOON)}),
         (("open-shift",), {"act": "open_shift"}),
         (("check-zero",), {"act": "check_zero"}),
     ],
@@ -115,6 +119,27 @@ def test_a_refusal_is_said_and_a_lane_that_is_away_does_it_later(
     assert typed(lane, "open-shift", path, "--by", "wang") == 0
     assert "is carried out when it runs" in capsys.readouterr().out
     assert len(list((tmp_path / "data" / FOLDER).glob("*.order"))) == 1
+
+
+def test_a_check_is_made_now_or_not_at_all(tmp_path: Path, lane: AnsweringLane) -> None:
+    lane.away = True
+    with pytest.raises(RefusedError, match="nothing was checked"):
+        typed(lane, "check-zero", str(settings_in(tmp_path)), "--by", "wang")
+    assert list((tmp_path / "data" / FOLDER).iterdir()) == []
+
+
+async def test_a_broken_seal_counts_from_when_it_was_said_however_late_the_lane_hears_it(
+    tmp_path: Path, lane: AnsweringLane
+) -> None:
+    lane.away = True
+    given = ["seal-broken", str(settings_in(tmp_path)), "--by", "wang", "--wait", "0"]
+    await asyncio.to_thread(typed, lane, *given)
+    desk = Desk()
+    desk.clock.ms = NOON + 9 * HOUR
+    await Orders(tmp_path / "data" / FOLDER, perform=desk.instrument.perform, clock=desk.clock).look()
+    [fact] = desk.facts
+    assert isinstance(fact, InstrumentChanged)
+    assert (fact.change, fact.at_ms) == ("seal_broken", NOON)
 
 
 @pytest.mark.parametrize(
@@ -199,3 +224,35 @@ def test_settings_of_the_instrument_are_named_by_their_faults(
         load(settings_in(tmp_path, **scale))
     assert [found for found, _ in refused.value.faults] == [path]
     assert load(settings_in(tmp_path, certificate=CERTIFICATE))[0].scale.certificate is not None
+
+
+MINE = CERTIFICATE | {"grades": ["pre_check"], "division_kg": 50}
+
+
+@pytest.mark.parametrize(
+    ("scale", "path"),
+    [
+        ({"platform": {"division_kg": 20}}, "scale.platform.division_kg"),
+        ({"weighing": "axlewise", "platform": {"division_kg": 50}}, "scale.axlewise.division_kg"),
+    ],
+)
+def test_a_display_of_another_division_than_the_certificates_refuses_the_start(
+    tmp_path: Path, scale: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(settings_in(tmp_path, certificate=MINE, **scale))
+    assert refused.value.faults == ((path, "must be that of the certificate, 50, is 20"),)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        {"platform": {"division_kg": 50}, "certificate": MINE},
+        {"weighing": "axlewise", "axlewise": {"division_kg": 50}, "certificate": MINE},
+        {"certificate": MINE | {"grades": ["certified"]}},
+        WJ | {"certificate": MINE | {"accuracy_class": "5"}},
+    ],
+)
+def test_no_other_lane_needs_the_division_of_the_certificate(tmp_path: Path, scale: dict[str, Any]) -> None:
+    settings, _law = load(settings_in(tmp_path, **scale))
+    assert settings.scale.certificate is not None

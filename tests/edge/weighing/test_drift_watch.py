@@ -50,6 +50,16 @@ def test_more_than_two_divisions_of_zero_demand_a_rezero_until_it_is_done() -> N
     assert not platform.watch.rezero_needed
 
 
+@pytest.mark.parametrize("rate", [1, 10, 160, 333, 1_280])
+@pytest.mark.parametrize("window_ms", [100, 3_000])
+def test_a_line_of_any_speed_fills_a_window(rate: int, window_ms: int) -> None:
+    watch = DriftWatch(DriftSettings(window_ms=max(window_ms, 2_000 // rate)))
+    told: list[Drift] = []
+    for number in range(10 * rate):
+        told += watch.empty(60, mono_ms=number * 1_000 // rate, division_kg=D)
+    assert [(drift.kind, drift.begun) for drift in told] == [("zero", True)]
+
+
 def test_what_a_vehicle_leaves_behind_is_seen_after_it() -> None:
     platform = Platform()
     platform.shows(0)

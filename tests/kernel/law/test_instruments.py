@@ -20,7 +20,14 @@ from kernel.events import (
     VehicleWeighed,
 )
 from kernel.law import shipped
-from kernel.law.instruments import History, certificate_faults, in_service_error_kg, objections, standing
+from kernel.law.instruments import (
+    History,
+    certificate_faults,
+    in_service_error_kg,
+    objections,
+    standing,
+    unchanged,
+)
 from kernel.law.rows import china_day
 from tests.kernel.test_events_golden import golden
 
@@ -121,6 +128,35 @@ def test_what_happened_to_another_scale_of_the_lane_is_nothing_to_this_one() -> 
     assert reasons(certified(), changed("seal_broken", NOON, device="other")) == ()
 
 
+@pytest.mark.parametrize(
+    ("correction", "why"),
+    [
+        ({"max_kg": 30_000}, "over_capacity"),
+        ({"valid_until": china_day(NOON - DAY_MS)}, "certificate_expired"),
+        ({"grades": ("pre_check",)}, "certificate_not_for_grade"),
+    ],
+)
+def test_a_corrected_certificate_has_none_of_its_old_figures(correction: dict[str, object], why: str) -> None:
+    wrong, right = certified(), msgspec.structs.replace(PAPER, **correction)
+    facts = wrong, certified(right, at_ms=NOON)
+    assert reasons(*facts, at_ms=NOON - 1) == (), "it was said so only then"
+    assert reasons(*facts) == reasons(*reversed(facts)) == (why,)
+    assert reasons(*facts, certified(at_ms=NOON + 1), at_ms=NOON + 1) == (), "and corrected back"
+
+
+def test_correcting_a_certificate_is_no_verification() -> None:
+    today = renewed("JL-2", NOON)
+    facts = (
+        certified(today, at_ms=NOON),
+        changed("seal_broken", NOON + 1),
+        certified(msgspec.structs.replace(today, issued_by="市计量所"), at_ms=NOON + 2),
+    )
+    history = History.of("scale", facts)
+    assert reasons(*facts, at_ms=NOON + 3) == ("seal_broken",)
+    said = InstrumentInForce(device="scale", evidence=True, certificate="JL-2")
+    assert objections(weighed(said), history, at_ms=NOON + 3) == ("seal_broken",)
+
+
 def test_two_certificates_for_two_grades_stand_side_by_side() -> None:
     guiding = certified(
         msgspec.structs.replace(PAPER, number="JL-9", grades=("pre_check",), accuracy_class="5"),
@@ -191,6 +227,19 @@ def test_the_order_in_which_it_is_told_changes_nothing(
     assert set(reasons(*facts, at_ms=at_ms)) == set(reasons(*shuffled, at_ms=at_ms))
 
 
+@given(_PAPERS, _CHANGES, st.integers(0, 800 * DAY_MS), st.integers(0, 800 * DAY_MS))
+def test_a_standing_holds_until_something_begins_to_count_or_the_day_ends(
+    papers: list[tuple[int, int, int]], changes: list[tuple[str, int]], after_ms: int, share: int
+) -> None:
+    history = History.of("scale", _facts(papers, changes))
+    at_ms = NOON + after_ms
+    from_ms, until_ms = unchanged(history, at_ms=at_ms)
+    assert from_ms <= at_ms < until_ms
+    found = standing(history, grade="certified", at_ms=at_ms)
+    for other_ms in (from_ms, until_ms - 1, from_ms + share % (until_ms - from_ms)):
+        assert standing(history, grade="certified", at_ms=other_ms) == found
+
+
 # --- what becomes known later ----------------------------------------------------------------------------------
 
 
@@ -211,6 +260,13 @@ def test_a_seal_that_is_found_broken_later_takes_back_what_was_weighed_since() -
         "over_capacity",
         "seal_broken",
     )
+
+
+def test_a_weighing_that_came_late_counts_as_of_when_it_was_made() -> None:
+    history = History.of("scale", [certified(), changed("seal_broken", NOON)])
+    late = weighed(in_use(), quality=("late_record",), recorded_ms=NOON - 1)
+    assert objections(late, history, at_ms=NOON + DAY_MS) == ()
+    assert objections(msgspec.structs.replace(late, recorded_ms=NOON), history, at_ms=NOON + DAY_MS)
 
 
 def test_a_certificate_that_nobody_here_has_seen_excuses_no_broken_seal() -> None:
@@ -239,6 +295,12 @@ def test_weighings_of_earlier_software_stand_on_the_number_and_day_they_named() 
         ({"division_kg": 0}, "division_kg"),
         ({"max_kg": 400}, "min_kg"),
         ({"min_kg": -1}, "min_kg"),
+        ({"max_kg": 10**25}, "max_kg"),
+        ({"number": "1" * 101}, "number"),
+        ({"seals": tuple(f"QF-{number}" for number in range(51))}, "seals"),
+        ({"seals": ("QF-1", "2" * 101)}, "seals"),
+        ({"seals": ("QF-1", " ")}, "seals"),
+        ({"grades": ("certified",) * 5_000}, "grades"),
         ({"valid_from": "2026-02-30"}, "valid_from"),
         ({"valid_until": "2020-01-01"}, "valid_until"),
     ],
