@@ -194,7 +194,10 @@ class PassageDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseEntry:
-    """One entry of a case; `stream` is None until it has arrived, `matches` false when another leaf did."""
+    """One entry of a case; `stream` is None until it has arrived, `matches` false when another leaf did.
+
+    `context` says why a weighing was no evidence when it was taken in to tell what happened, and for nothing else.
+    """
 
     journal: str
     seq: int
@@ -203,15 +206,26 @@ class CaseEntry:
     box: str | None
     passage: str | None
     matches: bool
+    context: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostGround:
+    """A weighing that was evidence when the case took it in, and every reason why it is none now."""
+
+    box: str
+    passage: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
-    """A case and what belongs to it."""
+    """A case and what belongs to it; whatever is in `lost` it may rest on no more."""
 
     case: str
     newest_ms: int  # when something was last added to it
     entries: tuple[CaseEntry, ...]
+    lost: tuple[LostGround, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from central.acts import publishing
+from central.acts.grounds import grounds_of, judged_case, objections_to, weighings_of
 from central.store.instruments import Instruments
 from central.store.queries import Queries
-from central.views import PassageDetail, PassageRow
+from central.views import CaseView, PassageDetail, PassageRow
 from kernel.clock import Clock
 from kernel.errors import RefusedError
 from kernel.events import (
@@ -25,10 +26,8 @@ from kernel.events import (
     PassageReviewed,
     RecordHeld,
     RecordPublished,
-    VehicleWeighed,
 )
 from kernel.law.instrument_acts import AT_THE_BOX, saying_of
-from kernel.law.instruments import History, objections
 from kernel.plates import normalise
 
 Outcome = Literal["confirmed", "rejected", "returned"]
@@ -94,7 +93,7 @@ class Desk:
             raise RefusedError("give the reason")
         _names_no_plate(reason, detail.row)
         if case is not None and outcome == "confirmed":
-            _refuse_without_evidence(passage, await self._objections(box, detail))
+            _refuse_without_evidence(passage, await self._objections(detail))
         body = PassageReviewed(
             passage=passage,
             weighed=_weighing(detail),
@@ -123,7 +122,7 @@ class Desk:
         for box, passage in passages:
             detail = await self._passage(box, passage)
             _names_no_plate(note, detail.row)
-            reasons = await self._objections(box, detail)
+            reasons = await self._objections(detail)
             if not as_context:
                 _refuse_without_evidence(passage, reasons)
             if reasons:
@@ -146,7 +145,10 @@ class Desk:
     async def publish(
         self, case: str, fields: Sequence[str], *, who: Who, until_ms: int | None = None
     ) -> EntryRef:
-        """公示 field by field, of what a review has confirmed or a certified weighing has found."""
+        """公示 field by field, of what a review has confirmed or a certified weighing has found, and is evidence.
+
+        What the case took in as context is left out.
+        """
         if wrong := publishing.unknown(fields):
             raise RefusedError(f"may not be published: {', '.join(wrong)}")
         if until_ms is not None and until_ms <= self._clock.now_ms():
@@ -161,6 +163,10 @@ class Desk:
             until_ms=until_ms,
         )
         return await self._write(body, key=f"publish/{case}/{who.by}/{who.key}")
+
+    async def case(self, case: str) -> CaseView | None:
+        """A case, and which of the weighings that it rests on are no evidence any more."""
+        return await asyncio.to_thread(judged_case, case, self._queries, self._instruments)
 
     async def withdraw(self, case: str, *, who: Who) -> EntryRef:
         """撤回: from now on nobody is given it."""
@@ -201,14 +207,9 @@ class Desk:
         await self._scales.say(body)
         return ref
 
-    async def _objections(self, box: str, detail: PassageDetail) -> tuple[str, ...]:
+    async def _objections(self, detail: PassageDetail) -> tuple[str, ...]:
         """Why its weighing is no evidence, as far as it is weighed at all."""
-        weighed = detail.weighed
-        if weighed is None or weighed.gross_kg is None:
-            return ()
-        facts = await asyncio.to_thread(self._instruments.facts, box, device=weighed.device)
-        at_ms = detail.row.shown_ms if detail.row.at_ms is None else detail.row.at_ms
-        return objections(weighed, History.of(weighed.device, facts), at_ms=at_ms)
+        return await asyncio.to_thread(objections_to, detail, self._instruments)
 
     async def _passage(self, box: str, passage: str) -> PassageDetail:
         found = await asyncio.to_thread(self._queries.passage, box, passage)
@@ -217,20 +218,23 @@ class Desk:
         return found
 
     async def _weighings(self, case: str) -> list[EntryRef]:
-        """What of the case may be shown: weighings that nobody merely suspects."""
-        found = await asyncio.to_thread(self._queries.case, case)
-        weighed = [
-            entry for entry in (found.entries if found else ()) if entry.stream == VehicleWeighed.stream
-        ]
-        if not weighed:
+        """What of the case may be shown: weighings that are evidence, and that nobody merely suspects."""
+        found = await self.case(case)
+        weighed = weighings_of(found) if found else []
+        if found is None or not weighed:
             raise RefusedError("the case has no weighing here")
-        for entry in weighed:
+        for each in found.lost:
+            _refuse_without_evidence(each.passage, each.reasons)
+        shown = grounds_of(found)
+        if not shown:
+            _refuse_without_evidence(weighed[0].passage or "", weighed[0].context)
+        for entry in shown:
             row = await asyncio.to_thread(self._queries.row, entry.box or "", entry.passage or "")
             if row is None or not _stands(row):
                 raise RefusedError(
                     f"passage {entry.passage} is not confirmed by a review, nor certified and beyond suspicion"
                 )
-        return [EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in weighed]
+        return [EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in shown]
 
 
 def _stands(row: PassageRow) -> bool:

@@ -26,6 +26,7 @@ from kernel.events import (
     InstrumentOrdered,
     NoEvidence,
     PassageReviewed,
+    RecordPublished,
     ScaleChecked,
     ScaleDrifted,
 )
@@ -180,6 +181,90 @@ async def test_hostile_facts_are_quarantined_and_do_not_hold_up_the_next(
     [shown] = (await client.get(BOX, headers=world.token("reader"))).json()
     assert (shown["device"], len(shown["changes"])) == ("wim", 1)
     assert world.parts.instruments.waiting("lane1-box", since_ms=0) == []
+
+
+# --- publication -----------------------------------------------------------------------------------------------
+
+
+async def publish(client: httpx.AsyncClient, world: World) -> httpx.Response:
+    body = {"act": "published", "fields": ["day", "over_kg"]}
+    return await post(client, world, "cases/2026-7/publication", body, role="admin")
+
+
+async def case(client: httpx.AsyncClient, world: World) -> Any:
+    return (await client.get("cases/2026-7", headers=world.token("reader"))).json()
+
+
+async def confirm(client: httpx.AsyncClient, world: World, passage: str = "p1") -> None:
+    path = f"passages/lane1-box/{passage}/review"
+    assert (await post(client, world, path, {"outcome": "confirmed"})).status_code == 200
+
+
+async def test_what_is_evidence_still_is_published(client: httpx.AsyncClient, world: World) -> None:
+    lane(world, certified(), changed(NOON_MS + 1))
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+    await confirm(client, world)
+    assert (await publish(client, world)).status_code == 200
+    assert (await case(client, world))["lost"] == []
+
+
+async def test_a_case_that_has_lost_its_ground_is_shown_so_and_not_published(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    made = lane(world, certified())
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+    await confirm(client, world)
+    world.take(made.add(changed(NOON_MS - 1)))
+    lost = [{"box": "lane1-box", "passage": "p1", "reasons": ["seal_broken"]}]
+    assert (await case(client, world))["lost"] == lost
+    answer = await publish(client, world)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "passage p1 is no evidence: seal_broken")
+    assert not [body for body in world.entries if isinstance(body, RecordPublished)]
+
+
+async def test_a_case_of_context_alone_is_not_published(client: httpx.AsyncClient, world: World) -> None:
+    lane(world, certified(), changed(NOON_MS - 1))
+    assert (await post(client, world, "cases/2026-7", in_case(as_context=True))).status_code == 200
+    await confirm(client, world)
+    answer = await publish(client, world)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "passage p1 is no evidence: seal_broken")
+    shown = await case(client, world)
+    assert ([each["context"] for each in shown["entries"]], shown["lost"]) == ([["seal_broken"]], [])
+
+
+async def test_context_is_left_out_of_what_is_published(client: httpx.AsyncClient, world: World) -> None:
+    made = lane(world, certified())
+    unfit = InstrumentInForce(device="wim", evidence=False, reasons=("over_capacity",))
+    world.take(made.add(weighed("p2", outcome="over_limit", gross_kg=120_000, instrument=unfit)))
+    both = {"passages": [{"passage": "p1"}, {"passage": "p2"}], "as_context": True}
+    assert (await post(client, world, "cases/2026-7", both)).status_code == 200
+    for passage in ("p1", "p2"):
+        await confirm(client, world, passage)
+    assert (await publish(client, world)).status_code == 200
+    [published] = [body for body in world.entries if isinstance(body, RecordPublished)]
+    assert [(ref.seq, ref.leaf) for ref in published.about] == [(0, made.leaves[0].hex())]
+
+
+async def test_what_has_become_mere_context_lets_the_rest_of_its_case_be_published(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """The newest act that names a weighing says what it is there for."""
+    made = lane(world, certified())
+    world.take(made.add(weighed("p2", outcome="over_limit", arrived_ms=NOON_MS), at_ms=NOON_MS + 60_000))
+    both = {"passages": [{"passage": "p1"}, {"passage": "p2"}]}
+    assert (await post(client, world, "cases/2026-7", both)).status_code == 200
+    for passage in ("p1", "p2"):
+        await confirm(client, world, passage)
+    world.take(made.add(changed(NOON_MS + 1)))
+    assert [each["passage"] for each in (await case(client, world))["lost"]] == ["p2"]
+    assert (await publish(client, world)).status_code == 409
+    world.clock.at_ms += 1_000
+    again = {"passages": [{"passage": "p2"}], "as_context": True}
+    assert (await post(client, world, "cases/2026-7", again)).status_code == 200
+    assert (await publish(client, world)).status_code == 200
+    shown = await case(client, world)
+    weighings = [each for each in shown["entries"] if each["stream"] == "vehicle.weighed"]
+    assert ([each["context"] for each in weighings], shown["lost"]) == ([[], ["seal_broken"]], [])
 
 
 # --- what is shown and said ------------------------------------------------------------------------------------
