@@ -258,16 +258,32 @@ class PublishedPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingOrder:
+    """What the centre has said of a scale and its box has not accepted; `at_ms`: since when it counts, None: when it is heard."""
+
+    id: str
+    act: str
+    by: str
+    at_ms: int | None
+    ordered_ms: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentView:
-    """A scale of a lane as its entries tell of it.  `reasons`: why it yields no evidence now, in any of its grades."""
+    """A scale of a lane as its entries tell of it.  `reasons`: why it yields no evidence now, in any of its grades.
+
+    `device` is empty where nothing but what waits is known of a lane.
+    """
 
     box: str
     device: str
     reasons: tuple[str, ...]
     certificate: InstrumentCertificate | None
-    changes: tuple[InstrumentChanged, ...]
+    changes: tuple[InstrumentChanged, ...]  # also those that wait
     checks: tuple[ScaleChecked, ...]  # the newest of each kind
     drifts: tuple[ScaleDrifted, ...]  # that are not over
+    waiting: tuple[WaitingOrder, ...] = ()  # of the box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,11 +27,12 @@ from kernel.events import (
     RecordHeld,
     RecordPublished,
 )
-from kernel.law.instrument_acts import AT_THE_BOX, saying_of
+from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, saying_of
 from kernel.plates import normalise
 
 Outcome = Literal["confirmed", "rejected", "returned"]
 
+AHEAD_MS = 60_000  # clocks of two machines differ; nothing else is said of the future
 AT_ONCE = 100  # references in one entry: a body has at most 28 kB
 
 
@@ -196,10 +197,18 @@ class Desk:
         return ref
 
     async def speak_of_instrument(self, box: str, args: Mapping[str, str], *, who: Who) -> EntryRef:
-        """A certificate, a seal, a repair or a shift of the scale of this box; its lane decides whether it may."""
+        """A certificate, a seal, a repair or a shift of the scale of this box; its lane decides whether it may.
+
+        What was done to a scale counts from now, or from the moment named, whenever its lane hears of it.
+        """
         said = {**args, "by": who.by, "id": who.key}
-        if saying_of(said).act in AT_THE_BOX:
+        saying = saying_of(said)
+        if saying.act in AT_THE_BOX:
             raise RefusedError("a check is said at the box, by who stands at the scale")
+        if saying.act in CHANGES:
+            said["at_ms"] = str(_come(saying.at_ms, now_ms=self._clock.now_ms()))
+        elif saying.at_ms is not None:
+            raise RefusedError(f"{saying.act} counts from now on: it takes no at_ms")
         if not await asyncio.to_thread(self._instruments.is_lane, box):
             raise RefusedError("no lane of this name has spoken here")
         body = InstrumentOrdered(box=box, id=who.key, args=tuple(sorted(said.items())), by=who.by)
@@ -235,6 +244,13 @@ class Desk:
                     f"passage {entry.passage} is not confirmed by a review, nor certified and beyond suspicion"
                 )
         return [EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in shown]
+
+
+def _come(at_ms: int | None, *, now_ms: int) -> int:
+    """When it was done: now, or earlier."""
+    if at_ms is not None and at_ms > now_ms + AHEAD_MS:
+        raise RefusedError("at_ms is in the future")
+    return now_ms if at_ms is None else at_ms
 
 
 def _stands(row: PassageRow) -> bool:

@@ -126,6 +126,11 @@ async def test_a_seal_that_the_centre_says_is_broken_is_an_entry_for_the_lane(co
         said = verb(county, "instrument", "say", LANE, "seal_broken", "--at", "2020-11-20 08:00", *BY)
         assert said.returncode == 0, said.stderr
         assert "/" in said.stdout
+        shown = verb(county, "instrument", "show", LANE, *SETTINGS)
+        assert shown.stdout.splitlines() == [
+            "wim: certificate JL-1: seal_broken",
+            "waits for the box to accept it: seal_broken since 2020-11-20 08:00:00, by token:command-line.li",
+        ]
         assert verb(county, "instrument", "say", LANE, "seal_broken", "--at", "noon", *BY).returncode == 2
         assert verb(county, "instrument", "say", "nobody-here", "seal_broken", *BY).returncode == 2
         nothing = verb(county, "instrument", "show", "nobody-here", *SETTINGS)
