@@ -211,6 +211,9 @@ class Desk:
             raise RefusedError(f"{saying.act} counts from now on: it takes no at_ms")
         if not await asyncio.to_thread(self._instruments.is_lane, box):
             raise RefusedError("no lane of this name has spoken here")
+        before = await asyncio.to_thread(self._instruments.order, box, who.key)
+        if before is not None and ("by", who.by) not in before.args:
+            raise RefusedError("somebody else has said something under this key")
         body = InstrumentOrdered(box=box, id=who.key, args=tuple(sorted(said.items())), by=who.by)
         ref = await self._write(body, key=f"instrument/{box}/{who.by}/{who.key}")
         await self._scales.say(body)

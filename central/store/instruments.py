@@ -135,6 +135,11 @@ class Instruments:
         with self._reader.connect() as connection:
             return connection.execute(query).first() is not None
 
+    def order(self, box: str, id_: str) -> Order | None:
+        """What the centre has said under this id."""
+        with self._reader.connect() as connection:
+            return next((order for order in _orders(connection, box) if ("id", id_) in order.args), None)
+
     def waiting(self, box: str, *, since_ms: int) -> list[Order]:
         """What the box has not accepted, oldest first: what was done to its scale, and what else was said since then."""
         with self._reader.connect() as connection:

@@ -304,6 +304,18 @@ async def test_a_case_loses_its_ground_when_the_centre_says_that_a_seal_was_brok
     assert (await publish(client, world)).status_code == 409
 
 
+async def test_nobody_takes_the_place_of_what_another_has_said(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified())
+    said = SEAL | {"at_ms": NOON_MS - 1}
+    assert (await post(client, world, BOX, said, role="admin", key="tap-00000001")).status_code == 200
+    headers = world.token("other", role="admin") | {"Idempotency-Key": "tap-00000001"}
+    answer = await client.post(BOX, json={"act": "open_shift"}, headers=headers)
+    assert (answer.status_code, "somebody else" in answer.text) == (409, True)
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 409
+
+
 async def test_what_waits_for_a_box_is_shown_and_counts(client: httpx.AsyncClient, world: World) -> None:
     made = lane(world)
     headers = world.token("reader")
