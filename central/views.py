@@ -195,7 +195,10 @@ class PassageDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseEntry:
-    """One entry of a case; `stream` is None until it has arrived, `matches` false when another leaf did."""
+    """One entry of a case; `stream` is None until it has arrived, `matches` false when another leaf did.
+
+    `context` says why a weighing was no evidence when it was taken in to tell what happened, and for nothing else.
+    """
 
     journal: str
     seq: int
@@ -204,15 +207,26 @@ class CaseEntry:
     box: str | None
     passage: str | None
     matches: bool
+    context: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostGround:
+    """A weighing that was evidence when the case took it in, and every reason why it is none now."""
+
+    box: str
+    passage: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
-    """A case and what belongs to it."""
+    """A case and what belongs to it; whatever is in `lost` it may rest on no more."""
 
     case: str
     newest_ms: int  # when something was last added to it
     entries: tuple[CaseEntry, ...]
+    lost: tuple[LostGround, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,16 +259,32 @@ class PublishedPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingOrder:
+    """What the centre has said of a scale and its box has not accepted; `at_ms`: since when it counts, None: when it is heard."""
+
+    id: str
+    act: str
+    by: str
+    at_ms: int | None
+    ordered_ms: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentView:
-    """A scale of a lane as its entries tell of it.  `reasons`: why it yields no evidence now, in any of its grades."""
+    """A scale of a lane as its entries tell of it.  `reasons`: why it yields no evidence now, in any of its grades.
+
+    `device` is empty where nothing but what waits is known of a lane.
+    """
 
     box: str
     device: str
     reasons: tuple[str, ...]
     certificate: InstrumentCertificate | None
-    changes: tuple[InstrumentChanged, ...]
+    changes: tuple[InstrumentChanged, ...]  # also those that wait
     checks: tuple[ScaleChecked, ...]  # the newest of each kind
     drifts: tuple[ScaleDrifted, ...]  # that are not over
+    waiting: tuple[WaitingOrder, ...] = ()  # of the box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from central.acts import publishing
+from central.acts.grounds import TAKEN_BACK, grounds_of, judged_case, objections_to, weighings_of
 from central.store.instruments import Instruments
 from central.store.queries import Queries
-from central.views import CaseEntry, PassageDetail, PassageRow
+from central.views import CaseEntry, CaseView, PassageDetail, PassageRow
 from kernel.clock import Clock
 from kernel.errors import RefusedError
 from kernel.events import (
@@ -25,14 +26,13 @@ from kernel.events import (
     PassageReviewed,
     RecordHeld,
     RecordPublished,
-    VehicleWeighed,
 )
-from kernel.law.instrument_acts import AT_THE_BOX, saying_of
-from kernel.law.instruments import History, objections
+from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, saying_of
 from kernel.plates import normalise
 
 Outcome = Literal["confirmed", "rejected", "returned"]
 
+AHEAD_MS = 60_000  # clocks of two machines differ; nothing else is said of the future
 AT_ONCE = 100  # references in one entry: a body has at most 28 kB
 
 
@@ -94,7 +94,7 @@ class Desk:
             raise RefusedError("give the reason")
         _names_no_plate(reason, detail.row)
         if case is not None and outcome == "confirmed":
-            _refuse_without_evidence(passage, await self._objections(box, detail))
+            _refuse_without_evidence(passage, await self._objections(detail))
         body = PassageReviewed(
             passage=passage,
             weighed=_weighing(detail),
@@ -123,7 +123,7 @@ class Desk:
         for box, passage in passages:
             detail = await self._passage(box, passage)
             _names_no_plate(note, detail.row)
-            reasons = await self._objections(box, detail)
+            reasons = await self._objections(detail)
             if not as_context:
                 _refuse_without_evidence(passage, reasons)
             if reasons:
@@ -146,7 +146,10 @@ class Desk:
     async def publish(
         self, case: str, fields: Sequence[str], *, who: Who, until_ms: int | None = None
     ) -> EntryRef:
-        """公示 field by field, of what a review has confirmed or a certified weighing has found."""
+        """公示 field by field, of what a review has confirmed or a certified weighing has found, and is evidence.
+
+        What the case took in as context is left out.
+        """
         if wrong := publishing.unknown(fields):
             raise RefusedError(f"may not be published: {', '.join(wrong)}")
         if until_ms is not None and until_ms <= self._clock.now_ms():
@@ -161,6 +164,10 @@ class Desk:
             until_ms=until_ms,
         )
         return await self._write(body, key=f"publish/{case}/{who.by}/{who.key}")
+
+    async def case(self, case: str) -> CaseView | None:
+        """A case, and which of the weighings that it rests on are no evidence any more."""
+        return await asyncio.to_thread(judged_case, case, self._queries, self._instruments)
 
     async def withdraw(self, case: str, *, who: Who) -> EntryRef:
         """撤回: from now on nobody is given it."""
@@ -190,25 +197,31 @@ class Desk:
         return ref
 
     async def speak_of_instrument(self, box: str, args: Mapping[str, str], *, who: Who) -> EntryRef:
-        """A certificate, a seal, a repair or a shift of the scale of this box; its lane decides whether it may."""
+        """A certificate, a seal, a repair or a shift of the scale of this box; its lane decides whether it may.
+
+        What was done to a scale counts from now, or from the moment named, whenever its lane hears of it.
+        """
         said = {**args, "by": who.by, "id": who.key}
-        if saying_of(said).act in AT_THE_BOX:
+        saying = saying_of(said)
+        if saying.act in AT_THE_BOX:
             raise RefusedError("a check is said at the box, by who stands at the scale")
+        if saying.act in CHANGES:
+            said["at_ms"] = str(_come(saying.at_ms, now_ms=self._clock.now_ms()))
+        elif saying.at_ms is not None:
+            raise RefusedError(f"{saying.act} counts from now on: it takes no at_ms")
         if not await asyncio.to_thread(self._instruments.is_lane, box):
             raise RefusedError("no lane of this name has spoken here")
+        before = await asyncio.to_thread(self._instruments.order, box, who.key)
+        if before is not None and ("by", who.by) not in before.args:
+            raise RefusedError("somebody else has said something under this key")
         body = InstrumentOrdered(box=box, id=who.key, args=tuple(sorted(said.items())), by=who.by)
         ref = await self._write(body, key=f"instrument/{box}/{who.by}/{who.key}")
         await self._scales.say(body)
         return ref
 
-    async def _objections(self, box: str, detail: PassageDetail) -> tuple[str, ...]:
+    async def _objections(self, detail: PassageDetail) -> tuple[str, ...]:
         """Why its weighing is no evidence, as far as it is weighed at all."""
-        weighed, taken_back = detail.weighed, _taken_back(detail.row)
-        if weighed is None or weighed.gross_kg is None:
-            return taken_back
-        facts = await asyncio.to_thread(self._instruments.facts, box, device=weighed.device)
-        at_ms = detail.row.shown_ms if detail.row.at_ms is None else detail.row.at_ms
-        return (*taken_back, *objections(weighed, History.of(weighed.device, facts), at_ms=at_ms))
+        return await asyncio.to_thread(objections_to, detail, self._instruments)
 
     async def _passage(self, box: str, passage: str) -> PassageDetail:
         found = await asyncio.to_thread(self._queries.passage, box, passage)
@@ -217,15 +230,19 @@ class Desk:
         return found
 
     async def _weighings(self, case: str) -> list[EntryRef]:
-        """What of the case may be shown: weighings that nobody merely suspects and that no weigher took back."""
-        found = await asyncio.to_thread(self._queries.case, case)
-        weighed = [
-            entry for entry in (found.entries if found else ()) if entry.stream == VehicleWeighed.stream
-        ]
-        if not weighed:
+        """What of the case may be shown: evidence that nobody merely suspects and that no weigher took back."""
+        found = await self.case(case)
+        weighed = weighings_of(found) if found else []
+        if found is None or not weighed:
             raise RefusedError("the case has no weighing here")
+        for each in found.lost:
+            if each.reasons != TAKEN_BACK:
+                _refuse_without_evidence(each.passage, each.reasons)
+        grounds = grounds_of(found)
+        if not grounds:
+            _refuse_without_evidence(weighed[0].passage or "", weighed[0].context)
         shown: list[CaseEntry] = []
-        for entry in weighed:
+        for entry in grounds:
             row = await asyncio.to_thread(self._queries.row, entry.box or "", entry.passage or "")
             if row is not None and row.taken_back:
                 continue
@@ -235,8 +252,15 @@ class Desk:
                 )
             shown.append(entry)
         if not shown:
-            _refuse_without_evidence(weighed[0].passage or "", ("taken_back",))
+            _refuse_without_evidence(weighed[0].passage or "", TAKEN_BACK)
         return [EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf) for entry in shown]
+
+
+def _come(at_ms: int | None, *, now_ms: int) -> int:
+    """When it was done: now, or earlier."""
+    if at_ms is not None and at_ms > now_ms + AHEAD_MS:
+        raise RefusedError("at_ms is in the future")
+    return now_ms if at_ms is None else at_ms
 
 
 def _stands(row: PassageRow) -> bool:
@@ -244,10 +268,6 @@ def _stands(row: PassageRow) -> bool:
     if row.reviewed is not None:
         return row.reviewed == "confirmed"
     return row.grade in ("certified", "reweigh") and not row.suspected
-
-
-def _taken_back(row: PassageRow) -> tuple[str, ...]:
-    return ("taken_back",) if row.taken_back else ()
 
 
 def _refuse_without_evidence(passage: str, reasons: Sequence[str]) -> None:

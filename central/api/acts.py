@@ -116,13 +116,13 @@ class ActsApi:
             return answer(await done(act))
 
     def _cases(self, router: APIRouter) -> None:
-        queries, desk = self._parts.queries, self._parts.desk
+        desk = self._parts.desk
         looks, reviews = Depends(at_least(self._parts, "viewer")), Depends(at_least(self._parts, "reviewer"))
 
         @router.get("/cases/{case}", summary="What belongs to a case", **answers(CaseView))
         async def case_(case: CaseId, caller: Caller = looks) -> Response:
             await self._parts.access.looked(by=caller.name, what="case", wanted=f"case={case}")
-            found = await asyncio.to_thread(queries.case, case)
+            found = await desk.case(case)
             if found is None:
                 raise HTTPException(404, "no such case")
             return answer(found)

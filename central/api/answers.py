@@ -28,6 +28,7 @@ _SHOWN: tuple[type, ...] = (
     views.Custody,
     views.AccessRow,
     views.CaseView,
+    views.InstrumentView,
     Fine,
     EntryRef,
     views.PublishedPage,

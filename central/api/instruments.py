@@ -14,9 +14,11 @@ from starlette.responses import Response
 from central.api.acts import BoxName, Key, Words, body_of, done, who_of
 from central.api.answers import answer, answers
 from central.api.callers import Caller, at_least
+from central.ingest.instruments import LASTS_MS
 from central.parts import Parts
-from central.views import InstrumentView
-from kernel.events import Body, EntryRef, InstrumentCertificate, ScaleChecked, ScaleDrifted
+from central.store.instruments import Fact, Order
+from central.views import InstrumentView, WaitingOrder
+from kernel.events import EntryRef, InstrumentCertificate, ScaleChecked, ScaleDrifted
 from kernel.law.instrument_acts import Act
 from kernel.law.instruments import History, standing
 
@@ -56,8 +58,7 @@ class InstrumentsApi:
             **answers(InstrumentView, many=True),
         )
         async def instruments(box: BoxName, _caller: Caller = looks) -> Response:
-            facts = await asyncio.to_thread(parts.instruments.facts, box)
-            return answer(views(box, facts, now_ms=parts.clock.now_ms()))
+            return answer(await asyncio.to_thread(_shown, parts, box))
 
         @router.post(
             "/boxes/{box}/instruments",
@@ -72,12 +73,29 @@ class InstrumentsApi:
         return router
 
 
-def views(box: str, facts: Sequence[Body], *, now_ms: int) -> tuple[InstrumentView, ...]:
-    devices = sorted({device for fact in facts if (device := getattr(fact, "device", None)) is not None})
-    return tuple(_view(box, device, facts, now_ms) for device in devices)
+def _shown(parts: Parts, box: str) -> tuple[InstrumentView, ...]:
+    now_ms = parts.clock.now_ms()
+    facts = parts.instruments.facts(box)
+    waiting = tuple(map(_waiting, parts.instruments.waiting(box, since_ms=now_ms - LASTS_MS)))
+    devices = sorted({fact.device for fact in facts}) or ([""] if waiting else [])
+    return tuple(_view(box, device, facts, waiting, now_ms) for device in devices)
 
 
-def _view(box: str, device: str, facts: Sequence[Body], now_ms: int) -> InstrumentView:
+def _waiting(order: Order) -> WaitingOrder:
+    said = dict(order.args)
+    return WaitingOrder(
+        id=said["id"],
+        act=said["act"],
+        by=said["by"],
+        at_ms=int(said["at_ms"]) if "at_ms" in said else None,
+        ordered_ms=order.ordered_ms,
+        note=said.get("note", ""),
+    )
+
+
+def _view(
+    box: str, device: str, facts: Sequence[Fact], waiting: tuple[WaitingOrder, ...], now_ms: int
+) -> InstrumentView:
     history = History.of(device, facts)
     checks = {f.kind: f for f in facts if isinstance(f, ScaleChecked) and f.device == device}
     drifts = {f.kind: f for f in facts if isinstance(f, ScaleDrifted) and f.device == device}
@@ -92,4 +110,5 @@ def _view(box: str, device: str, facts: Sequence[Body], now_ms: int) -> Instrume
         changes=history.changes,
         checks=tuple(checks.values()),
         drifts=tuple(drift for drift in drifts.values() if drift.state == "begun"),
+        waiting=waiting,
     )

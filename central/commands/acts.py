@@ -6,9 +6,11 @@ import argparse
 
 import msgspec
 
+from central.acts.grounds import judged_case
 from central.commands.asking import asking
 from central.commands.shared import load_settings, needs_settings, open_database
 from central.keeping.housekeeping import due
+from central.store.instruments import Instruments
 from central.store.keeping import Keeper
 from central.store.queries import Queries
 from journal.console import Console, Verbs, write, write_rows
@@ -91,13 +93,16 @@ def _add_to_case(arguments: argparse.Namespace, console: Console) -> int:
 def _show_case(arguments: argparse.Namespace, _console: Console) -> int:
     settings = load_settings(arguments.settings)
     with open_database(settings) as database:
-        found = Queries(database, register=settings.register).case(arguments.case)
+        queries = Queries(database, register=settings.register)
+        found = judged_case(arguments.case, queries, Instruments(database))
     if found is None:
         raise RefusedError(f"no such case: {arguments.case}")
     if arguments.json:
         write(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
         write_rows(found.entries, ("journal", "seq", "stream", "box", "passage", "matches"), as_json=False)
+        for each in found.lost:
+            write(f"{each.passage} is no evidence any more: {', '.join(each.reasons)}")
     return 0
 
 

@@ -13,6 +13,7 @@ from central.commands.shared import load_settings, needs_settings
 from journal.console import Console, Verbs, write
 from kernel.errors import ConfigError
 from kernel.law.instrument_acts import ACTS, AT_THE_BOX, certificate_of, moment_ms
+from web import times
 
 
 def add(verbs: Verbs) -> None:
@@ -43,14 +44,20 @@ def _show(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.json:
         write(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
-        write("\n".join(map(_line, found)) or "nothing is known of a scale there")
+        waiting = [_waiting(order) for order in (found[0]["waiting"] if found else ())]
+        write("\n".join([*map(_line, found), *waiting]) or "nothing is known of a scale there")
     return 0
 
 
 def _line(instrument: dict[str, Any]) -> str:
     number = (instrument["certificate"] or {}).get("number", "none")
     standing = ", ".join(instrument["reasons"]) or "evidence"
-    return f"{instrument['device']}: certificate {number}: {standing}"
+    return f"{instrument['device'] or 'no scale known'}: certificate {number}: {standing}"
+
+
+def _waiting(order: dict[str, Any]) -> str:
+    since = f" since {times.stamp(order['at_ms'])}" if order["at_ms"] is not None else ""
+    return f"waits for the box to accept it: {order['act']}{since}, by {order['by']}"
 
 
 def _say(arguments: argparse.Namespace, console: Console) -> int:

@@ -1,6 +1,7 @@
 """What the centre says of the scale of a lane: a signed command, in each session, until the box has accepted it.
 
-A box that refuses it keeps refusing: after a day nobody asks any more, and a person says it anew.
+A box that refuses a certificate or a shift keeps refusing: after a day nobody asks any more, and a person says it anew.
+What was done to a scale is true however late its box hears of it: that is told for as long as it takes.
 """
 
 from __future__ import annotations
@@ -28,12 +29,9 @@ class InstrumentsAtBoxes:
 
     async def say(self, body: InstrumentOrdered) -> None:
         """Now, if the box is there; not again what it has accepted."""
-        waiting = await asyncio.to_thread(self._waiting, body.box)
-        if body.args in waiting:
-            await self._commanding.command(body.box, [Wish(INSTRUMENT, body.args)])
+        wanted = await asyncio.to_thread(self._wanted, body.box)
+        await self._commanding.command(body.box, [wish for wish in wanted if ("id", body.id) in wish.args])
 
     def _wanted(self, box: str) -> Iterable[Wish]:
-        return [Wish(INSTRUMENT, args) for args in self._waiting(box)]
-
-    def _waiting(self, box: str) -> list[tuple[tuple[str, str], ...]]:
-        return self._instruments.waiting(box, since_ms=self._clock.now_ms() - LASTS_MS)
+        waiting = self._instruments.waiting(box, since_ms=self._clock.now_ms() - LASTS_MS)
+        return [Wish(INSTRUMENT, order.args) for order in waiting]

@@ -39,6 +39,7 @@ from kernel.errors import ConfigError
 from kernel.events import (
     STREAMS,
     Body,
+    CaseRecorded,
     DeviceHealth,
     EntryRef,
     FileStored,
@@ -228,10 +229,12 @@ class Queries:
         )
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
+            context = _context(connection, case, rows)
         if not rows:
             return None
         newest_ms = max(row["at_ms"] for row in rows)
-        return CaseView(case=case, newest_ms=newest_ms, entries=tuple(map(_case_entry, rows)))
+        entries = tuple(_case_entry(row, context.get((row["journal"], row["seq"]), ())) for row in rows)
+        return CaseView(case=case, newest_ms=newest_ms, entries=entries)
 
     def published(
         self, *, now_ms: int, limit: int, before: tuple[int, str] | None = None
@@ -362,7 +365,33 @@ def _cases_of(connection: Connection, entries: Sequence[EntryView]) -> tuple[str
     return tuple(sorted(connection.execute(query).scalars())) if places else ()
 
 
-def _case_entry(row: RowMapping) -> CaseEntry:
+def _context(
+    connection: Connection, case: str, rows: Sequence[RowMapping]
+) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Why weighings were taken into the case as context only: the newest act that names an entry decides."""
+    entry, body, head = schema.entry, schema.body, schema.head
+    same_body = (body.c.journal == entry.c.journal) & (body.c.seq == entry.c.seq)
+    own = connection.execute(select(head.c.journal).where(head.c.process == "central")).scalars()
+    query = (
+        select(body.c.body)
+        .select_from(entry.join(body, same_body))
+        .where(
+            entry.c.stream == CaseRecorded.stream,
+            entry.c.journal.in_({row["by_journal"] for row in rows} | set(own)),
+            entry.c.received_ms.in_({row["at_ms"] for row in rows}),
+        )
+        .order_by(entry.c.received_ms, entry.c.seq)
+    )
+    found: dict[tuple[str, int], tuple[str, ...]] = {}
+    for (said,) in connection.execute(query) if rows else ():
+        act = msgspec.json.decode(said, type=CaseRecorded)
+        without = {each.weighed: each.reasons for each in act.no_evidence}
+        if act.case == case:
+            found |= {(ref.journal, ref.seq): without.get(ref, ()) for ref in act.entries}
+    return found
+
+
+def _case_entry(row: RowMapping, context: tuple[str, ...]) -> CaseEntry:
     return CaseEntry(
         journal=row["journal"],
         seq=row["seq"],
@@ -371,6 +400,7 @@ def _case_entry(row: RowMapping) -> CaseEntry:
         box=row["box"],
         passage=row["passage"],
         matches=row["held"] is None or row["held"].hex() == row["leaf"],
+        context=context,
     )
 
 

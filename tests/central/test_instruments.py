@@ -28,6 +28,7 @@ from kernel.events import (
     NoEvidence,
     PassageCancelled,
     PassageReviewed,
+    RecordPublished,
     ScaleChecked,
     ScaleDrifted,
 )
@@ -214,6 +215,179 @@ async def test_hostile_facts_are_quarantined_and_do_not_hold_up_the_next(
     assert world.parts.instruments.waiting("lane1-box", since_ms=0) == []
 
 
+# --- publication -----------------------------------------------------------------------------------------------
+
+
+async def publish(client: httpx.AsyncClient, world: World) -> httpx.Response:
+    body = {"act": "published", "fields": ["day", "over_kg"]}
+    return await post(client, world, "cases/2026-7/publication", body, role="admin")
+
+
+async def case(client: httpx.AsyncClient, world: World) -> Any:
+    return (await client.get("cases/2026-7", headers=world.token("reader"))).json()
+
+
+async def confirm(client: httpx.AsyncClient, world: World, passage: str = "p1") -> None:
+    path = f"passages/lane1-box/{passage}/review"
+    assert (await post(client, world, path, {"outcome": "confirmed"})).status_code == 200
+
+
+async def test_what_is_evidence_still_is_published(client: httpx.AsyncClient, world: World) -> None:
+    lane(world, certified(), changed(NOON_MS + 1))
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+    await confirm(client, world)
+    assert (await publish(client, world)).status_code == 200
+    assert (await case(client, world))["lost"] == []
+
+
+async def test_a_case_that_has_lost_its_ground_is_shown_so_and_not_published(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    made = lane(world, certified())
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+    await confirm(client, world)
+    world.take(made.add(changed(NOON_MS - 1)))
+    lost = [{"box": "lane1-box", "passage": "p1", "reasons": ["seal_broken"]}]
+    assert (await case(client, world))["lost"] == lost
+    answer = await publish(client, world)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "passage p1 is no evidence: seal_broken")
+    assert not [body for body in world.entries if isinstance(body, RecordPublished)]
+
+
+async def test_a_case_of_context_alone_is_not_published(client: httpx.AsyncClient, world: World) -> None:
+    lane(world, certified(), changed(NOON_MS - 1))
+    assert (await post(client, world, "cases/2026-7", in_case(as_context=True))).status_code == 200
+    await confirm(client, world)
+    answer = await publish(client, world)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "passage p1 is no evidence: seal_broken")
+    shown = await case(client, world)
+    assert ([each["context"] for each in shown["entries"]], shown["lost"]) == ([["seal_broken"]], [])
+
+
+async def test_context_is_left_out_of_what_is_published(client: httpx.AsyncClient, world: World) -> None:
+    made = lane(world, certified())
+    unfit = InstrumentInForce(device="wim", evidence=False, reasons=("over_capacity",))
+    world.take(made.add(weighed("p2", outcome="over_limit", gross_kg=120_000, instrument=unfit)))
+    both = {"passages": [{"passage": "p1"}, {"passage": "p2"}], "as_context": True}
+    assert (await post(client, world, "cases/2026-7", both)).status_code == 200
+    for passage in ("p1", "p2"):
+        await confirm(client, world, passage)
+    assert (await publish(client, world)).status_code == 200
+    [published] = [body for body in world.entries if isinstance(body, RecordPublished)]
+    assert [(ref.seq, ref.leaf) for ref in published.about] == [(0, made.leaves[0].hex())]
+
+
+async def test_what_has_become_mere_context_lets_the_rest_of_its_case_be_published(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """The newest act that names a weighing says what it is there for."""
+    made = lane(world, certified())
+    world.take(made.add(weighed("p2", outcome="over_limit", arrived_ms=NOON_MS), at_ms=NOON_MS + 60_000))
+    both = {"passages": [{"passage": "p1"}, {"passage": "p2"}]}
+    assert (await post(client, world, "cases/2026-7", both)).status_code == 200
+    for passage in ("p1", "p2"):
+        await confirm(client, world, passage)
+    world.take(made.add(changed(NOON_MS + 1)))
+    assert [each["passage"] for each in (await case(client, world))["lost"]] == ["p2"]
+    assert (await publish(client, world)).status_code == 409
+    world.clock.at_ms += 1_000
+    again = {"passages": [{"passage": "p2"}], "as_context": True}
+    assert (await post(client, world, "cases/2026-7", again)).status_code == 200
+    assert (await publish(client, world)).status_code == 200
+    shown = await case(client, world)
+    weighings = [each for each in shown["entries"] if each["stream"] == "vehicle.weighed"]
+    assert ([each["context"] for each in weighings], shown["lost"]) == ([[], ["seal_broken"]], [])
+
+
+# --- what the centre has said ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("act", "at_ms", "reason"),
+    [
+        ("seal_broken", NOON_MS - 1, "seal_broken"),
+        ("seal_broken", NOON_MS, "seal_broken"),
+        ("seal_broken", NOON_MS + 1, None),
+        ("load_cell_replaced", NOON_MS - 1, "load_cell_replaced"),
+        ("repaired", NOON_MS - 1, "repaired_unverified"),
+        ("sealed", NOON_MS - 1, None),
+    ],
+)
+async def test_what_the_centre_has_said_counts_before_the_box_has_heard_of_it(
+    client: httpx.AsyncClient, world: World, act: str, at_ms: int, reason: str | None
+) -> None:
+    lane(world, certified())
+    said = {"act": act, "seal": "QF-1", "at_ms": at_ms}
+    assert (await post(client, world, BOX, said, role="admin")).status_code == 200
+    answer = await post(client, world, "cases/2026-7", in_case())
+    assert answer.status_code == (409 if reason else 200), answer.text
+    assert reason is None or reason in answer.text
+
+
+async def test_a_case_loses_its_ground_when_the_centre_says_that_a_seal_was_broken(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified())
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+    await confirm(client, world)
+    said = SEAL | {"at_ms": NOON_MS - 1}
+    assert (await post(client, world, BOX, said, role="admin")).status_code == 200
+    assert [each["reasons"] for each in (await case(client, world))["lost"]] == [["seal_broken"]]
+    assert (await publish(client, world)).status_code == 409
+
+
+async def test_nobody_takes_the_place_of_what_another_has_said(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified())
+    said = SEAL | {"at_ms": NOON_MS - 1}
+    assert (await post(client, world, BOX, said, role="admin", key="tap-00000001")).status_code == 200
+    headers = world.token("other", role="admin") | {"Idempotency-Key": "tap-00000001"}
+    answer = await client.post(BOX, json={"act": "open_shift"}, headers=headers)
+    assert (answer.status_code, "somebody else" in answer.text) == (409, True)
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 409
+
+
+async def test_what_waits_for_a_box_is_shown_and_counts(client: httpx.AsyncClient, world: World) -> None:
+    made = lane(world)
+    headers = world.token("reader")
+    assert (await post(client, world, BOX, SEAL, role="admin", key="tap-00000001")).status_code == 200
+    [unknown] = (await client.get(BOX, headers=headers)).json()
+    assert (unknown["device"], unknown["reasons"]) == ("", ["no_certificate"])
+    world.take(made.add(certified()))
+    world.clock.at_ms += 40 * DAY_MS
+    [shown] = (await client.get(BOX, headers=headers)).json()
+    assert (shown["device"], shown["reasons"]) == ("wim", ["seal_broken"])
+    [waits] = shown["waiting"]
+    assert (waits["id"], waits["act"], waits["at_ms"]) == ("tap-00000001", "seal_broken", NOON_MS)
+    [ordered] = [body for body in world.entries if isinstance(body, InstrumentOrdered)]
+    accepted = CommandAccepted(issuer="yiyuan-command", counter=1, kind="instrument", args=ordered.args)
+    world.take(made.add(accepted))
+    [shown] = (await client.get(BOX, headers=headers)).json()
+    assert (shown["reasons"], shown["waiting"]) == (["seal_broken"], []), "accepted is not yet written"
+
+
+async def test_what_its_lane_has_written_counts_for_the_scale_that_it_names(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """The centre does not know which scale a lane had then; the lane does, and then only its word counts."""
+    made = lane(world, certified())
+    assert (await post(client, world, BOX, SEAL | {"at_ms": NOON_MS - 1}, role="admin")).status_code == 200
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 409
+    by = "token:desk-admin"
+    world.take(made.add(InstrumentChanged(device="before", at_ms=NOON_MS - 1, change="seal_broken", by=by)))
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+
+
+async def test_a_verification_after_it_covers_what_the_centre_has_said(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    lane(world, certified(NOON_MS - 1_000))
+    said = SEAL | {"at_ms": NOON_MS - 2_600 * DAY_MS}
+    assert (await post(client, world, BOX, said, role="admin")).status_code == 200
+    assert (await post(client, world, "cases/2026-7", in_case())).status_code == 200
+
+
 # --- what is shown and said ------------------------------------------------------------------------------------
 
 
@@ -258,6 +432,7 @@ async def test_what_is_said_of_a_scale_is_an_entry_and_then_told_to_its_box(
         "token:desk-admin",
         "tap-00000001",
     )
+    assert said.at_ms == NOON_MS, "it counts from when it was said, whenever the box hears of it"
     assert world.spoken.told[0] == ordered
     paper = json.loads(msgspec.json.encode(PAPER))
     answer = await post(client, world, BOX, {"act": "certify", "certificate": paper}, role="admin")
@@ -274,6 +449,8 @@ async def test_what_is_said_of_a_scale_is_an_entry_and_then_told_to_its_box(
         (BOX, {"act": "certify", "certificate": {"number": "JL-1"}}, "admin", 422),
         (BOX, {"act": "check_reference"}, "admin", 409),
         (BOX, {"act": "check_zero"}, "admin", 409),
+        (BOX, SEAL | {"at_ms": NOON_MS + 60_001}, "admin", 409),
+        (BOX, {"act": "open_shift", "at_ms": NOON_MS}, "admin", 409),
         ("boxes/s01-box/instruments", SEAL, "admin", 409),
         ("boxes/..%2f/instruments", SEAL, "admin", 404),
     ],
@@ -305,8 +482,10 @@ class Speaking:
             Instruments(self.asking.database), commanding=self.asking.commanding, clock=self.asking.clock
         )
 
-    async def say(self, id_: str = "order-0000001", *, own: bool = True) -> InstrumentOrdered:
-        args = SEAL | {"by": "li", "id": id_}
+    async def say(
+        self, id_: str = "order-0000001", *, own: bool = True, act: str = "seal_broken"
+    ) -> InstrumentOrdered:
+        args = {"act": act, "by": "li", "id": id_}
         body = InstrumentOrdered(box="lane1-box", id=id_, args=tuple(sorted(args.items())), by="li")
         made = self.asking.own if own else Made(journal="d" * 32, box="s01-box", source="yiyuan/s01")
         self.asking.take(made.add(body, received_ms=self.asking.clock.ms))
@@ -340,9 +519,30 @@ async def test_what_was_accepted_is_not_said_again_whatever_arrives_first(asking
     assert asking.sent == []
 
 
+@pytest.mark.parametrize("act", ["seal_broken", "load_cell_replaced", "repaired", "sealed"])
+async def test_what_was_done_to_a_scale_is_told_however_long_its_box_is_away(
+    asking: Asking, act: str
+) -> None:
+    speaking = Speaking(asking)
+    body = await speaking.say(act=act)
+    asking.clock.ms += 400 * LASTS_MS
+    assert await asking.again() == [dict(body.args)]
+    speaking.accepted(body)
+    assert await asking.again() == []
+
+
+async def test_what_is_said_again_is_told_as_it_was_said_first(asking: Asking) -> None:
+    speaking = Speaking(asking)
+    await asking.hello()
+    body = await speaking.say()
+    later = tuple(sorted({**dict(body.args), "at_ms": "1795000000000"}.items()))
+    await speaking.scales.say(msgspec.structs.replace(body, args=later))
+    assert [each.args for each in asking.sent] == [dict(body.args)] * 2
+
+
 async def test_a_box_that_keeps_refusing_is_left_alone_after_a_day(asking: Asking) -> None:
     speaking = Speaking(asking)
-    body = await speaking.say()
+    body = await speaking.say(act="open_shift")
     assert await asking.again() == [dict(body.args)]
     asking.clock.ms += LASTS_MS + 1
     assert await asking.again() == []

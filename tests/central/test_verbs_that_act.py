@@ -21,7 +21,7 @@ from tests.central.county import (
     verb,
 )
 from tests.central.made import pictured, weighed
-from tests.central.test_instruments import certified
+from tests.central.test_instruments import certified, changed
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
@@ -94,6 +94,27 @@ async def test_a_case_is_kept_and_shown_by_verbs(county: County) -> None:
     assert "does not answer" in stopped.stderr
 
 
+async def test_a_case_says_on_a_terminal_that_it_has_lost_its_ground(county: County) -> None:
+    with running_centre(county):
+        async with running_lane(county) as lane, desk(county) as asked:
+            await lane.journal.append(certified(1), source=SOURCE)
+            await lane.journal.append(weighed("p1", weighing_grade="certified"), source=SOURCE)
+            await until(asked.rows, what="the truck")
+            assert verb(county, "case", "add", "2026-12", "p1", *BY).returncode == 0
+            assert "any more" not in verb(county, "case", "show", "2026-12", *SETTINGS).stdout
+            await lane.journal.append(changed(2), source=SOURCE)
+
+            async def lost() -> bool:
+                [scale] = await asked.get(f"boxes/{LANE}/instruments")
+                return bool(scale["changes"])
+
+            await until(lost, what="the broken seal")
+        shown = verb(county, "case", "show", "2026-12", *SETTINGS)
+        assert shown.stdout.splitlines()[-1] == "p1 is no evidence any more: seal_broken"
+        refused = verb(county, "publish", "2026-12", "--field", "day", *BY)
+        assert (refused.returncode, "p1 is no evidence: seal_broken" in refused.stderr) == (2, True)
+
+
 async def test_a_seal_that_the_centre_says_is_broken_is_an_entry_for_the_lane(county: County) -> None:
     with running_centre(county):
         async with running_lane(county) as lane, desk(county) as asked:
@@ -105,6 +126,11 @@ async def test_a_seal_that_the_centre_says_is_broken_is_an_entry_for_the_lane(co
         said = verb(county, "instrument", "say", LANE, "seal_broken", "--at", "2020-11-20 08:00", *BY)
         assert said.returncode == 0, said.stderr
         assert "/" in said.stdout
+        shown = verb(county, "instrument", "show", LANE, *SETTINGS)
+        assert shown.stdout.splitlines() == [
+            "wim: certificate JL-1: seal_broken",
+            "waits for the box to accept it: seal_broken since 2020-11-20 08:00:00, by token:command-line.li",
+        ]
         assert verb(county, "instrument", "say", LANE, "seal_broken", "--at", "noon", *BY).returncode == 2
         assert verb(county, "instrument", "say", "nobody-here", "seal_broken", *BY).returncode == 2
         nothing = verb(county, "instrument", "show", "nobody-here", *SETTINGS)
