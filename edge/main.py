@@ -183,6 +183,7 @@ class LaneProcess:
                 drift=scale.drift,
                 kinds=checks_of(self._drivers[0].method, scale.checks, attended=settings.lane.attended),
                 error_kg=self._error_kg,
+                display_kg=display_of(scale, self._drivers[0])[1],
             ),
             book,
             clock=self._clock,
@@ -552,19 +553,24 @@ def _check_certificate(settings: Settings, law: Law) -> None:
 
 def _check_division(settings: Settings, driver: ScaleDriver) -> None:
     """A platform is read in divisions of its display; those of another scale would be no evidence for this grade."""
-    scale = settings.scale
-    certificate = scale.certificate
-    if certificate is None or driver.method != "static_platform":
+    certificate = settings.scale.certificate
+    if certificate is None or settings.lane.weighing_grade not in certificate.grades:
         return
-    if settings.lane.weighing_grade not in certificate.grades:
-        return
-    axlewise = scale.weighing == "axlewise"
-    set_kg = scale.axlewise.division_kg if axlewise else scale.platform.division_kg
-    if set_kg != certificate.division_kg:
+    table, set_kg = display_of(settings.scale, driver)
+    if set_kg is not None and set_kg != certificate.division_kg:
         raise ConfigError.one(
-            f"scale.{'axlewise' if axlewise else 'platform'}.division_kg",
+            f"scale.{table}.division_kg",
             f"must be that of the certificate, {certificate.division_kg}, is {set_kg}",
         )
+
+
+def display_of(scale: Scale, driver: ScaleDriver) -> tuple[str, int | None]:
+    """The table that sets how a platform is read, and in which division; a moving-axle weigher has none."""
+    if driver.method != "static_platform":
+        return "moving", None
+    if scale.weighing == "axlewise":
+        return "axlewise", scale.axlewise.division_kg
+    return "platform", scale.platform.division_kg
 
 
 async def serve(process: LaneProcess) -> None:

@@ -58,6 +58,7 @@ class Rules:
     drift: DriftSettings
     kinds: tuple[CheckKind, ...]
     error_kg: Callable[[InstrumentCertificate, int, int], int | None]  # certificate, load, moment
+    display_kg: int | None = None  # the division that its platform is read in; None: it has no display
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,10 +300,9 @@ class Instrument:
         if isinstance(planned, _Awaited):
             await self._await(planned, saying)
             return f"waiting for {planned.load.name} to cross the scale"
-        if isinstance(planned, ScaleChecked):
-            self._reference_is_on = planned.kind == "reference"
         appended = await self._write(planned, key=_key(saying.id))
         if isinstance(planned, ScaleChecked) and not appended.known:
+            self._reference_is_on = planned.kind == "reference"
             self._learn(planned)
         return _answer(planned, appended)
 
@@ -351,6 +351,13 @@ class Instrument:
             raise RefusedError(why)
         if (other := self._book.elsewhere.get(certificate.number)) is not None:
             raise RefusedError(f"certificate {certificate.number} was taken into use for {other}")
+        shown_kg = self._rules.display_kg
+        for_us = self._rules.grade in certificate.grades
+        if for_us and shown_kg is not None and shown_kg != certificate.division_kg:
+            raise RefusedError(
+                f"its division is {certificate.division_kg} kg, and the settings of the lane say {shown_kg} kg: "
+                "set the division and this certificate there together"
+            )
         if self._rules.error_kg(certificate, certificate.max_kg, self._clock.now_ms()) is None:
             raise RefusedError(
                 f"no row of the law says what class {certificate.accuracy_class} may be off in service"

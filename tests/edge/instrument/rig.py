@@ -69,6 +69,7 @@ class Desk:
     kinds: tuple[CheckKind, ...] = ("zero", "reference")
     checks: CheckSettings = CHECKS
     drift: DriftSettings = field(default_factory=DriftSettings)
+    display_kg: int | None = None
     facts: list[Fact] = field(default_factory=list)
     keys: dict[str, int] = field(default_factory=dict)
     under: dict[str, Fact] = field(default_factory=dict)  # what was written under a key
@@ -94,6 +95,7 @@ class Desk:
                 error_kg=lambda paper, load, at: in_service_error_kg(
                     paper, load, law=national(), on=china_day(at), jurisdiction="370323"
                 ),
+                display_kg=self.display_kg,
             ),
             self.book,
             clock=self.clock,

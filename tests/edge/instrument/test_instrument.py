@@ -209,6 +209,15 @@ async def test_a_class_that_no_row_of_the_law_knows_is_refused() -> None:
         await Desk().certify(msgspec.structs.replace(PAPER, accuracy_class="B(10)"))
 
 
+async def test_a_certificate_of_another_division_than_the_platform_is_read_in_is_refused() -> None:
+    desk = Desk(display_kg=50)
+    with pytest.raises(RefusedError, match="its division is 20 kg, and the settings of the lane say 50 kg"):
+        await desk.certify()
+    await desk.certify(msgspec.structs.replace(PAPER, grades=("pre_check",)))
+    await desk.certify(msgspec.structs.replace(PAPER, number="JL-2", division_kg=50))
+    assert desk.instrument.in_force(40_000).evidence
+
+
 async def test_a_certificate_with_more_seals_than_an_entry_holds_is_refused() -> None:
     desk = Desk()
     with pytest.raises(RefusedError, match="seals must be at most 50, are 2500"):
@@ -266,6 +275,14 @@ async def test_a_shift_begins_with_a_zero_and_a_reference_check_or_weighings_are
     assert desk.last_check.shift_ms == NOON - 4 * HOUR
     assert desk.crosses(20_040).quality == ("reference_check",), "the weights are no vehicle"
     assert desk.crosses(40_000).quality == ()
+
+
+async def test_a_check_that_found_no_room_did_not_happen(desk: Desk) -> None:
+    desk.shows(20_000, empty=False)
+    desk.refuse = 1
+    with pytest.raises(FullError):
+        await desk.say("check_reference", reference="weights")
+    assert desk.crosses(20_000).quality == ()
 
 
 async def test_a_check_that_is_not_within_its_limit_is_an_entry_and_none(desk: Desk) -> None:
