@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import random
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -453,6 +454,27 @@ def test_a_display_that_does_not_fit_is_an_error() -> None:
     question = RTU.poll(options(map={"gross": {"reg": 40_001, "type": "int16"}}))
     with pytest.raises(ValueError, match="does not fit"):
         server.feed(question, Display(mantissa=99_999))
+
+
+def test_the_same_byte_lost_twice_over_tcp_confirms_nothing() -> None:
+    short, whole = (tcp(n, (0, 40_000)) for n in (1, 2))
+    short = short[:-1]  # the next frame lends its first byte
+    told = options(map={"gross": {"reg": 40_001}})
+    items = good(fed(TcpParser(told), short + whole + short + whole + whole * 2))
+    assert [item.mantissa for item in items] == [39_936, 39_936, 40_000, 40_000]
+    assert [item.confirmed for item in items] == [False, False, False, True]
+
+
+@pytest.mark.broad
+@pytest.mark.timeout(60)
+def test_a_long_read_over_tcp_costs_by_its_length() -> None:
+    def seconds(frames: int) -> float:
+        parser, data = TcpParser(options(map={"gross": {"reg": 40_001}})), tcp(1, (0, 40_000)) * frames
+        began = time.process_time()
+        assert len(parser.feed(data)) == frames
+        return time.process_time() - began
+
+    assert seconds(80_000) < 20 * seconds(10_000)
 
 
 # --- the driver ------------------------------------------------------------------------------------------------
