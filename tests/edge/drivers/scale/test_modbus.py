@@ -306,6 +306,30 @@ def test_a_file_or_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_options(RTU, {"device": "abacus"})
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("no\0file", "embedded null byte"),
+        ("no\ud800file", "surrogates not allowed"),
+        ("/dev/zero", "it is no file"),
+        ("/", "it is no file"),
+    ],
+)
+def test_what_cannot_be_a_file_of_a_map_is_refused_with_words(path: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why) as caught:
+        read_options(RTU, {"map_file": path})
+    assert caught.value.faults[0][0] == "map_file"
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize("text", ["#" * 70_000, "a = " + "[" * 50_000])
+def test_a_map_that_is_too_large_or_too_deep_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"map_file: .* cannot be read: "):
+        read_options(RTU, {"map_file": str(path)})
+
+
 @pytest.mark.parametrize(("told", "path"), [({}, "options.map"), ({"device": "cas-ci600d"}, "options.unit")])
 def test_a_lane_must_say_where_the_weight_is_and_in_which_unit(told: dict[str, object], path: str) -> None:
     for name in ROWS:
