@@ -113,7 +113,8 @@ def _indicator(row: Indicator, form: dict[str, object]) -> Subject:
     said = ", ".join(f"{key} {value}" for key, value in form.items())
 
     def frame(n: int) -> tuple[int, bytes]:
-        kg = n * 7_919 % modulus
+        # Every second as a truck weighs: its bytes have more zeros, which a lost byte may leave as they were.
+        kg = 10_000 + 20 * (n * 7_919 % 2_251) if n % 2 else n * 7_919 % modulus
         return kg, write(kg)
 
     return Subject(
