@@ -162,7 +162,7 @@ def _scalar(kind: Any, value: object, at: str, faults: Faults) -> object:
     if kind is Any:  # a table that its owner reads again, such as a driver's options
         return value
     if get_origin(kind) is Literal:
-        if value not in get_args(kind):
+        if not any(type(value) is type(known) and value == known for known in get_args(kind)):
             faults.append((at, f"must be one of {', '.join(map(repr, get_args(kind)))}, is {_shown(value)}"))
     elif kind is float and type(value) is int:
         return float(value)

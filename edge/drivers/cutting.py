@@ -46,6 +46,7 @@ class Cutter:
         self._check = check
         self._buffer = bytearray()
         self._dead: set[int] = set()  # heads that began nothing; what is inside may still be a frame
+        self._first = 0  # no head before it can begin a frame
         self._junk = 0
 
     def feed(self, data: bytes) -> list[bytes | ProtocolError]:
@@ -70,8 +71,8 @@ class Cutter:
 
     def _candidates(self) -> list[_Candidate]:
         found: list[_Candidate] = []
-        buffer, reach = self._buffer, 0
-        at = buffer.find(self._head)
+        buffer, reach, limit = self._buffer, 0, len(self._buffer)
+        at = buffer.find(self._head, self._first)
         while at >= 0:
             judged = self._judge(buffer, at) if at not in self._dead else (0, False)
             if judged is None:
@@ -80,8 +81,10 @@ class Cutter:
                 size, record = judged
                 reach = max(reach, at + size)
                 found.append(_Candidate(at, at + size, at + size if record else reach))
-            # What begins behind a whole frame is never judged before it.
-            at = buffer.find(self._head, at + 1, reach if 0 < reach <= len(buffer) else len(buffer))
+                # What begins behind one that can be judged is never judged before it.
+                limit = min(limit, found[-1].ready)
+            at = buffer.find(self._head, at + 1, limit)
+        self._first = found[0].start if found else self._first
         return found
 
     def _take(self, candidate: _Candidate) -> list[bytes | ProtocolError]:
@@ -105,6 +108,7 @@ class Cutter:
 
     def _drop(self, count: int) -> None:
         del self._buffer[:count]
+        self._first = max(self._first - count, 0)
         if self._dead:
             self._dead = {at - count for at in self._dead if at >= count}
 

@@ -17,9 +17,10 @@ class FrameParser(Generic[T]):
     """Feeds `decode` with what `pattern` matches.
 
     For every split to give the same, all matches must have one length, or end in a byte that is nowhere else in them.
-    `longest` is the length of the longest match; bytes of `between` may stand outside a frame.  `decode` is told
-    whether the frame repeats the one before it, byte for byte (without a checksum only that confirms it), and raises ProtocolError for what looks like a frame but is
-    none: then the search goes on at its second byte, because the next frame may begin inside it.
+    It may look behind by one byte.  `longest` is the length of the longest match; bytes of `between` may stand outside
+    a frame.  `decode` is told whether the frame repeats the one before it, byte for byte (without a checksum only that
+    confirms it), and raises ProtocolError for what looks like a frame but is none: then the search goes on at its
+    second byte, because the next frame may begin inside it.
     `touching`: a frame repeats another only when nothing lay between them.  That is for frames without an end, which a
     longer frame of another protocol may begin like, time and again.
     """
@@ -38,14 +39,15 @@ class FrameParser(Generic[T]):
         self._decode = decode
         self._touching = touching
         self._between = between
-        self._rest = b""
+        self._rest = b""  # what may still become a frame, after the byte before it
+        self._past = 0  # 1 once there is such a byte
         self._before = b""
         self._junk = 0
 
     def feed(self, data: bytes) -> list[T | ProtocolError]:
         buffer = self._rest + data
         out: list[T | ProtocolError] = []
-        done = 0
+        done = self._past
         while (found := self._search(buffer, done)) is not None:
             start, end = found.span()
             out += self._skip(buffer[done:start])
@@ -59,13 +61,14 @@ class FrameParser(Generic[T]):
             done, self._junk, self._before = end, 0, found[0]
         keep = max(done, len(buffer) - self._longest + 1)
         out += self._skip(buffer[done:keep])
-        self._rest = buffer[keep:]
+        self._past = min(keep, 1)
+        self._rest = buffer[keep - self._past :]
         return out
 
     def finish(self) -> list[T | ProtocolError]:
         """What is left is no frame."""
-        left = self._skip(self._rest)
-        self._rest = b""
+        left = self._skip(self._rest[self._past :])
+        self._rest, self._past = b"", 0
         return list(left)
 
     def _skip(self, outside: bytes) -> list[ProtocolError]:

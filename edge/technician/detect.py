@@ -16,21 +16,22 @@ from edge.detecting.searching import Outcome, Search
 from edge.drivers import indicators, weighers
 from edge.links.opening import check_url, open_link
 from edge.technician.ports import serial_ports
-from edge.technician.target import HOLDER, serial_settings
+from edge.technician.target import HOLDER, check_seconds, serial_settings
 from edge.words import LANGUAGES
 from journal.console import Console, Verbs, write
 from kernel.clock import Clock
 from kernel.errors import ConfigError, LinkError
 from kernel.links import Link
-from kernel.settings import must, refuse
 
 FOUND, NOT_FOUND = 0, 1
 
 
 def add(verbs: Verbs) -> None:
     detect = verbs.add_parser("detect", help="say which indicator is on a line, or why that cannot be said")
-    detect.add_argument("url", nargs="?", metavar="URL", help="without it: every serial port")
-    detect.add_argument("--json", action="store_true")
+    detect.add_argument(
+        "url", nargs="?", metavar="URL", help="the line, see docs/scales.md; without it: every serial port"
+    )
+    detect.add_argument("--json", action="store_true", help="one JSON object a port")
     detect.add_argument(
         "--seconds",
         type=float,
@@ -43,7 +44,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _detect(given: argparse.Namespace, console: Console) -> int:
-    refuse(must(given.seconds >= 0.5, "--seconds", f"must be at least 0.5, is {given.seconds}"))
+    check_seconds(given.seconds, least=0.5)
     urls = [given.url] if given.url else serial_ports()
     for url in urls:
         check_url(url)

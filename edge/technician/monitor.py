@@ -17,7 +17,7 @@ from edge.drivers.rows import Indicator
 from edge.links.sevenbits import SevenBitLink
 from edge.supervise import supervise
 from edge.technician.display import Monitor, Tapped
-from edge.technician.target import Target, add_target, target_of
+from edge.technician.target import Target, add_target, check_seconds, target_of
 from edge.words import Language
 from journal.console import Console, Verbs, write
 from kernel.clock import Clock
@@ -37,6 +37,7 @@ def add(verbs: Verbs) -> None:
 
 def _monitor(given: argparse.Namespace, console: Console) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # every state is on the screen
+    check_seconds(given.seconds, least=0)
     target = target_of(given)
     with suppress(KeyboardInterrupt):
         asyncio.run(_watch(target, console.clock, given.seconds, given.lang))

@@ -21,14 +21,28 @@ from kernel.links import Link
 from kernel.settings import must, refuse, under
 
 HOLDER = "weighpost-edge scale"
+LONGEST_S = 31 * 86_400
+OPTIONS_HELP = 'of the protocol, such as \'{"unit":"kg"}\'; see docs/devices.md'
 _PATIENCE_MS = 100
 
 
+class Parser(argparse.ArgumentParser):
+    """Takes URL also behind options that follow another argument: argparse by itself takes both at the first."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        known, rest = super().parse_known_args(args, namespace)
+        if rest and not rest[0].startswith("-") and getattr(known, "url", "") is None:
+            known.url = rest.pop(0)
+        return known, rest
+
+
 def add_target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", nargs="?", metavar="URL")
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="the line: /dev/ttyUSB0, socket://host:port, see docs/scales.md"
+    )
     parser.add_argument("--settings", type=Path, metavar="lane.toml", help="instead of URL and what follows")
     parser.add_argument("--protocol", metavar="P", help="see `weighpost-edge drivers`")
-    parser.add_argument("--options", default="{}", metavar="JSON")
+    parser.add_argument("--options", default="{}", metavar="JSON", help=OPTIONS_HELP)
     parser.add_argument("--line", default="9600 8N1", metavar='"9600 7E1"')
     parser.add_argument("--lang", choices=LANGUAGES, default=LANGUAGES[0])
 
@@ -86,6 +100,14 @@ def json_of(text: str) -> object:
         return json.loads(text)
     except ValueError as error:
         raise ConfigError.one("--options", f"is not JSON: {error}") from error
+    except RecursionError as error:
+        raise ConfigError.one("--options", "is nested too deep") from error
+
+
+def check_seconds(seconds: float | None, *, least: float) -> None:
+    """ConfigError for what is no time that anybody would wait."""
+    good = seconds is None or least <= seconds <= LONGEST_S
+    refuse(must(good, "--seconds", f"must be at least {least:g} and at most {LONGEST_S}, is {seconds}"))
 
 
 def options_of(row: Indicator | Weigher, table: object, path: str = "--options") -> Any:

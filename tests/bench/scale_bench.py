@@ -113,7 +113,8 @@ def _indicator(row: Indicator, form: dict[str, object]) -> Subject:
     said = ", ".join(f"{key} {value}" for key, value in form.items())
 
     def frame(n: int) -> tuple[int, bytes]:
-        kg = n * 7_919 % modulus
+        # Every second as a truck weighs: its bytes have more zeros, which a lost byte may leave as they were.
+        kg = 10_000 + 20 * (n * 7_919 % 2_251) if n % 2 else n * 7_919 % modulus
         return kg, write(kg)
 
     return Subject(
@@ -173,14 +174,18 @@ def _loop(n: int) -> tuple[int, bytes]:
     return mono_ms, encode(Loop(seq=n & 0xFFFF, loop=1, occupied=True, mono_ms=mono_ms))
 
 
-def spoiled(frames: Frames, *, seed: int) -> tuple[bytes, list[int]]:
-    """The stream with every byte hit at 1 %, half replaced and half dropped; and the values of the intact frames."""
+def spoiled(frames: Frames, *, seed: int, led: bool = False) -> tuple[bytes, list[int]]:
+    """The stream with every byte hit at 1 %, half replaced and half dropped; and the values of the intact frames.
+
+    `led`: where only the end of the frame before says where one begins, that must be there too.
+    """
     dice = random.Random(seed)
-    stream, intact, gap = bytearray(), [], _gap(dice)
+    stream, intact, gap, end = bytearray(), [], _gap(dice), b""
     for value, frame in frames:
+        begun, end = not led or stream.endswith(end), frame[-1:]
         if gap >= len(frame):
             gap -= len(frame)
-            intact.append(value)
+            intact += [value] * begun
             stream += frame
             continue
         hit, at = bytearray(), 0
@@ -192,7 +197,7 @@ def spoiled(frames: Frames, *, seed: int) -> tuple[bytes, list[int]]:
         hit += frame[at:]
         gap -= len(frame) - at
         if hit == frame:
-            intact.append(value)
+            intact += [value] * begun
         stream += hit
     return bytes(stream), intact
 

@@ -164,3 +164,20 @@ def test_any_table_is_read_or_refused_with_paths(table: object) -> None:
         assert type(box.name) is str
         assert type(box.port) is int
     assert all(path and problem for path, problem in told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    chars: Literal[1, 16] = 16
+    check: Literal["yes", False] = False
+
+
+@pytest.mark.parametrize("table", [{"chars": 16.0}, {"chars": True}, {"check": 0}, {"check": 0.0}])
+def test_a_choice_is_of_its_own_type(table: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="must be one of"):
+        read(Lines, table)
+
+
+def test_every_choice_is_taken() -> None:
+    assert read(Lines, {"chars": 1, "check": "yes"}) == Lines(chars=1, check="yes")
+    assert read(Lines, {"chars": 16, "check": False}) == Lines()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from binascii import crc_hqx
+
+import pytest
 
 from edge.drivers.cutting import ChecksumError, Cutter
 from kernel.errors import ProtocolError
@@ -66,3 +69,40 @@ def test_noise_before_a_head_makes_no_head() -> None:
 def test_one_error_is_told_for_many_bytes() -> None:
     assert len(fed(b"\x07" * 640, 7)) == 10
     assert len(fed(b"\x07", 1)) == 1
+
+
+HOSTILE = {
+    "whole notices with a wrong sum": b"\xff\x00S\x07\x01\x00\x00",
+    "heads that reach into each other": b"\xff\x00S\x0b\x01\x00\x00",
+    "records in each other": b"\xff\x00R\x0b\x01\x00\x00",
+    "heads in a long one": b"\xff\x00S\xff\x01" + b"\xff\x00R\x06" * 40,
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_no_frame_is_looked_at_so_often_and_not_more_in_a_longer_read(data: bytes) -> None:
+    def looks(read: bytes) -> int:
+        counted = 0
+
+        def counting(buffer: bytearray, at: int) -> tuple[int, bool] | None:
+            nonlocal counted
+            counted += 1
+            return judge(buffer, at)
+
+        cutter = Cutter(b"\xff\x00", counting)
+        cutter.feed(read)
+        cutter.finish()
+        return counted
+
+    once = data * (4_000 // len(data))
+    assert looks(once * 8) < 12 * looks(once)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_split_of_heads_in_heads_gives_the_same_frames(seed: int) -> None:
+    dice = random.Random(seed)
+    pieces = [*HOSTILE.values(), frame(b"weight"), frame(b"x", record=False), b"\xff", b"\xff\x00R", b"\x00"]
+    pieces.append(frame(b"ab" + frame(b"y", record=False) + b"cd"))
+    data = b"".join(dice.choices(pieces, k=60))
+    whole = frames(data, len(data))
+    assert all(frames(data, step) == whole for step in (1, 7, 64, 1_000))

@@ -42,6 +42,8 @@ FORMS: dict[str, tuple[dict[str, object], ...]] = {
         {"pattern": " {0,6}(?P<weight>-?[0-9]{1,7})", "example": "{weight:7}", "terminator": "\r"},
     ),
 }
+# A digit left of the end of the line before would belong to the number: where that end is gone, so is the line.
+LED = {"ohaus-like", "text"}
 WRITTEN = [(name, form) for name in WRITERS for form in FORMS.get(name, ({},))]
 
 
@@ -195,7 +197,7 @@ def test_one_percent_of_noise_costs_no_intact_frame_and_confirms_no_false_one(
     row = ROWS[name]
     values = [n // 8 * 7_919 % 99_991 for n in range(1_600)]
     frame = {kg: written(row, form, kg) for kg in set(values)}
-    stream, intact = spoiled([(kg, frame[kg]) for kg in values], seed=11)
+    stream, intact = spoiled([(kg, frame[kg]) for kg in values], seed=11, led=name in LED)
     readings = [item for item in fed(row, form, stream) if isinstance(item, Reading) and item.valid]
     shown = Counter((item.mantissa or 0) * Decimal(10) ** item.exponent for item in readings)
     assert not Counter(map(Decimal, intact)) - shown

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edge.drivers import DRIVERS, load_driver
+from edge.drivers.readings import Display
 from edge.main import main
 from edge.technician.decode import decode_from
 from kernel.captures import Capture, CaptureHead, Passed
@@ -71,6 +72,17 @@ def test_errors_are_counted_and_doubts_told_beside_the_readings(capsys: pytest.C
     assert "in doubt, an option: unit: the frame does not send it" in shown.err
 
 
+def test_what_a_lane_would_make_of_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    like, toledo = load_driver("ad-like"), load_driver("toledo-continuous")
+    decode_from(io.BytesIO(b"ST,GS,+0018460\r\n" * 2), like, like.options())
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["confirmed"], one["doubt"]) for one in shown] == [(False, "unit"), (True, "unit")]
+    decode_from(io.BytesIO(toledo.write(Display(mantissa=40), toledo.options())), toledo, toledo.options())
+    [one] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert one["confirmed"]
+    assert "doubt" not in one
+
+
 def test_of_a_capture_the_device_is_read_and_not_the_host(capsys: pytest.CaptureFixture[str]) -> None:
     head = CaptureHead(box="s01-lane1", device="scale", url="/dev/ttyS0", line="9600 8N1", begin_ms=0)
     good = b"\x02+001560019\x03"
@@ -98,7 +110,16 @@ def test_a_damaged_capture_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
         ),
         (["--protocol", "yaohua-cont12", "--options", '{"unit":"ft","x":1}', "-"], "--options.x: unknown"),
         (["--protocol", "yaohua-cont12", "--options", "[]", "-"], "--options.top level: must be a table"),
-        (["--protocol", "yaohua-cont12", "no-such-file"], "FILE: no-such-file cannot be read"),
+        (["--protocol", "yaohua-cont12", "--options", "[" * 100_000, "-"], "--options: is nested too deep"),
+        (
+            ["--protocol", "yaohua-cont12", "no-such-file"],
+            "FILE: 'no-such-file' cannot be read: No such file",
+        ),
+        (
+            ["--protocol", "yaohua-cont12", "no\0file"],
+            "FILE: 'no\\x00file' cannot be read: embedded null byte",
+        ),
+        (["--protocol", "yaohua-cont12", "/"], "FILE: '/' cannot be read: Is a directory"),
     ],
 )
 def test_a_wrong_call_is_told_what_is_wrong(

@@ -98,6 +98,35 @@ def test_a_port_that_is_not_there_is_a_wrong_call(capsys: pytest.CaptureFixture[
     assert "URL: /dev/no-such-port is not there" in capsys.readouterr().err
 
 
-def test_a_window_too_short_to_hear_anything_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scale", "detect", "/dev/null", "--seconds", "0.1"]) == 2
-    assert "--seconds: must be at least 0.5" in capsys.readouterr().err
+@pytest.mark.parametrize("seconds", ["0.1", "-1", "nan", "inf", "-inf", "1e30"])
+@pytest.mark.parametrize("verb", [["detect"], ["monitor", "--protocol", PLAIN]], ids=["detect", "monitor"])
+def test_a_time_that_nobody_would_wait_is_refused(
+    verb: list[str], seconds: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if (verb[0], seconds) == ("monitor", "0.1"):
+        return
+    assert main(["scale", *verb, "/dev/null", f"--seconds={seconds}"]) == 2
+    assert "--seconds: must be at least 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["zero", "/dev/none", "--protocol", "sma", "--yes"],
+        ["zero", "--protocol", "sma", "--yes", "/dev/none"],
+        ["zero", "--protocol", "sma", "/dev/none", "--yes"],
+        ["--protocol", "sma", "zero", "--yes", "/dev/none"],
+    ],
+)
+def test_an_order_takes_its_line_wherever_it_stands(
+    order: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scale", "send", *order]) == 2
+    assert "URL: /dev/none" in capsys.readouterr().err
+
+
+def test_an_argument_too_many_is_still_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["/dev/none", "/dev/other"], ["/dev/none", "--colour"]):
+        with pytest.raises(SystemExit):
+            main(["scale", "send", "zero", "--protocol", "sma", "--yes", *words])
+        assert f"unrecognized arguments: {words[1]}" in capsys.readouterr().err

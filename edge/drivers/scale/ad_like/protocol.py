@@ -4,13 +4,15 @@ r"""What many makers print in the manner of A&D, pure: read by fields, not by co
     ST,GS    20.7g          T-Scale NHB            ST, GS, +0123456     Autoda
     ST,NT -  123.4,kg       Tiger TI-02            LO,GS,+       kg     out of range, also OL
 
-A comma may be the decimal sign.  Lines have no fixed length, so a lost byte is seen only by the shape of the line.
+A comma may be the decimal sign, or stand before thousands: 12,345 does not tell.  Lines have no fixed length, so a lost byte is seen only by the shape of the line.
 Source: captures of T-Scale QHW and NHB, Liden LUW2001 manual p.17, Tiger TI-02 p.21, Excell AM4 p.12, AD-4404.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import Literal
 
 from edge.drivers.framing import FrameParser
 from edge.drivers.printed import Steady, printed, scaled, unit_of
@@ -28,14 +30,25 @@ BLANK = rb"(?:([+-])\x20{0,12})?(?:[.,]\x20{0,6})?"
 FRAME = re.compile(
     HEADS + rb"(?:" + NUMBER + rb"[\x20,]{0,6}|" + BLANK + rb")(?:([A-Za-z]{1,4}|%)\x20{0,6})?[\r\n]"
 )
+THOUSANDS = re.compile(rb",[0-9]{3}$")
 LONGEST = 72
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdLikeOptions(IndicatorOptions):
+    """`decimal` is the sign before the decimals: with `.` a comma stands before thousands.  Unset, a comma before three
+    digits is in doubt, and before fewer or more it is the decimal sign.
+    """
+
+    decimal: Literal[".", ","] | None = None
 
 
 class Reader:
     """Makes readings of lines and remembers their shape."""
 
-    def __init__(self, options: IndicatorOptions) -> None:
+    def __init__(self, options: AdLikeOptions) -> None:
         self._blank_unit_doubt = "" if options.unit else "unit"
+        self._decimal = options.decimal
         self._lines = Steady()
 
     def reading(self, found: re.Match[bytes], repeated: bool) -> Reading:
@@ -44,9 +57,7 @@ class Reader:
         out_of_range = head in (b"OL", b"LO")
         if digits is None and not out_of_range:
             raise ProtocolError("no number", raw)
-        mantissa, exponent = (
-            (None, 0) if digits is None else scaled((sign or b"") + digits.replace(b",", b"."))
-        )
+        mantissa, exponent = (None, 0) if digits is None else self._number((sign or b"") + digits)
         unit = unit_of(word or b"")
         steady = self._lines.has((len(raw), unit, exponent, digits is None))
         return Reading(
@@ -59,13 +70,25 @@ class Reader:
             over_range=out_of_range and b"-" not in (sign, blank_sign),
             under_range=out_of_range and b"-" in (sign, blank_sign),
             confirmed=repeated and steady,
-            doubt="" if unit else self._blank_unit_doubt,
+            doubt=self._doubt(digits or b"", unit),
             words=("display_held",) if head == b"HD" else (),
             raw=raw,
         )
 
+    def _number(self, text: bytes) -> tuple[int, int]:
+        if self._decimal != "." or b"," not in text:
+            return scaled(text.replace(b",", b"."))
+        if not THOUSANDS.search(text):
+            raise ProtocolError("decimal is set to a point, but this comma is not before thousands", text)
+        return scaled(text.replace(b",", b""))
 
-def parser(options: IndicatorOptions) -> FrameParser[Reading]:
+    def _doubt(self, digits: bytes, unit: str | None) -> str:
+        if self._decimal is None and THOUSANDS.search(digits):
+            return "decimal"
+        return "" if unit else self._blank_unit_doubt
+
+
+def parser(options: AdLikeOptions) -> FrameParser[Reading]:
     return FrameParser(FRAME, longest=LONGEST, decode=Reader(options).reading, between=b"\r\n")
 
 
@@ -73,7 +96,7 @@ def describe(reading: Reading) -> dict[str, object]:
     return described(reading) | ({"overload": True} if reading.over_range or reading.under_range else {})
 
 
-def write(shown: Display, _options: IndicatorOptions) -> bytes:
+def write(shown: Display, _options: AdLikeOptions) -> bytes:
     """In Liden's columns; ValueError when the value does not fit them."""
     out_of_range = shown.over_range or shown.under_range
     head = b"OL" if out_of_range else b"ST" if shown.stable else b"US"
@@ -90,11 +113,14 @@ INDICATOR = Indicator(
     frame="a line of 15 to 21 characters",
     lines=("9600 8N1", "4800 8N1", "2400 8N1", "2400 7E1"),
     says=frozenset({"unit", "stable", "gross_net", "range"}),
-    options=IndicatorOptions,
+    options=AdLikeOptions,
     parser=parser,
     describe=describe,
     write=write,
-    doubts=(Doubt(option="unit", why="some devices do not print it"),),
+    doubts=(
+        Doubt(option="unit", why="some devices do not print it"),
+        Doubt(option="decimal", why="the comma of 12,345 is a decimal sign, or stands before thousands"),
+    ),
     kin=frozenset({"ad-std"}),
     source="T-Scale QHW and NHB captures; Liden LUW2001 p.17; Tiger TI-02 p.21; Excell AM4 p.12; AD-4404 p.80",
 )

@@ -13,6 +13,8 @@ from edge.drivers.scale.modbus.registers import ModbusOptions, Register, Window
 from kernel.errors import ConfigError
 from kernel.settings import read, under
 
+LARGEST = 1 << 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapFile:
@@ -60,11 +62,22 @@ def _of_device(name: str) -> MapFile:
 
 def _of_file(path: str) -> MapFile:
     try:
-        return _parsed(Path(path).read_text(encoding="utf-8"))
+        return _parsed(_text(Path(path)))
     except ConfigError as error:
         raise under("map_file", error) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError.one("map_file", f"{path} cannot be read: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:  # NUL and surrogates are no OSErrors
+        raise ConfigError.one("map_file", f"{path!r} cannot be read: {error}") from error
+
+
+def _text(path: Path) -> str:
+    """OSError and ValueError; devices and pipes, which may have no end, are not opened."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST} bytes")
+    return data.decode()
 
 
 def _parsed(text: str) -> MapFile:

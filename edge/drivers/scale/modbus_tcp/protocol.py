@@ -4,7 +4,7 @@ r"""Modbus TCP, pure.
     TID TID 00 00 LEN LEN UNIT 03|04 BYTES word word ...  answer, with the TID of its question
     TID TID 00 00 00 03   UNIT 83|84 CODE                 refusal
 
-No checksum of its own, so a value counts when two answers in a row say it.
+No checksum of its own, so a value counts when two answers in a row say it, with nothing broken between them.
 Source: Modbus messaging on TCP/IP 1.0b.
 """
 
@@ -35,7 +35,7 @@ class Frames:
 
     def __init__(self, unit: int) -> None:
         self._unit = unit
-        self._buffer = b""
+        self._buffer = bytearray()
         self._junk = 0
 
     def feed(self, data: bytes) -> list[bytes | ProtocolError]:
@@ -43,14 +43,16 @@ class Frames:
         out: list[bytes | ProtocolError] = []
         while (size := self._size()) is not None:
             if size:
-                out.append(self._buffer[:size])
-                self._buffer, self._junk = self._buffer[size:], 0
+                out.append(bytes(self._buffer[:size]))
+                self._junk = 0
+                del self._buffer[:size]
             else:
                 out += self._skip()
         return out
 
     def finish(self) -> list[bytes | ProtocolError]:
-        left, self._buffer = len(self._buffer), b""
+        left = len(self._buffer)
+        self._buffer.clear()
         return [ProtocolError("bytes outside a frame")] if left and not self._junk else []
 
     def _size(self) -> int | None:
@@ -73,7 +75,7 @@ class Frames:
         """To the next byte at which a frame may begin."""
         found = _PLAUSIBLE.search(self._buffer, 1)
         count = found.start() if found else len(self._buffer) - 5
-        self._buffer = self._buffer[count:]
+        del self._buffer[:count]
         before, self._junk = self._junk, self._junk + count
         return [
             ProtocolError("bytes outside a frame")
@@ -105,6 +107,8 @@ class Parser:
 
     def _message(self, whole: bytes | ProtocolError) -> Message | ProtocolError:
         if isinstance(whole, ProtocolError):
+            # A lost byte takes one of the next frame, and again gives the same wrong value: only what touches confirms.
+            self._before = b""
             return whole
         if len(whole) == REQUEST:
             return messages.request(whole[6], whole[HEAD:], raw=whole, checked=False)

@@ -20,7 +20,7 @@ from edge.drivers.readings import Display, Reading, Reply, described, described_
 from edge.drivers.rows import Doubt, Indicator, IndicatorOptions
 from kernel.errors import ProtocolError
 
-WEIGHT = rb"(S|TI|T)\x20([SD])\x20" + column(10, signed=True)
+WEIGHT = rb"(?:(S|TI)\x20([SD])|(T)\x20(S))\x20" + column(10, signed=True)
 TARE = rb"(TA)\x20(A)\x20{1,10}(-?[0-9]+(?:\.[0-9]{1,5})?)"
 VALUE = rb"(?:" + WEIGHT + rb"|" + TARE + rb")\x20([A-Za-z%]{1,5})"
 STATUS = rb"(S|SR|SIR|TI|TAC|TA|T|ZI|Z|@)\x20([ISDA+-])"

@@ -1,10 +1,12 @@
 r"""Axle loads as text lines, pure (Right Weigh).
 
     $OAWTS*00                               a vehicle begins; its checksum is a constant
-    $RWAWT,<name>,<pounds>,<serial>*CS      one sensor; CS is the XOR of all between $ and *, as two hex digits
+    $RWAWT,<name>,<pounds>,<serial>*CS      one sensor, serial of eight digits; CS is the XOR of all between $ and *,
+                                            as two hex digits
     $OAWTE*00                               it ends
 
-The lines say neither unit nor whether a sensor carries one axle or a group, so both are options.
+The lines say neither unit nor whether a sensor carries one axle or a group, so both are options.  The same digit lost
+twice leaves the XOR as it was: so the serial must be whole, and a sensor's weight may not suddenly have two digits less.
 Source: Right Weigh RS-232 manual, sample output.
 """
 
@@ -26,6 +28,8 @@ from kernel.settings import must, refuse
 
 LINE = re.compile(rb"\$([ -#%-\)+-~]{1,70})\*([0-9A-F]{2})\r\n")
 LONGEST = 76
+SERIAL_DIGITS = 8
+MOST_NAMES = 64  # of sensors that are remembered
 BEGIN, END, AXLE = b"OAWTS", b"OAWTE", b"RWAWT"
 MARKS: dict[bytes, Literal["begin", "end"]] = {BEGIN: "begin", END: "end"}
 
@@ -67,10 +71,31 @@ def check_digits(data: bytes) -> bytes:
 
 
 def parser(options: NmeaOptions) -> FrameParser[Message]:
-    def decode(found: re.Match[bytes], _repeated: bool) -> Message:
-        return _message(found, options.unit)
+    return FrameParser(LINE, longest=LONGEST, decode=_Lines(options.unit).message)
 
-    return FrameParser(LINE, longest=LONGEST, decode=decode)
+
+class _Lines:
+    """Makes messages of lines and remembers how many digits the weight of each sensor has."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._usual: dict[str, int] = {}
+        self._odd: dict[str, int] = {}  # refused the last time: the second time it is believed
+
+    def message(self, found: re.Match[bytes], _repeated: bool) -> Message:
+        message = _message(found, self._unit)
+        if isinstance(message, Axle):
+            self._check(message.name, len(message.raw.split(b",")[2]), message.raw)
+        return message
+
+    def _check(self, name: str, digits: int, raw: bytes) -> None:
+        if len(self._usual) > MOST_NAMES:
+            self._usual.clear()
+        if abs(self._usual.get(name, digits) - digits) > 1 and self._odd.get(name) != digits:
+            self._odd = {name: digits}
+            raise ProtocolError("far fewer or more digits than this sensor's last weight", raw)
+        self._odd.pop(name, None)
+        self._usual[name] = digits
 
 
 def _message(found: re.Match[bytes], unit: str) -> Message:
@@ -85,6 +110,8 @@ def _message(found: re.Match[bytes], unit: str) -> Message:
     _, name, weight, serial = fields
     if not 1 <= len(weight) <= 7 or not weight.isdigit():
         raise ProtocolError("not a weight", raw)
+    if len(serial) != SERIAL_DIGITS or not serial.isdigit():
+        raise ProtocolError("not a serial number of eight digits", raw)
     return Axle(
         name=name.decode("ascii"), weight=int(weight), unit=unit, serial=serial.decode("ascii"), raw=raw
     )

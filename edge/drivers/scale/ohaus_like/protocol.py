@@ -3,7 +3,8 @@ r"""The printed line of Ohaus indicators and their like, pure.
     wwwwwwww SP uuuuu s k CR LF     weight at the right edge, sign before it; unit of five characters, left
     s ? moving, blank stable;  k G gross, N or NET net, T tare, blank where it is not printed
 
-Nothing marks the beginning of a line: only its columns do, and models differ in their number.
+Nothing marks the beginning of a line: only its columns do, and models differ in their number.  So that the last columns
+of a wider number are not taken for all of it, without its sign, nothing of a number may stand before them.
 Source: a captured line; Ohaus Defender 3000 p.35 (9 and 3 columns), Defender 5000 p.51.
 """
 
@@ -46,7 +47,7 @@ class OhausOptions(IndicatorOptions):
 
 def parser(options: OhausOptions) -> FrameParser[Reading]:
     frame = (
-        rb"(?=[\x20.0-9-]{%d}[0-9]\x20)\x20*(-?)\x20*([0-9]+(?:\.[0-9]{1,5})?)\x20"
+        rb"(?<![\x20.0-9+-])(?=[\x20.0-9-]{%d}[0-9]\x20)\x20*(-?)\x20*([0-9]+(?:\.[0-9]{1,5})?)\x20"
         rb"([A-Za-z%%][\x20A-Za-z]{%d})([\x20?])([\x20A-Z]{%d})\r\n"
     ) % (options.weight_chars - 1, UNIT_CHARS - 1, options.legend_chars)
     return FrameParser(re.compile(frame), longest=options.size, decode=_reading)

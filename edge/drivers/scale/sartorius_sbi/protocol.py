@@ -18,7 +18,7 @@ from edge.drivers.printed import Keys, printed, scaled, unit_of
 from edge.drivers.readings import Display, Kind, Reading, described
 from edge.drivers.rows import Doubt, Indicator, IndicatorOptions
 
-VALUE = (
+VALUE = (  # a blank in the place of the sign must not be one that follows a sign
     rb"((?<![+-])\x20|[+-])(?=[][\x20.0-9]{8}[]0-9]\x20)\x20*([0-9]+(?:\.[0-9]{1,5})?\.?)(?:\[([0-9])\])?\x20"
     rb"([A-Za-z%][A-Za-z\x20]{2}|\x20{3})\r\n"
 )
@@ -50,8 +50,7 @@ class SbiReading(Reading, frozen=True, kw_only=True):
 
 
 def parser(options: SbiOptions) -> FrameParser[SbiReading]:
-    # One byte more: a blank in the place of the sign must not be one that follows a sign.
-    return FrameParser(FRAMES[options.chars], longest=options.chars + 1, decode=_reading)
+    return FrameParser(FRAMES[options.chars], longest=options.chars, decode=_reading)
 
 
 def _reading(found: re.Match[bytes], repeated: bool) -> SbiReading:

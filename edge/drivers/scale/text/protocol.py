@@ -1,7 +1,7 @@
 r"""Lines of text that the user describes by a pattern, pure.
 
-The pattern is written in the language of `grammar`, so that no line can make it slow.  What it finds has its meaning by
-the names of its groups:
+The pattern is written in the language of `grammar`, so that no line can make it slow, and describes the whole line: a
+number in the middle of a longer line is none.  What it finds has its meaning by the names of its groups:
 
     weight               the number, with its sign if that stands in it; required
     sign, unit           + or -; kg, t, g, lb and other known words
@@ -94,11 +94,17 @@ def _check_example(options: TextOptions) -> None:
 def parser(options: TextOptions) -> FrameParser[Reading]:
     whole = parsed(options.pattern, terminator=options.end)
     return FrameParser(
-        re.compile(expression(whole) + re.escape(options.end)),
+        re.compile(_beginning(options.end) + expression(whole) + re.escape(options.end)),
         longest=longest(whole) + len(options.end),
         decode=_decoder(options, frozenset(_names(whole))),
         between=options.end + b"\r\n",
     )
+
+
+def _beginning(end: bytes) -> bytes:
+    """A line begins the stream, or follows the terminator, or what can only be noise or a control character."""
+    inside = bytes(byte for byte in range(0x20, 0x7F) if byte != end[-1])
+    return b"(?<![" + re.escape(inside) + b"])"
 
 
 def _names(whole: Group) -> list[str]:

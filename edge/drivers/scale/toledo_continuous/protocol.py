@@ -59,15 +59,35 @@ class ToledoReading(Reading, frozen=True, kw_only=True):
 
 
 class Parser:
-    """Decides first whether frames carry a checksum, unless told; then reads them."""
+    """Decides first whether frames carry a checksum, unless told; then reads them.
+
+    A noisy line can hide the checksums of the first frames, so that without any it is looked for ever again.
+    """
 
     def __init__(self, options: ToledoOptions) -> None:
         self._options = options
         self._body = _BODY[options.variant]
         self._head = b""
+        self._last = b""  # of the whole stream, as long as no checksum was found
+        self._seen = 0
+        self._sure = options.checksum is not None
         self._frames = None if options.checksum is None else self._reader(options.checksum)
 
     def feed(self, data: bytes) -> list[ToledoReading | ProtocolError]:
+        out: list[ToledoReading | ProtocolError] = []
+        while data and not self._sure:
+            # Looked at where the same bytes end for every split.
+            room = _UNDECIDED_LIMIT - self._seen % _UNDECIDED_LIMIT
+            part, data = data[:room], data[room:]
+            self._seen += len(part)
+            self._last = (self._last + part)[-_UNDECIDED_LIMIT:]
+            out += self._read(part)
+            if self._frames is not None and len(part) == room and keeps_passing(self._last, self._body):
+                out += self._frames.finish()
+                self._frames, self._sure = self._reader(True), True
+        return out + self._read(data)
+
+    def _read(self, data: bytes) -> list[ToledoReading | ProtocolError]:
         out: list[ToledoReading | ProtocolError] = []
         while self._frames is None and data:
             room = _UNDECIDED_LIMIT - len(self._head)
@@ -83,7 +103,7 @@ class Parser:
 
     def _decide(self, checksum: bool | None) -> list[ToledoReading | ProtocolError]:
         if checksum is not None:
-            self._frames = self._reader(checksum)
+            self._frames, self._sure = self._reader(checksum), checksum
             head, self._head = self._head, b""
             return self._frames.feed(head)
         if len(self._head) < _UNDECIDED_LIMIT:
@@ -116,6 +136,14 @@ def sends_checksum(data: bytes, body: int, *, ended: bool = False) -> bool | Non
         if frames == _VOTES:
             return checked > plain and 2 * checked > frames
     return checked >= plain if ended else None
+
+
+def keeps_passing(data: bytes, body: int) -> bool:
+    """Whether as many frames as decide end in a checksum, and none is followed at once by another frame."""
+    frame = _frame_starts(body)
+    ends = [found.start() + body for found in frame.finditer(data)]
+    checked = sum(end < len(data) and not sum(data[end - body : end + 1]) & 0x7F for end in ends)
+    return checked >= _VOTES and not any(frame.match(data, end) for end in ends)
 
 
 @cache

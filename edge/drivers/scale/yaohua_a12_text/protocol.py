@@ -8,6 +8,7 @@ Source: XK3190-A12 manual, its lines ww000.000lb, wn-0000.1kg and wt000.000kg.
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from edge.drivers.framing import FrameParser
 from edge.drivers.readings import Display, Kind, Reading, described, number
@@ -38,16 +39,16 @@ def value_text(shown: Display) -> bytes:
 
 
 class _Lines:
-    """Gross, net and tare may take turns: a line is confirmed by the one of its own kind before it."""
+    """Gross, net and tare may take turns: a line is confirmed by the one of its own kind before it in that turn."""
 
     def __init__(self) -> None:
-        self._before: dict[bytes, bytes] = {}
+        self._turn: deque[bytes] = deque(maxlen=len(KINDS))
 
     def reading(self, found: re.Match[bytes], _repeated: bool) -> Reading:
         letter, text, unit = found.groups()
         mantissa, exponent = value_in(text)
-        repeated = self._before.get(letter) == found[0]
-        self._before[letter] = found[0]
+        repeated = found[0] == next((line for line in self._turn if line[1:2] == letter), b"")
+        self._turn.appendleft(found[0])
         return Reading(
             mantissa=mantissa,
             exponent=exponent,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from edge.drivers.readings import Display, Reading, Reply
-from edge.drivers.rows import IndicatorOptions
 from edge.drivers.scale.ad_like.protocol import INDICATOR as LIKE
+from edge.drivers.scale.ad_like.protocol import AdLikeOptions
 from edge.drivers.scale.ad_std.protocol import INDICATOR as STD
 from edge.drivers.scale.ad_std.protocol import AdOptions, Device, parser, poll, write
 from kernel.errors import ConfigError, ProtocolError
@@ -24,7 +24,7 @@ def std(data: bytes, **options: Any) -> list[Reading | Reply]:
 
 
 def like(data: bytes, **options: Any) -> list[Any]:
-    items = LIKE.parser(IndicatorOptions(**options)).feed(data)
+    items = LIKE.parser(AdLikeOptions(**options)).feed(data)
     return [item for item in items if not isinstance(item, ProtocolError)]
 
 
@@ -176,3 +176,26 @@ def test_a_stream_of_the_standard_cannot_be_told_from_its_look_alikes() -> None:
     standard = [bytes.fromhex(each["hex"]) for each in vectors if each["protocol"] == "ad-std"]
     assert all(len(like(frame)) == 1 for frame in standard)
     assert (STD.kin, LIKE.kin) == (frozenset({"ad-like"}), frozenset({"ad-std"}))
+
+
+@pytest.mark.parametrize(
+    ("digits", "decimal", "weight", "doubt"),
+    [
+        (b"12,345", None, (12_345, -3), "decimal"),
+        (b"12,345", ",", (12_345, -3), ""),
+        (b"12,345", ".", (12_345, 0), ""),
+        (b"-12,345", ".", (-12_345, 0), ""),
+        (b"12,34", None, (1_234, -2), ""),
+        (b"12.345", None, (12_345, -3), ""),
+        (b"12.345", ".", (12_345, -3), ""),
+    ],
+)
+def test_a_comma_before_three_digits_is_what_the_option_says(
+    digits: bytes, decimal: str | None, weight: tuple[int, int], doubt: str
+) -> None:
+    [reading] = like(b"ST,GS," + digits + b"kg\r\n", decimal=decimal)
+    assert ((reading.mantissa, reading.exponent), reading.doubt) == (weight, doubt)
+
+
+def test_a_comma_that_is_not_before_thousands_shows_the_wrong_setting() -> None:
+    assert like(b"ST,GS,12,34kg\r\n", decimal=".") == []

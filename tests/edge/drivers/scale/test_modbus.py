@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import random
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -305,6 +306,30 @@ def test_a_file_or_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_options(RTU, {"device": "abacus"})
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("no\0file", "embedded null byte"),
+        ("no\ud800file", "surrogates not allowed"),
+        ("/dev/zero", "it is no file"),
+        ("/", "it is no file"),
+    ],
+)
+def test_what_cannot_be_a_file_of_a_map_is_refused_with_words(path: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why) as caught:
+        read_options(RTU, {"map_file": path})
+    assert caught.value.faults[0][0] == "map_file"
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize("text", ["#" * 70_000, "a = " + "[" * 50_000])
+def test_a_map_that_is_too_large_or_too_deep_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"map_file: .* cannot be read: "):
+        read_options(RTU, {"map_file": str(path)})
+
+
 @pytest.mark.parametrize(("told", "path"), [({}, "options.map"), ({"device": "cas-ci600d"}, "options.unit")])
 def test_a_lane_must_say_where_the_weight_is_and_in_which_unit(told: dict[str, object], path: str) -> None:
     for name in ROWS:
@@ -453,6 +478,27 @@ def test_a_display_that_does_not_fit_is_an_error() -> None:
     question = RTU.poll(options(map={"gross": {"reg": 40_001, "type": "int16"}}))
     with pytest.raises(ValueError, match="does not fit"):
         server.feed(question, Display(mantissa=99_999))
+
+
+def test_the_same_byte_lost_twice_over_tcp_confirms_nothing() -> None:
+    short, whole = (tcp(n, (0, 40_000)) for n in (1, 2))
+    short = short[:-1]  # the next frame lends its first byte
+    told = options(map={"gross": {"reg": 40_001}})
+    items = good(fed(TcpParser(told), short + whole + short + whole + whole * 2))
+    assert [item.mantissa for item in items] == [39_936, 39_936, 40_000, 40_000]
+    assert [item.confirmed for item in items] == [False, False, False, True]
+
+
+@pytest.mark.broad
+@pytest.mark.timeout(60)
+def test_a_long_read_over_tcp_costs_by_its_length() -> None:
+    def seconds(frames: int) -> float:
+        parser, data = TcpParser(options(map={"gross": {"reg": 40_001}})), tcp(1, (0, 40_000)) * frames
+        began = time.process_time()
+        assert len(parser.feed(data)) == frames
+        return time.process_time() - began
+
+    assert seconds(80_000) < 20 * seconds(10_000)
 
 
 # --- the driver ------------------------------------------------------------------------------------------------

@@ -119,3 +119,7 @@ def test_weights_confirm_each_other_across_the_answers_about_the_tare() -> None:
         ("gross", True),
         ("gross", True),
     ]
+
+
+def test_a_tare_that_moves_is_no_answer_of_any_paper() -> None:
+    assert read(b"T D       1852 kg\r\n" * 3) == []

@@ -110,6 +110,8 @@ async def test_nothing_weighed_is_no_vehicle(data: bytes) -> None:
     "body",
     [
         b"RWAWT,Cal 1,10000",
+        b"RWAWT,Cal 1,1000,2222222",
+        b"RWAWT,Cal 1,10000,2222222A",
         b"RWAWT,Cal 1,-5,1",
         b"RWAWT,Cal 1,,1",
         b"RWAWX,Cal 1,10000,1",
@@ -120,3 +122,20 @@ async def test_nothing_weighed_is_no_vehicle(data: bytes) -> None:
 async def test_a_line_of_another_form_is_dropped_and_counted(body: bytes) -> None:
     records, dropped = await heard(line(body), **KG)
     assert (records, dropped >= 1) == ([], True)
+
+
+async def test_the_same_digit_lost_from_weight_and_serial_is_no_weight() -> None:
+    bent = b"$RWAWT,Cal 1,1000,1000000" + line(b"RWAWT,Cal 1,10000,10000000")[-5:]
+    assert bent == line(b"RWAWT,Cal 1,1000,1000000")
+    records, dropped = await heard(BEGIN + bent + END, **KG)
+    assert (records, dropped) == ([], 1)
+
+
+async def test_the_same_digit_lost_twice_from_a_weight_is_not_believed_at_once() -> None:
+    whole, bent = BEGIN + CAL_1 + END, BEGIN + line(b"RWAWT,Cal 1,100,22222222") + END
+    other, light = BEGIN + CAL_2 + END, BEGIN + line(b"RWAWT,Cal 1,9980,22222222") + END
+    records, dropped = await heard(whole + bent + light + other + whole, **KG)
+    assert [record.weights_kg for record in records] == [(10_000,), (9_980,), (11_000,), (10_000,)]
+    assert dropped == 1
+    twice, _ = await heard(whole + bent + bent, **KG)
+    assert [record.weights_kg for record in twice] == [(10_000,), (100,)]

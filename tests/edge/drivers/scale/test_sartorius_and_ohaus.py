@@ -127,6 +127,23 @@ def test_ohaus_columns_are_strict(line: bytes) -> None:
     assert read(OHAUS, line) == []
 
 
+@pytest.mark.parametrize("weight_chars", [8, 9, 10])
+def test_the_last_columns_of_a_wider_number_are_no_number_of_their_own(weight_chars: int) -> None:
+    wide = b"-      123.4 kg    G\r\n"
+    narrow = b" " * (weight_chars - 4) + b"20.0 kg    G\r\n"
+    assert read(OHAUS, wide * 3, weight_chars=weight_chars) == []
+    assert read(OHAUS, wide[:1] + wide[12 - weight_chars :], weight_chars=weight_chars) == []
+    assert len(read(OHAUS, narrow + wide + narrow * 2, weight_chars=weight_chars)) == 3
+
+
+@pytest.mark.parametrize("step", [1, 5, 200])
+def test_an_sbi_line_with_a_blank_too_much_is_no_weight_in_any_split(step: int) -> None:
+    data, parser = b"-     18.52 kg \r\n" * 6, SBI.parser(SBI.options())
+    items = [item for at in range(0, len(data), step) for item in parser.feed(data[at : at + step])]
+    assert items
+    assert all(isinstance(item, ProtocolError) for item in items)
+
+
 def test_ohaus_columns_that_no_model_has_are_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         OhausOptions(weight_chars=20, legend_chars=0)

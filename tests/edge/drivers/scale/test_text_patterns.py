@@ -87,6 +87,21 @@ def test_noise_before_a_line_costs_it_not_and_a_line_that_is_too_long_is_none() 
     assert found(b"ST,GS,+" + b" " * 200 + b"18460kg\r\n") == []
 
 
+@pytest.mark.parametrize(
+    "line", [b"-20kg\r\n", b"118460kg\r\n", b"G=20kg\r\n", b" 20kg\r\n", b"12345.20kg\r\n"]
+)
+def test_a_pattern_is_the_whole_line_and_not_the_end_of_a_longer_one(line: bytes) -> None:
+    pattern, good = "(?P<weight>[0-9]{1,5})kg", b"18460kg\r\n"
+    assert found(line * 2, pattern) == []
+    reader = parser(TextOptions(pattern=pattern))
+    items = [item for byte in good + line * 5 + good * 2 for item in reader.feed(bytes([byte]))]
+    assert [item.mantissa for item in items if isinstance(item, Reading)] == [18_460] * 3
+
+
+def test_a_line_may_follow_a_terminator_of_letters() -> None:
+    assert [item.mantissa for item in found(b"20;40;", "(?P<weight>[0-9]{1,6})", terminator=";")] == [20, 40]
+
+
 def test_the_same_byte_lost_twice_confirms_nothing() -> None:
     pattern, whole, short = "=(?P<weight>[0-9]{1,7})", b"=18460\r\n", b"=1846\r\n"
     said = found(whole * 2 + short * 2 + whole * 2, pattern)

@@ -84,6 +84,28 @@ def test_a_checksum_that_looks_like_the_next_start_is_understood() -> None:
     assert all(item.checked for item in items)
 
 
+@pytest.mark.parametrize("step", [1, 7, 1_000, 100_000])
+def test_a_noisy_start_does_not_decide_for_good(step: int) -> None:
+    frame = write(Display(mantissa=18_460), CHECKED)
+    bad = frame[:-1] + bytes([frame[-1] ^ 0x55])
+    stream, parser = (bad * 3 + frame) * 4 + frame * 200, Parser(ToledoOptions())
+    items = only_readings(
+        [x for at in range(0, len(stream), step) for x in parser.feed(stream[at : at + step])]
+    )
+    assert not items[0].checked
+    assert [item.checked for item in items[-140:]] == [True] * 140
+    assert len(items) in (215, 216)
+
+
+def test_without_a_checksum_no_sum_that_fits_makes_one_later() -> None:
+    still = next(
+        frame for kg in range(100_000) if (sum(frame := write(Display(mantissa=kg), PLAIN)) + 2) & 0x7F == 0
+    )
+    items = only_readings(Parser(ToledoOptions()).feed((still * 40 + still[:9]) * 20))
+    assert len(items) == 800
+    assert not any(item.checked for item in items)
+
+
 @pytest.mark.parametrize(
     ("sent", "decided"),
     [("18 bytes", True), ("18 damaged", True), ("17 bytes", False), ("no frame", True)],

@@ -60,6 +60,12 @@ def test_gross_net_and_tare_that_take_turns_confirm_each_their_own() -> None:
     assert [each.confirmed for each in got] == [False] * 3 + [True] * 3 + [False]
 
 
+def test_a_line_long_ago_confirms_nothing() -> None:
+    gross, net = b"ww018460 kg\r\n", b"wn011460 kg\r\n"
+    got = read(TEXT, gross + net * 2 + gross + net * 3 + gross * 2)
+    assert [each.confirmed for each in got if each.kind == "gross"] == [False, True, False, True]
+
+
 @BOTH
 @pytest.mark.parametrize(
     "display",
