@@ -240,7 +240,7 @@ class AxlewiseWeighing:
             last=reading,
             off_ms=reading.mono_ms,
         )
-        self._zero.vehicle()
+        self._zero.forget()
         return vehicle
 
     def _note(self, vehicle: _Vehicle, reading: WeightReading) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from edge.weighing.levels import Held, Level
 from edge.weighing.loops import EntryLoop
+from edge.weighing.restarts import Vanished
 from edge.weighing.traces import Trace
 from edge.weighing.values import Settled, Weighed, WeighingEvent, WeightReading
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _Change = Callable[[list[WeightReading]], list[WeighingEvent]]
 Phase = Literal["empty", "arriving", "settling", "weighed", "leaving"]
 
+RESTART_MS = 500  # no indicator is up again sooner
 # With one of these there is no weight, whatever the display showed.
 _REFUSE = frozenset(
     {
@@ -62,10 +64,14 @@ class Visit:
         self._against: list[WeightReading] = []
         self._low: WeightReading = start.first
         self._low_since_ms = start.first.mono_ms
+        self._on = start.first  # the newest with a load
+        self._heard_ms = start.first.mono_ms
+        self._silent_ms = 0  # the longest silence so far
         self._peak_kg = self._before_kg = 0  # what two readings in a row have reached, and the newest one
         self.phase: Phase = "arriving"
         self.gone = False
         self.residue_kg: int | None = None
+        self.vanished: Vanished | None = None
         self.successor: list[WeightReading] | None = None
 
     @property
@@ -93,6 +99,7 @@ class Visit:
             return []
         if reading.kg is not None and reading.kg - self._start.base_kg < self._settings.empty_below_kg:
             return self._count(reading, self._leave)
+        self._on = reading
         if self.phase == "leaving":
             return self._while_leaving(reading)
         return self._while_on(reading)
@@ -106,6 +113,9 @@ class Visit:
             self.say("readings_missing")
             self._gap = True
             self._level.clear()
+        if not reading.says_nothing:
+            self._silent_ms = max(self._silent_ms, reading.mono_ms - self._heard_ms)
+            self._heard_ms = reading.mono_ms
         if reading.kg is not None:
             self._trace.add(reading.mono_ms, reading.kg)
         if not reading.says_nothing:
@@ -251,7 +261,21 @@ class Visit:
             self._partly = self._partly or self._loop.under
         if self._loop.under:
             self.say("rolled_back")
+        self._look_how_it_went(readings[0])
         return [self._weighed(readings[0])]
+
+    def _look_how_it_went(self, empty: WeightReading) -> None:
+        """No vehicle is gone at once: an indicator that starts anew takes what is on it for nothing, if light enough."""
+        settled, unseen_ms = self.settled_kg or 0, empty.mono_ms - self._on.mono_ms
+        stayed = _kg(self._on) >= settled - self._fall_kg(settled)
+        started_anew = self._restarted or max(self._silent_ms, unseen_ms) >= RESTART_MS
+        if not stayed or not started_anew or settled < self._settings.vehicle_from_kg:
+            return
+        if unseen_ms > self._settings.max_gap_ms:
+            self.vanished = "unseen"  # it may have driven off meanwhile
+            return
+        self.vanished = "restarted"
+        self.say("restarted")
 
     # --- what it comes to -------------------------------------------------------------------------------------
 

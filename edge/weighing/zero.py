@@ -11,7 +11,7 @@ from edge.weighing.values import WeightReading
 
 
 class Zero:
-    """Feed it every reading of the empty platform, and tell it when a vehicle came."""
+    """Feed it every reading of the empty platform, and tell it when to `forget`."""
 
     def __init__(self, stillness: Stillness, *, limit_kg: int) -> None:
         self._level = Level(stillness)
@@ -50,8 +50,8 @@ class Zero:
     def rests_at(self, kg: int) -> None:
         self._kg, self._fresh = kg, True
 
-    def vehicle(self) -> None:
-        """What was seen before it says nothing of the zero after it."""
+    def forget(self) -> None:
+        """A vehicle came, or the indicator may have started anew: what was seen says nothing of the zero after it."""
         self._level.clear()
         self._fresh = False
 

@@ -60,6 +60,7 @@ EVERYWHERE = [
     "over-range",
     "negative",
     "reboot",
+    "reboot-light",
     "unplugged",
 ]
 COSTLY = {"noisy-line", "second-host", "broken-frames"}
@@ -71,7 +72,7 @@ FLAGGED = {
     "negative": {"zero_off", "under_range", "readings_missing"},
     "partly-off": {"partly_off"},
     "rain": {"zero_shifted"},
-    "reboot-light": {"zero_shifted", "not_zeroed"},
+    "reboot-light": {"restarted", "zero_unseen"},
     "rollback": {"rolled_back"},
     "silent": {"readings_missing"},
     "snow": {"zero_off"},
@@ -171,6 +172,11 @@ OTHERS = [row for row in indicators() if row is not YAOHUA]
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_a_scenario_is_weighed_as_it_must_be(scenario: str) -> None:
     judged(scenario, await lived_through(scenario, YAOHUA))
+
+
+async def test_what_was_zeroed_with_an_axle_on_weighs_nobody() -> None:
+    seen = await lived_through("reboot-light", YAOHUA)
+    assert [weighed.gross_kg for weighed in seen.weighed] == [None, None, None]
 
 
 @pytest.mark.broad

@@ -265,3 +265,67 @@ def test_a_display_that_hangs_with_a_truck_on_gives_no_weight() -> None:
     display.rolls(30_000).shows(0, times=2)
     assert display.only.gross_kg is None
     assert "frozen" in display.only.quality
+
+
+# --- an indicator that starts anew under a light axle ----------------------------------------------------------
+
+
+def starts_anew(display: Display, *, silent_ms: int, frames: int) -> Display:
+    """Zeroed with an axle of 8 t on, it shows nothing for that ever after; the truck rolls on from there."""
+    display.mono_ms += silent_ms
+    display.shows(None, stable=None, times=frames, words=("not_zeroed",)).shows(0, times=20)
+    display.rolls(20_000, 30_000).shows(32_000, times=30)
+    return display.rolls(10_000, -8_000).shows(-8_000, times=30)
+
+
+@pytest.mark.parametrize(("silent_ms", "frames"), [(8_000, 0), (0, 20), (8_000, 20)])
+@pytest.mark.parametrize("settings", [SETTINGS, ENTRY])
+def test_what_comes_after_a_restart_under_a_light_axle_has_no_weight(
+    settings: StaticSettings, silent_ms: int, frames: int
+) -> None:
+    display = Display(settings, at_rest=30).loop(True, after_ms=0).rolls(8_000, 8_000, 8_000)
+    starts_anew(display, silent_ms=silent_ms, frames=frames)
+    assert [weighed.gross_kg for weighed in display.weighed] == [None, None]
+    assert "restarted" in display.weighed[1].quality
+
+
+def test_neither_the_axle_that_stood_still_nor_the_rest_has_a_weight_when_the_load_vanished() -> None:
+    display = Display().rolls(5_000).shows(8_000, times=15)
+    starts_anew(display, silent_ms=900, frames=0)
+    assert [(one.gross_kg, "restarted" in one.quality) for one in display.weighed] == [(None, True)] * 2
+
+
+def test_a_line_that_was_lost_while_a_weighed_truck_drove_off_is_said_with_the_next_one() -> None:
+    display = Display().rolls(9_000).shows(44_120, times=15)
+    display.mono_ms += 8_000
+    truck_of(30_000, display.shows(0, times=20)).shows(0, times=20)
+    truck_of(20_000, display).shows(0, times=20)
+    assert [(one.gross_kg, one.quality) for one in display.weighed] == [
+        (44_120, ("readings_missing",)),
+        (30_000, ("zero_unseen",)),
+        (20_000, ()),
+    ]
+
+
+@pytest.mark.parametrize(("silent_ms", "frames"), [(8_000, 0), (0, 20)])
+def test_a_zero_that_was_not_seen_after_a_restart_weighs_nobody(silent_ms: int, frames: int) -> None:
+    display = Display()
+    display.mono_ms += silent_ms
+    display.shows(None, stable=None, times=frames, words=("not_zeroed",)).shows(0, stable=False, times=2)
+    truck_of(32_000, display).shows(0, times=20)
+    truck_of(30_000, display).shows(0, times=20)
+    assert [(one.gross_kg, set(one.quality)) for one in display.weighed] == [
+        (None, {"zero_unseen", "restarted"}),
+        (30_000, set()),
+    ]
+
+
+def test_a_departure_and_a_zero_after_it_end_the_doubt() -> None:
+    display = Display(at_rest=30).rolls(8_000)
+    display.mono_ms += 8_000
+    display.shows(0, times=20)
+    assert display.machine.says == ("restarted",)
+    truck_of(30_000, display).shows(0, times=20)
+    assert display.machine.says == ()
+    truck_of(20_000, display).shows(0, times=20)
+    assert [one.gross_kg for one in display.weighed] == [None, 20_000]
