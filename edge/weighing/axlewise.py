@@ -164,6 +164,11 @@ class AxlewiseWeighing:
         return self._freezing.frozen
 
     @property
+    def frozen_decks(self) -> tuple[str, ...]:
+        """Of a scale with several, those that it is; empty for a scale of one."""
+        return self._freezing.frozen_decks
+
+    @property
     def says(self) -> tuple[str, ...]:
         """What speaks against a weighing now, for whoever stands beside it."""
         off = "zero_off" in self._vehicle.words if self._vehicle else self._zero.is_off

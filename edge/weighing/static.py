@@ -124,6 +124,11 @@ class StaticWeighing:
         return self._freezing.frozen
 
     @property
+    def frozen_decks(self) -> tuple[str, ...]:
+        """Of a scale with several, those that it is; empty for a scale of one."""
+        return self._freezing.frozen_decks
+
+    @property
     def says(self) -> tuple[str, ...]:
         """What speaks against a weighing now, for whoever stands beside it."""
         frozen = ("frozen",) if self.frozen else ()
