@@ -43,6 +43,7 @@ _REFUSE = frozenset(
         "not_zeroed",
         "person_on_scale",
         "frozen",
+        "being_adjusted",
     }
 )
 

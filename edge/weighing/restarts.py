@@ -6,7 +6,7 @@ from typing import Literal
 
 from edge.weighing.values import WeightReading
 
-# How a settled weight went without being seen to leave: taken for nothing, or while the line was lost.
+# How a load went without being seen to leave: perhaps taken for nothing, or while nothing was shown.
 Vanished = Literal["restarted", "unseen"]
 
 
@@ -46,18 +46,15 @@ class Restarts:
     def came(self) -> None:
         self._unheard = False
 
-    def gone(self, *, settled: bool, vanished: Vanished | None = None) -> None:
-        self._departure_awaited = False
-        if vanished == "restarted" or (self._unheard and not settled):
-            self._doubt("restarted")
-        elif vanished == "unseen":
-            self._doubt("zero_unseen")
+    def gone(self, vanished: Vanished | None) -> None:
         self._unheard = False
+        self._departure_awaited = vanished is not None
+        if vanished == "restarted":
+            self._word = "restarted"
+        elif vanished == "unseen":
+            self._word = self._word or "zero_unseen"
 
     def zero_seen(self) -> None:
         self._unheard = False
         if not self._departure_awaited:
             self._word = ""
-
-    def _doubt(self, word: str) -> None:
-        self._word, self._departure_awaited = word, True

@@ -66,14 +66,19 @@ class StaticSettings:
             "debounce",
             "max_gap_ms",
             "max_kg",
+            "vehicle_from_kg",
+            "person_kg",
+            "gone_permille",
         )
         band = f"must be above band_divisions x division_kg ({self.band_kg})"
+        peak = f"must be from gone_permille ({self.gone_permille}) to 1000"
         jolt = f"must be from 0 to below 1000 - gone_permille ({self.gone_permille})"
         refuse(
             *(above_zero(name, getattr(self, name)) for name in names),
             must(self.band_divisions >= 0, "band_divisions", "must not be negative"),
             must(self.fall_kg > self.band_kg, "fall_kg", band),
             must(self.rise_kg > self.band_kg, "rise_kg", band),
+            must(self.gone_permille <= self.peak_permille <= 1_000, "peak_permille", peak),
             must(0 <= self.jolt_permille < 1_000 - self.gone_permille, "jolt_permille", jolt),
         )
 
@@ -168,7 +173,7 @@ class StaticWeighing:
         self._zero.forget()
         if self._above:  # perhaps an axle
             self._above = []
-            self._restarts.gone(settled=False)
+            self._restarts.gone("restarted")
 
     def _settle_empty(self, visit: Visit, reading: WeightReading) -> None:
         self._end(visit)
@@ -179,7 +184,7 @@ class StaticWeighing:
 
     def _end(self, visit: Visit) -> None:
         self._visit = None
-        self._restarts.gone(settled=visit.settled_kg is not None, vanished=visit.vanished)
+        self._restarts.gone(visit.vanished)
 
     def _while_empty(self, reading: WeightReading) -> list[WeighingEvent]:
         if reading.says_nothing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from edge.weighing.levels import Peak
 from edge.weighing.static import StaticSettings
 from tests.edge.weighing.display import SETTINGS, Display, truck_of
 
@@ -87,6 +88,12 @@ def test_a_net_display_for_one_moment_of_the_rest_is_no_gross_weight() -> None:
     display = Display().rolls(9_000).shows(30_000, times=10).shows(30_000, net=True, times=2)
     display.shows(30_000, times=1).rolls(9_000).shows(0, times=2)
     assert display.only.gross_kg == 30_000  # it had settled as gross before anybody pressed tare
+
+
+def test_an_indicator_that_was_being_calibrated_meanwhile_has_no_weight() -> None:
+    display = Display().rolls(9_000).shows(30_000, times=12).shows(30_020, times=2, words=("being_adjusted",))
+    display.shows(30_000, times=12).rolls(9_000).shows(0, times=2)
+    assert (display.only.gross_kg, display.only.quality) == (None, ("being_adjusted",))
 
 
 def test_an_impossible_sum_is_no_weight() -> None:
@@ -236,6 +243,45 @@ def test_a_drawbar_that_lets_the_loop_go_for_a_moment_is_one_truck() -> None:
 def test_without_a_loop_nothing_is_said_of_it() -> None:
     display = comes(Display(SETTINGS), lets_the_loop_go=False)
     assert (goes(display).only.gross_kg, display.only.quality) == (44_120, ())
+
+
+# --- the far end of the platform -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steer_kg", [6_000, 7_000, 8_000, 9_800])
+@pytest.mark.parametrize("settings", [SETTINGS, ENTRY])
+def test_a_truck_whose_first_axle_ran_off_the_far_end_has_no_weight(
+    steer_kg: int, settings: StaticSettings
+) -> None:
+    display = Display(settings).loop(True, after_ms=0).rolls(9_000, 33_000).loop(False, after_ms=100)
+    display.rolls(49_000, 49_000, 49_000).shows(49_000 - steer_kg, times=30)
+    assert (display.settled, display.machine.says) == ([], ("partly_off",))
+    assert (goes(display).only.gross_kg, display.only.quality) == (None, ("partly_off",))
+
+
+def test_it_is_weighed_when_it_comes_back_whole() -> None:
+    display = Display().rolls(9_000, 33_000, 49_000, 49_000).shows(42_000, times=30)
+    display.rolls(45_000).shows(49_000, times=20)
+    assert (goes(display).only.gross_kg, display.settled) == (49_000, [49_000])
+
+
+def test_a_truck_that_rocks_when_it_stops_is_whole() -> None:
+    display = Display().rolls(9_000, 33_000, 51_800, 51_600, 46_500, 46_700).shows(49_000, times=30)
+    assert (goes(display).only.gross_kg, display.only.quality) == (49_000, ())
+
+
+def test_the_ringing_of_the_bridge_on_a_fast_line_is_no_load() -> None:
+    peak = Peak()
+    peak.feed(400, mono_ms=0)
+    for ms in range(1, 1_000):
+        peak.feed(49_000 + (8_000 if ms % 250 < 125 else -8_000), mono_ms=ms)
+    assert peak.kg == 41_000
+
+
+def test_what_comes_while_the_first_one_leaves_is_not_its_own_load() -> None:
+    display = Display().rolls(9_000).shows(30_000, times=15).rolls(20_000, 12_000)
+    display.rolls(44_000, 44_000).rolls(40_000).shows(42_000, times=20).rolls(9_000).shows(0, times=2)
+    assert (display.weighed[0].gross_kg, display.weighed[0].quality) == (30_000, ("close_behind",))
 
 
 # --- a display that hangs --------------------------------------------------------------------------------------
