@@ -203,7 +203,8 @@ class StaticWeighing:
         first, *more = self._above
         self._above = []
         words = self._zero.words() if self._seen_empty else ("present_at_start",)
-        events = self._begin(first, words=words)
+        people = ("person_on_scale",) if self._zero.walked_on else ()
+        events = self._begin(first, words=words + people)
         for later in more:
             events += self.feed(later)
         return events

@@ -178,6 +178,23 @@ def test_a_vehicle_that_comes_while_somebody_stands_there_has_no_weight() -> Non
     assert (display.only.gross_kg, display.only.quality, display.only.zero_kg) == (None, ("zero_off",), 80)
 
 
+@pytest.mark.parametrize("stable", [False, None])
+def test_somebody_who_walks_about_before_the_vehicle_comes_is_said(stable: bool | None) -> None:
+    display = Display()
+    for n in range(100):
+        display.shows((60, 120, 80, 40, 100)[n % 5], stable=stable)
+    truck_of(44_200, display).shows(0, times=20)
+    assert (display.only.gross_kg, display.only.quality) == (44_200, ("person_on_scale",))
+
+
+def test_somebody_who_has_walked_off_again_speaks_against_nobody() -> None:
+    display = Display()
+    for n in range(50):
+        display.shows((60, 120, 80)[n % 3], stable=False)
+    truck_of(44_120, display.shows(0, times=12)).shows(0, times=20)
+    assert (display.only.gross_kg, display.only.quality) == (44_120, ())
+
+
 def test_a_vehicle_that_moves_while_it_is_weighed_is_said_to_have_moved() -> None:
     display = Display().rolls(9_000, 30_000).shows(44_120, times=12).rolls(43_600)
     display.shows(43_800, times=12).rolls(30_000, 9_000).shows(0, times=2)
