@@ -386,9 +386,8 @@ def test_a_zero_that_was_not_seen_after_a_restart_weighs_nobody(silent_ms: int, 
 def test_a_departure_and_a_zero_after_it_end_the_doubt() -> None:
     display = Display(at_rest=30).rolls(8_000)
     display.mono_ms += 8_000
-    display.shows(0, times=20)
-    assert display.machine.says == ("restarted",)
-    truck_of(30_000, display).shows(0, times=20)
-    assert display.machine.says == ()
-    truck_of(20_000, display).shows(0, times=20)
+    said = [display.shows(0, times=20).machine.says]
+    for kg in (30_000, 20_000):
+        said.append(truck_of(kg, display).shows(0, times=20).machine.says)
+    assert said == [("restarted",), (), ()]
     assert [one.gross_kg for one in display.weighed] == [None, 20_000]
