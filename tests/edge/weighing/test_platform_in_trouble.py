@@ -387,7 +387,6 @@ def test_a_departure_and_a_zero_after_it_end_the_doubt() -> None:
     display = Display(at_rest=30).rolls(8_000)
     display.mono_ms += 8_000
     said = [display.shows(0, times=20).machine.says]
-    for kg in (30_000, 20_000):
-        said.append(truck_of(kg, display).shows(0, times=20).machine.says)
+    said += [truck_of(kg, display).shows(0, times=20).machine.says for kg in (30_000, 20_000)]
     assert said == [("restarted",), (), ()]
     assert [one.gross_kg for one in display.weighed] == [None, 20_000]
