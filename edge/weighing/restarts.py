@@ -26,13 +26,14 @@ class Restarts:
 
     @property
     def says(self) -> tuple[str, ...]:
-        """What the vehicle before leaves in doubt."""
-        return (self._word,) if self._word else ()
+        """What the vehicle before leaves in doubt, where the next one will have no weight."""
+        return ("restarted",) if self._word == "restarted" else ()
 
     @property
     def words(self) -> tuple[str, ...]:
         """What has to be said with the weighing of a vehicle that comes now."""
-        return self.says or (("restarted",) if self._unheard else ())
+        word = self._word or ("restarted" if self._unheard else "")
+        return (word,) if word else ()
 
     def feed(self, reading: WeightReading) -> bool:
         """Whether the indicator may have started anew since the last reading."""

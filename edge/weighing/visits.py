@@ -290,13 +290,13 @@ class Visit:
         settled, longest_ms = self.settled_kg, self._settings.max_gap_ms
         if settled is None:
             stayed = _kg(self._on) * 1_000 > self._peak.kg * self._settings.gone_permille
-            if stayed and (self._restarted or self._silent_ms > longest_ms):
-                return "restarted"
-            return "unseen" if unseen_ms > longest_ms else None
-        stayed = _kg(self._on) >= settled - self._fall_kg(settled)
-        if not stayed or not (self._restarted or self._silent_ms >= RESTART_MS):
-            return None
-        return "unseen" if unseen_ms > longest_ms else "restarted"
+            anew = self._restarted or self._silent_ms > longest_ms
+        else:
+            stayed = _kg(self._on) >= settled - self._fall_kg(settled)
+            anew = (self._restarted or self._silent_ms >= RESTART_MS) and unseen_ms <= longest_ms
+        if stayed and anew:
+            return "restarted"
+        return "unseen" if stayed or unseen_ms > longest_ms else None
 
     # --- what it comes to -------------------------------------------------------------------------------------
 

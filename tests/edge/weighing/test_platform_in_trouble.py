@@ -358,6 +358,14 @@ def test_neither_the_axle_that_stood_still_nor_the_rest_has_a_weight_when_the_lo
     assert [(one.gross_kg, "restarted" in one.quality) for one in display.weighed] == [(None, True)] * 2
 
 
+def test_an_indicator_that_is_zeroed_with_an_axle_on_is_said_with_the_next_weight() -> None:
+    display = starts_anew(Display().rolls(8_000, 8_000, 8_000), silent_ms=0, frames=0)
+    assert [(one.gross_kg, one.quality) for one in display.weighed] == [
+        (None, ("not_settled",)),
+        (32_000, ("zero_unseen",)),
+    ]
+
+
 def test_a_line_that_was_lost_while_a_weighed_truck_drove_off_is_said_with_the_next_one() -> None:
     display = Display().rolls(9_000).shows(44_120, times=15)
     display.mono_ms += 8_000
