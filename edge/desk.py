@@ -84,8 +84,11 @@ class ScaleDesk:
         if not self._platform.frozen:
             return list(scales)
         detail = "the display does not change while vehicles pass"
+        decks = self._platform.frozen_decks
         return [
-            msgspec.structs.replace(one, state="frozen", detail=detail) if one.state == "up" else one
+            msgspec.structs.replace(one, state="frozen", detail=detail)
+            if one.state == "up" and (not decks or one.name in decks)
+            else one
             for one in scales
         ]
 

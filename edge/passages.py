@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from edge.weighing.loops import GAP_MS
+
 R = TypeVar("R")
 
 
@@ -76,8 +78,14 @@ class PassageAssembler(Generic[R]):
         for crossing in self._waiting:
             if crossing.left_ms is None:
                 crossing.left_ms = mono_ms
+                self._look_who_stands_there(crossing)
                 return [Passed(passage=crossing.passage, mono_ms=mono_ms)]
         return []  # released without ever being occupied: the controller has just started
+
+    def _look_who_stands_there(self, later: _Crossing) -> None:
+        for first in self._waiting:
+            if _joined(first, later) and "two_vehicles" not in first.quality:
+                first.quality.append("two_vehicles")
 
     def presence(self, mono_ms: int) -> list[Step[R]]:
         """The scale itself noticed a vehicle (weight rising): the last that came over the loop, or one without."""
@@ -158,3 +166,10 @@ class PassageAssembler(Generic[R]):
             result=result,
             quality=tuple(crossing.quality),
         )
+
+
+def _joined(first: _Crossing, later: _Crossing) -> bool:
+    """The later one came over the loop, whole, while the first was on the scale; a drawbar comes sooner."""
+    if not first.on_scale or first.left_ms is None:
+        return False
+    return later.opened_ms - first.left_ms > GAP_MS

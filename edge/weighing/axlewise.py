@@ -21,7 +21,8 @@ from edge.weighing.zero import Zero
 from kernel.events import Axle, VehicleFacts
 from kernel.settings import above_zero, must, refuse
 
-LONGEST = 600  # readings of one axle that are kept: a minute
+LONGEST_MS = 60_000  # of one axle: what comes later is not looked at
+EVERY_MS = 10  # a faster line says no more of a plateau
 SHORTEST_MM = 600  # of a platform that is not known
 LONGEST_GAP_MS = 60_000  # a vehicle that stops holds up the next for no longer
 BETWEEN_MS = 1_000  # after so long without an axle the display has come down
@@ -43,6 +44,7 @@ _REFUSE = frozenset(
         "not_zeroed",
         "person_on_scale",
         "frozen",
+        "being_adjusted",
     }
 )
 
@@ -164,6 +166,11 @@ class AxlewiseWeighing:
         return self._freezing.frozen
 
     @property
+    def frozen_decks(self) -> tuple[str, ...]:
+        """Of a scale with several, those that it is; empty for a scale of one."""
+        return self._freezing.frozen_decks
+
+    @property
     def says(self) -> tuple[str, ...]:
         """What speaks against a weighing now, for whoever stands beside it."""
         off = "zero_off" in self._vehicle.words if self._vehicle else self._zero.is_off
@@ -210,12 +217,19 @@ class AxlewiseWeighing:
     def _axle_on(self, reading: WeightReading) -> list[WeighingEvent]:
         if self._vehicle is not None and not self._on:
             self._look_between(self._vehicle, reading)
-        if len(self._on) < LONGEST:
+        if self._tells(reading):
             self._on.append(reading)
         if self._vehicle is not None:
             return []
         self._vehicle = self._begin(reading)
         return [Arrived(at_ms=reading.at_ms, mono_ms=reading.mono_ms)]
+
+    def _tells(self, reading: WeightReading) -> bool:
+        if not self._on or reading.mono_ms - self._on[0].mono_ms > LONGEST_MS:
+            return not self._on
+        return reading.kg is None or (
+            reading.confirmed and reading.mono_ms - self._on[-1].mono_ms >= EVERY_MS
+        )
 
     def _look_between(self, vehicle: _Vehicle, reading: WeightReading) -> None:
         """Whoever stands on the platform between two axles is weighed with each of them."""
@@ -240,7 +254,7 @@ class AxlewiseWeighing:
             last=reading,
             off_ms=reading.mono_ms,
         )
-        self._zero.vehicle()
+        self._zero.forget()
         return vehicle
 
     def _note(self, vehicle: _Vehicle, reading: WeightReading) -> None:
@@ -290,7 +304,8 @@ def _said(reading: WeightReading) -> tuple[str, ...]:
 
 
 def _passed(on: Sequence[WeightReading], off: WeightReading, settings: AxlewiseSettings) -> _Pass:
-    levels = _plateaus(on, settings)
+    whole = off.mono_ms - on[0].mono_ms <= LONGEST_MS
+    levels = _plateaus(on, settings) if whole else []
     counts = max((_counting(level) for level in levels), key=_kg, default=None)
     return _Pass(
         from_ms=on[0].mono_ms,
@@ -312,16 +327,19 @@ def _kg(reading: WeightReading) -> int:
 
 def _plateaus(on: Sequence[WeightReading], settings: AxlewiseSettings) -> list[list[WeightReading]]:
     """Runs of readings within the band, each long enough, neighbours apart by more than the band."""
-    runs: list[list[WeightReading]] = []
+    runs: list[list[WeightReading]] = [[]]
+    low = high = 0
     for reading in on:
         if reading.kg is None:
             runs.append([])
         elif not reading.confirmed:
             continue
-        elif runs and runs[-1] and _spread((*runs[-1], reading)) <= settings.band_kg:
+        elif runs[-1] and max(high, reading.kg) - min(low, reading.kg) <= settings.band_kg:
             runs[-1].append(reading)
+            low, high = min(low, reading.kg), max(high, reading.kg)
         else:
             runs.append([reading])
+            low = high = reading.kg
     long = [run for run in runs if len(run) >= settings.plateau_readings]
     return _joined(long, settings.band_kg)
 
@@ -330,15 +348,11 @@ def _joined(runs: Sequence[list[WeightReading]], band_kg: int) -> list[list[Weig
     """A jolt splits no plateau."""
     levels: list[list[WeightReading]] = []
     for run in runs:
-        if levels and _spread((levels[-1][0], run[0])) <= 2 * band_kg:
+        if levels and abs(_kg(levels[-1][0]) - _kg(run[0])) <= 2 * band_kg:
             levels[-1] += run
         else:
             levels.append(list(run))
     return levels
-
-
-def _spread(readings: Sequence[WeightReading]) -> int:
-    return max(map(_kg, readings)) - min(map(_kg, readings))
 
 
 def _weighed(vehicle: _Vehicle, settings: AxlewiseSettings) -> Weighed:
@@ -409,6 +423,18 @@ def _rolled_back(passes: Sequence[_Pass], band_kg: int) -> bool:
     )
 
 
+def _mirrored(passes: Sequence[_Pass], band_kg: int) -> bool:
+    """The newest axles once more in the other order: they rolled off backwards.  Axles that are all alike say nothing."""
+    kgs = [one.kg for one in passes if one.kg is not None]
+    for count in range(2, len(kgs) // 2 + 1):
+        came, went = kgs[-2 * count : -count], kgs[: -count - 1 : -1]
+        if max(came) - min(came) > 2 * band_kg and all(
+            abs(a - b) <= band_kg for a, b in zip(came, went, strict=True)
+        ):
+            return True
+    return False
+
+
 def _against(vehicle: _Vehicle, axles: Sequence[Axle], settings: AxlewiseSettings) -> tuple[str, ...]:
     passes = vehicle.passes
     speeds = [axle.speed_dkmh for axle in axles if axle.speed_dkmh is not None]
@@ -420,7 +446,7 @@ def _against(vehicle: _Vehicle, axles: Sequence[Axle], settings: AxlewiseSetting
         "one_axle": len(passes) == 1,
         "axle_out_of_range": any((one.kg or 0) > settings.axle_max_kg for one in passes),
         "stop_and_go": _stopped(passes),
-        "rolled_back": _rolled_back(passes, settings.band_kg),
+        "rolled_back": _rolled_back(passes, settings.band_kg) or _mirrored(passes, settings.band_kg),
         "speed_out_of_range": bool(speeds) and max(speeds) > settings.speed_max_dkmh,
     }
     return tuple(word for word, holds in checks.items() if holds)

@@ -10,6 +10,7 @@ from edge.weighing.values import DeckReading, WeightReading
 from kernel.events import DeckMass
 
 FRAMES = 8  # that vouch for one weight
+PEAK_MS = 150  # a bridge that rings is above its load for less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,26 @@ class Held:
     words: tuple[str, ...]
     frames: tuple[str, ...]
     decks: tuple[DeckMass, ...]
+
+
+class Peak:
+    """The highest load that lasted for PEAK_MS, and over two readings in a row where they come more slowly."""
+
+    def __init__(self) -> None:
+        self._lately: deque[tuple[int, int]] = (
+            deque()
+        )  # of the last PEAK_MS what may become the least of them
+        self._before_kg = 0
+        self.kg = 0
+
+    def feed(self, kg: int, *, mono_ms: int) -> None:
+        while self._lately and self._lately[-1][1] >= kg:
+            self._lately.pop()
+        self._lately.append((mono_ms, kg))
+        while mono_ms - self._lately[0][0] > PEAK_MS:
+            self._lately.popleft()
+        self.kg = max(self.kg, min(self._lately[0][1], self._before_kg))
+        self._before_kg = kg
 
 
 class Level:

@@ -12,6 +12,7 @@ from typing import Literal
 from edge.weighing.freezing import Freezing
 from edge.weighing.levels import Stillness
 from edge.weighing.loops import EntryLoop
+from edge.weighing.restarts import Restarts
 from edge.weighing.values import Arrived, WeighingEvent, WeightReading
 from edge.weighing.visits import Phase, Start, Visit
 from edge.weighing.zero import Zero
@@ -65,14 +66,19 @@ class StaticSettings:
             "debounce",
             "max_gap_ms",
             "max_kg",
+            "vehicle_from_kg",
+            "person_kg",
+            "gone_permille",
         )
         band = f"must be above band_divisions x division_kg ({self.band_kg})"
+        peak = f"must be from gone_permille ({self.gone_permille}) to 1000"
         jolt = f"must be from 0 to below 1000 - gone_permille ({self.gone_permille})"
         refuse(
             *(above_zero(name, getattr(self, name)) for name in names),
             must(self.band_divisions >= 0, "band_divisions", "must not be negative"),
             must(self.fall_kg > self.band_kg, "fall_kg", band),
             must(self.rise_kg > self.band_kg, "rise_kg", band),
+            must(self.gone_permille <= self.peak_permille <= 1_000, "peak_permille", peak),
             must(0 <= self.jolt_permille < 1_000 - self.gone_permille, "jolt_permille", jolt),
         )
 
@@ -102,6 +108,7 @@ class StaticWeighing:
         self._zero = Zero(settings.stillness, limit_kg=settings.zero_divisions * settings.division_kg)
         self._loop = EntryLoop()
         self._freezing = Freezing()
+        self._restarts = Restarts(max_gap_ms=settings.max_gap_ms)
 
     @property
     def phase(self) -> Phase:
@@ -122,12 +129,17 @@ class StaticWeighing:
         return self._freezing.frozen
 
     @property
+    def frozen_decks(self) -> tuple[str, ...]:
+        """Of a scale with several, those that it is; empty for a scale of one."""
+        return self._freezing.frozen_decks
+
+    @property
     def says(self) -> tuple[str, ...]:
         """What speaks against a weighing now, for whoever stands beside it."""
         frozen = ("frozen",) if self.frozen else ()
         if self._visit is not None:
             return frozen + self._visit.says
-        return frozen + (("zero_off",) if self._zero.is_off else ())
+        return frozen + self._restarts.says + (("zero_off",) if self._zero.is_off else ())
 
     def loop(self, *, occupied: bool, mono_ms: int) -> None:
         """The loop at the scale changed."""
@@ -138,14 +150,17 @@ class StaticWeighing:
 
     def feed(self, reading: WeightReading) -> list[WeighingEvent]:
         self._freezing.feed(reading)
+        anew = self._restarts.feed(reading)
         if self._visit is None:
+            if anew:
+                self._start_anew()
             return self._while_empty(reading)
         if self._freezing.frozen:
             self._visit.say("frozen")
         events = self._visit.feed(reading)
         if self._visit.successor is not None:
             first, *more = self._visit.successor
-            self._visit = None
+            self._end(self._visit)
             off = ("zero_off",) if self._zero.is_off else ()
             events += self._begin(first, words=("close_behind", *off))
             for later in more:
@@ -154,12 +169,22 @@ class StaticWeighing:
             self._settle_empty(self._visit, reading)
         return events
 
+    def _start_anew(self) -> None:
+        self._zero.forget()
+        if self._above:  # perhaps an axle
+            self._above = []
+            self._restarts.gone("restarted")
+
     def _settle_empty(self, visit: Visit, reading: WeightReading) -> None:
-        self._visit = None
+        self._end(visit)
         self._seen_empty = True
         if visit.residue_kg is not None:
             self._zero.rests_at(visit.residue_kg)
         self._zero.feed(reading)
+
+    def _end(self, visit: Visit) -> None:
+        self._visit = None
+        self._restarts.gone(visit.vanished)
 
     def _while_empty(self, reading: WeightReading) -> list[WeighingEvent]:
         if reading.says_nothing:
@@ -169,6 +194,8 @@ class StaticWeighing:
             self._above.clear()
             self._seen_empty = True
             self._zero.feed(reading)
+            if self._zero.kg is not None:
+                self._restarts.zero_seen()
             return []
         self._above.append(reading)
         if len(self._above) < self._settings.debounce:
@@ -176,7 +203,8 @@ class StaticWeighing:
         first, *more = self._above
         self._above = []
         words = self._zero.words() if self._seen_empty else ("present_at_start",)
-        events = self._begin(first, words=words)
+        people = ("person_on_scale",) if self._zero.walked_on else ()
+        events = self._begin(first, words=words + people)
         for later in more:
             events += self.feed(later)
         return events
@@ -189,11 +217,12 @@ class StaticWeighing:
     def _begin(self, first: WeightReading, *, words: tuple[str, ...]) -> list[WeighingEvent]:
         start = Start(
             first=first,
-            words=words,
+            words=words + self._restarts.words,
             zero_kg=self._zero.kg,
             base_kg=self._zero.base_kg,
         )
-        self._zero.vehicle()
+        self._zero.forget()
+        self._restarts.came()
         self._loop.vehicle()
         self._visit = Visit(self._settings, start, self._loop)
         return [Arrived(at_ms=first.at_ms, mono_ms=first.mono_ms), *self._visit.feed(first)]

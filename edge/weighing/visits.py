@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from edge.weighing.levels import Held, Level
+from edge.weighing.levels import Held, Level, Peak
 from edge.weighing.loops import EntryLoop
+from edge.weighing.restarts import Vanished
 from edge.weighing.traces import Trace
 from edge.weighing.values import Settled, Weighed, WeighingEvent, WeightReading
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _Change = Callable[[list[WeightReading]], list[WeighingEvent]]
 Phase = Literal["empty", "arriving", "settling", "weighed", "leaving"]
 
+RESTART_MS = 500  # no indicator is up again sooner
 # With one of these there is no weight, whatever the display showed.
 _REFUSE = frozenset(
     {
@@ -27,6 +29,7 @@ _REFUSE = frozenset(
         "two_vehicles",
         "restarted",
         "frozen",
+        "being_adjusted",
     }
 )
 # What those who stand beside it can still do something about.
@@ -62,10 +65,14 @@ class Visit:
         self._against: list[WeightReading] = []
         self._low: WeightReading = start.first
         self._low_since_ms = start.first.mono_ms
-        self._peak_kg = self._before_kg = 0  # what two readings in a row have reached, and the newest one
+        self._on = start.first  # the newest with a load
+        self._heard_ms = start.first.mono_ms
+        self._silent_ms = 0  # the longest silence so far
+        self._peak = Peak()
         self.phase: Phase = "arriving"
         self.gone = False
         self.residue_kg: int | None = None
+        self.vanished: Vanished | None = None
         self.successor: list[WeightReading] | None = None
 
     @property
@@ -80,7 +87,7 @@ class Visit:
     def says(self) -> tuple[str, ...]:
         """What can be seen to be wrong while the vehicle is still there."""
         checks = {
-            "partly_off": self._held is not None and self._partly,
+            "partly_off": self._held is not None and (self._partly or self._is_past_the_end),
             "two_vehicles": self.phase != "leaving" and self._loop.passed > 1,
         }
         seen = self._words.keys() & _SEEN
@@ -93,6 +100,7 @@ class Visit:
             return []
         if reading.kg is not None and reading.kg - self._start.base_kg < self._settings.empty_below_kg:
             return self._count(reading, self._leave)
+        self._on = reading
         if self.phase == "leaving":
             return self._while_leaving(reading)
         return self._while_on(reading)
@@ -109,9 +117,14 @@ class Visit:
         if reading.kg is not None:
             self._trace.add(reading.mono_ms, reading.kg)
         if not reading.says_nothing:
-            self._peak_kg = max(self._peak_kg, min(_kg(reading), self._before_kg))
-            self._before_kg = _kg(reading)
+            self._hear(reading)
         self._last = reading
+
+    def _hear(self, reading: WeightReading) -> None:
+        self._silent_ms = max(self._silent_ms, reading.mono_ms - self._heard_ms)
+        self._heard_ms = reading.mono_ms
+        if self.phase != "leaving":  # then it may be the next one that comes
+            self._peak.feed(_kg(reading), mono_ms=reading.mono_ms)
 
     def _believe(self, reading: WeightReading) -> None:
         """A single frame without a checksum speaks against nobody."""
@@ -136,7 +149,7 @@ class Visit:
         held = self._level.feed(reading)
         if self._held is None:
             self.phase = "settling" if self._level.holds else "arriving"
-        if held is None or held.kg * 1_000 < self._peak_kg * self._settings.peak_permille:
+        if held is None or held.kg * 1_000 < self._peak.kg * self._settings.peak_permille:
             return []
         if self._held is not None and held.kg == self._held.kg and self._partly == self._loop.under:
             return []
@@ -154,7 +167,15 @@ class Visit:
     @property
     def _is_partly_off(self) -> bool:
         """Beyond doubt; a loop right before the platform may be covered by a long tail."""
-        return self._partly and self._settings.loop == "entry_clear"
+        return self._is_past_the_end or (self._partly and self._settings.loop == "entry_clear")
+
+    @property
+    def _is_past_the_end(self) -> bool:
+        """More was on the platform than what stands there: the first axles have run off its far end."""
+        if self._held is None:
+            return False
+        settled, overshoot = self._held.kg, self._jolt_kg(self._held.kg)
+        return self._peak.kg > settled + self._jolt_kg(settled) + max(overshoot, self._settings.band_kg)
 
     def _moved_up_by_people(self, held: Held) -> bool:
         """Says what moved a level that had settled; of two that people made, the lighter is the vehicle's."""
@@ -251,7 +272,31 @@ class Visit:
             self._partly = self._partly or self._loop.under
         if self._loop.under:
             self.say("rolled_back")
+        self._look_how_it_went(readings[0])
         return [self._weighed(readings[0])]
+
+    def _look_how_it_went(self, empty: WeightReading) -> None:
+        """No vehicle is gone at once: an indicator that starts anew takes what is on it for nothing, if light enough."""
+        if _kg(self._on) < self._settings.vehicle_from_kg:
+            return
+        unseen_ms = empty.mono_ms - self._on.mono_ms
+        self._silent_ms = max(self._silent_ms, unseen_ms)
+        self.vanished = self._vanished(unseen_ms)
+        if self._held is not None and self.vanished == "restarted":
+            self.say("restarted")
+
+    def _vanished(self, unseen_ms: int) -> Vanished | None:
+        """What had settled may have driven off in a longer silence; what had not may be its first axle."""
+        settled, longest_ms = self.settled_kg, self._settings.max_gap_ms
+        if settled is None:
+            stayed = _kg(self._on) * 1_000 > self._peak.kg * self._settings.gone_permille
+            anew = self._restarted or self._silent_ms > longest_ms
+        else:
+            stayed = _kg(self._on) >= settled - self._fall_kg(settled)
+            anew = (self._restarted or self._silent_ms >= RESTART_MS) and unseen_ms <= longest_ms
+        if stayed and anew:
+            return "restarted"
+        return "unseen" if stayed or unseen_ms > longest_ms else None
 
     # --- what it comes to -------------------------------------------------------------------------------------
 
@@ -279,7 +324,7 @@ class Visit:
         self._words.pop("gross_or_net_unknown", None)
         checks = {
             "not_settled": held is None,
-            "partly_off": self._partly,
+            "partly_off": self._partly or self._is_past_the_end,
             "two_vehicles": self._came_over_loop > 1,
         }
         if held is not None:

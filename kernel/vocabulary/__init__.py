@@ -87,9 +87,11 @@ INSTRUMENT = {
     "known_vehicle_drifts": "known masses are shown wrong",
 }
 QUALITY = {
+    "accel_unit_unknown": "acceleration not used: its unit is not set",
     "accelerating": "changed speed on the scale",
     "axle_not_settled": "an axle did not settle",
     "axle_out_of_range": "an axle beyond the range of the scale",
+    "axle_speed_unit_unknown": "axle speeds not used: their unit is not set",
     "axles_overlap": "two axles on the scale at once",
     "axles_unknown": "the scale does not say how many axles",
     "being_adjusted": "the scale was being calibrated",

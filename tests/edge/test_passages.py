@@ -140,3 +140,27 @@ def test_a_scale_that_says_nothing_more_holds_no_vehicle() -> None:
     [done] = lane.tick(90_001)
     assert isinstance(done, Complete)
     assert (done.result, done.quality) == (None, ("no_weight",))
+
+
+def follows(after_ms: int, *, whole: bool = True) -> tuple[str, ...]:
+    """What is said of a vehicle on the scale when the loop was taken again so long after it had let it go."""
+    lane = assembler()
+    lane.loop(occupied=True, mono_ms=1_000)
+    lane.presence(1_500)
+    lane.loop(occupied=False, mono_ms=3_000)
+    lane.loop(occupied=True, mono_ms=3_000 + after_ms)
+    if whole:
+        lane.loop(occupied=False, mono_ms=4_500 + after_ms)
+    lane.still_there(9_000)
+    lane.tick(9_000)
+    [done] = lane.result("w", mono_ms=9_000)
+    assert isinstance(done, Complete)
+    return done.quality
+
+
+def test_a_second_vehicle_that_came_over_the_loop_while_one_was_on_the_scale_is_said() -> None:
+    assert follows(2_000) == ("two_vehicles",)
+
+
+def test_the_next_one_that_waits_on_the_loop_and_a_drawbar_are_no_second_vehicle_on_the_scale() -> None:
+    assert (follows(2_000, whole=False), follows(1_000)) == ((), ())

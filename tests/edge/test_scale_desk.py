@@ -147,6 +147,21 @@ def test_a_frozen_display_is_said_with_the_health_of_its_scale() -> None:
     assert screen.desk.health([up, down]) == [up, down]
 
 
+def test_a_deck_that_hangs_is_named_and_the_weight_of_the_others_is_none() -> None:
+    screen = Screen(deck=[{"name": "rear", "url": "/dev/zero"}])
+    decks = [DeviceHealth(name=name, kind="scale", state="up", since_ms=1) for name in ("scale", "rear")]
+    truck = [9_000] * 5 + [20_000] * 40 + [9_000] * 5 + [0] * 20
+    for n, front_kg in enumerate([0] * 20 + truck * 3):
+        at_ms = 10_000 + 100 * n
+        if front_kg == 9_000:
+            screen.desk.loop(occupied=n % 70 < 24, mono_ms=at_ms)
+        screen.read(0, at_ms=at_ms, deck="rear")
+        screen.read(front_kg, at_ms=at_ms, deck="scale")
+    assert [one.gross_kg for one in screen.weighed] == [20_000, None, None]
+    assert "frozen" in screen.weighed[-1].quality
+    assert [one.state for one in screen.desk.health(decks)] == ["up", "frozen"]
+
+
 def test_what_speaks_against_a_weighing_is_on_the_tablet_while_it_lasts() -> None:
     screen = Screen()
 

@@ -14,6 +14,7 @@ from edge.drivers import DRIVERS, indicators, load_driver, weighers
 from edge.drivers.making import settings_of
 from edge.drivers.rows import Indicator, IndicatorOptions, Weigher, WeigherOptions
 from edge.links import SerialSettings
+from edge.taping import ORDINARY
 from edge.weighing.axlewise import AxlewiseSettings
 from edge.weighing.moving import MovingSettings
 from edge.weighing.static import StaticSettings
@@ -87,6 +88,11 @@ def test_every_quality_word_is_documented_and_has_words_for_people() -> None:
     } <= words
     assert not [word for word in words if f"`{word}`" not in SCALES]
     assert not words - set(QUALITY)
+
+
+def test_words_that_are_put_together_have_words_for_people_as_well() -> None:
+    units = {f"{name}_unit_unknown" for name in ("speed", "spacing", "axle_speed", "accel")}
+    assert not (units | ORDINARY) - set(QUALITY)
 
 
 def test_golden_frames_are_those_of_the_tests() -> None:

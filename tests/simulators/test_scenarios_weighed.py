@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
 from edge.drivers import indicators
 from edge.drivers.making import make_driver
 from edge.drivers.rows import Indicator
+from edge.passages import Complete, PassageAssembler
 from edge.supervise import supervise
 from edge.weighing.static import StaticSettings, StaticWeighing
-from edge.weighing.values import ScaleEvent, Weighed, WeightReading
+from edge.weighing.values import Arrived, ScaleEvent, Weighed, WeighingEvent, WeightReading
 from kernel.errors import LinkError
 from kernel.links import Link
 from simulators.clock import VirtualClock
@@ -60,24 +62,27 @@ EVERYWHERE = [
     "over-range",
     "negative",
     "reboot",
+    "reboot-light",
     "unplugged",
 ]
 COSTLY = {"noisy-line", "second-host", "broken-frames"}
 # One of these must be said of a weighing, whatever its weight.
 FLAGGED = {
-    "frozen": {"two_vehicles", "display_frozen"},
+    "frozen": {"frozen"},
     "hands": {"person_on_scale", "moved_while_weighing"},
     "mud": {"zero_off"},
     "negative": {"zero_off", "under_range", "readings_missing"},
     "partly-off": {"partly_off"},
     "rain": {"zero_shifted"},
-    "reboot-light": {"zero_shifted", "not_zeroed"},
+    "reboot-light": {"restarted", "zero_unseen"},
     "rollback": {"rolled_back"},
     "silent": {"readings_missing"},
     "snow": {"zero_off"},
     "two-trucks": {"two_vehicles"},
     "unplugged": {"readings_missing"},
 }
+# Without a loop before the platform these weigh wrongly and nobody can tell (docs/scales.md).
+UNTOLD_WITHOUT_A_LOOP = {"rollback"}
 NO_OBJECTION = {"derived_readings"}  # says where the weight comes from, not that anything is wrong with it
 
 
@@ -86,6 +91,7 @@ class Seen:
     """What a lane makes of one scenario."""
 
     weighed: list[Weighed] = field(default_factory=list)
+    passages: list[Complete[Weighed]] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
     readings: int = 0
     dropped: int = 0
@@ -97,19 +103,46 @@ class HeardWire(MemoryWire):
     heard = True
 
 
-async def lived_through(scenario: str, row: Indicator, *, seed: int = 1) -> Seen:
+class Platform:
+    """The weighing, and the crossings that its results and the loop make."""
+
+    def __init__(self, seen: Seen, settings: StaticSettings) -> None:
+        self._seen = seen
+        self._weighing = StaticWeighing(settings)
+        self._passages: PassageAssembler[Weighed] = PassageAssembler(prefix="s", patience_ms=2_500)
+
+    def feed(self, reading: WeightReading) -> None:
+        for event in self._weighing.feed(reading):
+            self._take(event)
+
+    def loop(self, *, occupied: bool, mono_ms: int) -> None:
+        self._weighing.loop(occupied=occupied, mono_ms=mono_ms)
+        self._passages.loop(occupied=occupied, mono_ms=mono_ms)
+
+    def _take(self, event: WeighingEvent) -> None:
+        if isinstance(event, Arrived):
+            self._passages.presence(event.mono_ms)
+        if isinstance(event, Weighed):
+            self._seen.weighed.append(event)
+            steps = self._passages.result(event, mono_ms=event.mono_ms)
+            self._seen.passages += [step for step in steps if isinstance(step, Complete)]
+
+
+async def lived_through(
+    scenario: str, row: Indicator, *, seed: int = 1, loop: Literal["unknown", "entry"] = "entry"
+) -> Seen:
     clock = VirtualClock()
     wire, seen = HeardWire(clock=clock), Seen()
     options = lane_options(row)
     play = Play(protocol=row.name, options=options, scenario=SCENARIOS[scenario], seed=seed)
     driver = make_driver(row.name, options, device="scale", clock=clock)
     driver.pulse.changed = lambda health: seen.states.append(health.state)
-    weighing = StaticWeighing(StaticSettings(max_kg=play.scenario.scale.capacity_kg, loop="entry"))
+    weighing = Platform(seen, StaticSettings(max_kg=play.scenario.scale.capacity_kg, loop=loop))
 
     def take(reading: ScaleEvent) -> None:
         assert isinstance(reading, WeightReading)
         seen.readings += 1
-        seen.weighed += [event for event in weighing.feed(reading) if isinstance(event, Weighed)]
+        weighing.feed(reading)
 
     async def open_link() -> Link:
         if not wire.plugged:
@@ -130,7 +163,7 @@ async def lived_through(scenario: str, row: Indicator, *, seed: int = 1) -> Seen
     return seen
 
 
-async def entry_loop(playing: Playing, weighing: StaticWeighing, clock: VirtualClock) -> None:
+async def entry_loop(playing: Playing, weighing: Platform, clock: VirtualClock) -> None:
     """The loop right before the platform, as the lane controller tells of it."""
     started, occupied = clock.now_ms(), None
     while True:
@@ -171,6 +204,27 @@ OTHERS = [row for row in indicators() if row is not YAOHUA]
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_a_scenario_is_weighed_as_it_must_be(scenario: str) -> None:
     judged(scenario, await lived_through(scenario, YAOHUA))
+
+
+@pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name not in COSTLY])
+async def test_without_a_loop_a_wrong_weight_is_flagged_unless_the_document_says_that_it_cannot_be(
+    scenario: str,
+) -> None:
+    seen = await lived_through(scenario, YAOHUA, loop="unknown")
+    truths = [vehicle.gross_kg for vehicle in SCENARIOS[scenario].vehicle]
+    untold = [
+        done.result
+        for done in seen.passages
+        if done.result is not None
+        and not {*done.result.quality, *done.quality} - NO_OBJECTION - {"loop_missing"}
+        and not any(right(done.result, kg) for kg in truths)
+    ]
+    assert len(untold) == (scenario in UNTOLD_WITHOUT_A_LOOP), untold
+
+
+async def test_what_was_zeroed_with_an_axle_on_weighs_nobody() -> None:
+    seen = await lived_through("reboot-light", YAOHUA)
+    assert [weighed.gross_kg for weighed in seen.weighed] == [None, None, None]
 
 
 @pytest.mark.broad

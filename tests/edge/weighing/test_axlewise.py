@@ -175,6 +175,39 @@ def test_an_axle_that_rolled_back_and_came_again_is_not_two_axles_of_a_heavier_t
     assert {"stop_and_go", "rolled_back"} <= set(strip.only.quality)
 
 
+@pytest.mark.parametrize("axles_kg", [(7_000, 8_000, 8_000, 7_000), (6_500, 9_000, 8_500, 8_560, 9_020)])
+def test_axles_that_come_once_more_in_the_other_order_rolled_off_backwards(axles_kg: tuple[int, ...]) -> None:
+    weighed = Strip().drives(axles_kg, [3_000] * (len(axles_kg) - 1)).waits(61_000).only
+    assert (weighed.gross_kg, weighed.quality) == (None, ("rolled_back",))
+
+
+def test_axles_that_are_all_alike_are_a_long_vehicle() -> None:
+    axles_kg = (6_500, 8_500, 8_500, 8_540, 8_500)
+    weighed = Strip().drives(axles_kg, (3_300, 1_350, 6_800, 1_310)).waits(61_000).only
+    assert weighed.quality == ()
+
+
+def fast(plateaus: Sequence[tuple[int, int]]) -> Weighed:
+    """A hundred displays a second of an axle that shows so much for so many milliseconds, then of the next."""
+    strip = Strip()
+    for kg, ms in plateaus:
+        for _ in range(ms // 10):
+            strip.mono_ms -= 40
+            strip.shows(kg)
+    return strip.waits(61_000).only
+
+
+def test_a_second_axle_that_comes_on_late_is_seen_on_a_fast_line_as_well() -> None:
+    assert "axles_overlap" in fast([(7_000, 7_000), (16_000, 3_000), (0, 2_000)] * 3).quality
+
+
+def test_an_axle_that_stands_for_longer_than_is_looked_at_has_no_weight() -> None:
+    weighed = fast([(7_000, 59_000), (0, 2_000), (9_000, 61_000), (0, 2_000)])
+    assert weighed.gross_kg is None
+    assert "axle_not_settled" in weighed.quality
+    assert "axle_not_settled" not in fast([(7_000, 59_000), (0, 2_000), (9_000, 59_000), (0, 2_000)]).quality
+
+
 def test_two_equal_axles_far_apart_are_two_axles() -> None:
     weighed = Strip().drives((6_000, 9_000, 9_000), (3_300, 6_900)).waits(61_000).only
     assert weighed.quality == ()

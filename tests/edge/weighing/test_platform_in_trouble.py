@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from edge.weighing.levels import Peak
 from edge.weighing.static import StaticSettings
 from tests.edge.weighing.display import SETTINGS, Display, truck_of
 
@@ -89,6 +90,12 @@ def test_a_net_display_for_one_moment_of_the_rest_is_no_gross_weight() -> None:
     assert display.only.gross_kg == 30_000  # it had settled as gross before anybody pressed tare
 
 
+def test_an_indicator_that_was_being_calibrated_meanwhile_has_no_weight() -> None:
+    display = Display().rolls(9_000).shows(30_000, times=12).shows(30_020, times=2, words=("being_adjusted",))
+    display.shows(30_000, times=12).rolls(9_000).shows(0, times=2)
+    assert (display.only.gross_kg, display.only.quality) == (None, ("being_adjusted",))
+
+
 def test_an_impossible_sum_is_no_weight() -> None:
     display = Display().rolls(9_000, 90_000).shows(160_000, times=20).rolls(9_000).shows(0, times=2)
     assert display.only.gross_kg is None
@@ -171,6 +178,23 @@ def test_a_vehicle_that_comes_while_somebody_stands_there_has_no_weight() -> Non
     assert (display.only.gross_kg, display.only.quality, display.only.zero_kg) == (None, ("zero_off",), 80)
 
 
+@pytest.mark.parametrize("stable", [False, None])
+def test_somebody_who_walks_about_before_the_vehicle_comes_is_said(stable: bool | None) -> None:
+    display = Display()
+    for n in range(100):
+        display.shows((60, 120, 80, 40, 100)[n % 5], stable=stable)
+    truck_of(44_200, display).shows(0, times=20)
+    assert (display.only.gross_kg, display.only.quality) == (44_200, ("person_on_scale",))
+
+
+def test_somebody_who_has_walked_off_again_speaks_against_nobody() -> None:
+    display = Display()
+    for n in range(50):
+        display.shows((60, 120, 80)[n % 3], stable=False)
+    truck_of(44_120, display.shows(0, times=12)).shows(0, times=20)
+    assert (display.only.gross_kg, display.only.quality) == (44_120, ())
+
+
 def test_a_vehicle_that_moves_while_it_is_weighed_is_said_to_have_moved() -> None:
     display = Display().rolls(9_000, 30_000).shows(44_120, times=12).rolls(43_600)
     display.shows(43_800, times=12).rolls(30_000, 9_000).shows(0, times=2)
@@ -238,6 +262,45 @@ def test_without_a_loop_nothing_is_said_of_it() -> None:
     assert (goes(display).only.gross_kg, display.only.quality) == (44_120, ())
 
 
+# --- the far end of the platform -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steer_kg", [6_000, 7_000, 8_000, 9_800])
+@pytest.mark.parametrize("settings", [SETTINGS, ENTRY])
+def test_a_truck_whose_first_axle_ran_off_the_far_end_has_no_weight(
+    steer_kg: int, settings: StaticSettings
+) -> None:
+    display = Display(settings).loop(True, after_ms=0).rolls(9_000, 33_000).loop(False, after_ms=100)
+    display.rolls(49_000, 49_000, 49_000).shows(49_000 - steer_kg, times=30)
+    assert (display.settled, display.machine.says) == ([], ("partly_off",))
+    assert (goes(display).only.gross_kg, display.only.quality) == (None, ("partly_off",))
+
+
+def test_it_is_weighed_when_it_comes_back_whole() -> None:
+    display = Display().rolls(9_000, 33_000, 49_000, 49_000).shows(42_000, times=30)
+    display.rolls(45_000).shows(49_000, times=20)
+    assert (goes(display).only.gross_kg, display.settled) == (49_000, [49_000])
+
+
+def test_a_truck_that_rocks_when_it_stops_is_whole() -> None:
+    display = Display().rolls(9_000, 33_000, 51_800, 51_600, 46_500, 46_700).shows(49_000, times=30)
+    assert (goes(display).only.gross_kg, display.only.quality) == (49_000, ())
+
+
+def test_the_ringing_of_the_bridge_on_a_fast_line_is_no_load() -> None:
+    peak = Peak()
+    peak.feed(400, mono_ms=0)
+    for ms in range(1, 1_000):
+        peak.feed(49_000 + (8_000 if ms % 250 < 125 else -8_000), mono_ms=ms)
+    assert peak.kg == 41_000
+
+
+def test_what_comes_while_the_first_one_leaves_is_not_its_own_load() -> None:
+    display = Display().rolls(9_000).shows(30_000, times=15).rolls(20_000, 12_000)
+    display.rolls(44_000, 44_000).rolls(40_000).shows(42_000, times=20).rolls(9_000).shows(0, times=2)
+    assert (display.weighed[0].gross_kg, display.weighed[0].quality) == (30_000, ("close_behind",))
+
+
 # --- a display that hangs --------------------------------------------------------------------------------------
 
 
@@ -265,3 +328,73 @@ def test_a_display_that_hangs_with_a_truck_on_gives_no_weight() -> None:
     display.rolls(30_000).shows(0, times=2)
     assert display.only.gross_kg is None
     assert "frozen" in display.only.quality
+
+
+# --- an indicator that starts anew under a light axle ----------------------------------------------------------
+
+
+def starts_anew(display: Display, *, silent_ms: int, frames: int) -> Display:
+    """Zeroed with an axle of 8 t on, it shows nothing for that ever after; the truck rolls on from there."""
+    display.mono_ms += silent_ms
+    display.shows(None, stable=None, times=frames, words=("not_zeroed",)).shows(0, times=20)
+    display.rolls(20_000, 30_000).shows(32_000, times=30)
+    return display.rolls(10_000, -8_000).shows(-8_000, times=30)
+
+
+@pytest.mark.parametrize(("silent_ms", "frames"), [(8_000, 0), (0, 20), (8_000, 20)])
+@pytest.mark.parametrize("settings", [SETTINGS, ENTRY])
+def test_what_comes_after_a_restart_under_a_light_axle_has_no_weight(
+    settings: StaticSettings, silent_ms: int, frames: int
+) -> None:
+    display = Display(settings, at_rest=30).loop(True, after_ms=0).rolls(8_000, 8_000, 8_000)
+    starts_anew(display, silent_ms=silent_ms, frames=frames)
+    assert [weighed.gross_kg for weighed in display.weighed] == [None, None]
+    assert "restarted" in display.weighed[1].quality
+
+
+def test_neither_the_axle_that_stood_still_nor_the_rest_has_a_weight_when_the_load_vanished() -> None:
+    display = Display().rolls(5_000).shows(8_000, times=15)
+    starts_anew(display, silent_ms=900, frames=0)
+    assert [(one.gross_kg, "restarted" in one.quality) for one in display.weighed] == [(None, True)] * 2
+
+
+def test_an_indicator_that_is_zeroed_with_an_axle_on_is_said_with_the_next_weight() -> None:
+    display = starts_anew(Display().rolls(8_000, 8_000, 8_000), silent_ms=0, frames=0)
+    assert [(one.gross_kg, one.quality) for one in display.weighed] == [
+        (None, ("not_settled",)),
+        (32_000, ("zero_unseen",)),
+    ]
+
+
+def test_a_line_that_was_lost_while_a_weighed_truck_drove_off_is_said_with_the_next_one() -> None:
+    display = Display().rolls(9_000).shows(44_120, times=15)
+    display.mono_ms += 8_000
+    truck_of(30_000, display.shows(0, times=20)).shows(0, times=20)
+    truck_of(20_000, display).shows(0, times=20)
+    assert [(one.gross_kg, one.quality) for one in display.weighed] == [
+        (44_120, ("readings_missing",)),
+        (30_000, ("zero_unseen",)),
+        (20_000, ()),
+    ]
+
+
+@pytest.mark.parametrize(("silent_ms", "frames"), [(8_000, 0), (0, 20)])
+def test_a_zero_that_was_not_seen_after_a_restart_weighs_nobody(silent_ms: int, frames: int) -> None:
+    display = Display()
+    display.mono_ms += silent_ms
+    display.shows(None, stable=None, times=frames, words=("not_zeroed",)).shows(0, stable=False, times=2)
+    truck_of(32_000, display).shows(0, times=20)
+    truck_of(30_000, display).shows(0, times=20)
+    assert [(one.gross_kg, set(one.quality)) for one in display.weighed] == [
+        (None, {"zero_unseen", "restarted"}),
+        (30_000, set()),
+    ]
+
+
+def test_a_departure_and_a_zero_after_it_end_the_doubt() -> None:
+    display = Display(at_rest=30).rolls(8_000)
+    display.mono_ms += 8_000
+    said = [display.shows(0, times=20).machine.says]
+    said += [truck_of(kg, display).shows(0, times=20).machine.says for kg in (30_000, 20_000)]
+    assert said == [("restarted",), (), ()]
+    assert [one.gross_kg for one in display.weighed] == [None, 20_000]

@@ -227,3 +227,22 @@ def test_settings_that_contradict_each_other_are_all_named() -> None:
     with pytest.raises(ConfigError) as caught:
         StaticSettings(empty_below_kg=0, fall_kg=30, division_kg=20)
     assert [path for path, _ in caught.value.faults] == ["empty_below_kg", "fall_kg"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ({"vehicle_from_kg": 0}, ["vehicle_from_kg"]),
+        ({"person_kg": -1}, ["person_kg"]),
+        ({"gone_permille": 0}, ["gone_permille"]),
+        ({"peak_permille": 1_001}, ["peak_permille"]),
+        ({"peak_permille": 0}, ["peak_permille"]),
+        ({"gone_permille": 1_000}, ["peak_permille", "jolt_permille"]),
+    ],
+)
+def test_shares_and_masses_that_would_weigh_anything_are_refused(
+    setting: dict[str, int], named: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        StaticSettings(**setting)  # type: ignore[arg-type]
+    assert [path for path, _ in caught.value.faults] == named
