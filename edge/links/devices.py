@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import re
 import socket
 import termios
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,7 @@ class _Remote(rfc2217.Serial):
 
     _socket: socket.socket | None
     _read_buffer: Queue[bytes | None] | None
+    _thread: threading.Thread | None
 
     def reset_input_buffer(self) -> None:
         """Keep it."""
@@ -79,6 +82,19 @@ class _Remote(rfc2217.Serial):
             self._read_buffer.maxsize = _UNREAD_LIMIT
         if self._socket is not None:
             keep_alive(self._socket)
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Waits for the first byte alone.  pyserial forgets what is still unread when the server hangs up."""
+        unread, reader = self._read_buffer, self._thread
+        if not self.is_open or unread is None or reader is None:
+            raise serial.PortNotOpenError()
+        data = bytearray()
+        with contextlib.suppress(Empty):
+            while len(data) < size and (byte := unread.get(not data, self.timeout)) is not None:
+                data += byte
+        if size and not data and not reader.is_alive() and unread.empty():
+            raise serial.SerialException("the server has hung up")
+        return bytes(data)
 
     def close(self) -> None:
         self.is_open = False
