@@ -99,8 +99,6 @@ def _port(given: argparse.Namespace, line: Line | None) -> Iterator[tuple[Port, 
             given.pty
             or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weighpost-sim-"))) / "scale"
         )
-        if path.exists() and not path.is_symlink():
-            raise ConfigError.one("pty", f"{path} is there already")
         pty = PtyPort(path, clock=RealClock(), line=line)
         pty.plug()
         stack.callback(pty.unplug)

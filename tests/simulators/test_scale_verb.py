@@ -12,7 +12,9 @@ import pytest
 
 from edge.drivers import DRIVERS, indicators
 from kernel.errors import ConfigError
+from simulators.clock import VirtualClock
 from simulators.main import main
+from simulators.ptys import PtyPort
 from simulators.scale import Play, check, playable
 from simulators.scenario import scenario_of, shipped
 
@@ -56,12 +58,41 @@ def test_what_cannot_be_played_is_refused(
     assert says in capsys.readouterr().err
 
 
-def test_a_file_is_not_taken_for_a_pty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    there = tmp_path / "there"
+VERBS = [["scale", "--protocol", "yaohua-cont12", "--pty"], ["replay", __file__, "--path"]]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=["scale", "replay"])
+def test_what_is_there_is_not_taken_for_a_pty(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there, beside, link = tmp_path / "there", tmp_path / ".there.new", tmp_path / "link"
     there.write_text("kept")
-    assert main(["scale", "--protocol", "yaohua-cont12", "--pty", str(there)]) == 2
-    assert "is there already" in capsys.readouterr().err
-    assert there.read_text() == "kept"
+    beside.write_text("kept too")
+    link.symlink_to(there)
+    for path in (there, link):
+        assert main([*verb, str(path)]) == 2
+        assert f"pty: {path} is there already" in capsys.readouterr().err
+    assert (there.read_text(), beside.read_text(), link.readlink()) == ("kept", "kept too", there)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=["scale", "replay"])
+def test_a_folder_that_is_missing_is_said(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*verb, str(tmp_path / "none" / "port")]) == 2
+    assert capsys.readouterr().err.endswith("port cannot be made: No such file or directory\n")
+
+
+def test_a_pty_takes_the_place_of_a_dead_link_and_leaves_that_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "scale"
+    path.symlink_to(tmp_path / "gone")
+    port = PtyPort(path, clock=VirtualClock())
+    port.plug()
+    assert path.resolve().parent == Path("/dev/pts")
+    path.unlink()
+    path.symlink_to("/dev/null")
+    port.unplug()
+    assert path.readlink() == Path("/dev/null")
 
 
 def test_a_protocol_that_only_answers_does_not_stream() -> None:
