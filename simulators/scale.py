@@ -19,7 +19,7 @@ from kernel.clock import Clock
 from kernel.errors import ConfigError
 from kernel.settings import under
 from simulators.driving import Drive, Vehicle
-from simulators.faults import OF_INDICATORS, suffer
+from simulators.faults import OF_INDICATORS, Sufferer
 from simulators.indicator import IndicatorSim, told_options
 from simulators.platform import ScaleSettings, shown_as
 from simulators.ptys import DevicePort
@@ -120,20 +120,13 @@ class Turns:
     async def turn(self, number: int) -> None:
         """The whole scenario once."""
         started = self._started_ms = self._clock.now_ms()
+        sufferer = Sufferer(self._port, self.device)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._clock.sleep(self._playing.scenario.for_ms / 1000))
             tasks.create_task(self._say_records(started))
             for n, fault in enumerate(self._playing.scenario.fault):
-                tasks.create_task(
-                    suffer(
-                        fault,
-                        port=self._port,
-                        device=self.device,
-                        started_ms=started,
-                        clock=self._clock,
-                        seed=self._play.seed + 1_000 * number + n,
-                    )
-                )
+                seed = self._play.seed + 1_000 * number + n
+                tasks.create_task(sufferer.suffer(fault, started_ms=started, clock=self._clock, seed=seed))
 
     async def _say_records(self, started_ms: int) -> None:
         """A display has none."""
