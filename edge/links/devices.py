@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import re
 import socket
+import stat
 import termios
 import threading
 from collections.abc import Iterable
@@ -28,6 +30,7 @@ Opened = TypeVar("Opened", serial.Serial, rfc2217.Serial)
 
 _PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _WRITE_S = 2.0
+_MEMORY = 1  # major number of /dev/null and its like
 _UNREAD_LIMIT = 1 << 16  # bytes of an RFC 2217 server; the rest waits in the kernel and at the server
 
 
@@ -112,6 +115,11 @@ def _empty(queue: Queue[bytes | None]) -> None:
             queue.get_nowait()
     except Empty:
         return
+
+
+def is_terminal(found: os.stat_result) -> bool:
+    """Whether it can be a serial port; it is not opened for that, since opening may reset an indicator."""
+    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) != _MEMORY
 
 
 def open_device(path: Path, line: SerialSettings, *, wake_s: float) -> Port:
