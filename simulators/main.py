@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from edge.drivers import load_driver
 from edge.drivers.rows import Indicator
-from kernel.errors import ConfigError, ProtocolError
+from kernel.errors import ConfigError
 from simulators.demo.clock import RealClock
 from simulators.demo.running import DemoError, Plan, play, write_report
 from simulators.faults import read_faults
@@ -96,8 +96,9 @@ def _replay(given: argparse.Namespace) -> int:
     plan = Replay(file=given.file, speed=given.speed, baud=given.baud, path=given.path, tcp=given.tcp)
     try:
         asyncio.run(_unless_stopped(replay(plan, clock=RealClock(), say=_say)))
-    except (ProtocolError, OSError) as error:
-        sys.stderr.write(f"weighpost-sim: {error}\n")
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error
+        sys.stderr.write(f"weighpost-sim: {reason}\n")
         return 2
     return 0
 

@@ -129,7 +129,16 @@ async def test_it_waits_for_a_listener_and_can_be_stopped(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "No such file"), (b'{"weighpost_capture":1,"box":"x"}\n', "not a capture")],
+    [
+        (None, "scale.capture: No such file"),
+        (b'{"weighpost_capture":1,"box":"x"}\n', "scale.capture: not a capture"),
+        (
+            CAPTURE.replace(b'"weighpost_capture":1', b'"weighpost_capture":2'),
+            "scale.capture: a capture of version 2",
+        ),
+        (CAPTURE.splitlines()[0], "scale.capture: nothing to play"),
+        (b"", "scale.capture: nothing to play"),
+    ],
 )
 def test_what_cannot_be_played_is_said(
     tmp_path: Path, content: bytes | None, said: str, capsys: pytest.CaptureFixture[str]
