@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 from kernel.clock import Clock
 from kernel.errors import ConfigError
 from kernel.settings import must, read, refuse
+from simulators.driving import DAY_MS
 from simulators.indicator import IndicatorSim
 from simulators.lanes import Device, LaneDevices
 from simulators.links import Bend, cut, garbled, glued, lossy, stolen
@@ -48,9 +49,10 @@ class WireFault:
     def _faults(self) -> tuple[tuple[str, str] | None, ...]:
         return (
             must(self.at_ms >= 0, "at_ms", "must not be negative"),
-            must(self.for_ms > 0, "for_ms", "must be above 0"),
+            must(0 < self.for_ms <= DAY_MS, "for_ms", f"must be 1 to {DAY_MS}"),
             must(0 < self.share <= 1, "share", "must be above 0 and at most 1"),
-            must(self.baud > 0, "baud", "must be above 0"),
+            must(100 <= self.baud <= 1_000_000, "baud", "must be 100 to 1000000"),
+            must(abs(self.kg) <= 1_000_000, "kg", "must be at most 1000000"),
             must(self.kind != "shift" or self.kg != 0, "kg", "is required: what the display is off by"),
         )
 
@@ -78,7 +80,7 @@ def read_faults(text: str) -> tuple[Fault, ...]:
     """The faults of a TOML script with tables [[fault]], by time; raises ConfigError."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError.one("faults", str(error)) from error
     return tuple(sorted(read(_Script, table).fault, key=lambda fault: fault.at_ms))
 

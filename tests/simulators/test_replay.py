@@ -150,7 +150,16 @@ def test_what_cannot_be_played_is_said(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("speed", ["0", "-1", "nan", "x"])
-def test_a_speed_that_is_none_is_refused(speed: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        *(("--speed", speed, "must be a number above 0") for speed in ("0", "-1", "nan", "x", "10000000")),
+        *(("--tcp", port, "must be 0 to 65535") for port in ("-1", "99999", "x", "9" * 5_000)),
+    ],
+)
+def test_a_number_that_is_none_is_refused(
+    option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        main(["replay", "file", "--speed", speed])
+        main(["replay", "file", f"{option}={value}"])
+    assert said in capsys.readouterr().err

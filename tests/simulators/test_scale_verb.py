@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,7 +46,11 @@ def test_it_lists_protocols_and_scenarios(capsys: pytest.CaptureFixture[str]) ->
         (["--protocol", "yaohua-cont12", "--options", "{"], "options: must be JSON"),
         (["--protocol", "yaohua-cont12", "--options", '{"wings": 2}'], "options.wings: unknown"),
         (["--protocol", "yaohua-cont12", "--options", '{"unit": "lb"}'], "options.unit: "),
+        (["--protocol", "yaohua-cont12", "--options", "[]"], "options: must be a JSON object"),
+        (["--protocol", "yaohua-cont12", "--options", "[" * 100_000], "options: must be JSON"),
         (["--protocol", "yaohua-cont12", "--line", "fast"], "line: must be such as"),
+        (["--protocol", "yaohua-cont12", "--line", "000 8N1"], "line: must be such as"),
+        (["--protocol", "modbus-tcp"], "tcp: is required: modbus-tcp is spoken over TCP alone"),
         (["--protocol", "yaohua-cont12", "--scenario", "never"], "scenario: no file, and none of"),
         (["--protocol", "yaohua-cont12", "--tcp", "here"], "tcp: must be HOST:PORT"),
         (["--protocol", "yaohua-cont12", "--tcp", "127.0.0.1:99999"], "tcp: 127.0.0.1:99999"),
@@ -56,6 +62,42 @@ def test_what_cannot_be_played_is_refused(
 ) -> None:
     assert main(["scale", *arguments]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_scenario_that_is_no_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "script"
+    script.write_bytes(b'says = "\xe9"')
+    for verb in (
+        ["scale", "--protocol", "yaohua-cont12", "--scenario"],
+        ["traffic", "--script"],
+        ["demo", "--faults"],
+    ):
+        assert main([*verb, str(script)]) == 2
+        assert f"{script}: must be text in UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("protocol", ["wim-wj", "wim-jz", "axl1"])
+def test_an_axle_that_no_record_can_hold_is_refused(
+    protocol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "heavy.toml"
+    script.write_text(SHORT + "[[vehicle]]\nat_ms = 0\naxle_kg = [5000, 800000]\nspacing_mm = [4000]\n")
+    assert main(["scale", "--protocol", protocol, "--scenario", str(script)]) == 2
+    assert f"scenario.vehicle[0]: no record of {protocol}: " in capsys.readouterr().err
+
+
+@pytest.mark.wire
+def test_a_reader_that_has_had_enough_of_the_list_is_no_fault() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    listing = subprocess.run(
+        [sys.executable, "-m", "simulators.main", "scale", "--list"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (listing.returncode, listing.stderr) == (0, b"")
 
 
 VERBS = [["scale", "--protocol", "yaohua-cont12", "--pty"], ["replay", __file__, "--path"]]
