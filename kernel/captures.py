@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,7 +21,10 @@ from kernel.errors import ProtocolError
 Way = Literal["in", "out", "note"]
 
 MEDIA_TYPE = "application/x-weighpost-capture"
-_MARK = b'{"weighpost_capture":1,'
+SPAN_MS = 600_000  # of a line is remembered; as long as a crossing may last
+_VERSION = 1
+_MARK = b'{"weighpost_capture"'
+_BOM = b"\xef\xbb\xbf"  # of editors that mean well
 
 
 class CaptureHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,20 +73,55 @@ def counted_from(begin: int, passed: Iterable[Passed]) -> tuple[Passed, ...]:
 
 def is_capture(data: bytes) -> bool:
     """Whether this is the beginning of such a file, and not raw bytes of a line."""
-    return data.startswith(_MARK)
+    first = _first_line(data)
+    return first.startswith(_MARK) or _version(first) is not None
+
+
+def _first_line(data: bytes) -> bytes:
+    return data.removeprefix(_BOM).partition(b"\n")[0].strip()
+
+
+class _Any(msgspec.Struct, frozen=True):
+    """The head of a capture of any version."""
+
+    weighpost_capture: Any
+
+
+def _version(first: bytes) -> object | None:
+    """None where this is no head of a capture."""
+    try:
+        return _named(msgspec.json.decode(first, type=_Any).weighpost_capture)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def _named(version: object) -> object:
+    return "null" if version is None else version
 
 
 def read_capture(data: bytes) -> Capture:
     """ProtocolError names the line that is none."""
-    first, *rest = data.splitlines() or [b""]
+    first, *rest = data.removeprefix(_BOM).splitlines() or [b""]
+    version = _version(first)
+    if version not in (None, _VERSION):
+        raise ProtocolError(f"a capture of version {version!r:.20}; this program reads version {_VERSION}")
     try:
         head = msgspec.json.decode(first, type=CaptureHead)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ProtocolError(f"not a capture of a line: {error}", first) from error
     passed = tuple(_passed(line, number) for number, line in enumerate(rest, start=2) if line)
-    if any(after.ms < before.ms for before, after in pairwise(passed)):
-        raise ProtocolError("a capture whose time goes back")
+    for before, after in pairwise(passed):
+        _follows(before, after)
     return Capture(head=head, passed=passed)
+
+
+def _follows(before: Passed, after: Passed) -> None:
+    if after.ms < before.ms:
+        raise ProtocolError("a capture whose time goes back")
+    if after.ms - before.ms > SPAN_MS:
+        raise ProtocolError(
+            f"a capture with a gap of {after.ms - before.ms} ms; no line is remembered so long"
+        )
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -98,13 +136,20 @@ def _line(one: Passed) -> bytes:
     return msgspec.json.encode({"ms": one.ms, one.way: said}) + b"\n"
 
 
+def _one_way(said: _Line) -> tuple[Way, str]:
+    ways: dict[Way, str | None] = {"in": said.into, "out": said.out, "note": said.note}
+    found = [(way, text) for way, text in ways.items() if text is not None]
+    if len(found) != 1:
+        raise ValueError(f"must hold one of {', '.join(ways)}")
+    return found[0]
+
+
 def _passed(line: bytes, number: int) -> Passed:
     try:
         said = msgspec.json.decode(line, type=_Line)
-        ways: dict[Way, str | None] = {"in": said.into, "out": said.out, "note": said.note}
-        [(way, text)] = [(way, text) for way, text in ways.items() if text is not None]
+        way, text = _one_way(said)
         data = text.encode() if way == "note" else bytes.fromhex(text)
-    except ValueError as error:  # msgspec's own is one
+    except (ValueError, RecursionError) as error:  # msgspec's own is one of the first
         raise ProtocolError(f"line {number} of a capture: {error}", line) from error
     if said.ms < 0:
         raise ProtocolError(f"line {number} of a capture is before its beginning", line)

@@ -9,11 +9,14 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from kernel.settings import above_zero, must, refuse
+from kernel.settings import must, refuse
 
 APPROACH_MM = 4_000  # it begins to move so far before the platform
 OVERHANG_MM = 1_200  # the body beyond the first and the last axle
 FOOTPRINT_MM = 250  # within this a wheel's load comes onto the platform
+DAY_MS = 86_400_000
+_HEAVY_KG = 1_000_000
+_FAR_MM = 1_000_000
 GROUPED_MM = 1_800  # axles closer than this are one group
 
 _SWAY_HZ, _SWAY_FADE_MS = 1.7, 700
@@ -28,7 +31,10 @@ class Stop:
     stands_ms: int
 
     def __post_init__(self) -> None:
-        refuse(above_zero("stands_ms", self.stands_ms))
+        refuse(
+            must(0 < self.stands_ms <= DAY_MS, "stands_ms", f"must be 1 to {DAY_MS}"),
+            must(abs(self.front_mm) <= _FAR_MM, "front_mm", f"must be at most {_FAR_MM}"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +53,15 @@ class Vehicle:
         refuse(
             must(self.at_ms >= 0, "at_ms", "must not be negative"),
             must(
-                len(self.axle_kg) >= 2 and min(self.axle_kg) > 0, "axle_kg", "two axles or more, all above 0"
+                len(self.axle_kg) >= 2 and 0 < min(self.axle_kg) <= max(self.axle_kg) <= _HEAVY_KG,
+                "axle_kg",
+                f"two axles or more, all above 0 and at most {_HEAVY_KG}",
             ),
             must(
-                len(self.spacing_mm) == len(self.axle_kg) - 1 and min(self.spacing_mm, default=0) > 0,
+                len(self.spacing_mm) == len(self.axle_kg) - 1
+                and 0 < min(self.spacing_mm, default=0) <= max(self.spacing_mm) <= _FAR_MM,
                 "spacing_mm",
-                "one fewer than axles, all above 0",
+                f"one fewer than axles, all above 0 and at most {_FAR_MM}",
             ),
             must(10 <= self.speed_dkmh <= 1_000, "speed_dkmh", "must be 10 to 1000"),
             must(self.leaves == "forward" or bool(self.stop), "stop", "one that does not drive on must stop"),

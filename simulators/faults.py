@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import reduce
+from typing import Literal, TypeVar
 
 from kernel.clock import Clock
 from kernel.errors import ConfigError
 from kernel.settings import must, read, refuse
+from simulators.driving import DAY_MS
 from simulators.indicator import IndicatorSim
 from simulators.lanes import Device, LaneDevices
 from simulators.links import Bend, cut, garbled, glued, lossy, stolen
@@ -23,6 +24,7 @@ FaultKind = Literal[
     "noise", "drop", "garbage", "truncate", "glue", "second_host", "wrong_baud", "silent", "unplug",
     "freeze", "shift", "over_range", "reboot",
 ]  # fmt: skip
+T = TypeVar("T")
 OF_INDICATORS = {"freeze", "shift", "over_range", "reboot"}
 
 
@@ -47,9 +49,10 @@ class WireFault:
     def _faults(self) -> tuple[tuple[str, str] | None, ...]:
         return (
             must(self.at_ms >= 0, "at_ms", "must not be negative"),
-            must(self.for_ms > 0, "for_ms", "must be above 0"),
+            must(0 < self.for_ms <= DAY_MS, "for_ms", f"must be 1 to {DAY_MS}"),
             must(0 < self.share <= 1, "share", "must be above 0 and at most 1"),
-            must(self.baud > 0, "baud", "must be above 0"),
+            must(100 <= self.baud <= 1_000_000, "baud", "must be 100 to 1000000"),
+            must(abs(self.kg) <= 1_000_000, "kg", "must be at most 1000000"),
             must(self.kind != "shift" or self.kg != 0, "kg", "is required: what the display is off by"),
         )
 
@@ -77,7 +80,7 @@ def read_faults(text: str) -> tuple[Fault, ...]:
     """The faults of a TOML script with tables [[fault]], by time; raises ConfigError."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError.one("faults", str(error)) from error
     return tuple(sorted(read(_Script, table).fault, key=lambda fault: fault.at_ms))
 
@@ -97,20 +100,18 @@ async def inflict(
     for fault in faults:
         if fault.kind in OF_INDICATORS and not isinstance(_device(fault, lanes), IndicatorSim):
             raise ConfigError.one("kind", f"{fault.device} is no indicator and cannot have {fault.kind}")
+    sufferers = {fault.device: _sufferer(fault, lanes) for fault in faults}
     async with asyncio.TaskGroup() as tasks:
         for number, fault in enumerate(faults):
-            lane, _, role = fault.device.partition(".")
-            tasks.create_task(
-                suffer(
-                    fault,
-                    port=lanes[lane].ports[role],
-                    device=_device(fault, lanes),
-                    started_ms=started_ms,
-                    clock=clock,
-                    seed=seed + number,
-                ),
-                name=f"fault {number}",
+            suffering = sufferers[fault.device].suffer(
+                fault, started_ms=started_ms, clock=clock, seed=seed + number
             )
+            tasks.create_task(suffering, name=f"fault {number}")
+
+
+def _sufferer(fault: Fault, lanes: Mapping[str, LaneDevices]) -> Sufferer:
+    lane, _, role = fault.device.partition(".")
+    return Sufferer(lanes[lane].ports[role], _device(fault, lanes))
 
 
 def _device(fault: Fault, lanes: Mapping[str, LaneDevices]) -> Device:
@@ -118,23 +119,69 @@ def _device(fault: Fault, lanes: Mapping[str, LaneDevices]) -> Device:
     return lanes[lane].scale if role == "scale" else lanes[lane].controller
 
 
-async def suffer(
-    fault: WireFault, *, port: DevicePort, device: Device, started_ms: int, clock: Clock, seed: int
-) -> None:
-    """Wait for the fault's time, let it last, and heal it."""
-    await clock.sleep(max(0, started_ms + fault.at_ms - clock.now_ms()) / 1000)
-    with _lasting(fault, port, device, seed):
-        await clock.sleep(fault.for_ms / 1000)
+class Sufferer:
+    """A device on its wire: what they are like at any moment follows from all the faults that last then."""
+
+    def __init__(self, port: DevicePort, device: Device) -> None:
+        self._port = port
+        self._device = device
+        self._sound = port.bend
+        self._lasting: list[WireFault] = []
+        self._bends: list[Bend] = []
+
+    async def suffer(self, fault: WireFault, *, started_ms: int, clock: Clock, seed: int) -> None:
+        """Wait for the fault's time, let it last, and heal it."""
+        await clock.sleep(max(0, started_ms + fault.at_ms - clock.now_ms()) / 1000)
+        bends = [_BENDS[fault.kind](fault, seed)] if fault.kind in _BENDS else []
+        self._begin(fault, bends)
+        try:
+            await clock.sleep(fault.for_ms / 1000)
+        finally:
+            self._end(fault, bends)
+
+    def _begin(self, fault: WireFault, bends: list[Bend]) -> None:
+        if fault.kind == "unplug" and not self._has("unplug"):
+            self._port.unplug()
+        if fault.kind == "reboot" and isinstance(self._device, IndicatorSim):
+            self._device.scale.reboot()
+        self._lasting.append(fault)
+        self._bends += bends
+        self._follow(fault)
+
+    def _end(self, fault: WireFault, bends: list[Bend]) -> None:
+        _take_out(self._lasting, fault)
+        for bend in bends:
+            _take_out(self._bends, bend)
+        if fault.kind == "unplug" and not self._has("unplug"):
+            self._port.plug()
+        self._follow(fault)
+
+    def _follow(self, fault: WireFault) -> None:
+        """Make the device and its wire what they are now that `fault` has come or gone."""
+        if fault.kind in _BENDS:
+            self._port.bend = _one_after_the_other((self._sound, *self._bends))
+        elif fault.kind == "silent":
+            self._device.muted = self._has("silent")
+        elif isinstance(self._device, IndicatorSim):
+            scale = self._device.scale
+            scale.frozen = self._has("freeze")
+            scale.offset_kg = sum(_offset_kg(one, scale.settings.capacity_kg) for one in self._lasting)
+
+    def _has(self, kind: FaultKind) -> bool:
+        return any(one.kind == kind for one in self._lasting)
 
 
-def _lasting(fault: WireFault, port: DevicePort, device: Device, seed: int) -> AbstractContextManager[None]:
-    if fault.kind in _BENDS:
-        return _bent(port, _BENDS[fault.kind](fault, seed))
-    if fault.kind == "unplug":
-        return _unplugged(port)
-    if isinstance(device, IndicatorSim) and fault.kind in OF_INDICATORS:
-        return _inside(device, fault)
-    return _muted(device)
+def _take_out(things: list[T], thing: T) -> None:
+    """This one, and not one that is equal to it."""
+    del things[next(n for n, one in enumerate(things) if one is thing)]
+
+
+def _one_after_the_other(bends: Sequence[Bend]) -> Bend:
+    return lambda data: reduce(lambda bent, bend: bend(bent), bends, data)
+
+
+def _offset_kg(fault: WireFault, capacity_kg: int) -> int:
+    return {"shift": fault.kg, "over_range": 2 * capacity_kg}.get(fault.kind, 0)
 
 
 def _garbage(_fault: WireFault, seed: int) -> Bend:
@@ -155,45 +202,3 @@ _BENDS: dict[str, Callable[[WireFault, int], Bend]] = {
     "second_host": lambda fault, seed: stolen(fault.share, seed=seed),
     "wrong_baud": _misheard,
 }
-
-
-@contextmanager
-def _bent(port: DevicePort, bend: Bend) -> Iterator[None]:
-    before, port.bend = port.bend, bend
-    try:
-        yield
-    finally:
-        port.bend = before
-
-
-@contextmanager
-def _unplugged(port: DevicePort) -> Iterator[None]:
-    port.unplug()
-    try:
-        yield
-    finally:
-        port.plug()
-
-
-@contextmanager
-def _muted(device: Device) -> Iterator[None]:
-    device.muted = True
-    try:
-        yield
-    finally:
-        device.muted = False
-
-
-@contextmanager
-def _inside(device: IndicatorSim, fault: WireFault) -> Iterator[None]:
-    scale = device.scale
-    if fault.kind == "reboot":
-        scale.reboot()
-    elif fault.kind == "freeze":
-        scale.frozen = True
-    else:
-        scale.offset_kg = fault.kg if fault.kind == "shift" else 2 * scale.settings.capacity_kg
-    try:
-        yield
-    finally:
-        scale.frozen, scale.offset_kg = False, 0

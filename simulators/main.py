@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -14,15 +15,17 @@ from typing import Any, TypeVar
 
 from edge.drivers import load_driver
 from edge.drivers.rows import Indicator
-from kernel.errors import ConfigError, ProtocolError
+from kernel.errors import ConfigError
 from simulators.demo.clock import RealClock
 from simulators.demo.running import DemoError, Plan, play, write_report
 from simulators.faults import read_faults
+from simulators.files import text_of
 from simulators.replay import Replay, replay
 from simulators.scale_verb import add_scale, run_scale
 from simulators.traffic import read_traffic
 
 BAUDS = (600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200)
+_FASTEST = 1_000_000
 T = TypeVar("T")
 
 
@@ -39,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return run_scale(given) if given.verb == "scale" else _traffic_verbs(parser, given)
+    except BrokenPipeError:  # whoever read has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ConfigError, DemoError, OSError) as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"weighpost-sim: {line}\n")
@@ -81,23 +87,33 @@ def _add_replay(play: argparse.ArgumentParser) -> None:
     where = play.add_mutually_exclusive_group()
     where.add_argument("--path", type=Path, help="of the pty; by default a new one, which is printed")
     where.add_argument(
-        "--tcp", type=int, metavar="PORT", help="listen on 127.0.0.1 instead; 0 for a free port"
+        "--tcp", type=_port, metavar="PORT", help="listen on 127.0.0.1 instead; 0 for a free port"
     )
 
 
 def _above_zero(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError("must be above 0")
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < _FASTEST:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and below {_FASTEST}, is {text!r}")
     return number
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text[:6]) > 65_535:
+        raise argparse.ArgumentTypeError(f"must be 0 to 65535, is {text!r}")
+    return int(text)
 
 
 def _replay(given: argparse.Namespace) -> int:
     plan = Replay(file=given.file, speed=given.speed, baud=given.baud, path=given.path, tcp=given.tcp)
     try:
         asyncio.run(_unless_stopped(replay(plan, clock=RealClock(), say=_say)))
-    except (ProtocolError, OSError) as error:
-        sys.stderr.write(f"weighpost-sim: {error}\n")
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error
+        sys.stderr.write(f"weighpost-sim: {reason}\n")
         return 2
     return 0
 
@@ -120,7 +136,7 @@ def _demo(given: argparse.Namespace) -> int:
         vehicles=given.vehicles,
         seed=given.seed,
         light=given.light,
-        faults=read_faults(given.faults.read_text()) if given.faults else (),
+        faults=read_faults(text_of(given.faults)) if given.faults else (),
         kill_every_s=given.kill_every,
         traffic=given.script.read_text() if given.script else None,
         indicator=_indicator(given.indicator),
@@ -146,7 +162,7 @@ def _indicator(name: str | None) -> Indicator | None:
 
 
 def _traffic(given: argparse.Namespace) -> int:
-    text = given.script.read_text() if given.script else _shipped()
+    text = text_of(given.script) if given.script else _shipped()
     crossings = read_traffic(text, vehicles=given.vehicles)
     if given.json:
         rows = [

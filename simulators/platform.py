@@ -10,10 +10,11 @@ from typing import Literal
 
 from edge.drivers.readings import Display
 from kernel.errors import ConfigError
-from kernel.settings import above_zero, must, refuse
+from kernel.settings import must, refuse
 
 Unit = Literal["kg", "t", "g"]
 
+_HEAVY_KG = 1_000_000
 _IN_KG = {"kg": 0, "t": 3, "g": -3}  # powers of ten
 _STEP_MS = 5
 _EMPTY_HZ, _DECK_KG, _DAMPING = 8.0, 12_000, 0.15
@@ -50,13 +51,18 @@ class ScaleSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        refuse(
+            _within("capacity_kg", self.capacity_kg, 1, _HEAVY_KG),
+            _within("division_kg", self.division_kg, 1, _HEAVY_KG),
+            _within("period_ms", self.period_ms, 1, 60_000),
+            _within("motion_displays", self.motion_displays, 1, 1_000),
+            _within("noise_kg", self.noise_kg, 0, _HEAVY_KG),
+            _within("zero_kg", self.zero_kg, -_HEAVY_KG, _HEAVY_KG),
+            _within("creep_ppm", self.creep_ppm, 0, 1_000_000),
+            _within("decimals", self.decimals, 0, 6),
+        )
         steps = self.division_kg * 10**self.decimals, 10 ** max(_IN_KG[self.unit], 0)
         refuse(
-            above_zero("capacity_kg", self.capacity_kg),
-            above_zero("period_ms", self.period_ms),
-            above_zero("motion_displays", self.motion_displays),
-            must(self.noise_kg >= 0, "noise_kg", "must not be negative"),
-            must(0 <= self.decimals <= 6, "decimals", f"must be 0 to 6, is {self.decimals}"),
             must(
                 str(self.division_kg).rstrip("0") in ("1", "2", "5"),
                 "division_kg",
@@ -64,6 +70,10 @@ class ScaleSettings:
             ),
             must(steps[0] % steps[1] == 0, "decimals", f"are too few to show {self.division_kg} kg"),
         )
+
+
+def _within(path: str, value: int, least: int, most: int) -> tuple[str, str] | None:
+    return must(least <= value <= most, path, f"must be {least} to {most}, is {value:.6g}")
 
 
 # For loads that already ring, and for those that need not.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kernel.clock import Clock
+from kernel.errors import ConfigError
 from simulators.uart import Line, heard, with_parity
 
 _CHUNK = 16
@@ -64,24 +65,40 @@ class PtyPort(PacedPort):
         self.path = path
         self._line = line
         self._master: int | None = None
+        self._leads_to = ""
 
     def plug(self) -> None:
+        """ConfigError when the path is taken, by anything but a link that leads nowhere any more, or cannot be made."""
         if self._master is not None:
             return
         master, slave = os.openpty()
         tty.setraw(slave)
         os.set_blocking(master, False)
-        fresh = self.path.with_name(f".{self.path.name}.new")
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(os.ttyname(slave))
+        leads_to = os.ttyname(slave)
         # Held open, the slave would hide whether anybody listens: like a real line, what nobody reads is gone.
         os.close(slave)
-        fresh.replace(self.path)
-        self._master = master
+        try:
+            self._link(leads_to)
+        except BaseException:
+            os.close(master)
+            raise
+        self._master, self._leads_to = master, leads_to
+
+    def _link(self, leads_to: str) -> None:
+        try:
+            if self.path.is_symlink() and not self.path.exists():
+                self.path.unlink()
+            self.path.symlink_to(leads_to)
+        except FileExistsError as error:
+            raise ConfigError.one("pty", f"{self.path} is there already") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError.one("pty", f"{self.path} cannot be made: {reason}") from error
 
     def unplug(self) -> None:
         if self._master is not None:
-            self.path.unlink(missing_ok=True)
+            if self.path.is_symlink() and str(self.path.readlink()) == self._leads_to:
+                self.path.unlink()  # and not what somebody has put there meanwhile
             os.close(self._master)
             self._master = None
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from kernel.captures import Passed, is_capture, read_capture
 from kernel.clock import Clock
+from kernel.errors import ConfigError, ProtocolError
 from simulators.ptys import PtyPort
 
 _CHUNK = 16
@@ -47,9 +48,17 @@ def timeline(data: bytes, *, baud: int) -> tuple[Passed, ...]:
 
 
 async def replay(plan: Replay, *, clock: Clock, say: Callable[[str], None]) -> None:
-    """Says where the port is, waits until somebody listens, and plays.  OSError: no such file, or the port is taken."""
+    """Says where the port is, waits until somebody listens, and plays.
+
+    ConfigError: not to be played, or no place for its port.  OSError: no such file, or the port is taken.
+    """
     data = await asyncio.to_thread(plan.file.read_bytes)
-    said = timeline(data, baud=plan.baud)
+    try:
+        said = timeline(data, baud=plan.baud)
+    except ProtocolError as error:
+        raise ConfigError.one(str(plan.file), str(error)) from error
+    if not said:
+        raise ConfigError.one(str(plan.file), "nothing to play: the device says nothing in it")
     async with _wire(plan, clock) as (wire, where):
         say(where)
         while not wire.heard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -15,11 +16,12 @@ from edge.drivers.readings import Passed
 from edge.drivers.rows import Indicator, Weigher
 from edge.drivers.scale.axl1.protocol import AckParser as AxlAcks
 from edge.drivers.scale.wim_jz.protocol import AckParser as JzAcks
+from edge.drivers.scale.wim_wj.protocol import Vehicle as WjVehicle
 from kernel.clock import Clock
 from kernel.errors import ConfigError
 from kernel.settings import under
 from simulators.driving import Drive, Vehicle
-from simulators.faults import OF_INDICATORS, suffer
+from simulators.faults import OF_INDICATORS, Sufferer
 from simulators.indicator import IndicatorSim, told_options
 from simulators.platform import ScaleSettings, shown_as
 from simulators.ptys import DevicePort
@@ -37,6 +39,7 @@ class Port(DevicePort, Protocol):
 
 
 _RECORD_AFTER_MS = 150
+_SOME_MS = 1_790_000_000_000
 _LOOK_MS = 50
 # What the host says when it has a record, of the protocols in which it does.
 _ACKS: dict[str, type[AxlAcks | JzAcks]] = {"axl1": AxlAcks, "wim-jz": JzAcks}
@@ -68,11 +71,25 @@ def check(play: Play) -> None:
             if fault.kind in OF_INDICATORS:
                 problem = f"{fault.kind} is no fault of a weigher of moving axles"
                 raise ConfigError.one(f"scenario.fault[{n}].kind", problem)
-        _options(row, play.options)
+        _fits(row, _options(row, play.options), play)
         return
     _settings(play, _options(row, play.options))
     if play.unasked and row.write is None:
         raise ConfigError.one("unasked", f"{row.name} speaks only when it is asked")
+
+
+def _fits(row: Weigher, options: Any, play: Play) -> None:
+    """ConfigError for a vehicle of which the protocol can make no record, were it only a little heavier."""
+    for n, vehicle in enumerate(play.scenario.vehicle):
+        heavier = replace(vehicle, axle_kg=tuple(kg * 21 // 20 for kg in vehicle.axle_kg))
+        drive = Drive(heavier, platform_mm=play.scenario.platform_mm)
+        try:
+            if row.name == "wim-wj":
+                _measured(drive, serial=1, seed=play.seed).to_bytes()
+            else:
+                row.write(passed_of(drive, seq=1, seed=play.seed, at_ms=_SOME_MS), options)
+        except (ValueError, OverflowError, struct.error) as error:
+            raise ConfigError.one(f"scenario.vehicle[{n}]", f"no record of {row.name}: {error}") from error
 
 
 async def serve(play: Play, port: Port, *, clock: Clock, once: bool) -> None:
@@ -120,20 +137,13 @@ class Turns:
     async def turn(self, number: int) -> None:
         """The whole scenario once."""
         started = self._started_ms = self._clock.now_ms()
+        sufferer = Sufferer(self._port, self.device)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._clock.sleep(self._playing.scenario.for_ms / 1000))
             tasks.create_task(self._say_records(started))
             for n, fault in enumerate(self._playing.scenario.fault):
-                tasks.create_task(
-                    suffer(
-                        fault,
-                        port=self._port,
-                        device=self.device,
-                        started_ms=started,
-                        clock=self._clock,
-                        seed=self._play.seed + 1_000 * number + n,
-                    )
-                )
+                seed = self._play.seed + 1_000 * number + n
+                tasks.create_task(sufferer.suffer(fault, started_ms=started, clock=self._clock, seed=seed))
 
     async def _say_records(self, started_ms: int) -> None:
         """A display has none."""
@@ -179,12 +189,7 @@ class PlayedWj(PlayedWeigher):
         self.device: WimSim = WimSim(port, clock=clock)
 
     async def _record(self, drive: Drive) -> None:
-        serial, vehicle = self.device.next_serial(), drive.vehicle
-        speeds = (vehicle.speed_dkmh,) * len(vehicle.axle_kg)
-        seed = self._play.seed + serial
-        await self.device.vehicle(
-            measured(truck_of(drive), serial=serial, axle_speeds_dkmh=speeds, seed=seed)
-        )
+        await self.device.vehicle(_measured(drive, serial=self.device.next_serial(), seed=self._play.seed))
 
 
 class PlayedRecords(PlayedWeigher):
@@ -203,6 +208,11 @@ class PlayedRecords(PlayedWeigher):
         await self.device.vehicle(
             passed_of(drive, seq=self._seq, seed=self._play.seed, at_ms=self._clock.now_ms())
         )
+
+
+def _measured(drive: Drive, *, serial: int, seed: int) -> WjVehicle:
+    speeds = (drive.vehicle.speed_dkmh,) * len(drive.vehicle.axle_kg)
+    return measured(truck_of(drive), serial=serial, axle_speeds_dkmh=speeds, seed=seed + serial)
 
 
 def _passed(drives: Sequence[Drive]) -> list[Drive]:

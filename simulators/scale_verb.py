@@ -60,6 +60,8 @@ def run_scale(given: argparse.Namespace) -> int:
         unasked=given.unasked,
     )
     check(play)
+    if not given.tcp and not any(usual[:1].isdigit() for usual in load_driver(play.protocol).lines):
+        raise ConfigError.one("tcp", f"is required: {play.protocol} is spoken over TCP alone")
     line = Line.parse(given.line) if given.line else None
     with _port(given, line) as (port, name):
         asyncio.run(_until_stopped(play, port, name, once=given.once))
@@ -81,9 +83,12 @@ def _list(*, as_json: bool) -> int:
 
 def _json(text: str) -> object:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        table = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ConfigError.one("options", f"must be JSON: {error}") from error
+    if not isinstance(table, dict):
+        raise ConfigError.one("options", f"must be a JSON object, is {text:.40}")
+    return table
 
 
 @contextmanager
@@ -99,8 +104,6 @@ def _port(given: argparse.Namespace, line: Line | None) -> Iterator[tuple[Port, 
             given.pty
             or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weighpost-sim-"))) / "scale"
         )
-        if path.exists() and not path.is_symlink():
-            raise ConfigError.one("pty", f"{path} is there already")
         pty = PtyPort(path, clock=RealClock(), line=line)
         pty.plug()
         stack.callback(pty.unplug)

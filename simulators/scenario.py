@@ -9,9 +9,10 @@ from importlib import resources
 from pathlib import Path
 
 from kernel.errors import ConfigError
-from kernel.settings import above_zero, read, refuse, under
-from simulators.driving import Drive, Vehicle
+from kernel.settings import must, read, refuse, under
+from simulators.driving import DAY_MS, Drive, Vehicle
 from simulators.faults import WireFault
+from simulators.files import text_of
 from simulators.platform import ScaleSettings
 from simulators.weather import Hands, Weather
 
@@ -34,7 +35,18 @@ class Scenario:
     fault: tuple[WireFault, ...] = ()
 
     def __post_init__(self) -> None:
-        refuse(above_zero("for_ms", self.for_ms), above_zero("platform_mm", self.platform_mm))
+        refuse(
+            must(0 < self.for_ms <= DAY_MS, "for_ms", f"must be 1 to {DAY_MS}"),
+            must(0 < self.platform_mm <= 1_000_000, "platform_mm", "must be 1 to 1000000"),
+            *(
+                must(each.at_ms < self.for_ms, f"{kind}[{n}].at_ms", f"must be before the end, {self.for_ms}")
+                for kind, happening in self._happening().items()
+                for n, each in enumerate(happening)
+            ),
+        )
+
+    def _happening(self) -> dict[str, Sequence[Vehicle | Weather | Hands | WireFault]]:
+        return {"vehicle": self.vehicle, "weather": self.weather, "hands": self.hands, "fault": self.fault}
 
 
 class Playing:
@@ -65,7 +77,7 @@ def read_scenario(text: str) -> Scenario:
     """Raises ConfigError with every fault and its path."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of a number without an end, of tables without a bottom
         raise ConfigError.one("scenario", str(error)) from error
     return read(Scenario, table)
 
@@ -83,7 +95,8 @@ def scenario_of(name: str) -> Scenario:
         return known[name]
     if not Path(name).is_file():
         raise ConfigError.one("scenario", f"no file, and none of {', '.join(known)}: {name!r}")
+    text = text_of(Path(name))
     try:
-        return read_scenario(Path(name).read_text("utf-8"))
+        return read_scenario(text)
     except ConfigError as error:
         raise under(name, error) from error

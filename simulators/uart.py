@@ -11,7 +11,7 @@ from kernel.errors import ConfigError
 
 Parity = Literal["N", "E", "O"]
 
-_TEXT = re.compile(r"(\d{3,6}) ([78])([NEO])([12])")
+_TEXT = re.compile(r"([1-9][0-9]{2,5}) ([78])([NEO])([12])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

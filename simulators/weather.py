@@ -7,8 +7,10 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from kernel.settings import above_zero, must, refuse
+from kernel.settings import must, refuse
+from simulators.driving import DAY_MS
 
+_HEAVY_KG = 1_000_000
 _RUNS_OFF_MS = 30_000
 _STEPS_ON_MS = 400
 
@@ -28,8 +30,8 @@ class Weather:
     def __post_init__(self) -> None:
         refuse(
             must(self.at_ms >= 0, "at_ms", "must not be negative"),
-            above_zero("for_ms", self.for_ms),
-            above_zero("kg", self.kg),
+            must(0 < self.for_ms <= DAY_MS, "for_ms", f"must be 1 to {DAY_MS}"),
+            must(0 < self.kg <= _HEAVY_KG, "kg", f"must be 1 to {_HEAVY_KG}"),
         )
 
     def load_kg(self, at_ms: int, *, seed: int) -> float:
@@ -53,7 +55,11 @@ class Hands:
     kg: int = 80
 
     def __post_init__(self) -> None:
-        refuse(must(self.at_ms >= 0, "at_ms", "must not be negative"), above_zero("for_ms", self.for_ms))
+        refuse(
+            must(self.at_ms >= 0, "at_ms", "must not be negative"),
+            must(0 < self.for_ms <= DAY_MS, "for_ms", f"must be 1 to {DAY_MS}"),
+            must(abs(self.kg) <= _HEAVY_KG, "kg", f"must be at most {_HEAVY_KG}"),
+        )
 
     def load_kg(self, at_ms: int) -> float:
         on = min(max((at_ms - self.at_ms) / _STEPS_ON_MS, 0.0), 1.0)

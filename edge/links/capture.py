@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 
-from kernel.captures import Passed, Way
+from kernel.captures import SPAN_MS, Passed, Way
 from kernel.clock import Clock
 from kernel.errors import LinkError
 from kernel.links import Link
 
-SPAN_MS = 600_000  # as long as a crossing may last
 LIMIT = 2 << 20  # bytes in memory; a minute of a full line at 115200 baud fits, whatever pieces it comes in
 _PIECE = 4096
 _MERGE_MS = 10  # a port may hand over byte after byte

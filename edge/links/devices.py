@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 import re
 import socket
+import stat
 import termios
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +30,7 @@ Opened = TypeVar("Opened", serial.Serial, rfc2217.Serial)
 
 _PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 _WRITE_S = 2.0
+_MEMORY = 1  # major number of /dev/null and its like
 _UNREAD_LIMIT = 1 << 16  # bytes of an RFC 2217 server; the rest waits in the kernel and at the server
 
 
@@ -72,6 +77,7 @@ class _Remote(rfc2217.Serial):
 
     _socket: socket.socket | None
     _read_buffer: Queue[bytes | None] | None
+    _thread: threading.Thread | None
 
     def reset_input_buffer(self) -> None:
         """Keep it."""
@@ -79,6 +85,19 @@ class _Remote(rfc2217.Serial):
             self._read_buffer.maxsize = _UNREAD_LIMIT
         if self._socket is not None:
             keep_alive(self._socket)
+
+    def read(self, size: int = 1, /) -> bytes:
+        """Waits for the first byte alone.  pyserial forgets what is still unread when the server hangs up."""
+        unread, reader = self._read_buffer, self._thread
+        if not self.is_open or unread is None or reader is None:
+            raise serial.PortNotOpenError()
+        data = bytearray()
+        with contextlib.suppress(Empty):
+            while len(data) < size and (byte := unread.get(not data, self.timeout)) is not None:
+                data += byte
+        if size and not data and not reader.is_alive() and unread.empty():
+            raise serial.SerialException("the server has hung up")
+        return bytes(data)
 
     def close(self) -> None:
         self.is_open = False
@@ -96,6 +115,11 @@ def _empty(queue: Queue[bytes | None]) -> None:
             queue.get_nowait()
     except Empty:
         return
+
+
+def is_terminal(found: os.stat_result) -> bool:
+    """Whether it can be a serial port; it is not opened for that, since opening may reset an indicator."""
+    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) != _MEMORY
 
 
 def open_device(path: Path, line: SerialSettings, *, wake_s: float) -> Port:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from edge.links.devices import SerialSettings, find_device, open_device, open_remote
+from edge.links.devices import SerialSettings, find_device, is_terminal, open_device, open_remote
 from edge.links.holding import Claim
 from edge.links.port import Port, PortLink
 from edge.links.tcp import AdapterPort, Doors, dial
@@ -82,12 +82,14 @@ def _open_device(address: Address, line: SerialSettings, holder: str, locks: Pat
 
 
 def _claim(path: Path, holder: str, locks: Path | None) -> Claim:
-    if not path.exists():
-        raise LinkError(f"{path} is not there: unplugged?")
     try:
+        if not path.exists():
+            raise LinkError(f"{path} is not there: unplugged?")
+        if not is_terminal(path.stat()):
+            raise LinkError(f"{path} is no serial port")
         return Claim(path, holder=holder, folder=locks)
     except OSError as error:
-        raise LinkError(f"{path}: cannot lock: {error}") from error
+        raise LinkError(f"{path}: cannot lock: {error.strerror}") from error
 
 
 async def _open_door(address: Address, doors: Doors | None) -> Opened:

@@ -40,6 +40,7 @@ class PortLink:
         self._room.set()
         self._broken: str | None = None
         self._closing = False
+        self._ending: asyncio.Future[None] | None = None
         self._thread = threading.Thread(target=self._pump, name=f"read {name}", daemon=True)
         self._thread.start()
 
@@ -66,25 +67,33 @@ class PortLink:
             raise LinkError(f"{self._name}: {error}") from error
 
     async def close(self) -> None:
-        if self._closing:
-            return
-        self._closing = True
-        self._room.set()
-        await asyncio.to_thread(self._thread.join)
+        """Whoever is cancelled while he waits leaves the port closed all the same."""
+        if self._ending is None:
+            self._closing = True
+            self._room.set()
+            self._ending = asyncio.ensure_future(asyncio.to_thread(self._end))
+        await asyncio.shield(self._ending)
+
+    def _end(self) -> None:
+        self._thread.join()
         with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._port.close)
+            self._port.close()
         self._on_close()
 
     def _pump(self) -> None:
         """In the reader thread: hand every byte to the loop until the wire or the link ends."""
         try:
             while not self._closing:
-                data = self._port.read(1)
-                if data:
-                    data += self._port.read(min(self._port.in_waiting, _CHUNK))
-                    self._hand_over(bytes(data))
+                if data := self._port.read(1):
+                    self._hand_over_with_the_rest(data)
         except (OSError, TypeError) as error:  # pyserial reads a closed port as TypeError
             self._tell(self._break, f"{self._name}: {error}")
+
+    def _hand_over_with_the_rest(self, data: bytes) -> None:
+        try:
+            data += self._port.read(min(self._port.in_waiting, _CHUNK))
+        finally:  # what came before the wire broke is not lost with it
+            self._hand_over(bytes(data))
 
     def _hand_over(self, data: bytes) -> None:
         self._room.wait()

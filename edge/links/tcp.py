@@ -11,6 +11,8 @@ import select
 import socket
 import struct
 import termios
+import time
+from collections.abc import Callable
 
 from edge.links.holding import listeners
 from kernel.errors import LinkError
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 _CONNECT_S = 5.0
 _WRITE_S = 2.0
 _DIAL_S = 5.0  # how long an opening waits for an adapter before it is said that none has come
-_DEAD_READS = 50  # so many waits in a row without a byte, ten seconds, and the next adapter takes over
+_DEAD_S = 10.0  # so long without a byte, and the next adapter takes over
 
 # A peer without power sends no FIN: after 10 s of silence it is asked every 5 s, and gone after three times.
 _KEEPALIVE = (
@@ -136,26 +138,32 @@ class Doors:
 class AdapterPort(TcpPort):
     """One adapter that has dialled in.  The next one takes over from a dead one and is turned away by a live one."""
 
-    def __init__(self, peer: socket.socket, *, address: str, door: Door, wake_s: float) -> None:
+    def __init__(
+        self,
+        peer: socket.socket,
+        *,
+        address: str,
+        door: Door,
+        wake_s: float,
+        mono_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(peer, wake_s=wake_s)
         self._address = address
         self._door = door
-        self._silent_reads = 0
+        self._mono_s = mono_s
+        self._heard_s = mono_s()
         self._turned_away = ""
 
     def _is_ready(self) -> bool:
         ready, _, _ = select.select([self._peer, self._door.socket], [], [], self._wake_s)
+        if self._peer in ready:
+            self._heard_s = self._mono_s()
         if self._door.socket in ready:
             self._answer_the_door()
-        if self._peer in ready:
-            self._silent_reads = 0
-            return True
-        if not ready:  # whoever only dials makes nobody dead
-            self._silent_reads += 1
-        return False
+        return self._peer in ready
 
     def _answer_the_door(self) -> None:
-        if self._silent_reads >= _DEAD_READS:  # it stays in the queue, for the next link
+        if self._mono_s() - self._heard_s >= _DEAD_S:  # it stays in the queue, for the next link
             raise OSError(errno.ETIMEDOUT, f"{self._address} is silent and another adapter has connected")
         other = self._door.next()
         if other is None:

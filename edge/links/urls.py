@@ -39,11 +39,13 @@ class Address:
 
 def parse(url: str) -> Address:
     """ConfigError says what could be meant.  hwgrep's expression is matched against name, description and USB ids."""
+    if not url.isprintable():
+        raise ConfigError.one("url", f"must not hold control characters, is {url!r}")
     if url.startswith("/"):
         return Address(scheme="device", path=url)
     if url.startswith("hwgrep://"):
         return _hardware(url.removeprefix("hwgrep://"))
-    parts = urlsplit(url)
+    parts = _parts(url)
     scheme = _NETWORK.get(parts.scheme)
     if scheme is None:
         raise ConfigError.one("url", f"must be {_meant(url, parts)}, is {url!r}")
@@ -63,6 +65,13 @@ def _hardware(pattern: str) -> Address:
     if not pattern:
         raise ConfigError.one("url", "must say after hwgrep:// which port is meant")
     return Address(scheme="hwgrep", pattern=pattern)
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ConfigError.one("url", f"must be {FORMS}, is {url!r}: {error}") from error
 
 
 def _network(scheme: Scheme, url: str, parts: SplitResult) -> Address:

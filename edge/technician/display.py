@@ -13,6 +13,8 @@ from kernel.errors import ProtocolError
 from kernel.links import Link
 
 _RECENT_MS = 5_000  # the rate is taken over this
+_TOO_YOUNG_MS = 2_000  # what came in less says nothing about a rate
+_MOST = 10_000  # in that time, of the fastest indicators
 _RAW = 32  # bytes shown
 _OLD_S = 2  # a display older than this is said to be
 
@@ -20,6 +22,7 @@ TEXTS: Table = {
     "nothing_yet": ("---", "---"),
     "no_number": ("------", "------"),
     "unit_unsaid": ("（单位未发送）", "(unit not sent)"),
+    "unit_set": ("{unit}（按设置）", "{unit} (as set)"),
     "age": ("（{seconds} 秒前）", "({seconds} s ago)"),
     "counts": (
         "{state}  {rate} 次/秒  正确 {good}  错误 {bad}",
@@ -63,15 +66,25 @@ class Tapped:
 
 
 class Monitor:
-    """Fed with what a parser made of the wire; `lines` is what the screen shows now."""
+    """Fed with what a parser made of the wire; `lines` is what the screen shows now.
+
+    `unit` is the one that the options say, for displays that do not send it.
+    """
 
     def __init__(
-        self, *, title: str, describe: Callable[[Any], Mapping[str, object]], language: Language = "zh"
+        self,
+        *,
+        title: str,
+        describe: Callable[[Any], Mapping[str, object]],
+        unit: str | None = None,
+        language: Language = "zh",
     ) -> None:
         self._title = title
         self._describe = describe
+        self._unit = unit
         self._say = partial(said, TEXTS, language)
-        self._times: deque[int] = deque(maxlen=1_000)
+        self._times: deque[int] = deque(maxlen=_MOST)
+        self._begun_ms: int | None = None
         self._shown: object | None = None
         self._shown_ms = 0
         self._error = ""
@@ -84,6 +97,7 @@ class Monitor:
             self._error = str(item)
             return
         self._good += 1
+        self._begun_ms = mono_ms if self._begun_ms is None else self._begun_ms
         self._times.append(mono_ms)
         self._shown, self._shown_ms = item, mono_ms
 
@@ -91,7 +105,7 @@ class Monitor:
         return [
             self._title,
             f"  {self._display(mono_ms)}",
-            f"  {self._flags()}",
+            f"  {self._flags(self._shown)}",
             f"  {self._counts(mono_ms, state)}",
             f"  {self._say('raw', raw=raw.hex(' '))}",
             f"  {self._error}",
@@ -99,8 +113,12 @@ class Monitor:
 
     def line(self, *, mono_ms: int, raw: bytes, state: str) -> str:
         """All of it in one, for what is no terminal."""
-        parts = (self._display(mono_ms), self._flags(), self._counts(mono_ms, state))
+        parts = (self._display(mono_ms), self._flags(self._shown), self._counts(mono_ms, state))
         return "  ".join((*parts, self._say("raw", raw=raw.hex(" "))))
+
+    def one(self, item: object) -> str:
+        """A single display with its flags, or what else a device has said."""
+        return "  ".join(filter(None, (self._value(item), self._flags(item))))
 
     def _display(self, mono_ms: int) -> str:
         shown = self._shown
@@ -114,10 +132,13 @@ class Monitor:
             return " ".join(f"{key}={value}" for key, value in self._describe(shown).items())
         if shown.mantissa is None:
             return self._say("no_number")
-        return f"{decimal_text(shown.mantissa, shown.exponent)} {shown.unit or self._say('unit_unsaid')}"
+        return f"{decimal_text(shown.mantissa, shown.exponent)} {shown.unit or self._unsent_unit()}"
 
-    def _flags(self) -> str:
-        return ", ".join(self._words(self._shown)) if isinstance(self._shown, Reading) else ""
+    def _unsent_unit(self) -> str:
+        return self._say("unit_set", unit=self._unit) if self._unit else self._say("unit_unsaid")
+
+    def _flags(self, shown: object) -> str:
+        return ", ".join(self._words(shown)) if isinstance(shown, Reading) else ""
 
     def _words(self, shown: Reading) -> Iterator[str]:
         yield self._say(shown.kind or "unknown")
@@ -137,10 +158,11 @@ class Monitor:
         return self._say("counts", state=state, rate=self._rate(mono_ms), good=self._good, bad=self._bad)
 
     def _rate(self, mono_ms: int) -> str:
-        """Readings a second, over the last few."""
-        while self._times and mono_ms - self._times[0] > _RECENT_MS:
+        """Readings a second, over the last few seconds; none where they are too few to tell."""
+        window_ms = 0 if self._begun_ms is None else min(mono_ms - self._begun_ms, _RECENT_MS)
+        if window_ms < _TOO_YOUNG_MS:
+            return "---"
+        while self._times and mono_ms - self._times[0] >= window_ms:
             self._times.popleft()
-        if len(self._times) < 2:
-            return "0.0"
-        tenths = 10_000 * (len(self._times) - 1) // max(self._times[-1] - self._times[0], 1)
+        tenths = 10_000 * len(self._times) // window_ms
         return f"{tenths // 10}.{tenths % 10}"

@@ -78,7 +78,7 @@ class Watched:
 
 async def _watch(target: Target, clock: Clock, seconds: float | None, language: Language) -> None:
     title = f"{target.row.title}  {target.url}"
-    monitor = Monitor(title=title, describe=target.row.describe, language=language)
+    monitor = Monitor(title=title, describe=target.row.describe, unit=target.options.unit, language=language)
     watched = Watched(target, clock)
 
     def take(item: object) -> None:

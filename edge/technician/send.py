@@ -12,6 +12,7 @@ from typing import Any
 
 from edge.drivers.readings import Reading
 from edge.drivers.rows import Indicator
+from edge.technician.display import Monitor
 from edge.technician.target import Target, add_target, target_of
 from edge.words import Table, said
 from journal.console import Console, Verbs, write
@@ -71,7 +72,8 @@ def _send(given: argparse.Namespace, console: Console) -> int:
         answers = asyncio.run(_order(target, data, console.clock))
     except LinkError as error:
         raise ConfigError.one("URL", str(error)) from error
-    write("\n".join(_answered(answers, target, speak)))
+    screen = Monitor(title="", describe=target.row.describe, unit=target.options.unit, language=given.lang)
+    write("\n".join(_answered(answers, target, screen, speak)))
     return 0
 
 
@@ -96,7 +98,9 @@ async def _order(target: Target, data: bytes, clock: Clock) -> list[Any]:
     return [item for item in (*items, *parser.finish()) if not isinstance(item, ProtocolError)]
 
 
-def _answered(answers: Sequence[Any], target: Target, speak: Callable[..., str]) -> Iterator[str]:
+def _answered(
+    answers: Sequence[Any], target: Target, screen: Monitor, speak: Callable[..., str]
+) -> Iterator[str]:
     replies = [item for item in answers if not isinstance(item, Reading)]
     shown = [item for item in answers if isinstance(item, Reading)]
     for reply in replies:
@@ -104,7 +108,7 @@ def _answered(answers: Sequence[Any], target: Target, speak: Callable[..., str])
     if not replies:
         yield speak("no_answer", seconds=f"{_ANSWER_S:g}")
     if shown:
-        yield speak("display", text=_json(target.row.describe(shown[-1])))
+        yield speak("display", text=screen.one(shown[-1]))
 
 
 def _json(described: Mapping[str, object]) -> str:

@@ -63,8 +63,17 @@ def test_notes_stay_on_their_line(text: str) -> None:
 
 def test_only_captures_are_taken_for_captures() -> None:
     assert is_capture(GOLDEN)
+    assert is_capture(b"\xef\xbb\xbf" + GOLDEN)
+    assert is_capture(GOLDEN.replace(b'":1,', b'" : 2 , ', 1))
+    assert is_capture(b'{"box":"b","weighpost_capture":null}')
+    assert not is_capture(b'{"box":"b"}\n' + GOLDEN)
+    assert not is_capture(b'{"box":' + b"[" * 100_000)
     assert not is_capture(b"\x02+00000001B\x03")
     assert not is_capture(b"")
+
+
+def test_a_mark_of_byte_order_is_no_harm() -> None:
+    assert read_capture(b"\xef\xbb\xbf" + GOLDEN) == read_capture(GOLDEN)
 
 
 @pytest.mark.parametrize(
@@ -72,12 +81,20 @@ def test_only_captures_are_taken_for_captures() -> None:
     [
         (b"", "not a capture"),
         (b"\x02+00000001B\x03", "not a capture"),
-        (GOLDEN.replace(b'"weighpost_capture":1', b'"weighpost_capture":2'), "not a capture"),
+        (
+            GOLDEN.replace(b'"weighpost_capture":1', b'"weighpost_capture":2'),
+            "version 2; this program reads version 1",
+        ),
+        (GOLDEN.replace(b'"weighpost_capture":1', b'"weighpost_capture":null'), "version 'null'"),
+        (GOLDEN.replace(b'{"unit":"kg"}', b"[" * 100_000), "not a capture"),
+        (GOLDEN + b"[" * 100_000, "line 6"),
         (GOLDEN.replace(b'"device":"scale",', b""), "not a capture"),
         (GOLDEN + b'{"ms":50,"in":"0"}\n', "line 6"),
         (GOLDEN + b'{"ms":50,"in":"zz"}\n', "line 6"),
-        (GOLDEN + b'{"ms":50}\n', "line 6"),
-        (GOLDEN + b'{"ms":50,"in":"00","out":"00"}\n', "line 6"),
+        (GOLDEN + b'{"ms":50}\n', "line 6 of a capture: must hold one of in, out, note"),
+        (GOLDEN + b'{"ms":50,"in":"00","out":"00"}\n', "must hold one of in, out, note"),
+        (GOLDEN + b'{"ms":600041,"in":"00"}\n', "gap of 600001 ms"),
+        (GOLDEN + b'{"ms":1' + b"0" * 30 + b',"in":"00"}\n', "gap of|line 6"),
         (GOLDEN + b'{"ms":50,"inn":"00"}\n', "line 6"),
         (GOLDEN + b'{"ms":"x","in":"00"}\n', "line 6"),
         (GOLDEN[:-9], "line 5"),

@@ -11,7 +11,7 @@ from edge.drivers import load_driver
 from edge.drivers.readings import Display
 from kernel.errors import ConfigError
 from simulators.clock import VirtualClock
-from simulators.faults import Fault, WireFault, inflict, read_faults, suffer
+from simulators.faults import Fault, Sufferer, WireFault, inflict, read_faults
 from simulators.indicator import IndicatorSim
 from simulators.lanes import devices_of
 from simulators.links import MemoryWire
@@ -73,8 +73,8 @@ class Heard(MemoryWire):
 
 
 @asynccontextmanager
-async def broken(**fault: Any) -> AsyncIterator[tuple[VirtualClock, Heard]]:
-    """A scale with 44 120 kg on it that has this fault from the second second to the fourth."""
+async def broken(*more: WireFault, **fault: Any) -> AsyncIterator[tuple[VirtualClock, Heard]]:
+    """A scale with 44 120 kg on it that has this fault from the second second to the fourth, and `more`."""
     clock = VirtualClock()
     wire = Heard(clock=clock)
     device = IndicatorSim(
@@ -85,13 +85,11 @@ async def broken(**fault: Any) -> AsyncIterator[tuple[VirtualClock, Heard]]:
         row=YAOHUA,
         settings=ScaleSettings(noise_kg=0, creep_ppm=0),
     )
-    script = WireFault(at_ms=2_000, for_ms=2_000, **fault)
-    tasks = [
-        asyncio.create_task(device.run()),
-        asyncio.create_task(
-            suffer(script, port=wire, device=device, started_ms=clock.now_ms(), clock=clock, seed=1)
-        ),
-    ]
+    sufferer, started_ms = Sufferer(wire, device), clock.now_ms()
+    tasks = [asyncio.create_task(device.run())]
+    for script in (WireFault(at_ms=2_000, for_ms=2_000, **fault), *more):
+        suffering = sufferer.suffer(script, started_ms=started_ms, clock=clock, seed=1)
+        tasks.append(asyncio.create_task(suffering))
     try:
         yield clock, wire
     finally:
@@ -131,6 +129,28 @@ async def test_a_fault_lasts_as_long_as_it_says_and_is_healed(fault: dict[str, A
     assert before == FRAME * 20
     assert during != FRAME * 20
     assert after == FRAME * 10
+
+
+@pytest.mark.parametrize("fault", FAULTS[:-1], ids=lambda fault: fault["kind"])
+async def test_faults_that_overlap_last_until_the_last_of_them_is_healed(fault: dict[str, Any]) -> None:
+    async with broken(WireFault(at_ms=3_000, for_ms=2_000, **fault), **fault) as (clock, wire):
+        assert await said(clock, wire, 1.95) == FRAME * 20
+        await said(clock, wire, 2.1)
+        second_alone = await said(clock, wire, 0.9)
+        await said(clock, wire, 2)
+        assert await said(clock, wire, 1) == FRAME * 10
+    assert second_alone != FRAME * 9
+
+
+async def test_faults_of_two_kinds_overlap_and_heal_each_for_itself() -> None:
+    noise = WireFault(at_ms=2_500, for_ms=3_000, kind="noise", share=1.0)
+    async with broken(noise, kind="truncate", share=1.0) as (clock, wire):
+        await said(clock, wire, 4.05)
+        noisy = await said(clock, wire, 1.4)
+        await said(clock, wire, 0.1)
+        assert await said(clock, wire, 1) == FRAME * 10
+    assert len(noisy) == 14 * len(FRAME)
+    assert FRAME not in noisy
 
 
 async def test_glued_frames_are_whole_and_come_together() -> None:

@@ -129,7 +129,16 @@ async def test_it_waits_for_a_listener_and_can_be_stopped(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "No such file"), (b'{"weighpost_capture":1,"box":"x"}\n', "not a capture")],
+    [
+        (None, "scale.capture: No such file"),
+        (b'{"weighpost_capture":1,"box":"x"}\n', "scale.capture: not a capture"),
+        (
+            CAPTURE.replace(b'"weighpost_capture":1', b'"weighpost_capture":2'),
+            "scale.capture: a capture of version 2",
+        ),
+        (CAPTURE.splitlines()[0], "scale.capture: nothing to play"),
+        (b"", "scale.capture: nothing to play"),
+    ],
 )
 def test_what_cannot_be_played_is_said(
     tmp_path: Path, content: bytes | None, said: str, capsys: pytest.CaptureFixture[str]
@@ -141,7 +150,16 @@ def test_what_cannot_be_played_is_said(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("speed", ["0", "-1", "nan", "x"])
-def test_a_speed_that_is_none_is_refused(speed: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        *(("--speed", speed, "must be a number above 0") for speed in ("0", "-1", "nan", "x", "10000000")),
+        *(("--tcp", port, "must be 0 to 65535") for port in ("-1", "99999", "x", "9" * 5_000)),
+    ],
+)
+def test_a_number_that_is_none_is_refused(
+    option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        main(["replay", "file", "--speed", speed])
+        main(["replay", "file", f"{option}={value}"])
+    assert said in capsys.readouterr().err

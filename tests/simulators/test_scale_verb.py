@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import pytest
 
 from edge.drivers import DRIVERS, indicators
 from kernel.errors import ConfigError
+from simulators.clock import VirtualClock
 from simulators.main import main
+from simulators.ptys import PtyPort
 from simulators.scale import Play, check, playable
 from simulators.scenario import scenario_of, shipped
 
@@ -42,7 +46,11 @@ def test_it_lists_protocols_and_scenarios(capsys: pytest.CaptureFixture[str]) ->
         (["--protocol", "yaohua-cont12", "--options", "{"], "options: must be JSON"),
         (["--protocol", "yaohua-cont12", "--options", '{"wings": 2}'], "options.wings: unknown"),
         (["--protocol", "yaohua-cont12", "--options", '{"unit": "lb"}'], "options.unit: "),
+        (["--protocol", "yaohua-cont12", "--options", "[]"], "options: must be a JSON object"),
+        (["--protocol", "yaohua-cont12", "--options", "[" * 100_000], "options: must be JSON"),
         (["--protocol", "yaohua-cont12", "--line", "fast"], "line: must be such as"),
+        (["--protocol", "yaohua-cont12", "--line", "000 8N1"], "line: must be such as"),
+        (["--protocol", "modbus-tcp"], "tcp: is required: modbus-tcp is spoken over TCP alone"),
         (["--protocol", "yaohua-cont12", "--scenario", "never"], "scenario: no file, and none of"),
         (["--protocol", "yaohua-cont12", "--tcp", "here"], "tcp: must be HOST:PORT"),
         (["--protocol", "yaohua-cont12", "--tcp", "127.0.0.1:99999"], "tcp: 127.0.0.1:99999"),
@@ -56,12 +64,77 @@ def test_what_cannot_be_played_is_refused(
     assert says in capsys.readouterr().err
 
 
-def test_a_file_is_not_taken_for_a_pty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    there = tmp_path / "there"
+def test_a_scenario_that_is_no_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "script"
+    script.write_bytes(b'says = "\xe9"')
+    for verb in (
+        ["scale", "--protocol", "yaohua-cont12", "--scenario"],
+        ["traffic", "--script"],
+        ["demo", "--faults"],
+    ):
+        assert main([*verb, str(script)]) == 2
+        assert f"{script}: must be text in UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("protocol", ["wim-wj", "wim-jz", "axl1"])
+def test_an_axle_that_no_record_can_hold_is_refused(
+    protocol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "heavy.toml"
+    script.write_text(SHORT + "[[vehicle]]\nat_ms = 0\naxle_kg = [5000, 800000]\nspacing_mm = [4000]\n")
+    assert main(["scale", "--protocol", protocol, "--scenario", str(script)]) == 2
+    assert f"scenario.vehicle[0]: no record of {protocol}: " in capsys.readouterr().err
+
+
+@pytest.mark.wire
+def test_a_reader_that_has_had_enough_of_the_list_is_no_fault() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    listing = subprocess.run(
+        [sys.executable, "-m", "simulators.main", "scale", "--list"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (listing.returncode, listing.stderr) == (0, b"")
+
+
+VERBS = [["scale", "--protocol", "yaohua-cont12", "--pty"], ["replay", __file__, "--path"]]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=["scale", "replay"])
+def test_what_is_there_is_not_taken_for_a_pty(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there, beside, link = tmp_path / "there", tmp_path / ".there.new", tmp_path / "link"
     there.write_text("kept")
-    assert main(["scale", "--protocol", "yaohua-cont12", "--pty", str(there)]) == 2
-    assert "is there already" in capsys.readouterr().err
-    assert there.read_text() == "kept"
+    beside.write_text("kept too")
+    link.symlink_to(there)
+    for path in (there, link):
+        assert main([*verb, str(path)]) == 2
+        assert f"pty: {path} is there already" in capsys.readouterr().err
+    assert (there.read_text(), beside.read_text(), link.readlink()) == ("kept", "kept too", there)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=["scale", "replay"])
+def test_a_folder_that_is_missing_is_said(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*verb, str(tmp_path / "none" / "port")]) == 2
+    assert capsys.readouterr().err.endswith("port cannot be made: No such file or directory\n")
+
+
+def test_a_pty_takes_the_place_of_a_dead_link_and_leaves_that_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "scale"
+    path.symlink_to(tmp_path / "gone")
+    port = PtyPort(path, clock=VirtualClock())
+    port.plug()
+    assert path.resolve().parent == Path("/dev/pts")
+    path.unlink()
+    path.symlink_to("/dev/null")
+    port.unplug()
+    assert path.readlink() == Path("/dev/null")
 
 
 def test_a_protocol_that_only_answers_does_not_stream() -> None:

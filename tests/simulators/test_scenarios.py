@@ -133,6 +133,11 @@ def test_a_scenario_is_found_by_its_name_or_its_file(tmp_path: Path) -> None:
     [
         (('says = "a truck"', ""), "says"),
         (("for_ms = 20000", "for_ms = 0"), "for_ms"),
+        (("for_ms = 20000", "for_ms = 1" + "0" * 400), "for_ms"),
+        (("for_ms = 20000", "for_ms = 1" + "0" * 5_000), "scenario"),
+        (("[[fault]]\nat_ms = 0", "[[fault]]\nat_ms = 20000"), "fault[0].at_ms"),
+        (("[[vehicle]]\nat_ms = 0", "[[vehicle]]\nat_ms = 20000"), "vehicle[0].at_ms"),
+        (("[[hands]]\nat_ms = 0", "[[hands]]\nat_ms = 90000"), "hands[0].at_ms"),
         (("spacing_mm = [4200]", "spacing_mm = [4200, 1]"), "vehicle[0].spacing_mm"),
         (("axle_kg = [5000, 9000]", "axle_kg = [5000]"), "vehicle[0].axle_kg"),
         (("axle_kg = [5000, 9000]", "axle_kg = [5000, 9000]\nspeed_dkmh = 3"), "vehicle[0].speed_dkmh"),
@@ -143,6 +148,11 @@ def test_a_scenario_is_found_by_its_name_or_its_file(tmp_path: Path) -> None:
         (('kind = "shift"', 'kind = "fire"'), "fault[0].kind"),
         (("[[fault]]", "[[fault"), "scenario"),
         (("[[hands]]", "[scale]\ndivision_kg = 30\n[[hands]]"), "scale.division_kg"),
+        (("[[hands]]", "[scale]\ndecimals = 100000000\n[[hands]]"), "scale.decimals"),
+        (
+            ("[[hands]]", "[scale]\nmotion_displays = 100000000000000000000\n[[hands]]"),
+            "scale.motion_displays",
+        ),
     ],
 )
 def test_wrong_scenarios_are_refused(change: tuple[str, str], path: str) -> None:

@@ -29,6 +29,21 @@ def test_urls_that_cannot_be_opened_are_refused_at_the_start(url: str) -> None:
     assert caught.value.faults[0][0] == "url"
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/dev/null", "/dev/null is no serial port"),
+        (__file__, "is no serial port"),
+        ("/tmp", "/tmp is no serial port"),
+        ("/dev/" + "a" * 300, "File name too long"),
+        ("/dev/not-there", "is not there: unplugged"),
+    ],
+)
+async def test_a_path_that_is_no_port_is_said_to_be_none(path: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(LinkError, match=said):
+        await open_link(path, line=SerialSettings(), holder="t", locks=tmp_path)
+
+
 def test_wrong_line_settings_are_all_named() -> None:
     with pytest.raises(ConfigError) as caught:
         SerialSettings(baud=9601, patience_ms=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 import sys
@@ -152,16 +153,46 @@ def test_a_dead_adapter_makes_room_for_the_next() -> None:
     where = door.socket.getsockname()
     dead = socket.create_connection(where)
     peer, _ = _accepted(door)
-    port = AdapterPort(peer, address="10.0.0.7:4001", door=door, wake_s=0.001)
-    assert [port.read() for _ in range(60)] == [b""] * 60
+    now_s = [0.0]
+    port = AdapterPort(peer, address="10.0.0.7:4001", door=door, wake_s=0.001, mono_s=lambda: now_s[0])
+    impatient = [_turned_away(port, door) for now_s[0] in (0.5, 4.0, 9.9)]  # each dial is soon after the last
+    now_s[0] = 10.0
     alive = socket.create_connection(where)
     with pytest.raises(OSError, match=r"10\.0\.0\.7:4001 is silent and another adapter has connected"):
         port.read()
     port.close()
     waiting, address = _accepted(door)  # at the door, for the next link
     assert address == alive.getsockname()
-    for one in (waiting, dead, alive, door.socket):
+    for one in (waiting, dead, alive, door.socket, *impatient):
         one.close()
+
+
+def test_an_adapter_that_still_speaks_is_not_dead_for_one_that_dials() -> None:
+    door = Door("127.0.0.1", 0)
+    speaking = socket.create_connection(door.socket.getsockname())
+    peer, _ = _accepted(door)
+    now_s = [0.0]
+    port = AdapterPort(peer, address="10.0.0.7:4001", door=door, wake_s=0.5, mono_s=lambda: now_s[0])
+    speaking.sendall(b"a")
+    now_s[0] = 60.0  # nobody has read meanwhile
+    assert port.read() == b"a"
+    port._wake_s = 0.001
+    other = _turned_away(port, door)
+    port.close()
+    for one in (speaking, other, door.socket):
+        one.close()
+
+
+def _turned_away(port: AdapterPort, door: Door) -> socket.socket:
+    """One that has dialled, and been answered."""
+    dialled = socket.create_connection(door.socket.getsockname())
+    dialled.settimeout(0.01)
+    for _ in range(100):
+        assert port.read() == b""
+        with contextlib.suppress(TimeoutError):
+            assert dialled.recv(1) == b""
+            return dialled
+    raise AssertionError("never answered")
 
 
 def _accepted(door: Door) -> tuple[socket.socket, tuple[str, int]]:

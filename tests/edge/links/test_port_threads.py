@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
+
+import pytest
 
 from edge.links.port import PortLink
+from kernel.errors import LinkError
 
 CHUNK = 4_096
 LIMIT = 1 << 20
@@ -68,5 +72,47 @@ async def test_closing_lets_go_of_a_reader_that_waits_for_room() -> None:
     link = PortLink(port, name="t", patience_s=1, on_close=lambda: closed.append(True))
     await until_still(port)
     await link.close()
+    await link.close()
+    assert closed == [True]
+
+
+class Severed(Torrent):
+    """A wire that breaks between a byte and what came with it."""
+
+    def read(self, size: int = 1, /) -> bytes:
+        if self._at:
+            raise OSError("severed")
+        return super().read(size)
+
+
+async def test_what_came_before_the_wire_broke_is_read_before_that_is_said() -> None:
+    link = PortLink(Severed(1), name="t", patience_s=1, on_close=lambda: None)
+    assert await link.read() == b"\0"
+    with pytest.raises(LinkError, match="severed"):
+        await link.read()
+    await link.close()
+
+
+class Sluggish(Torrent):
+    """A port that takes its time to close."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.closing, self.may_close = threading.Event(), threading.Event()
+
+    def close(self) -> None:
+        self.closing.set()
+        assert self.may_close.wait(5)
+
+
+async def test_a_closing_that_is_cancelled_closes_all_the_same() -> None:
+    port, closed = Sluggish(), list[bool]()
+    link = PortLink(port, name="t", patience_s=1, on_close=lambda: closed.append(True))
+    closing = asyncio.create_task(link.close())
+    await asyncio.to_thread(port.closing.wait, 5)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    port.may_close.set()
     await link.close()
     assert closed == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -154,3 +155,33 @@ async def pour(port: PtyPort, data: bytes) -> None:
             data = data[os.write(port._master, data[:2_048]) :]
         except BlockingIOError:
             await asyncio.sleep(0.005)
+
+
+LAST_WORDS = b"0123456789" * 300
+
+
+async def test_what_a_server_said_before_it_hung_up_is_read_to_its_end() -> None:
+    server = await asyncio.start_server(_says_and_hangs_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    link = await open_link(f"rfc2217://127.0.0.1:{port}", line=LINE, holder="t")
+    assert await everything(link, len(LAST_WORDS)) == LAST_WORDS
+    with pytest.raises(LinkError, match="the server has hung up"):
+        await to_the_end(link)
+    await link.close()
+    server.close()
+
+
+async def _says_and_hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Agrees to whatever is asked, and speaks once nothing has been asked for a while."""
+    with contextlib.suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(1):
+                _iac, verb = await reader.readexactly(2)
+                if verb == 0xFA:
+                    asked = await reader.readuntil(b"\xff\xf0")
+                    writer.write(bytes((0xFF, 0xFA, asked[0], asked[1] + 100)) + asked[2:])
+                else:
+                    agreed = {0xFB: 0xFD, 0xFD: 0xFB}.get(verb, 0xFE)
+                    writer.write(bytes((0xFF, agreed)) + await reader.readexactly(1))
+    writer.write(LAST_WORDS)
+    writer.close()

@@ -18,10 +18,11 @@ from simulators.clock import VirtualClock
 from simulators.links import ScriptedLink
 
 
-def monitor() -> Monitor:
+def monitor(*, unit: str | None = None) -> Monitor:
     return Monitor(
         title="an indicator",
         describe=lambda item: described_reply(item) if isinstance(item, Reply) else described(item),
+        unit=unit,
         language="en",
     )
 
@@ -31,16 +32,48 @@ def shown(screen: Monitor, *, mono_ms: int = 1_000) -> str:
 
 
 def test_before_anything_came() -> None:
-    assert shown(monitor()) == "---    up  0.0/s  good 0  errors 0  raw 02 41"
+    assert shown(monitor()) == "---    up  ---/s  good 0  errors 0  raw 02 41"
 
 
 def test_a_display_with_its_flags_rate_and_bytes() -> None:
     screen = monitor()
-    for at in range(0, 1_001, 100):
+    for at in range(0, 2_001, 100):
         screen.take(Reading(mantissa=12_340, exponent=-3, unit="kg", kind="gross", stable=True), mono_ms=at)
-    assert shown(screen) == (
-        "12.340 kg  gross, stable, no checksum  up  10.0/s  good 11  errors 0  raw 02 41"
+    assert shown(screen, mono_ms=2_000) == (
+        "12.340 kg  gross, stable, no checksum  up  10.0/s  good 21  errors 0  raw 02 41"
     )
+
+
+def test_two_seconds_must_pass_before_there_is_a_rate() -> None:
+    screen = monitor()
+    for at in (500, 501, 502):
+        screen.take(Reading(mantissa=5), mono_ms=at)
+    assert "  ---/s" in shown(screen, mono_ms=2_499)
+    assert "  1.0/s" in shown(screen, mono_ms=2_500)
+
+
+def test_a_rate_counts_the_silence_before_it() -> None:
+    screen = monitor()
+    for at in (0, 60_000, 60_010):
+        screen.take(Reading(mantissa=5), mono_ms=at)
+    assert "  0.4/s" in shown(screen, mono_ms=60_020)
+
+
+def test_the_fastest_line_is_counted_whole() -> None:
+    screen = monitor()
+    for at in range(12_001):
+        screen.take(Reading(mantissa=5), mono_ms=at)
+    assert "  1000.0/s" in shown(screen, mono_ms=12_000)
+
+
+def test_a_unit_that_is_set_and_not_sent_is_shown_as_set() -> None:
+    screen = monitor(unit="t")
+    screen.take(Reading(mantissa=12_340, exponent=-3), mono_ms=0)
+    assert shown(screen).startswith("12.340 t (as set)  ")
+    assert screen.one(Reading(mantissa=7, unit="kg", stable=True, kind="gross")) == (
+        "7 kg  gross, stable, no checksum"
+    )
+    assert screen.one(Reply(status="not-executable")) == "status=not-executable"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +111,7 @@ def test_errors_are_counted_and_the_last_one_is_shown() -> None:
     lines = screen.lines(mono_ms=20, raw=b"", state="noisy: many damaged frames")
     assert lines[0] == "an indicator"
     assert lines[1] == "  status=not-executable"
-    assert lines[3] == "  noisy: many damaged frames  0.0/s  good 1  errors 1"
+    assert lines[3] == "  noisy: many damaged frames  ---/s  good 1  errors 1"
     assert lines[-1] == "  wrong checksum: 02 03"
 
 

@@ -125,6 +125,15 @@ async def test_zero_is_sent_after_a_yes_and_its_answer_told(tmp_path: Path) -> N
     assert done.stdout.startswith('answer: {"status": "zero')
 
 
+async def test_without_an_answer_the_display_is_shown_as_the_monitor_shows_it(tmp_path: Path) -> None:
+    order = ("send", "zero")
+    async with speaking(tmp_path, "toledo-continuous") as url:
+        done = await scale(*order, url, "--protocol", "toledo-continuous", "--yes", "--lang", "en")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("no answer in 2 s\ndisplay: 17")
+    assert " kg  gross, stable" in done.stdout
+
+
 async def test_a_terminal_is_drawn_over_in_place(tmp_path: Path) -> None:
     master, slave = os.openpty()
     async with speaking(tmp_path, "yaohua-cont12") as url:
