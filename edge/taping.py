@@ -26,6 +26,7 @@ ORDINARY = frozenset(
         "converted_from_lb",
         "gross_or_net_unknown",
         "spacing_unit_unknown",
+        "speed_unit_unknown",
         "axle_speed_unit_unknown",
         "accel_unit_unknown",
         "groups_only",
