@@ -353,7 +353,7 @@ class Lane:
             return
         compliant = body.verdict.outcome == "within"
         await self._append(
-            _belonging(cut.body, body.passage, weighed, on_demand=compliant),
+            _belonging(cut.body, body.passage, weighed, compliant=compliant),
             files=refs,
             key=f"clip:{cut.name}",
         )
@@ -419,12 +419,15 @@ def _trailer(plates: tuple[PlateRead, ...]) -> str | None:
     return text if text is not None and is_trailer(text) else None
 
 
-def _belonging(body: FileStored, passage: str, weighed: EntryRef, *, on_demand: bool) -> FileStored:
-    """The clip's entry, with what only the lane knows."""
+def _belonging(body: FileStored, passage: str, weighed: EntryRef, *, compliant: bool) -> FileStored:
+    """The file's entry, with what only the lane knows.
+
+    A capture is small, and a package is not whole without it: it never waits to be asked for.
+    """
     return msgspec.structs.replace(
         body,
         passage=passage,
         weighed=weighed,
-        upload="on_demand" if on_demand else "now",
-        priority=2 if on_demand else 1,
+        upload="on_demand" if compliant and body.kind != "capture" else "now",
+        priority=2 if compliant else 1,
     )

@@ -78,11 +78,11 @@ async def test_the_file_belongs_to_the_weighing_and_comes_after_the_sign() -> No
     assert tape.asked == [(stored.passage, 97_000)]
 
 
-async def test_that_of_a_compliant_vehicle_stays_on_the_box() -> None:
+async def test_that_of_a_compliant_vehicle_goes_last_and_does_not_wait_to_be_asked_for() -> None:
     book = await crossed(weighed(12_000, axles=2), tapes=(Recorder(),))
     stored = book.bodies[1]
     assert isinstance(stored, FileStored)
-    assert (stored.upload, stored.priority) == ("on_demand", 2)
+    assert (stored.upload, stored.priority) == ("now", 2)
 
 
 async def test_cameras_and_line_keep_theirs_beside_each_other() -> None:
