@@ -7,6 +7,7 @@ import os
 import select
 import termios
 import tty
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -33,7 +34,7 @@ class DevicePort(Protocol):
     def unplug(self) -> None: ...
 
 
-class PacedPort:
+class PacedPort(ABC):
     """What a line's speed does: bytes take their time, even when nobody listens; `bend` spoils what goes out."""
 
     def __init__(self, *, byte_s: float, clock: Clock) -> None:
@@ -49,8 +50,9 @@ class PacedPort:
             await self._clock.sleep(len(chunk) * self._byte_s)
             self._put(chunk)
 
+    @abstractmethod
     def _put(self, chunk: bytes) -> None:
-        raise NotImplementedError
+        """Onto the wire, or lost when nobody listens."""
 
 
 class PtyPort(PacedPort):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -168,7 +169,7 @@ class PlayedIndicator(Turns):
         return self._playing.load_kg(0 if self._started_ms is None else now_ms - self._started_ms)
 
 
-class PlayedWeigher(Turns):
+class PlayedWeigher(Turns, ABC):
     """A weigher for moving axles makes one record of every vehicle that drives over it to the end."""
 
     async def _say_records(self, started_ms: int) -> None:
@@ -177,8 +178,9 @@ class PlayedWeigher(Turns):
             await self._clock.sleep(max(0, due - self._clock.now_ms()) / 1000)
             await self._record(drive)
 
+    @abstractmethod
     async def _record(self, drive: Drive) -> None:
-        raise NotImplementedError
+        """Of a vehicle that has just left the weigher."""
 
 
 class PlayedWj(PlayedWeigher):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from binascii import crc_hqx
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from kernel.errors import ProtocolError
+
+T = TypeVar("T")
 
 JUNK_RUN = 64  # one error is reported for so many bytes outside a frame
 
@@ -117,3 +119,19 @@ class Cutter:
         before, self._junk = self._junk, self._junk + count
         errors = -(-self._junk // JUNK_RUN) - -(-before // JUNK_RUN)
         return [ProtocolError("bytes outside a frame") for _ in range(errors)]
+
+
+class CutParser(Generic[T]):
+    """A FedParser of what each frame says; `read` hands a ProtocolError on as it is."""
+
+    def __init__(
+        self, head: bytes, judge: Judge, read: Callable[[bytes | ProtocolError], T | ProtocolError]
+    ) -> None:
+        self._cutter = Cutter(head, judge)
+        self._read = read
+
+    def feed(self, data: bytes) -> list[T | ProtocolError]:
+        return [self._read(item) for item in self._cutter.feed(data)]
+
+    def finish(self) -> list[T | ProtocolError]:
+        return [self._read(item) for item in self._cutter.finish()]

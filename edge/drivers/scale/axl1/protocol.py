@@ -22,7 +22,7 @@ from typing import Literal
 
 import msgspec
 
-from edge.drivers.cutting import Cutter
+from edge.drivers.cutting import CutParser, Cutter
 from edge.drivers.readings import Passed, decimal_text
 from edge.drivers.rows import Doubt, Weigher, WeigherOptions
 from kernel.errors import ProtocolError
@@ -90,17 +90,11 @@ def frame(kind: int, body: bytes) -> bytes:
     return head + crc_hqx(head, 0).to_bytes(2, "big")
 
 
-class Parser:
+class Parser(CutParser[Message]):
     """Feed it the device's bytes."""
 
     def __init__(self) -> None:
-        self._cutter = Cutter(HEAD, _frame)
-
-    def feed(self, data: bytes) -> list[Message | ProtocolError]:
-        return [_message(item) for item in self._cutter.feed(data)]
-
-    def finish(self) -> list[Message | ProtocolError]:
-        return [_message(item) for item in self._cutter.finish()]
+        super().__init__(HEAD, _frame, _message)
 
 
 class AckParser:

@@ -18,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-from edge.drivers.cutting import Cutter
+from edge.drivers.cutting import CutParser, Cutter
 from edge.drivers.readings import Passed
 from edge.drivers.rows import Doubt, Weigher, WeigherOptions
 from kernel.errors import ProtocolError
@@ -78,17 +78,11 @@ def checked(body: bytes) -> bytes:
     return body + crc_hqx(body, 0).to_bytes(2, "big")
 
 
-class Parser:
+class Parser(CutParser[Message]):
     """Feed it the device's bytes."""
 
     def __init__(self) -> None:
-        self._cutter = Cutter(HEAD, _frame)
-
-    def feed(self, data: bytes) -> list[Message | ProtocolError]:
-        return [_message(item) for item in self._cutter.feed(data)]
-
-    def finish(self) -> list[Message | ProtocolError]:
-        return [_message(item) for item in self._cutter.finish()]
+        super().__init__(HEAD, _frame, _message)
 
 
 class AckParser:
