@@ -7,10 +7,13 @@ mm, speeds 0.1 km/h, times UTC milliseconds.  Where a value is not known the fie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from msgspec import Struct
+from kernel.footage import bodies as footage
+from kernel.parts import Body as Body
+from kernel.parts import EntryRef as EntryRef
+from kernel.parts import Part as Part
+from kernel.parts import Stream as Stream
 
 RoadClass = Literal["expressway", "national", "provincial", "county", "township", "village"]
 WeighingGrade = Literal["pre_check", "certified", "reweigh"]  # 预检 / 精检 / 复检
@@ -22,24 +25,6 @@ CheckKind = Literal[
     "zero", "reference", "known_vehicle"
 ]  # 零点校核 / 标准砝码或标准车校核 / 已知质量车辆通过
 DriftKind = Literal["zero", "zero_trend", "noise", "known_vehicle"]
-
-
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
-    """Base of everything inside a body."""
-
-
-class Body(Part, frozen=True, kw_only=True):
-    """Base of every payload; `stream` is its row in STREAMS."""
-
-    stream: ClassVar[str] = ""
-
-
-class EntryRef(Part, frozen=True, kw_only=True):
-    """Points at one entry of some journal; it may arrive before the entry itself."""
-
-    journal: str  # 32 hex
-    seq: int
-    leaf: str  # 64 hex
 
 
 # --- journal ---------------------------------------------------------------------------------------------------
@@ -373,14 +358,29 @@ class Picture(Part, frozen=True, kw_only=True):
     at_ms: int
     width: int
     height: int
-    flags: tuple[str, ...] = ()  # too_small, late, frozen ...
+    flags: tuple[str, ...] = ()  # too_small, off_moment, frozen, blurred, too_dark ... (docs/cameras.md)
+    sharpness: int | None = None  # how much fine detail it has: docs/cameras.md
+    luma: int | None = None  # mean brightness, 0 to 255
+    clipped_permille: int | None = None  # pixels that are as bright as the sensor can say
+
+
+class PlatePrior(Part, frozen=True, kw_only=True):
+    """What else was known of this vehicle's plate; it is shown beside the reading and never changes it."""
+
+    source: Literal["other_side", "previous", "pre_check"]
+    text: str
+    agrees: bool
+    at_ms: int | None = None
 
 
 class PlateRead(Part, frozen=True, kw_only=True):
-    """What was read on one side of the vehicle.  An unread plate has no text: never a guess dressed as text."""
+    """What was read on one side of the vehicle.  An unread plate has no text: never a guess dressed as text.
 
-    role: Literal["front", "rear", "side"]
-    status: Literal["read", "unread", "no_plate", "foreign"]
+    `unsure`: texts of the grammar were seen, none of them past the gate; they are the candidates.
+    """
+
+    role: Literal["front", "rear", "side", "plate"]
+    status: Literal["read", "unsure", "unread", "no_plate", "foreign"]
     text: str | None = None
     plate_class: str | None = None  # kernel.plates
     colour: str | None = None
@@ -392,6 +392,25 @@ class PlateRead(Part, frozen=True, kw_only=True):
     picture: str | None = None  # the picture the winning read came from
     crop: str | None = None  # the crop's file name
     box: tuple[int, int, int, int] | None = None  # x, y, width, height in the picture
+    corners: tuple[tuple[int, int], ...] = ()  # four, clockwise from the top left, in the picture
+    province_permille: int | None = None  # of the votes, for the province alone
+    reader: str = ""  # which models read it
+    priors: tuple[PlatePrior, ...] = ()
+
+
+class VehicleHints(Part, frozen=True, kw_only=True):
+    """What the picture from the side suggests, each with its confidence; never a fact for the law."""
+
+    camera: str
+    picture: str | None = None
+    axle_count: int | None = None
+    axle_count_permille: int = 0
+    combination: bool | None = None  # 汽车列车 true, single rigid truck 货车 false
+    combination_permille: int = 0
+    lifted_axles: int | None = None  # 提升桥
+    lifted_axles_permille: int = 0
+    loaded: bool | None = None  # a load stands out of the body
+    loaded_permille: int = 0
 
 
 class VehiclePictured(Body, frozen=True, kw_only=True):
@@ -407,6 +426,24 @@ class VehiclePictured(Body, frozen=True, kw_only=True):
     pictures: tuple[Picture, ...] = ()
     missing: tuple[str, ...] = ()
     priority: int = 2  # of the upload: 0 unless the vehicle is known to be within its limit
+    hints: VehicleHints | None = None
+    flags: tuple[str, ...] = ()  # axle_count_differs, plates_differ, same_place (docs/plates.md)
+
+
+class PlateCorrected(Body, frozen=True, kw_only=True):
+    """A person has looked at the picture and says what the plate is 人工校正; nothing that was read is changed."""
+
+    stream: ClassVar[str] = "plate.corrected"
+    passage: str
+    box: str  # the lane's
+    role: Literal["front", "rear", "side", "plate"]
+    read: str | None  # what the reader said
+    text: str | None  # None: there is no plate, or nobody can read it
+    plate_class: str | None = None
+    colour: str | None = None
+    crop: str | None = None  # SHA-256
+    by: str
+    note: str = ""
 
 
 class FileStored(Body, frozen=True, kw_only=True):
@@ -438,7 +475,8 @@ class DeviceHealth(Part, frozen=True, kw_only=True):
 
     name: str
     kind: str  # scale, instrument, camera, controller, recorder, plates, disk, uplink
-    state: Literal["up", "starting", "silent", "noisy", "down", "frozen", "low", "full", "off", "due"]
+    # poor: it works, but what it gives is not fit for evidence; `detail` says why
+    state: Literal["up", "starting", "silent", "noisy", "down", "frozen", "poor", "low", "full", "off", "due"]
     since_ms: int
     detail: str = ""
     good: int = 0  # frames or readings since start
@@ -715,17 +753,6 @@ class SlipIssued(Body, frozen=True, kw_only=True):
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """What readers may count on: silence past `silent_s` means the source is down (None: speaks when it must)."""
-
-    body: type[Body]
-    per_hour: int
-    silent_s: int | None
-    keep_days: int
-    says: str
-
-
 STREAMS: dict[str, Stream] = {
     row.body.stream: row
     for row in (
@@ -799,6 +826,13 @@ STREAMS: dict[str, Stream] = {
             silent_s=None,
             keep_days=3_650,
             says="pictures and plates of it",
+        ),
+        Stream(
+            body=PlateCorrected,
+            per_hour=10,
+            silent_s=None,
+            keep_days=3_650,
+            says="a person says what a plate is",
         ),
         Stream(
             body=FileStored,
@@ -898,5 +932,6 @@ STREAMS: dict[str, Stream] = {
             keep_days=3_650,
             says="a slip or decision was printed",
         ),
+        *footage.ROWS,
     )
 }

@@ -14,20 +14,18 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from journal.database import StoredEntry
+from journal.own import first_said_of
 from journal.volume import Volume
 from journal.writer import Appended, Journal
 from kernel.errors import ProtocolError
 from kernel.events import (
     EntryRef,
     JointMode,
-    JournalRecovered,
     PassageDecided,
     ReleaseGrounds,
     VehicleFacts,
     Verdict,
 )
-from kernel.evidence import header, recovery
-from kernel.evidence.header import Header
 from kernel.law.law import Law
 from kernel.law.rows import china_day
 from station import confirming, releasing
@@ -250,7 +248,7 @@ def _act_of(appended: Appended, body: PassageDecided) -> OwnAct:
 
 def _own_act(entry: StoredEntry) -> OwnAct | None:
     try:
-        head, body, ref = _first_said(entry)
+        head, body, ref = first_said_of(entry)
         if head.stream != PassageDecided.stream or body is None:
             return None
         decided = msgspec.json.decode(body, type=PassageDecided)
@@ -258,13 +256,3 @@ def _own_act(entry: StoredEntry) -> OwnAct | None:
         log.exception("own entry unreadable")
         return None
     return OwnAct(ref=ref, at_ms=head.at, body=decided)
-
-
-def _first_said(entry: StoredEntry) -> tuple[Header, bytes | None, EntryRef]:
-    """The entry as it was said, also when a journal that continues another says it again."""
-    head = header.decode(entry.header)
-    if head.stream == JournalRecovered.stream and entry.body is not None:
-        first = recovery.unwrap(entry.body)
-        return first.header, first.body, first.old
-    ref = EntryRef(journal=head.journal, seq=head.seq, leaf=header.leaf(entry.header).hex())
-    return head, entry.body, ref

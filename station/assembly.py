@@ -45,6 +45,7 @@ from kernel.evidence.notes import decode_base64
 from kernel.law.law import Law
 from station.acts import Officers
 from station.feed import Feed
+from station.footage.room import FootageRoom, open_room
 from station.pages.routes import Pages
 from station.pages.state import Centre
 from station.parts import Parts
@@ -164,6 +165,7 @@ class Assembly:
         self._shell = self._make_shell()
         self._feed = self._make_feed()
         self._officers = self._make_officers(law)
+        self._footage = self._make_footage(folder)
         self._intake = Intake(transport, self._receiver, limits=settings.limits)
         self._receiver.on_committed(self._feed.committed)
         transport.subscribe(f"{UP}/+/live/+", self._live)
@@ -181,6 +183,7 @@ class Assembly:
             slips=Slips(self._journal, self._queries, source=settings.source),
             files=self._blobs,
             healthy=self.healthy,
+            footage=self._footage,
         )
         app = FastAPI(title="Weighpost station", docs_url=None, redoc_url=None, openapi_url=None)
         Pages(parts).install(app)
@@ -193,6 +196,8 @@ class Assembly:
 
     async def catch_up(self) -> None:
         await self._officers.catch_up()
+        if self._footage is not None:
+            await self._footage.ledger.catch_up()
 
     def centres(self) -> Sequence[Centre]:
         return [
@@ -251,7 +256,8 @@ class Assembly:
             own["certificates"] = self._renewal(self._tls).run
         if self._revoked is not None:
             own["revocations"] = partial(self._watch, self._revoked)
-        return {"tablets": self._feed.run, **own, **uplinks}
+        footage = self._footage.tasks() if self._footage else {}
+        return {"tablets": self._feed.run, **own, **footage, **uplinks}
 
     def _revocations(self, guests: Listed) -> RevokedList | None:
         """What the centre's command key says, where there is a gate to ask at."""
@@ -324,6 +330,14 @@ class Assembly:
             source=self._settings.source,
             joint_mode=self._settings.joint_mode,
             told=self._feed.changed,
+        )
+
+    def _make_footage(self, folder: Path) -> FootageRoom | None:
+        settings = self._settings
+        if settings.footage is None:
+            return None
+        return open_room(
+            settings.footage, data=folder, journal=self._journal, source=settings.source, clock=self._clock
         )
 
     def _destinations(self, folder: Path) -> list[Uplink]:

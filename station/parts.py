@@ -11,6 +11,7 @@ from journal.access import AccessLog
 from kernel.clock import Clock
 from station.acts import Officers
 from station.feed import Feed
+from station.footage.room import FootageRoom
 from station.queries import Queries
 from station.settings import Settings
 from station.slips import Slips
@@ -37,3 +38,4 @@ class Parts:
     slips: Slips
     files: PlacesFiles
     healthy: Callable[[], dict[str, object]]
+    footage: FootageRoom | None = None

@@ -21,6 +21,7 @@ from journal.settings import (
 )
 from kernel.events import JointMode
 from kernel.settings import must, once_each, refuse, token
+from station.footage.settings import Footage
 
 _SOURCE = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)+")
 
@@ -103,6 +104,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     boxes: tuple[Box, ...] = ()
     destinations: tuple[Destination, ...] = ()
+    footage: Footage | None = None  # None: no recorders are taken in here
     law: str | None = None  # path of a TOML with this site's own rows
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

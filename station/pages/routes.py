@@ -20,7 +20,7 @@ from kernel.errors import FullError, RefusedError
 from kernel.events import EntryRef
 from station.acts import Answer, Refused, Tap
 from station.confirming import Seen
-from station.pages import wording
+from station.pages import footage, wording
 from station.pages.detail import DetailView, detail_view, verdict_view
 from station.parts import Parts
 from station.releasing import Grounds, Override
@@ -78,6 +78,8 @@ class Pages:
         self._shell.install(app)
         self._install_looks(app)
         self._install_acts(app)
+        if self._parts.footage is not None:
+            footage.install(app, self._parts, self._parts.footage)
 
     def _install_looks(self, app: FastAPI) -> None:
         looks = Depends(self._shell.at_least("viewer"))

@@ -1,0 +1,121 @@
+"""Everything that was said of footage, found again by file, recorder, passage or case; made of entries and made again from them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from kernel.events import STREAMS, Body, EntryRef
+
+T = TypeVar("T", bound=Body)
+T_co = TypeVar("T_co", bound=Body, covariant=True)
+
+SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE IF NOT EXISTS said (
+  place INTEGER PRIMARY KEY AUTOINCREMENT, journal TEXT NOT NULL, seq INTEGER NOT NULL, leaf TEXT NOT NULL,
+  at INTEGER NOT NULL, stream TEXT NOT NULL, sha256 TEXT, recorder TEXT, passage TEXT, case_id TEXT,
+  body BLOB NOT NULL, UNIQUE (journal, seq)
+);
+CREATE INDEX IF NOT EXISTS said_stream ON said (stream, at);
+CREATE INDEX IF NOT EXISTS said_file ON said (sha256, stream);
+CREATE INDEX IF NOT EXISTS said_recorder ON said (recorder, stream, at);
+CREATE INDEX IF NOT EXISTS said_passage ON said (passage, stream);
+CREATE INDEX IF NOT EXISTS said_case ON said (case_id, stream);
+CREATE TABLE IF NOT EXISTS own (journal TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
+"""
+PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said(Generic[T_co]):
+    """One entry and its place in the journal that holds it."""
+
+    ref: EntryRef
+    at_ms: int
+    body: T_co
+
+
+class FootageIndex:
+    """One SQLite file.  Blocking: call it from a thread.  It can be removed: the journal makes it again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=PATIENCE_S)) as db:
+            db.executescript(SCHEMA)
+
+    def hold(self, entries: Sequence[Said[Body]], *, journal: str, size: int) -> None:
+        """Entries of one journal up to `size`, in its order; what is held already changes nothing."""
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(
+                "INSERT OR IGNORE INTO said (journal, seq, leaf, at, stream, sha256, recorder, passage, case_id, body)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_row(entry) for entry in entries],
+            )
+            db.execute(
+                "INSERT INTO own VALUES (?, ?) ON CONFLICT (journal) DO UPDATE SET size = max(size, excluded.size)",
+                (journal, size),
+            )
+            db.execute("COMMIT")
+
+    def size(self, journal: str) -> int:
+        """How many entries of a journal were held against this index."""
+        with self._open() as db:
+            row = db.execute("SELECT size FROM own WHERE journal = ?", (journal,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def of(
+        self,
+        kind: type[T],
+        *,
+        sha256: str | None = None,
+        recorder: str | None = None,
+        passage: str | None = None,
+        case: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        newest: int | None = None,
+    ) -> list[Said[T]]:
+        """Entries of one kind in the order in which they were said; `newest`: only the last so many.
+
+        `since_ms` and `until_ms` are about the time of the entry, the end not included.
+        """
+        wanted: dict[str, str | int | None] = {"sha256 =": sha256, "recorder =": recorder}
+        wanted |= {"passage =": passage, "case_id =": case, "at >=": since_ms, "at <": until_ms}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        where = " AND ".join(["stream = ?", *(f"{column} ?" for column in given)])
+        query = f"SELECT journal, seq, leaf, at, body FROM said WHERE {where} ORDER BY place DESC LIMIT ?"  # noqa: S608
+        with self._open() as db:
+            rows = db.execute(
+                query, (kind.stream, *given.values(), -1 if newest is None else newest)
+            ).fetchall()
+        return [_said(row, kind) for row in reversed(rows)]
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=PATIENCE_S, isolation_level=None)) as db:
+            yield db
+
+
+def is_footage(stream: str) -> bool:
+    return stream in STREAMS and STREAMS[stream].body.__module__ == "kernel.footage.bodies"
+
+
+def _row(entry: Said[Body]) -> tuple[object, ...]:
+    body, ref = entry.body, entry.ref
+    about = [getattr(body, name, None) for name in ("sha256", "recorder", "passage", "case")]
+    return (ref.journal, ref.seq, ref.leaf, entry.at_ms, body.stream, *about, msgspec.json.encode(body))
+
+
+def _said(row: tuple[str, int, str, int, bytes], kind: type[T]) -> Said[T]:
+    journal, seq, leaf, at_ms, body = row
+    ref = EntryRef(journal=journal, seq=seq, leaf=leaf)
+    return Said(ref=ref, at_ms=at_ms, body=msgspec.json.decode(body, type=kind))

@@ -1,0 +1,12 @@
+"""The addresses of footage: present only where the station takes in recorders."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from station.footage.room import FootageRoom
+from station.parts import Parts
+
+
+def install(app: FastAPI, parts: Parts, room: FootageRoom) -> None:
+    """Each page of footage adds its addresses."""
