@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from edge.drivers import load_driver
 from edge.drivers.rows import Indicator
@@ -22,7 +22,7 @@ from simulators.faults import read_faults
 from simulators.files import text_of
 from simulators.replay import Replay, replay
 from simulators.scale_verb import add_scale, run_scale
-from simulators.traffic import read_traffic
+from simulators.traffic import Light, read_traffic
 
 BAUDS = (600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200)
 _FASTEST = 1_000_000
@@ -69,7 +69,7 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--exit", action="store_true", help="end when the last vehicle is complete")
     demo.add_argument("--folder", type=Path, default=Path("build/demo"))
     demo.add_argument("--seed", type=int)
-    demo.add_argument("--light", choices=("day", "night", "rain"), default="day")
+    demo.add_argument("--light", choices=get_args(Light), default="day")
     demo.add_argument("--script", type=Path, help="traffic script, TOML")
     demo.add_argument("--faults", type=Path, help="fault script, TOML")
     demo.add_argument("--indicator", metavar="P", help="what the platform of lane2 speaks")

@@ -16,6 +16,7 @@ from kernel.errors import ConfigError
 from kernel.settings import read
 
 Behaviour = Literal["steady", "stop_and_go", "close_behind"]
+Light = Literal["day", "night", "rain", "headlights", "wet", "low_sun", "snow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Truck:
     cargo: Literal["box", "tarp", "tank", "gravel", "machine", "empty"] = "box"
     traits: tuple[
         str, ...
-    ] = ()  # permit, dangerous_goods, cloned_plate, no_plate, foreign_plate, over_limit ...
+    ] = ()  # permit, dangerous_goods, cloned_plate, no_plate, foreign_plate, dirty_plate, bent_plate, over_limit ...
 
     def __post_init__(self) -> None:
         axles = len(self.axle_kg)
@@ -71,19 +72,24 @@ class Crossing:
     start_ms: int
     speed_dkmh: int
     behaviour: Behaviour = "steady"
-    light: Literal["day", "night", "rain"] = "day"
+    light: Light = "day"
     stands_ms: int = 0  # static platform: how long it stands still on the scale
+    billboards: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneScript:
-    """How one lane is driven.  `stands_ms` is for a static platform: the shortest and the longest stay on it."""
+    """How one lane is driven.  `stands_ms` is for a static platform: the shortest and the longest stay on it.
+
+    `billboards`: boards with words and numbers stand beside it.
+    """
 
     name: str
     kind: Literal["wim", "static"]
     every_ms: int
     speed_dkmh: tuple[int, ...]  # slowest and fastest
     stands_ms: tuple[int, ...] = (0, 0)
+    billboards: bool = False
 
     def __post_init__(self) -> None:
         faults = [
@@ -106,7 +112,7 @@ class CrossingScript:
     lane: str
     truck: str
     behaviour: Behaviour = "steady"
-    light: Literal["day", "night", "rain"] = "day"
+    light: Light = "day"
     speed_dkmh: int | None = None
     stands_ms: int | None = None
 
@@ -223,6 +229,7 @@ class _Drive:
             behaviour=script.behaviour,
             light=script.light,
             stands_ms=stands if script.stands_ms is None else script.stands_ms,
+            billboards=self.lane.billboards,
         )
         return replace(crossing, start_ms=self._start_ms(crossing))
 

@@ -13,7 +13,8 @@ from simulators.cameras.encoder import FRAME_MS, Encoder, Piece, frames_of
 from simulators.scene.optics import Role
 from simulators.scene.render import LaneView
 from simulators.scene.sheet import Image
-from simulators.scene.view import Appearance, Light
+from simulators.scene.view import Appearance
+from simulators.traffic import Light
 
 FORGET_AFTER_MS = 120_000
 JPEG_QUALITY = 88

@@ -24,8 +24,7 @@ from simulators.demo.processes import SCRIPTS, Child, stop_all
 from simulators.demo.stage import Stage, stage
 from simulators.demo.watching import Watcher
 from simulators.faults import Fault
-from simulators.scene.view import Light
-from simulators.traffic import Crossing, read_traffic
+from simulators.traffic import Crossing, Light, read_traffic
 
 WANTED = {
     "centre": 8080,

@@ -15,8 +15,7 @@ from simulators.demo.layout import CAMERAS, HOST, LANES, Layout
 from simulators.faults import Fault, inflict
 from simulators.lanes import devices_of
 from simulators.ptys import DevicePort, PtyPort
-from simulators.scene.view import Light
-from simulators.traffic import Crossing
+from simulators.traffic import Crossing, Light
 from simulators.world import World
 
 KINDS = {"lane1": "wim", "lane2": "static"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from simulators.scene.build import Build, build_of
 from simulators.scene.plates import Colour, draw_plate
 from simulators.scene.sheet import Bgr, Image, Sheet, shade
+from simulators.scene.wear import bent, muddied
 from simulators.traffic import Truck
 
 MARGIN_MM = 300  # mirrors stick out
@@ -207,6 +208,7 @@ def _front_plate(truck: Truck, build: Build, middle: float) -> PlateSpot | None:
     if truck.plate_front is None:
         return None
     image = draw_plate(truck.plate_front, colour=_colour(truck), seed=build.seed, dirt=_dirt(build))
+    image = _worn(image, truck, seed=build.seed)
     height, width = image.shape[:2]
     return PlateSpot(
         image=image, x=round(middle - width / 2), y=round(0.21 * build.cab_height), width=width, height=height
@@ -220,6 +222,12 @@ def _colour(truck: Truck) -> Colour:
 def _dirt(build: Build) -> float:
     """Most plates are clean enough; some carry the road."""
     return (0.0, 0.1, 0.2, 0.35)[build.seed // 7 % 4]
+
+
+def _worn(plate: Image, truck: Truck, *, seed: int) -> Image:
+    if "bent_plate" in truck.traits:
+        plate = bent(plate, seed=seed)
+    return muddied(plate, seed=seed) if "dirty_plate" in truck.traits else plate
 
 
 # --- rear ------------------------------------------------------------------------------------------------------
@@ -390,6 +398,7 @@ def _rear_plate(truck: Truck, build: Build, middle: float) -> PlateSpot | None:
     image = draw_plate(
         truck.plate_rear, colour=colour, two_rows=two_rows, seed=build.seed + 1, dirt=_dirt(build) * 1.3
     )
+    image = _worn(image, truck, seed=build.seed + 1)
     height, width = image.shape[:2]
     return PlateSpot(
         image=image,

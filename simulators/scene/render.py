@@ -12,18 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from simulators.scene.faces import MARGIN_MM, Lamp
+from simulators.scene.lights import FALLING, dazzles, falls
 from simulators.scene.optics import HEIGHT, NEAREST_MM, WIDTH, Optics, Role, SideOptics, optics_of
 from simulators.scene.sheet import Image
 from simulators.scene.sprites import Sprite, Texture, sprite
 from simulators.scene.station import empty_lane
-from simulators.scene.view import FRONT_OVERHANG_MM, Appearance, Light
+from simulators.scene.view import FRONT_OVERHANG_MM, Appearance
+from simulators.traffic import Light
 
 FAR_MM = 54_000  # beyond it a truck is lost in the haze
 HAZE_MM = 6_000
 SHADOW = 0.55
 LOCAL = timedelta(hours=8)  # Asia/Shanghai, as on the cameras of the site
 BANNER_PX = 30
-STREAK_LAYERS = 6
+MIRRORED = 0.34
+WIDEST_GLOW = 2.2  # px of halo a mm of lamp
 
 
 class LaneView:
@@ -58,21 +61,22 @@ class LaneView:
         """1280x720 at `t_ms` as BGRA (alpha means nothing), with site and time in the upper edge."""
         trucks = self.in_sight(t_ms, appearances)
         light = self._light(t_ms, appearances)
-        picture = empty_lane(self.optics, light).copy()
+        boards = any(seen.billboards for seen in appearances)
+        picture = empty_lane(self.optics, light, billboards=boards).copy()
         self._keep_sprites(trucks)
         if isinstance(self.optics, SideOptics):
             self._from_the_side(picture, self.optics, trucks, t_ms)
         else:
             self._along(picture, self.optics, trucks, t_ms)
-        if light == "rain":
-            cv2.add(picture, _streaks()[t_ms // 80 % STREAK_LAYERS], dst=picture)
+        dazzles(picture, light, self.optics)
+        falls(picture, light, t_ms)
         stamp(picture, t_ms, self.site)
         return picture
 
     def _state(self, t_ms: int, appearances: Sequence[Appearance]) -> Hashable:
         light = self._light(t_ms, appearances)
         places = tuple((seen.trigger_ms, seen.position(t_ms)) for seen in self.in_sight(t_ms, appearances))
-        return light, places, t_ms if light == "rain" else 0
+        return light, places, t_ms if light in FALLING else 0
 
     def _light(self, t_ms: int, appearances: Sequence[Appearance]) -> Light:
         """The light of the crossing nearest in time; so it changes while nobody is in sight."""
@@ -140,6 +144,8 @@ def _truck(picture: Image, optics: Optics, truck: Sprite, *, bumper: float, tail
         return
     scale = optics.focal_px / end
     x, y = optics.point(optics.lane_mm - truck.half_width_mm - MARGIN_MM, truck.end.height_mm, end)
+    if truck.mirror:
+        _lay(picture, truck.mirror, x, y + truck.end.height_mm * scale, scale, share=MIRRORED)
     _lay(picture, truck.end, x, y, scale)
     for lamp in truck.lamps:
         _glow(picture, lamp, x + lamp.x * scale, y + (truck.end.height_mm - lamp.y) * scale, scale)
@@ -190,13 +196,15 @@ def _warp(
     _cover(picture[y : y + height, x : x + width], drawn)
 
 
-def _cover(part: Image, drawn: npt.NDArray[Any]) -> None:
+def _cover(part: Image, drawn: npt.NDArray[Any], *, share: float = 1.0) -> None:
     """Lay what was drawn over the picture, where there is something."""
     mask = cv2.threshold(cv2.extractChannel(drawn, 3), 127, 255, cv2.THRESH_BINARY)[1]
-    cv2.copyTo(drawn, mask, part)
+    cv2.copyTo(drawn if share == 1 else cv2.addWeighted(drawn, share, part, 1 - share, 0), mask, part)
 
 
-def _lay(picture: Image, texture: Texture, left: float, top: float, px_per_mm: float) -> None:
+def _lay(
+    picture: Image, texture: Texture, left: float, top: float, px_per_mm: float, *, share: float = 1.0
+) -> None:
     """Lay a flat drawing into the picture with its upper left corner there; only what falls inside is scaled."""
     level = texture.at(px_per_mm)
     factor = px_per_mm / level.px_per_mm
@@ -209,7 +217,8 @@ def _lay(picture: Image, texture: Texture, left: float, top: float, px_per_mm: f
     drawn = cv2.resize(level.bgra[rows, columns], (width, height), interpolation=cv2.INTER_LINEAR)
     skip_x, skip_y = max(-x, 0), max(-y, 0)
     part = picture[max(y, 0) : y + height, max(x, 0) : x + width]
-    _cover(part, drawn[skip_y : skip_y + part.shape[0], skip_x : skip_x + part.shape[1]])
+    drawn = drawn[skip_y : skip_y + part.shape[0], skip_x : skip_x + part.shape[1]]
+    _cover(part, drawn, share=share)
 
 
 def _overlap(start: float, pixels: int, factor: float, limit: int) -> tuple[slice, int, int] | None:
@@ -227,7 +236,7 @@ def _clipped(x: int, y: int, width: int, height: int) -> tuple[int, int, int, in
 
 def _glow(picture: Image, lamp: Lamp, x: float, y: float, scale: float) -> None:
     """A lamp that shines towards the camera, with its halo."""
-    radius = max(3, min(round(lamp.radius * scale * 5), 200))
+    radius = max(3, round(min(lamp.radius * scale * 5, lamp.radius * WIDEST_GLOW)))
     left, top = round(x) - radius, round(y) - radius
     part = _clipped(left, top, 2 * radius, 2 * radius)
     if part[2] <= 0 or part[3] <= 0:
@@ -245,22 +254,6 @@ def _halo(colour: tuple[int, int, int]) -> Image:
     away = np.hypot(span[:, None], span[None, :])
     shine = np.clip(1.6 * np.exp(-((away / 0.17) ** 2)) + 0.4 * np.exp(-((away / 0.42) ** 2)) - 0.01, 0, 1)
     return np.asarray(np.clip(shine[:, :, None] * np.array((*colour, 0)), 0, 255), np.uint8)
-
-
-@lru_cache(maxsize=1)
-def _streaks() -> tuple[Image, ...]:
-    """Rain between camera and road."""
-    random = np.random.default_rng(3)
-    return tuple(_streak_layer(random) for _ in range(STREAK_LAYERS))
-
-
-def _streak_layer(random: np.random.Generator) -> Image:
-    layer = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
-    for _ in range(150):
-        x, y = int(random.integers(0, WIDTH)), int(random.integers(-40, HEIGHT))
-        fall, grey = int(random.integers(18, 60)), int(random.integers(22, 46))
-        cv2.line(layer, (x, y), (x - fall // 7, y + fall), (grey, grey, grey), 1, cv2.LINE_AA)
-    return layer
 
 
 def stamp(picture: Image, t_ms: int, site: str) -> None:

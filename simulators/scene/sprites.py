@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from zlib import crc32
 
 import cv2
 import numpy as np
 
-from simulators.scene.faces import Face, Lamp, PlateSpot, front_face, rear_face
+from simulators.scene.faces import Face, Lamp, front_face, rear_face
+from simulators.scene.lights import GLARE, LAMPS_ON, MIRRORING, PLAIN, Tone, on_plate, on_truck
 from simulators.scene.optics import Role
 from simulators.scene.sheet import Image, Sheet
 from simulators.scene.sides import side
-from simulators.scene.view import Light
-from simulators.traffic import Truck
+from simulators.scene.wear import snowed
+from simulators.traffic import Light, Truck
 
 LEVELS = 3  # each half as fine as the one before
 
@@ -45,6 +47,7 @@ class Sprite:
     """The end that faces the camera (None for the side camera), the right side, and what shines."""
 
     end: Texture | None
+    mirror: Texture | None  # the end upside down, where the road throws it back
     flank: Texture
     lamps: tuple[Lamp, ...]
     half_width_mm: int
@@ -54,14 +57,16 @@ class Sprite:
 def sprite(truck: Truck, *, role: Role, light: Light) -> Sprite:
     flank = _flank(truck, light)
     if role == "side":
-        return Sprite(end=None, flank=flank, lamps=(), half_width_mm=0, length_mm=flank.width_mm)
+        return Sprite(end=None, mirror=None, flank=flank, lamps=(), half_width_mm=0, length_mm=flank.width_mm)
     face = front_face(truck) if role == "front" else rear_face(truck)
-    light_up(face.sheet, light)
-    _hang_plate(face, light)
+    light_up(face.sheet, on_truck(light, role))
+    _hang_plate(face, light, role, seed=crc32(truck.name.encode()))
+    end = _texture(face.sheet)
     return Sprite(
-        end=_texture(face.sheet),
+        end=end,
+        mirror=_mirror(end) if light in MIRRORING else None,
         flank=flank,
-        lamps=face.lamps if light != "day" else (),
+        lamps=_lamps(face, light, role),
         half_width_mm=face.half_width_mm,
         length_mm=flank.width_mm,
     )
@@ -71,19 +76,26 @@ def sprite(truck: Truck, *, role: Role, light: Light) -> Sprite:
 def _flank(truck: Truck, light: Light) -> Texture:
     """The side, which all cameras of the lane share."""
     drawn = side(truck)
-    light_up(drawn, light)
+    light_up(drawn, on_truck(light, "side"))
     return _texture(drawn)
 
 
-def light_up(sheet: Sheet, light: Light) -> None:
-    """At night only the station's lamp and the camera's flash reach the truck; rain takes contrast."""
-    if light == "night":
-        sheet.bgr[:] = (sheet.bgr * np.array((0.27, 0.27, 0.28), np.float32) + 2).astype(np.uint8)
-    elif light == "rain":
-        sheet.bgr[:] = cv2.addWeighted(sheet.bgr, 0.66, sheet.bgr, 0, 44)
+def light_up(sheet: Sheet, tone: Tone) -> None:
+    if tone != PLAIN:
+        sheet.bgr[:] = np.clip(sheet.bgr * np.float32(tone.gain) + np.float32(tone.lift), 0, 255).astype(
+            np.uint8
+        )
 
 
-def _hang_plate(face: Face, light: Light) -> None:
+def _lamps(face: Face, light: Light, role: Role) -> tuple[Lamp, ...]:
+    if light not in LAMPS_ON:
+        return ()
+    if light == "headlights" and role == "front":  # full beam, into the lens
+        return tuple(replace(lamp, radius=GLARE * lamp.radius) for lamp in face.lamps)
+    return face.lamps
+
+
+def _hang_plate(face: Face, light: Light, role: Role, *, seed: int) -> None:
     spot = face.plate
     if spot is None:
         return
@@ -96,13 +108,25 @@ def _hang_plate(face: Face, light: Light) -> None:
         (30, 29, 28),
         radius=20,
     )
-    face.sheet.paste(_reflecting(spot, light), spot.x, spot.y, spot.width, spot.height)
+    image = snowed(spot.image, seed=seed, depth=seed // 11 % 4 / 4) if light == "snow" else spot.image
+    face.sheet.paste(_reflecting(image, on_plate(light, role)), spot.x, spot.y, spot.width, spot.height)
 
 
-def _reflecting(spot: PlateSpot, light: Light) -> Image:
-    """The sheeting throws the flash back: at night the plate is the brightest part of the truck."""
-    gain, lift = {"day": (0.96, 0), "night": (0.86, 8), "rain": (0.76, 34)}[light]
-    return np.asarray(cv2.convertScaleAbs(spot.image, alpha=gain, beta=lift), np.uint8)
+def _reflecting(plate: Image, tone: Tone) -> Image:
+    return np.asarray(cv2.convertScaleAbs(plate, alpha=tone.gain, beta=tone.lift), np.uint8)
+
+
+def _mirror(end: Texture) -> Texture:
+    """Upside down, and drawn out along the road by its roughness."""
+    levels = tuple(
+        Level(px_per_mm=level.px_per_mm, bgra=_smeared(level.bgra[::-1], 40 * level.px_per_mm))
+        for level in end.levels
+    )
+    return Texture(width_mm=end.width_mm, height_mm=end.height_mm, levels=levels)
+
+
+def _smeared(bgra: Image, sigma: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(bgra, (0, 0), sigmaX=sigma / 4, sigmaY=sigma), np.uint8)
 
 
 def _texture(sheet: Sheet) -> Texture:

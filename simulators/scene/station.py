@@ -1,4 +1,4 @@
-"""The empty checkpoint as each camera sees it, by day, by night and in rain; drawn once a camera and light."""
+"""The empty checkpoint as each camera sees it, in every light and weather; drawn once a camera and light."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from simulators.scene.lights import DARK_LIGHTS, LIGHTS
 from simulators.scene.optics import HEIGHT, WIDTH, Optics, SideOptics
 from simulators.scene.sheet import Bgr, Image
-from simulators.scene.view import Light
+from simulators.traffic import Light
 
 SKY: Bgr = (226, 206, 178)
 HAZE: Bgr = (222, 216, 206)
@@ -24,17 +24,24 @@ WALL: Bgr = (214, 216, 218)
 ROOF: Bgr = (150, 76, 30)
 DARK: Bgr = (58, 56, 54)
 BOOM_RED: Bgr = (48, 40, 200)
+BOARDS: tuple[tuple[str, float, Bgr, Bgr], ...] = (
+    ("通达配货 13854321876", 46_000, (150, 66, 20), (245, 245, 245)),
+    ("鲁C超限举报0533-12328", 31_000, (24, 180, 244), (24, 22, 22)),
+    ("S229 K45+300", 23_000, (96, 140, 40), (245, 245, 245)),
+)
 LANE_HALF_MM = 1_900
 FAR_MM = 400_000
 
 
 @lru_cache(maxsize=32)
-def empty_lane(optics: Optics | SideOptics, light: Light) -> Image:
+def empty_lane(optics: Optics | SideOptics, light: Light, *, billboards: bool = False) -> Image:
     """The background, 1280x720 BGRA; treat as read-only."""
     day = _side_view(optics) if isinstance(optics, SideOptics) else _along(optics)
+    if billboards and not isinstance(optics, SideOptics):
+        _billboards(day, optics)
     lit = LIGHTS[light](cv2.GaussianBlur(day, (0, 0), 0.8).astype(np.float32), optics)
     picture: Image = np.asarray(np.clip(lit, 0, 255), np.uint8)
-    if light == "night":  # what shines by itself
+    if light in DARK_LIGHTS:  # what shines by itself
         _windows(picture, optics, (120, 196, 236))
         _board(picture, optics, (236, 250, 255))
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA), np.uint8)
@@ -208,6 +215,19 @@ def _roadside(picture: Image, optics: Optics) -> None:
         _wall(picture, optics, (post - 45, post + 45), up, away, BOOM_RED if n % 2 else PAINT)
 
 
+def _billboards(picture: Image, optics: Optics) -> None:
+    """Boards at the height of plates, with what such boards say: names, telephone numbers, kilometres, limits."""
+    hand, lane = optics.hand, optics.lane_mm
+    for words, away, colour, ink in BOARDS:
+        width = 330 * len(words) + 500
+        left, right = sorted((lane + hand * 4_300, lane + hand * (4_300 + width)))
+        place = away * optics.focal_px / 4_000
+        _wall(picture, optics, (left - 60, right + 60), (300, 1_660), place, DARK)
+        _wall(picture, optics, (left, right), (360, 1_600), place, colour)
+        x, y = optics.point(left + 240, 760, place)
+        _write(picture, words, (round(x), round(y)), round(480 * optics.focal_px / place), ink)
+
+
 # --- from the side ---------------------------------------------------------------------------------------------
 
 
@@ -242,40 +262,3 @@ def _side_sensors(picture: Image, optics: SideOptics) -> None:
     for along in (0, 1_800, 2_500, 3_300, 5_200, 7_000):
         x = round(optics.x(along))
         cv2.line(picture, (x + 12, 560), (x - 6, 640), (74, 72, 70), 2, cv2.LINE_AA)
-
-
-# --- light -----------------------------------------------------------------------------------------------------
-
-Picture = npt.NDArray[np.float32]
-
-
-def _day(picture: Picture, optics: Optics | SideOptics) -> Picture:
-    return picture
-
-
-def _night(picture: Picture, optics: Optics | SideOptics) -> Picture:
-    """Dark and bluish, with the pool of the station's lamp where the trucks are measured."""
-    x, y = (660, 560) if isinstance(optics, SideOptics) else _lamp_pool(optics)
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-    pool = np.exp(-(((columns - x) / 520) ** 2) - ((rows - y) / 210) ** 2)[:, :, None]
-    dark = picture * np.array((0.15, 0.12, 0.11), np.float32) + 6
-    warm = picture * np.array((0.26, 0.33, 0.37), np.float32) * pool
-    return np.asarray(dark + warm, np.float32)
-
-
-def _lamp_pool(optics: Optics) -> tuple[float, float]:
-    return optics.point(optics.lane_mm, 0, max(optics.away(0), 9_000.0))
-
-
-def _rain(picture: Picture, optics: Optics | SideOptics) -> Picture:
-    """Grey, little contrast, a wet road that smears what is above it."""
-    grey = picture.mean(axis=2, keepdims=True)
-    dull = (picture * 0.55 + grey * 0.45) * 0.62 + 52
-    horizon = 505 if isinstance(optics, SideOptics) else optics.vanishing[1]
-    wet = dull[horizon:]
-    mirrored = cv2.GaussianBlur(dull[:horizon][::-1][: len(wet)], (0, 0), sigmaX=3, sigmaY=24)
-    wet[: len(mirrored)] = wet[: len(mirrored)] * 0.8 + mirrored * 0.16
-    return np.asarray(dull, np.float32)
-
-
-LIGHTS = {"day": _day, "night": _night, "rain": _rain}

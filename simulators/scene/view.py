@@ -9,11 +9,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
-from typing import Literal
 
-from simulators.traffic import Behaviour, Crossing, Truck
-
-Light = Literal["day", "night", "rain"]
+from simulators.traffic import Behaviour, Crossing, Light, Truck
 
 BRAKING_MMS2 = 1_200
 PULLING_AWAY_MMS2 = 900
@@ -46,6 +43,7 @@ class Appearance:
     light: Light = "day"
     behaviour: Behaviour = "steady"
     stands_ms: int = 0
+    billboards: bool = False
 
     @classmethod
     def of(cls, crossing: Crossing, *, started_ms: int) -> Appearance:
@@ -57,6 +55,7 @@ class Appearance:
             light=crossing.light,
             behaviour=crossing.behaviour,
             stands_ms=crossing.stands_ms,
+            billboards=crossing.billboards,
         )
 
     @property

@@ -12,8 +12,8 @@ from simulators.scene.optics import MOVING_FRONT, MOVING_REAR, SIDE, STATIC_FRON
 from simulators.scene.render import LaneView
 from simulators.scene.sheet import Image
 from simulators.scene.sides import PX_PER_MM, side
-from simulators.scene.view import FRONT_OVERHANG_MM, Appearance, Light
-from simulators.traffic import Truck
+from simulators.scene.view import FRONT_OVERHANG_MM, Appearance
+from simulators.traffic import Light, Truck
 
 pytestmark = pytest.mark.broad
 
