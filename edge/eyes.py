@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -16,14 +16,18 @@ from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.lane import Cut, Seen
 from edge.recorder.cutting import Clip
 from edge.recorder.index import Lock
+from edge.vehicles.quiet import Quiet
 from kernel.clock import Clock
 from kernel.errors import LinkError, WeighpostError
-from kernel.events import DeviceHealth, FileStored, Picture, PlateRead
+from kernel.events import DeviceHealth, FileStored, Picture, PlateRead, VehicleHints
+
+if TYPE_CHECKING:  # it loads OpenCV, which a lane without a side camera does not need
+    from edge.vehicles.onlooker import Onlooker
 
 log = logging.getLogger(__name__)
 
 
-Looked = tuple[tuple[Shots, ...], tuple[PlateOf, ...]]
+Looked = tuple[tuple[Shots, ...], tuple[PlateOf, ...], VehicleHints | None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,8 +41,10 @@ class _Watch:
 class CameraEyes:
     """edge.lane.Eyes over Vision."""
 
-    def __init__(self, vision: Vision, *, settings: VisionSettings) -> None:
+    def __init__(self, vision: Vision, *, settings: VisionSettings, onlooker: Onlooker | None = None) -> None:
         self._vision = vision
+        self._onlooker = onlooker
+        self._quiet = Quiet()
         self._settings = settings
         self._watches: dict[str, _Watch] = {}
         self._settling: set[asyncio.Task[None]] = set()
@@ -47,12 +53,17 @@ class CameraEyes:
         """Lock first, whatever else happens; then the front."""
         locks = asyncio.create_task(self._vision.lock(passage, at_ms), name=f"lock {passage}")
         watch = self._watches[passage] = _Watch(locks=locks)
-        self._burst(watch, passage, at_ms, ("front", "side"))
+        self._burst(watch, passage, at_ms, ("front",))
+        empty_ms = self._quiet.opened(passage, at_ms)
+        if self._onlooker and empty_ms is not None:
+            self._aside(self._glance(self._onlooker, empty_ms), name=f"empty place {passage}")
 
     def passed(self, passage: str, at_ms: int) -> None:
+        """From the side a vehicle is whole when its tail is there."""
         watch = self._watches.get(passage)
+        self._quiet.passed(passage, at_ms)
         if watch is not None:
-            self._burst(watch, passage, at_ms, ("rear",))
+            self._burst(watch, passage, at_ms, ("rear", "side"))
 
     async def seen(self, passage: str) -> Seen:
         """Pictures and plates; what is missing is named.  Bounded by the patience of cameras and reader."""
@@ -60,8 +71,9 @@ class CameraEyes:
         if watch is None:
             return Seen(missing=("cameras: not triggered",))
         looked = await asyncio.gather(*watch.bursts)
-        shots = [one for burst, _ in looked for one in burst]
-        return _seen(shots, [plate for _, plates in looked for plate in plates])
+        shots = [one for burst, _, _ in looked for one in burst]
+        plates = [plate for _, plates, _ in looked for plate in plates]
+        return _seen(shots, plates, next((hints for _, _, hints in looked if hints), None))
 
     async def cuts(self, passage: str) -> tuple[Cut, ...]:
         """The clips of every recorded camera, after their post-roll."""
@@ -84,10 +96,9 @@ class CameraEyes:
 
     def done(self, passage: str) -> None:
         watch = self._watches.pop(passage, None)
+        self._quiet.done(passage)
         if watch is not None:
-            task = asyncio.create_task(self._settle(watch), name=f"settle {passage}")
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
+            self._aside(self._settle(watch), name=f"settle {passage}")
 
     async def settle(self, lock: Lock) -> None:
         """Let its footage go; what cannot be let go of now is after the next start."""
@@ -123,10 +134,10 @@ class CameraEyes:
         ]
         if not shots:
             return Seen(missing=("pictures: restart",))
-        return _seen(shots, await self._vision.read(shots))
+        return _seen(shots, await self._vision.read(shots), await self._hints(shots))
 
     def _looks_back(self, camera: str) -> bool:
-        return any(one.name == camera and one.role == "rear" for one in self._settings.cameras)
+        return any(one.name == camera and one.role != "front" for one in self._settings.cameras)
 
     def health(self) -> Iterable[DeviceHealth]:
         return self._vision.health()
@@ -138,6 +149,20 @@ class CameraEyes:
 
     async def close(self) -> None:
         await self._vision.stop()
+        if self._onlooker:
+            await self._onlooker.close()
+
+    def _aside(self, work: Coroutine[None, None, None], *, name: str) -> None:
+        """Nobody waits for it."""
+        task = asyncio.create_task(work, name=name)
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _glance(self, onlooker: Onlooker, at_ms: int) -> None:
+        onlooker.nobody_there(await self._vision.glance(at_ms, roles=("side",)))
+
+    async def _hints(self, shots: Sequence[Shots]) -> VehicleHints | None:
+        return await self._onlooker.hints(shots) if self._onlooker else None
 
     async def _settle(self, watch: _Watch) -> None:
         for lock in await _locked(watch):
@@ -152,7 +177,8 @@ class CameraEyes:
     async def _look(self, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]) -> Looked:
         """Pictures, and their plates at once: the front is read while the rest still drives by."""
         shots = await self._vision.burst(at_ms, roles=roles)
-        return shots, await self._vision.read(shots)
+        plates, hints = await asyncio.gather(self._vision.read(shots), self._hints(shots))
+        return shots, plates, hints
 
 
 async def _locked(watch: _Watch) -> tuple[Lock, ...]:
@@ -164,7 +190,7 @@ async def _locked(watch: _Watch) -> tuple[Lock, ...]:
         return ()
 
 
-def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf]) -> Seen:
+def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf], hints: VehicleHints | None = None) -> Seen:
     pictures = [
         (picture, frame.jpeg)
         for one in shots
@@ -182,6 +208,7 @@ def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf]) -> Seen:
         plates=tuple(reads),
         missing=tuple(f"camera {one.camera}: {one.reason}" for one in shots if one.reason)
         + tuple(f"plates {plate.camera}: {flag}" for plate in plates for flag in plate.result.flags),
+        hints=hints,
     )
 
 
@@ -224,4 +251,12 @@ async def open_eyes(
     except WeighpostError:
         await vision.stop()
         raise
-    return CameraEyes(vision, settings=settings)
+    return CameraEyes(vision, settings=settings, onlooker=_onlooker(settings))
+
+
+def _onlooker(settings: VisionSettings) -> Onlooker | None:
+    if all(camera.role != "side" for camera in settings.cameras):
+        return None
+    from edge.vehicles.onlooker import Onlooker
+
+    return Onlooker()

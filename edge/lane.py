@@ -29,10 +29,12 @@ from kernel.events import (
     PassageCancelled,
     Picture,
     PlateRead,
+    VehicleHints,
     VehiclePictured,
     VehicleWeighed,
 )
 from kernel.evidence.header import FileRef
+from kernel.hinting import axle_count_differs
 from kernel.plates import is_trailer
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class Seen:
     crops: tuple[tuple[str, bytes], ...] = ()
     plates: tuple[PlateRead, ...] = ()
     missing: tuple[str, ...] = ()
+    hints: VehicleHints | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +342,8 @@ class Lane:
                 pictures=pictures,
                 missing=(*seen.missing, *missing),
                 priority=0 if body.verdict.outcome != "within" else 2,
+                hints=seen.hints,
+                flags=("axle_count_differs",) * axle_count_differs(seen.hints, body),
             ),
             files=refs,
             key=f"pictured:{body.passage}",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge.cameras.camera import Camera
 from edge.cameras.pictures import Frame, from_clip, moments
-from edge.cameras.settings import CameraSettings, Role, VisionSettings
+from edge.cameras.settings import BurstSettings, CameraSettings, Role, VisionSettings
 from edge.cameras.sources import open_source
 from edge.cameras.stream import Opened
 from edge.plates.reader import PlateReader, PlateResult
@@ -26,6 +26,8 @@ from edge.recorder.ring import Ring
 from kernel.clock import Clock
 from kernel.errors import LinkError
 from kernel.events import DeviceHealth, Picture
+
+GLANCE = BurstSettings(frames=1, before_ms=0, after_ms=0, patience_s=0.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,11 @@ class Vision:
         """Pictures of every camera (of these roles) around a moment, each with its reason when something is wrong."""
         wanted = [c for c in self._cameras.values() if roles is None or c.settings.role in roles]
         return tuple(await asyncio.gather(*(self._shots(camera, at_ms) for camera in wanted)))
+
+    async def glance(self, at_ms: int, *, roles: Sequence[Role]) -> tuple[Shots, ...]:
+        """One picture of every camera of these roles, of a moment that is over."""
+        wanted = [c for c in self._cameras.values() if c.settings.role in roles]
+        return tuple(await asyncio.gather(*(self._shots(camera, at_ms, GLANCE) for camera in wanted)))
 
     async def look_back(self, camera: str, path: Path, *, start_ms: int, at_ms: int) -> Shots:
         """Pictures of a camera around a moment out of its clip: what a restart left undone."""
@@ -206,9 +213,9 @@ class Vision:
     def _open_session(self, settings: CameraSettings, stop: threading.Event, name: str) -> Opened:
         return open_source(settings, clock=self._clock, stop=stop, name=name)
 
-    async def _shots(self, camera: Camera, at_ms: int) -> Shots:
+    async def _shots(self, camera: Camera, at_ms: int, how: BurstSettings | None = None) -> Shots:
         settings = camera.settings
-        how = settings.burst or self.settings.burst
+        how = how or settings.burst or self.settings.burst
         burst = await camera.frames(
             at_ms,
             before_ms=how.before_ms,

@@ -16,8 +16,10 @@ from edge.eyes import CameraEyes
 from edge.plates.reader import PlateResult
 from edge.recorder.cutting import Clip
 from edge.recorder.index import Lock
+from edge.vehicles.onlooker import Onlooker
+from edge.vehicles.quiet import BEFORE_MS
 from kernel.errors import LinkError
-from kernel.events import PlateRead
+from kernel.events import PlateRead, VehicleHints
 
 NOW = 1_795_400_000_000
 PASSAGE = "s01-lane1-0a1b2c-0000000001"
@@ -46,6 +48,7 @@ class Script(Vision):
                 read=PlateRead(role="front", status="read", text="鲁C12345"), crop=b"crop", frame=1
             )
         }
+        self.glances: list[int] = []
         self.refuse: set[str] = set()
         self.settled: list[Lock] = []
         self.left: list[Lock] = []
@@ -56,6 +59,10 @@ class Script(Vision):
 
     async def burst(self, at_ms: int, *, roles: Sequence[Role] | None = None) -> tuple[Shots, ...]:
         return tuple(self.shots[role] for role in roles or self.shots if role in self.shots)
+
+    async def glance(self, at_ms: int, *, roles: Sequence[Role]) -> tuple[Shots, ...]:
+        self.glances.append(at_ms)
+        return tuple(self.shots[role] for role in roles if role in self.shots)
 
     async def read(self, shots: Sequence[Shots]) -> tuple[PlateOf, ...]:
         found = [(one.camera, self.results.get(one.camera)) for one in shots]
@@ -187,3 +194,44 @@ async def test_what_a_restart_left_is_found_by_passage_and_not_what_is_under_way
 
 async def test_without_any_clip_the_pictures_of_a_restart_are_missing_by_name() -> None:
     assert (await eyes_over(Script()).look_back([], left_ms=None)).missing == ("pictures: restart",)
+
+
+class Scripted(Onlooker):
+    """An onlooker that has its answer ready."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.empty: list[str] = []
+
+    def nobody_there(self, shots: Sequence[Shots]) -> None:
+        self.empty += [one.camera for one in shots]
+
+    async def hints(self, shots: Sequence[Shots]) -> VehicleHints | None:
+        self.asked += [one.camera for one in shots]
+        return HINTS if any(one.role == "side" for one in shots) else None
+
+
+HINTS = VehicleHints(camera="side", axle_count=6, axle_count_permille=910)
+
+
+async def test_from_the_side_a_vehicle_is_looked_at_when_its_tail_is_there() -> None:
+    script, onlooker = Script(), Scripted()
+    script.shots["side"] = Shots(camera="side", role="side", frames=(frame(3),), plate=False)
+    eyes = CameraEyes(script, settings=SETTINGS, onlooker=onlooker)
+    eyes.opened(PASSAGE, NOW)
+    eyes.passed(PASSAGE, NOW + 1_000)
+    seen = await eyes.seen(PASSAGE)
+    assert seen.hints == HINTS
+    assert [picture.name for picture, _ in seen.pictures] == [
+        "front-0.jpg",
+        "front-1.jpg",
+        "rear-0.jpg",
+        "side-0.jpg",
+    ]
+    assert (onlooker.asked, onlooker.empty) == (["front", "rear", "side"], ["side"])
+    assert script.glances == [NOW - BEFORE_MS]
+    eyes.opened("close behind", NOW + 2_000)
+    await eyes.seen("close behind")
+    assert script.glances == [NOW - BEFORE_MS], "nobody knows whether the first one is out of the picture"
+    await onlooker.close()

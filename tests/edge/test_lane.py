@@ -22,6 +22,7 @@ from kernel.events import (
     Picture,
     PlateRead,
     VehicleFacts,
+    VehicleHints,
     VehiclePictured,
     VehicleWeighed,
 )
@@ -211,6 +212,15 @@ async def test_the_clip_of_a_compliant_vehicle_stays_on_the_box() -> None:
     assert isinstance(clip, FileStored)
     assert first_weighed(bodies).verdict.outcome == "within"
     assert clip.upload == "on_demand"
+
+
+async def test_what_the_picture_suggests_is_kept_and_flagged_and_changes_nothing() -> None:
+    hints = VehicleHints(camera="side", axle_count=6, axle_count_permille=960, combination=True)
+    plain = await run_lane(weighed(47_000, axles=5), book=Book([]))
+    hinted = await run_lane(weighed(47_000, axles=5), book=Book([]), seen=replace(SEEN, hints=hints))
+    assert first_weighed(hinted) == first_weighed(plain)
+    pictured = [body for bodies in (plain, hinted) for body in bodies if isinstance(body, VehiclePictured)]
+    assert [(body.hints, body.flags) for body in pictured] == [(None, ()), (hints, ("axle_count_differs",))]
 
 
 async def test_between_two_limits_nothing_is_guessed() -> None:
