@@ -32,6 +32,7 @@ from kernel.events import (
 )
 from kernel.evidence import header
 from web import times
+from web.hints import suggested
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped, size
@@ -220,7 +221,10 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
     return EventView(
         line=line(detail.row, texts, station_name),
         verdict=_verdict(weighed.verdict, weighed, detail.row, texts) if weighed else None,
-        about=tuple(_about(weighed, texts, taken_back=detail.row.taken_back)) if weighed else (),
+        about=(
+            *(_about(weighed, texts, taken_back=detail.row.taken_back) if weighed else ()),
+            *(Fact(name=n, value=v) for _id, n, v in suggested(detail.pictured, weighed, texts)),
+        ),
         facts=tuple(_facts(weighed.facts, texts)) if weighed else (),
         axles=tuple(_axle(n, axle, texts) for n, axle in enumerate(weighed.axles, 1)) if weighed else (),
         groups=_groups(weighed, texts) if weighed else (),

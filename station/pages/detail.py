@@ -23,6 +23,7 @@ from station.pages.lines import LaneName, Line, line
 from station.releasing import Grounds
 from station.views import Acted, Detail, NamedFile, Passage
 from web import times
+from web.hints import suggested
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped
@@ -117,7 +118,10 @@ def detail_view(
         axles=tuple(_axles(weighed, texts)) if weighed else (),
         axle_note=_axle_note(weighed, texts),
         missing=_numbered(_missing(detail, texts)),
-        about=tuple(_about(weighed, texts, taken_back=row.taken_back)) if weighed else (),
+        about=(
+            *(_about(weighed, texts, taken_back=row.taken_back) if weighed else ()),
+            *(Item(id=k, name=n, value=v) for k, n, v in suggested(detail.pictured, weighed, texts)),
+        ),
         acts=tuple(_act(number, act, texts) for number, act in enumerate(detail.acts)),
         facts={name: getattr(facts, name) for name in wording.FACTS},
         fact_sources=dict(facts.sources),

@@ -23,6 +23,7 @@ from kernel.events import (
     PassageCancelled,
     Silhouette,
     VehicleFacts,
+    VehicleHints,
     VehicleWeighed,
 )
 from kernel.law.shipped import national
@@ -202,6 +203,16 @@ def test_pictures_before_the_weighing_make_a_page_too(
     assert shown.missing[0] == "称重结果尚未到达。"
     assert shown.line.plate == "未识别"
     assert shown.line.link is None
+
+
+def test_what_a_picture_suggests_is_one_line_beside_what_the_scale_says(
+    store: CentreStore, database: Database, made: Made
+) -> None:
+    hints = VehicleHints(camera="side", axle_count=5, axle_count_permille=930)
+    seen = msgspec.structs.replace(pictured(tractor=None), hints=hints)
+    detail = detail_of(store, database, made, made.add(judged(58_000)), made.add(seen, files=picture_file()))
+    (line,) = [fact.value for fact in view(detail).about if fact.name == "图像提示（仅供参考）"]
+    assert line.replace("\u00a0", " ") == "5 轴 93 %；称重设备：6 轴（不一致，请核对图像）"
 
 
 def test_an_act_about_another_weighing_is_not_hidden(
