@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import string
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import count, islice
@@ -177,6 +177,13 @@ def read_traffic(text: str, *, vehicles: int | None = None, seed: int | None = N
     lanes = [_Drive(lane, script, seed=seed, plates=plates).crossings() for lane in script.lane]
     ordered = islice(merge(*lanes, key=lambda crossing: crossing.start_ms), _total(script, wanted))
     return tuple(replace(crossing, number=number) for number, crossing in enumerate(ordered, start=1))
+
+
+def in_light(crossings: Iterable[Crossing], light: Light) -> tuple[Crossing, ...]:
+    """The crossings in another light than plain day; those that have one of their own keep it."""
+    return tuple(
+        replace(crossing, light=light) if crossing.light == "day" else crossing for crossing in crossings
+    )
 
 
 def _total(script: Script, wanted: int | None) -> int:

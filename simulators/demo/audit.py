@@ -156,15 +156,15 @@ def _count_side(
         count.wrong.append(f"{number} {role}: {real} read as {text}")
 
 
-def complete(detail: Answer, cameras: int) -> bool:
-    """Weighing, pictures of every camera at the centre, plates looked for, a clip of every camera."""
+def complete(detail: Answer, cameras: int, *, filmed: int | None = None) -> bool:
+    """Weighing, pictures of every camera at the centre, plates looked for, a clip of every camera that is `filmed`."""
     pictured = detail["pictured"]
     if not detail["weighed"] or not pictured or pictured[0]["missing"]:
         return False
     seen = {picture["camera"] for body in pictured for picture in body["pictures"]}
     pictures = [file for file in detail["files"] if file["kind"] == "picture"]
     stored = all(file["state"] == "stored" for file in pictures)
-    return len(seen) == cameras and bool(pictures) and stored and len(_clips(detail)) == cameras
+    return len(seen) == cameras and bool(pictures) and stored and len(_clips(detail)) == (filmed or cameras)
 
 
 def _clips(detail: Answer) -> list[Answer]:

@@ -18,7 +18,7 @@ from kernel.clock import Clock
 from kernel.law.verdict import Allowance
 from simulators.demo import audit
 from simulators.demo.centre import Answer, CentreApi
-from simulators.demo.layout import CAMERAS, JURISDICTION, Layout
+from simulators.demo.layout import CAMERAS, FILMED, JURISDICTION, Layout
 from simulators.demo.processes import SCRIPTS
 from simulators.world import World
 
@@ -77,7 +77,8 @@ def _on_box(detail: Answer) -> bool:
 def _settled(detail: Answer) -> bool:
     lane = detail["row"]["lane"]
     clips = [file for file in detail["files"] if file["kind"] == "clip"]
-    return audit.complete(detail, len(CAMERAS.get(lane, ()))) and all(c["state"] == "stored" for c in clips)
+    there = audit.complete(detail, len(CAMERAS.get(lane, ())), filmed=len(FILMED))
+    return there and all(clip["state"] == "stored" for clip in clips)
 
 
 async def find(
@@ -119,7 +120,9 @@ async def find(
         "plates_hidden": plates.hidden,
         "plates_hidden_exact": plates.hidden_exact,
         "plates_wrong": plates.wrong,
-        "evidence_complete": sum(audit.complete(d, len(CAMERAS[t.lane])) for t, d in matched.pairs),
+        "evidence_complete": sum(
+            audit.complete(d, len(CAMERAS[t.lane]), filmed=len(FILMED)) for t, d in matched.pairs
+        ),
         "clips_playable": clips,
         "packages_verified": packages,
         "latency_ms": audit.latencies(matched.pairs, tablet, wall),

@@ -23,7 +23,8 @@ LANES = {"lane1": "s01-lane1", "lane2": "s01-lane2"}
 SOURCE = "yiyuan/s01"
 JURISDICTION = "370323"  # 沂源县
 HOST = "127.0.0.1"
-CAMERAS: dict[str, tuple[Role, ...]] = {"lane1": ("front", "rear"), "lane2": ("front", "rear")}
+CAMERAS: dict[str, tuple[Role, ...]] = {"lane1": ("front", "rear", "side"), "lane2": ("front", "rear")}
+FILMED: tuple[Role, ...] = ("front", "rear")  # the side camera takes pictures only
 
 Table = dict[str, Any]
 Enrol = Callable[[list[str]], object]  # runs weighpost-central with these arguments
@@ -199,6 +200,7 @@ class Layout:
             "cameras": [
                 {"name": role, "role": role, "url": f"{self.url(self.ports.cameras)}/{lane}-{role}.ts"}
                 | {"region": REGION, "burst": _BURST[role]}
+                | {"plate": role in FILMED, "record": role in FILMED}
                 for role in CAMERAS[lane]
             ],
             "recorder": {"folder": str(self.folder / lane / "ring"), "max_mb": 2_000, "min_free_mb": 300},
@@ -253,6 +255,7 @@ REGION = [100, 450, 800, 500]
 _BURST: dict[str, Table] = {
     "front": {"frames": 5, "before_ms": 400, "after_ms": 700},
     "rear": {"frames": 5, "before_ms": 700, "after_ms": 700},
+    "side": {"frames": 3, "before_ms": 350, "after_ms": 350},
 }
 _LANE: dict[str, Table] = {
     "lane1": {

@@ -24,7 +24,7 @@ from simulators.demo.processes import SCRIPTS, Child, stop_all
 from simulators.demo.stage import Stage, stage
 from simulators.demo.watching import Watcher
 from simulators.faults import Fault
-from simulators.traffic import Crossing, Light, read_traffic
+from simulators.traffic import Crossing, Light, in_light, read_traffic
 
 WANTED = {
     "centre": 8080,
@@ -221,7 +221,8 @@ class Demo:
         text = self.plan.traffic or (resources.files("simulators") / "traffic_default.toml").read_text(
             "utf-8"
         )
-        return read_traffic(text, vehicles=self.plan.vehicles or ENDLESS, seed=self.plan.seed)
+        crossings = read_traffic(text, vehicles=self.plan.vehicles or ENDLESS, seed=self.plan.seed)
+        return in_light(crossings, self.plan.light)
 
     def watchers(self) -> tuple[Watcher, Watcher]:
         """In front of the tablet and of the wall."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.errors import ConfigError
-from simulators.traffic import Crossing, default_text, read_script, read_traffic
+from simulators.traffic import Crossing, default_text, in_light, read_script, read_traffic
 from simulators.world import LaneKind, Passing, World
 
 KINDS: dict[str, LaneKind] = {"lane1": "wim", "lane2": "static"}
@@ -57,6 +57,16 @@ def test_every_special_case_is_among_the_first_24_crossings() -> None:
     assert any(
         "over_limit" in c.truck.traits and c.truck.combination and c.truck.plate_rear for c in crossings
     )
+
+
+def test_the_shipped_traffic_has_weather_and_a_bent_plate_and_keeps_them_in_another_light() -> None:
+    crossings = read_traffic(default_text(), vehicles=24)
+    own = {c.number: c.light for c in crossings if c.light != "day"}
+    assert set(own.values()) == {"low_sun", "wet", "headlights", "night", "rain"}
+    assert any("bent_plate" in c.truck.traits for c in crossings)
+    assert {c.lane for c in crossings if c.billboards} == {"lane2"}
+    snowy = in_light(crossings, "snow")
+    assert {c.number: c.light for c in snowy if c.light != "snow"} == own
 
 
 def test_the_cloned_plate_is_on_two_different_trucks_on_two_lanes() -> None:

@@ -137,6 +137,7 @@ def whole(*, clip_ms: int = LEFT_MS + 12_000, outcome: str = "over_limit") -> di
 def test_complete_is_only_what_has_everything() -> None:
     assert complete(whole(), 2)
     assert not complete(whole(), 3)
+    assert not complete(whole(), 2, filmed=1)
     assert not complete(whole() | {"weighed": None}, 2)
     assert not complete(whole() | {"clips": []}, 2)
     assert not complete(whole() | {"files": []}, 2)
