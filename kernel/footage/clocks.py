@@ -9,13 +9,15 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from kernel.footage.bodies import ClockAnchor
+from kernel.footage.bodies import ClockAnchor, ClockAnchored, RecorderDocked
 
 NEVER_BEFORE_MS = 1_577_836_800_000  # 2020-01-01: a clock that says less has lost its battery
 DRIFT_PPM = 140  # the most that any recorder's clock gains or loses: 0.5 s an hour
 WANDER_PPM = 20  # how far its rate strays from its own mean between two anchors: a crystal in winter air
 TOLD_BY_PEOPLE = ("event", "manual")
 ROUNDING_MS = 2
+SETTING_MS = 60_000  # so long after a recorder was docked its clock has surely been set
+SET_ERR_MS = 1_000  # most recorders are set to a whole second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +98,21 @@ def clock_model(anchors: Iterable[ClockAnchor]) -> ClockModel:
     return ClockModel(pieces=tuple(_pieces(chains)), set_aside=tuple(aside))
 
 
+def known_anchors(
+    anchored: Iterable[ClockAnchored], docked: Iterable[RecorderDocked] = ()
+) -> list[ClockAnchor]:
+    """What was said of one recorder's clock; where the dock has set it, it was right a minute later."""
+    return [*(one.anchor for one in anchored), *(_as_set(one) for one in docked if one.clock_set)]
+
+
 def offset_ms(anchor: ClockAnchor) -> int:
     """How far the recorder's clock was ahead."""
     return anchor.own_ms - anchor.true_ms
+
+
+def drift_ms(span_ms: int, ppm: int = DRIFT_PPM) -> int:
+    """The most that a clock gains or loses in so long."""
+    return -(-abs(span_ms) * ppm // 1_000_000)
 
 
 def _without_contradicting(anchors: Sequence[ClockAnchor]) -> tuple[list[ClockAnchor], list[ClockAnchor]]:
@@ -141,7 +155,7 @@ def _runs_on(before: ClockAnchor, after: ClockAnchor) -> bool:
     if (before.own_ms < NEVER_BEFORE_MS) != (after.own_ms < NEVER_BEFORE_MS):
         return False
     span_ms = after.true_ms - before.true_ms
-    return abs(offset_ms(after) - offset_ms(before)) <= before.err_ms + after.err_ms + _drift(span_ms) + 1
+    return abs(offset_ms(after) - offset_ms(before)) <= before.err_ms + after.err_ms + drift_ms(span_ms) + 1
 
 
 def _pieces(chains: Sequence[Sequence[ClockAnchor]]) -> Iterable[Piece]:
@@ -170,18 +184,19 @@ def _known_before(anchors: Sequence[ClockAnchor]) -> list[int]:
     known: list[int] = []
     best: ClockAnchor | None = None
     for anchor in anchors:
-        reach = best.err_ms + _drift(anchor.own_ms - best.own_ms) if best else anchor.err_ms + 1
+        reach = best.err_ms + drift_ms(anchor.own_ms - best.own_ms) if best else anchor.err_ms + 1
         known.append(reach)
         best = anchor if best is None or anchor.err_ms < reach else best
     return known
 
 
-def _drift(span_ms: int, ppm: int = DRIFT_PPM) -> int:
-    return -(-abs(span_ms) * ppm // 1_000_000)
+def _as_set(docked: RecorderDocked) -> ClockAnchor:
+    at_ms = docked.at_ms + SETTING_MS
+    return ClockAnchor(kind="dock", own_ms=at_ms, true_ms=at_ms, err_ms=SET_ERR_MS)
 
 
 def _from_one(anchor: ClockAnchor, own_ms: int) -> TrueTime:
-    err_ms = anchor.err_ms + _drift(own_ms - anchor.own_ms)
+    err_ms = anchor.err_ms + drift_ms(own_ms - anchor.own_ms)
     return TrueTime(true_ms=own_ms - offset_ms(anchor), err_ms=err_ms, anchors=(anchor,))
 
 
@@ -190,7 +205,7 @@ def _between(left: ClockAnchor, right: ClockAnchor, own_ms: int) -> TrueTime:
     span, done = right.own_ms - left.own_ms, own_ms - left.own_ms
     ahead = offset_ms(left) + (offset_ms(right) - offset_ms(left)) * done // span
     told = (left.err_ms * (span - done) + right.err_ms * done) // span
-    err_ms = told + _drift(min(done, span - done), WANDER_PPM) + ROUNDING_MS
+    err_ms = told + drift_ms(min(done, span - done), WANDER_PPM) + ROUNDING_MS
     return TrueTime(true_ms=own_ms - ahead, err_ms=err_ms, anchors=(left, right))
 
 

@@ -15,6 +15,7 @@ RULE = "rule:time"  # no account has a colon in its name
 WINDOW_MS = 60_000  # beside the error of the footage's time
 NEARBY_MS = 10 * 60_000  # further away than the window, and yet worth a look
 UNSURE_MS = 5 * 60_000  # a clock that may be off by more decides nothing by itself
+LOST_MS = 2 * 3_600_000  # and one that may be off by more not even proposes: it needs an anchor first
 MOVED_MS = 1_000  # a new anchor that moves a link by less changes nothing that is seen
 
 Who = Literal["acted", "on_duty", "station", "other"]
@@ -73,7 +74,9 @@ class Fit:
 
 
 def fit(film: Film, crossing: Crossing) -> Fit | None:
-    """None: they have nothing to do with each other."""
+    """None: they have nothing to do with each other, or nobody can tell."""
+    if film.err_ms is not None and film.err_ms > LOST_MS:
+        return None
     moments = _moments(film, crossing)
     inside = [at for at in moments if _away(film, at) <= film.window_ms]
     near = inside or [at for at in moments if _away(film, at) <= film.window_ms + NEARBY_MS]

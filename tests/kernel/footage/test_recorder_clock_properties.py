@@ -72,7 +72,7 @@ def holds(time: TrueTime | None, true_ms: int) -> bool:
     return time is not None and time.from_ms <= true_ms <= time.until_ms
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), part=st.floats(0, 1), there=st.booleans())
 def test_true_time_is_within_its_error_however_the_clock_ran_and_jumped(
     seed: int, part: float, there: bool
@@ -94,7 +94,7 @@ def test_the_order_in_which_anchors_come_does_not_matter(seed: int) -> None:
     assert [piece.anchors for piece in one.pieces] == [piece.anchors for piece in other.pieces]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.builds(
