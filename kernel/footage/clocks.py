@@ -1,15 +1,23 @@
-"""What a recorder's clock says of true time: anchors, pieces between jumps, and the error that grows away from them."""
+"""What a recorder's clock says of true time: anchors, pieces between jumps, and the error that grows away from them.
+
+The rules, and what they cannot know, are in docs/footage.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from kernel.footage.bodies import ClockAnchor
+from kernel.footage.bodies import ClockAnchor, ClockAnchored, RecorderDocked
 
 NEVER_BEFORE_MS = 1_577_836_800_000  # 2020-01-01: a clock that says less has lost its battery
-DRIFT_PPM = 140  # of a recorder without any second anchor: 0.5 s an hour
-JUMP_MS = 5_000  # beyond what drift explains, it was set or has lost its time
+DRIFT_PPM = 140  # the most that any recorder's clock gains or loses: 0.5 s an hour
+WANDER_PPM = 20  # how far its rate strays from its own mean between two anchors: a crystal in winter air
+TOLD_BY_PEOPLE = ("event", "manual")
+ROUNDING_MS = 2
+SETTING_MS = 60_000  # so long after a recorder was docked its clock has surely been set
+SET_ERR_MS = 1_000  # most recorders are set to a whole second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,61 +28,191 @@ class TrueTime:
     err_ms: int
     anchors: tuple[ClockAnchor, ...]
 
+    @property
+    def from_ms(self) -> int:
+        return self.true_ms - self.err_ms
+
+    @property
+    def until_ms(self) -> int:
+        return self.true_ms + self.err_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Anchors between which the clock ran on, by its own time; it was over when the next piece had begun."""
+
+    anchors: tuple[ClockAnchor, ...]
+    since_ms: int | None  # true time: the earliest that this piece can have begun
+    until_ms: int | None
+    _own: tuple[int, ...] = field(repr=False)
+
+    def true_of(self, own_ms: int) -> TrueTime | None:
+        """The narrowest of what its anchors say; None where a clock with its time cannot say this, or one without."""
+        if (self._own[0] < NEVER_BEFORE_MS) != (own_ms < NEVER_BEFORE_MS):
+            return None
+        place = bisect_right(self._own, own_ms)
+        near = self.anchors[max(place - 1, 0) : place + 1]
+        said = [_from_one(anchor, own_ms) for anchor in near]
+        if 0 < place < len(self.anchors):
+            said.append(_between(near[0], near[1], own_ms))
+        return min(said, key=lambda one: one.err_ms)
+
+    def may_be(self, time: TrueTime) -> bool:
+        """Whether this piece can have been running then."""
+        begun = self.since_ms is None or time.until_ms >= self.since_ms
+        return begun and (self.until_ms is None or time.from_ms <= self.until_ms)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockModel:
-    """One recorder's clock: pieces in the order of true time, each with its anchors in order."""
+    """One recorder's clock: pieces in the order of true time; `set_aside`: told by people, against what was measured."""
 
-    pieces: tuple[tuple[ClockAnchor, ...], ...]
+    pieces: tuple[Piece, ...]
+    set_aside: tuple[ClockAnchor, ...] = ()
 
-    def true_of(self, own_ms: int, *, before_ms: int | None = None) -> TrueTime | None:
-        """None while nothing is known; `before_ms`: when the file was here already, which nothing in it can be after."""
-        found = [time for piece in self.pieces if (time := _in_piece(piece, own_ms)) is not None]
-        possible = [one for one in found if before_ms is None or one.true_ms - one.err_ms <= before_ms]
-        return min(possible, key=lambda one: one.err_ms, default=None)
+    def true_of(
+        self, own_ms: int, *, before_ms: int | None = None, after_ms: int | None = None
+    ) -> TrueTime | None:
+        """None while nothing is known.
+
+        `before_ms`: when the file was here already, which nothing in it can be after.  `after_ms`: when the recorder had
+        been emptied before; it only chooses between pieces, for an emptying may have been cut short.  Where more than
+        one piece can have said this, the answer holds all of them, and its error says so.
+        """
+        found = [(piece, time) for piece in self.pieces if (time := piece.true_of(own_ms)) is not None]
+        possible = [(p, t) for p, t in found if before_ms is None or t.from_ms <= before_ms]
+        fitting = [time for piece, time in possible if piece.may_be(time)] or [time for _, time in possible]
+        late = [time for time in fitting if after_ms is None or time.until_ms >= after_ms]
+        return _all_of(late or fitting)
 
 
 def clock_model(anchors: Iterable[ClockAnchor]) -> ClockModel:
-    """A clock that ran backwards, jumped, or stands before 2020 begins a new piece."""
-    pieces: list[list[ClockAnchor]] = []
-    for anchor in sorted(anchors, key=lambda one: (one.true_ms, one.own_ms)):
-        if pieces and _continues(pieces[-1][-1], anchor):
-            pieces[-1].append(anchor)
+    """A clock that ran backwards, jumped, or stands before 2020 begins a new piece.  The order given breaks ties."""
+    wanted, aside = _without_contradicting(sorted(anchors, key=lambda one: one.true_ms))
+    chains: list[list[ClockAnchor]] = []
+    for anchor in wanted:
+        if chains and _runs_on(chains[-1][-1], anchor):
+            chains[-1].append(anchor)
         else:
-            pieces.append([anchor])
-    return ClockModel(pieces=tuple(map(tuple, pieces)))
+            chains.append([anchor])
+    return ClockModel(pieces=tuple(_pieces(chains)), set_aside=tuple(aside))
 
 
-def _continues(before: ClockAnchor, after: ClockAnchor) -> bool:
-    own, true = after.own_ms - before.own_ms, after.true_ms - before.true_ms
-    lost = (before.own_ms < NEVER_BEFORE_MS) != (after.own_ms < NEVER_BEFORE_MS)
-    allowed = JUMP_MS + before.err_ms + after.err_ms + _drift(true)
-    return own >= 0 and not lost and abs(own - true) <= allowed
+def known_anchors(
+    anchored: Iterable[ClockAnchored], docked: Iterable[RecorderDocked] = ()
+) -> list[ClockAnchor]:
+    """What was said of one recorder's clock; where the dock has set it, it was right a minute later."""
+    return [*(one.anchor for one in anchored), *(_as_set(one) for one in docked if one.clock_set)]
 
 
-def _drift(span_ms: int) -> int:
-    return abs(span_ms) * DRIFT_PPM // 1_000_000
+def offset_ms(anchor: ClockAnchor) -> int:
+    """How far the recorder's clock was ahead."""
+    return anchor.own_ms - anchor.true_ms
 
 
-def _in_piece(piece: tuple[ClockAnchor, ...], own_ms: int) -> TrueTime | None:
-    if (piece[0].own_ms < NEVER_BEFORE_MS) != (own_ms < NEVER_BEFORE_MS):
-        return None
-    before = [anchor for anchor in piece if anchor.own_ms <= own_ms]
-    after = [anchor for anchor in piece if anchor.own_ms > own_ms]
-    if before and after:
-        return _between(before[-1], after[0], own_ms)
-    return _beyond(before[-1] if before else after[0], own_ms)
+def drift_ms(span_ms: int, ppm: int = DRIFT_PPM) -> int:
+    """The most that a clock gains or loses in so long."""
+    return -(-abs(span_ms) * ppm // 1_000_000)
+
+
+def _without_contradicting(anchors: Sequence[ClockAnchor]) -> tuple[list[ClockAnchor], list[ClockAnchor]]:
+    """What people told stays out where the measured anchors before and after it agree on the contrary."""
+    wanted: list[ClockAnchor] = []
+    aside: list[ClockAnchor] = []
+    after = _measured_after(anchors)
+    before: ClockAnchor | None = None
+    for anchor, following in zip(anchors, after, strict=True):
+        if anchor.kind in TOLD_BY_PEOPLE and _denied(anchor, before, following):
+            aside.append(anchor)
+            continue
+        wanted.append(anchor)
+        before = _newest_measured(before, anchor)
+    return wanted, aside
+
+
+def _measured_after(anchors: Sequence[ClockAnchor]) -> list[ClockAnchor | None]:
+    """For each anchor the next measured one."""
+    found: list[ClockAnchor | None] = []
+    following: ClockAnchor | None = None
+    for anchor in reversed(anchors):
+        found.append(following)
+        following = _newest_measured(following, anchor)
+    return found[::-1]
+
+
+def _newest_measured(known: ClockAnchor | None, anchor: ClockAnchor) -> ClockAnchor | None:
+    return known if anchor.kind in TOLD_BY_PEOPLE else anchor
+
+
+def _denied(anchor: ClockAnchor, before: ClockAnchor | None, after: ClockAnchor | None) -> bool:
+    if before is None or after is None or not _runs_on(before, after):
+        return False
+    return not (_runs_on(before, anchor) and _runs_on(anchor, after))
+
+
+def _runs_on(before: ClockAnchor, after: ClockAnchor) -> bool:
+    """Whether drift and the errors of both explain what the clock did in between."""
+    if (before.own_ms < NEVER_BEFORE_MS) != (after.own_ms < NEVER_BEFORE_MS):
+        return False
+    span_ms = after.true_ms - before.true_ms
+    return abs(offset_ms(after) - offset_ms(before)) <= before.err_ms + after.err_ms + drift_ms(span_ms) + 1
+
+
+def _pieces(chains: Sequence[Sequence[ClockAnchor]]) -> Iterable[Piece]:
+    for place, chain in enumerate(chains):
+        before = chains[place - 1][-1] if place else None
+        after = chains[place + 1][0] if place + 1 < len(chains) else None
+        useful = _telling(sorted(chain, key=lambda one: (one.own_ms, one.err_ms)))
+        yield Piece(
+            tuple(useful),
+            before.true_ms - before.err_ms if before else None,
+            after.true_ms + after.err_ms if after else None,
+            tuple(one.own_ms for one in useful),
+        )
+
+
+def _telling(anchors: Sequence[ClockAnchor]) -> list[ClockAnchor]:
+    """Without those of which a neighbour knows more than they do themselves: they would only widen what lies between."""
+    forward, backward = _known_before(anchors), _known_before(anchors[::-1])[::-1]
+    # Of two that know the same, the first stays.
+    known = zip(anchors, forward, backward, strict=True)
+    return [one for one, left, right in known if one.err_ms < left and one.err_ms <= right]
+
+
+def _known_before(anchors: Sequence[ClockAnchor]) -> list[int]:
+    """For each anchor, the error with which those before it know its moment."""
+    known: list[int] = []
+    best: ClockAnchor | None = None
+    for anchor in anchors:
+        reach = best.err_ms + drift_ms(anchor.own_ms - best.own_ms) if best else anchor.err_ms + 1
+        known.append(reach)
+        best = anchor if best is None or anchor.err_ms < reach else best
+    return known
+
+
+def _as_set(docked: RecorderDocked) -> ClockAnchor:
+    at_ms = docked.at_ms + SETTING_MS
+    return ClockAnchor(kind="dock", own_ms=at_ms, true_ms=at_ms, err_ms=SET_ERR_MS)
+
+
+def _from_one(anchor: ClockAnchor, own_ms: int) -> TrueTime:
+    err_ms = anchor.err_ms + drift_ms(own_ms - anchor.own_ms)
+    return TrueTime(true_ms=own_ms - offset_ms(anchor), err_ms=err_ms, anchors=(anchor,))
 
 
 def _between(left: ClockAnchor, right: ClockAnchor, own_ms: int) -> TrueTime:
-    """The offset changes evenly from one anchor to the next."""
+    """The offset changes evenly from one anchor to the next, but for the wandering of its rate."""
     span, done = right.own_ms - left.own_ms, own_ms - left.own_ms
-    offset, change = left.true_ms - left.own_ms, (right.true_ms - right.own_ms) - (left.true_ms - left.own_ms)
-    err_ms = max(left.err_ms, right.err_ms)
-    return TrueTime(true_ms=own_ms + offset + change * done // span, err_ms=err_ms, anchors=(left, right))
+    ahead = offset_ms(left) + (offset_ms(right) - offset_ms(left)) * done // span
+    told = (left.err_ms * (span - done) + right.err_ms * done) // span
+    err_ms = told + drift_ms(min(done, span - done), WANDER_PPM) + ROUNDING_MS
+    return TrueTime(true_ms=own_ms - ahead, err_ms=err_ms, anchors=(left, right))
 
 
-def _beyond(nearest: ClockAnchor, own_ms: int) -> TrueTime:
-    away = own_ms - nearest.own_ms
-    true_ms = own_ms + nearest.true_ms - nearest.own_ms
-    return TrueTime(true_ms=true_ms, err_ms=nearest.err_ms + _drift(away), anchors=(nearest,))
+def _all_of(times: Sequence[TrueTime]) -> TrueTime | None:
+    if len(times) < 2:
+        return times[0] if times else None
+    first, last = min(time.from_ms for time in times), max(time.until_ms for time in times)
+    rested = dict.fromkeys(anchor for time in times for anchor in time.anchors)
+    middle = (first + last) // 2
+    return TrueTime(true_ms=middle, err_ms=last - middle, anchors=tuple(rested))

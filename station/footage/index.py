@@ -99,6 +99,14 @@ class FootageIndex:
             ).fetchall()
         return [_said(row, kind) for row in reversed(rows)]
 
+    def after(self, place: int) -> tuple[list[Said[Body]], int]:
+        """Everything that this index has come to hold since it answered `place`, and the place to go on from."""
+        query = "SELECT place, stream, journal, seq, leaf, at, body FROM said WHERE place > ? ORDER BY place"
+        with self._open() as db:
+            rows = db.execute(query, (place,)).fetchall()
+        known = [_said(row[2:], STREAMS[row[1]].body) for row in rows if row[1] in STREAMS]
+        return known, rows[-1][0] if rows else place
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=PATIENCE_S, isolation_level=None)) as db:

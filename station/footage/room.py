@@ -9,6 +9,7 @@ from typing import Any
 
 from journal.writer import Journal
 from kernel.clock import Clock
+from station.footage.desk import Desk, open_desk
 from station.footage.index import FootageIndex
 from station.footage.ledger import JournalLedger
 from station.footage.settings import Footage
@@ -24,6 +25,7 @@ class FootageRoom:
     folder: Path
     ledger: JournalLedger
     clock: Clock
+    desk: Desk
 
     @property
     def index(self) -> FootageIndex:
@@ -31,11 +33,13 @@ class FootageRoom:
 
     def tasks(self) -> dict[str, Run]:
         """What runs for the life of the station."""
-        return {}
+        return {**self.desk.tasks()}
 
 
 def open_room(settings: Footage, *, data: Path, journal: Journal, source: str, clock: Clock) -> FootageRoom:
     folder = Path(settings.folder) if settings.folder else data / "footage"
     folder.mkdir(parents=True, exist_ok=True)
     ledger = JournalLedger(journal, FootageIndex(folder / "footage.db"), source=source)
-    return FootageRoom(settings=settings, folder=folder, ledger=ledger, clock=clock)
+    station = source.rpartition("/")[0]  # the device path that its lanes' begin with
+    desk = open_desk(ledger, folder=folder, store=data / "station.db", station=station, clock=clock)
+    return FootageRoom(settings=settings, folder=folder, ledger=ledger, clock=clock, desk=desk)

@@ -1,0 +1,184 @@
+"""Which footage belongs to which passage: linked by rule where officer or station and true time fit, else proposed to a person.
+
+What a person has decided stays decided; what the rule linked and can no longer answer for is put to a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kernel.footage.bodies import FootageLinked
+
+RULE = "rule:time"  # no account has a colon in its name
+WINDOW_MS = 60_000  # beside the error of the footage's time
+NEARBY_MS = 10 * 60_000  # further away than the window, and yet worth a look
+UNSURE_MS = 5 * 60_000  # a clock that may be off by more decides nothing by itself
+LOST_MS = 2 * 3_600_000  # and one that may be off by more not even proposes: it needs an anchor first
+MOVED_MS = 1_000  # a new anchor that moves a link by less changes nothing that is seen
+
+Who = Literal["acted", "on_duty", "station", "other"]
+Reason = Literal[
+    "officer_acted",  # linked: the officer of the footage acted on this passage
+    "officer_on_duty",
+    "same_station",
+    "other_unit",  # proposed: the recorder is of elsewhere, and its officer is not on duty here
+    "clock_unsure",
+    "clock_unknown",
+    "nearby",
+    "no_longer_fits",  # proposed anew: an anchor has moved the footage away
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """One file in true time; `err_ms` None: nothing is known of its clock, and `from_ms` is its own time."""
+
+    sha256: str
+    from_ms: int
+    duration_ms: int
+    err_ms: int | None
+    recorder: str | None = None
+    officer: str | None = None
+    on_duty: bool = False  # the officer, at this station, while it was recorded
+    home: bool = False  # the recorder is one of this station's
+
+    @property
+    def to_ms(self) -> int:
+        return self.from_ms + self.duration_ms
+
+    @property
+    def window_ms(self) -> int:
+        return WINDOW_MS if self.err_ms is None else self.err_ms + WINDOW_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """A passage that concerns an officer: when it was weighed, and who acted on it when."""
+
+    box: str
+    passage: str
+    at_ms: int
+    acts: tuple[tuple[str, int], ...] = ()  # (officer, when)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """What the rule says of one file and one passage."""
+
+    sure: bool
+    reason: Reason
+    from_ms: int  # since the first frame
+    to_ms: int
+
+
+def fit(film: Film, crossing: Crossing) -> Fit | None:
+    """None: they have nothing to do with each other, or nobody can tell."""
+    if film.err_ms is not None and film.err_ms > LOST_MS:
+        return None
+    moments = _moments(film, crossing)
+    inside = [at for at in moments if _away(film, at) <= film.window_ms]
+    near = inside or [at for at in moments if _away(film, at) <= film.window_ms + NEARBY_MS]
+    who = _who(film, crossing)
+    if not near or (not inside and who != "acted"):
+        return None
+    from_ms, to_ms = _part(film, near)
+    reason = _reason(film, who, inside=bool(inside))
+    return Fit(sure=reason in SURE, reason=reason, from_ms=from_ms, to_ms=to_ms)
+
+
+SURE = frozenset[Reason](("officer_acted", "officer_on_duty", "same_station"))
+_BY_WHO: Mapping[Who, Reason] = {
+    "acted": "officer_acted",
+    "on_duty": "officer_on_duty",
+    "station": "same_station",
+    "other": "other_unit",
+}
+
+
+def link_name(sha256: str, box: str, passage: str) -> str:
+    """The same file and passage have one link, however often it is proposed, made and taken back."""
+    return f"{sha256[:16]}.{box}.{passage}"
+
+
+def newest(links: Iterable[FootageLinked]) -> dict[str, FootageLinked]:
+    """How every link stands; entries in the order in which they were said."""
+    return {link.link: link for link in links}
+
+
+def decide(film: Film, crossing: Crossing, known: FootageLinked | None) -> FootageLinked | None:
+    """What the rule has to say beyond what is known of this link; None: nothing."""
+    found = fit(film, crossing)
+    if known is None:
+        return _said(film, crossing, found) if found else None
+    if known.act in ("declined", "unlinked") or known.by != RULE:
+        return None
+    if found is None or (known.act == "linked" and not found.sure):
+        return _doubted(film, crossing, known)
+    if known.act == "proposed" and not found.sure:
+        return None
+    said = _said(film, crossing, found)
+    return said if known.act == "proposed" or _moved(known, said) else None
+
+
+def _moments(film: Film, crossing: Crossing) -> list[int]:
+    """The weighing, and what the officer of this footage did about it."""
+    return [crossing.at_ms, *(at_ms for officer, at_ms in crossing.acts if officer == film.officer)]
+
+
+def _away(film: Film, at_ms: int) -> int:
+    return max(film.from_ms - at_ms, at_ms - film.to_ms, 0)
+
+
+def _who(film: Film, crossing: Crossing) -> Who:
+    if film.officer is not None and any(officer == film.officer for officer, _ in crossing.acts):
+        return "acted"
+    if film.officer is not None and film.on_duty:
+        return "on_duty"
+    return "station" if film.home else "other"
+
+
+def _reason(film: Film, who: Who, *, inside: bool) -> Reason:
+    if film.err_ms is None:
+        return "clock_unknown"
+    if not inside:
+        return "nearby"
+    if film.err_ms > UNSURE_MS:
+        return "clock_unsure"
+    return _BY_WHO[who]
+
+
+def _part(film: Film, moments: Sequence[int]) -> tuple[int, int]:
+    """Around the moments, as wide as the window, within the file."""
+    first, last = min(moments) - film.from_ms, max(moments) - film.from_ms
+    from_ms = min(max(first - film.window_ms, 0), film.duration_ms)
+    return from_ms, max(min(last + film.window_ms, film.duration_ms), from_ms)
+
+
+def _said(film: Film, crossing: Crossing, found: Fit) -> FootageLinked:
+    return FootageLinked(
+        link=link_name(film.sha256, crossing.box, crossing.passage),
+        act="linked" if found.sure else "proposed",
+        sha256=film.sha256,
+        from_ms=found.from_ms,
+        to_ms=found.to_ms,
+        by=RULE,
+        reason=found.reason,
+        box=crossing.box,
+        passage=crossing.passage,
+        true_from_ms=None if film.err_ms is None else film.from_ms + found.from_ms,
+        err_ms=film.err_ms,
+    )
+
+
+def _doubted(film: Film, crossing: Crossing, known: FootageLinked) -> FootageLinked | None:
+    """The part stays the one that was linked: it is what a person has to look at."""
+    if known.act != "linked":
+        return None
+    fitted = Fit(sure=False, reason="no_longer_fits", from_ms=known.from_ms, to_ms=known.to_ms)
+    return _said(film, crossing, fitted)
+
+
+def _moved(known: FootageLinked, said: FootageLinked) -> bool:
+    return max(abs(known.from_ms - said.from_ms), abs(known.to_ms - said.to_ms)) > MOVED_MS

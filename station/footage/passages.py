@@ -1,0 +1,66 @@
+"""The crossings of this station that concern an officer: found over a limit, not decided, or acted on.  Blocking."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from kernel.events import PassageDecided
+from kernel.footage.linking import Crossing
+
+# Within its limit and nobody did anything about it: it went by.
+_CONCERNS = (
+    "journal IS NOT NULL AND (act IS NOT NULL OR confirmed OR (outcome IS NOT 'within' AND NOT taken_back))"
+)
+
+
+class Crossings:
+    """Reads the station's store."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def since(self, at_ms: int) -> list[Crossing]:
+        """Weighed since then, or acted on since then."""
+        acted = "SELECT weighed_journal, weighed_seq FROM act WHERE at >= ?"
+        return self._found(f"(shown >= ? OR (journal, seq) IN ({acted}))", (at_ms, at_ms))
+
+    def after(self, place: int) -> list[Crossing]:
+        """Those that the station met after that one, in its order."""
+        return self._found("place > ?", (place,))
+
+    def newest(self) -> int:
+        """The place of the newest crossing; 0: there is none."""
+        with self._reading() as db:
+            return int(db.execute("SELECT coalesce(max(place), 0) FROM passage").fetchone()[0])
+
+    def one(self, box: str, passage: str) -> Crossing | None:
+        """Whether or not it concerns anybody."""
+        with self._reading() as db:
+            rows = db.execute(f"{_COLUMNS} WHERE box = ? AND passage = ?", (box, passage)).fetchall()
+            return next(iter(_crossings(db, rows)), None)
+
+    def _found(self, where: str, values: Sequence[int]) -> list[Crossing]:
+        with self._reading() as db:
+            rows = db.execute(f"{_COLUMNS} WHERE {where} AND {_CONCERNS} ORDER BY shown", values).fetchall()
+            return list(_crossings(db, rows))
+
+    def _reading(self) -> closing[sqlite3.Connection]:
+        return closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=30))
+
+
+_COLUMNS = "SELECT box, passage, shown, journal, seq FROM passage"
+
+
+def _crossings(db: sqlite3.Connection, rows: Iterable[tuple[str, str, int, str, int]]) -> Iterable[Crossing]:
+    for box, passage, shown, journal, seq in rows:
+        acts = db.execute(
+            "SELECT body, at FROM act WHERE weighed_journal = ? AND weighed_seq = ? ORDER BY at",
+            (journal, seq),
+        ).fetchall()
+        who = tuple((msgspec.json.decode(body, type=PassageDecided).by, at) for body, at in acts)
+        yield Crossing(box=box, passage=passage, at_ms=shown, acts=who)

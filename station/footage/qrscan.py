@@ -1,0 +1,136 @@
+"""Looks for the QR clock in a video: key frames of its first and last minutes, and three seconds on where one is seen.
+
+`python -m station.footage.qrscan FILE` prints what was read as JSON: a process of its own, which a broken file may end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import msgspec
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from kernel.footage.clockcode import Hit
+
+EDGE_S = 120.0
+FOLLOW_S = 3.0
+NICE = 10
+
+Grey = NDArray[np.uint8]
+
+
+def scan(path: Path) -> list[Hit]:
+    """What was read, in order.  A file that is no video, or breaks off, gives what could be read of it."""
+    hits: dict[int, Hit] = {}
+    try:
+        with av.open(str(path)) as container:
+            if container.streams.video:
+                for hit in _scan(container, container.streams.video[0]):
+                    hits[hit.in_file_ms] = hit
+    except (av.FFmpegError, OSError, ValueError):
+        pass
+    return [hits[at_ms] for at_ms in sorted(hits)]
+
+
+def _scan(container: InputContainer, stream: VideoStream) -> Iterator[Hit]:
+    reader = cv2.QRCodeDetector()
+    followed = -1.0
+    for first_s, last_s in _windows(container):
+        for at_s in _seen(container, stream, reader, first_s, last_s):
+            if at_s > followed:
+                followed = at_s + FOLLOW_S
+                yield from _follow(container, stream, reader, at_s, followed)
+
+
+def _windows(container: InputContainer) -> list[tuple[float, float]]:
+    length = (container.duration or 0) / av.time_base
+    if length <= 2 * EDGE_S:
+        return [(0.0, max(length, EDGE_S))]
+    return [(0.0, EDGE_S), (length - EDGE_S, length)]
+
+
+def _seen(
+    container: InputContainer, stream: VideoStream, reader: cv2.QRCodeDetector, first_s: float, last_s: float
+) -> list[float]:
+    """Key frames in which a code is, whether or not it can be read."""
+    found = []
+    for at_s, frame in _frames(container, stream, first_s, last_s, keys=True):
+        if _located(reader, _grey(frame)):
+            found.append(at_s)
+    return found
+
+
+def _follow(
+    container: InputContainer, stream: VideoStream, reader: cv2.QRCodeDetector, first_s: float, last_s: float
+) -> Iterator[Hit]:
+    for at_s, frame in _frames(container, stream, first_s, last_s, keys=False):
+        text = _text(reader, _grey(frame))
+        if text:
+            yield Hit(in_file_ms=round(at_s * 1000), text=text)
+
+
+def _frames(
+    container: InputContainer, stream: VideoStream, first_s: float, last_s: float, *, keys: bool
+) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Frames of a part with their time since the first frame."""
+    base = stream.time_base
+    if base is None:
+        return
+    start = stream.start_time or 0
+    container.seek(start + int(first_s / base), stream=stream)
+    stream.codec_context.skip_frame = "NONKEY" if keys else "DEFAULT"
+    for frame in container.decode(stream):
+        if frame.pts is None:
+            continue
+        at_s = float((frame.pts - start) * base)
+        if at_s > last_s:
+            return
+        if at_s >= first_s - 0.001:
+            yield at_s, frame
+
+
+def _grey(frame: av.VideoFrame) -> Grey:
+    return frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
+
+
+def _located(reader: cv2.QRCodeDetector, picture: Grey) -> bool:
+    return any(reader.detect(look)[0] for look in _looks(picture))
+
+
+def _text(reader: cv2.QRCodeDetector, picture: Grey) -> str:
+    for look in _looks(picture):
+        try:
+            if text := str(reader.detectAndDecode(look)[0]):
+                return text
+        except cv2.error:  # of a shape that only looks like a code
+            continue
+    return ""
+
+
+def _looks(picture: Grey) -> Iterator[Grey]:
+    """The middle, larger and sharpened, reads twice as many small or blurred codes as the whole; then the whole."""
+    rows, columns = picture.shape
+    middle = picture[rows // 4 : 3 * rows // 4, columns // 4 : 3 * columns // 4]
+    if min(middle.shape) > 0:
+        large = cv2.resize(middle, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
+        sharp = cv2.addWeighted(large, 2.5, cv2.GaussianBlur(large, (0, 0), 3), -1.5, 0)
+        yield np.asarray(sharp, dtype=np.uint8)
+    yield picture
+
+
+def main() -> None:
+    os.nice(NICE)
+    cv2.setNumThreads(1)
+    sys.stdout.buffer.write(msgspec.json.encode(scan(Path(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

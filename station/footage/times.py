@@ -1,0 +1,52 @@
+"""True time of footage at this station: what is known of each recorder's clock, held against a file's own time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported, RecorderDocked
+from kernel.footage.clocks import ClockModel, TrueTime, clock_model, drift_ms, known_anchors
+from station.footage.index import FootageIndex, Said
+
+EMPTIED_MS = 4 * 3_600_000  # a docking so long before an import was another: it had emptied the recorder
+
+
+class Times:
+    """One recorder's clock as it is known now.  It does not change: make another when more was said."""
+
+    def __init__(self, anchored: Sequence[ClockAnchored], docked: Sequence[RecorderDocked]) -> None:
+        self.model: ClockModel = clock_model(known_anchors(anchored, docked))
+        self._filmed = [one for one in anchored if one.sha256 is not None]
+        self._docked = sorted(one.at_ms for one in docked if one.state == "open")
+
+    @classmethod
+    def of(cls, index: FootageIndex, recorder: str) -> Times:
+        """Blocking."""
+        anchored = [one.body for one in index.of(ClockAnchored, recorder=recorder)]
+        docked = [one.body for one in index.of(RecorderDocked, recorder=recorder)]
+        return cls(anchored, docked)
+
+    def start(self, file: Said[FootageImported]) -> TrueTime | None:
+        """Of the first frame; None: it has no own time, or nothing is known of the clock."""
+        own_ms = file.body.own_start_ms
+        if own_ms is None:
+            return None
+        emptied = [at_ms for at_ms in self._docked if at_ms < file.at_ms - EMPTIED_MS]
+        found = self.model.true_of(own_ms, before_ms=file.at_ms, after_ms=emptied[-1] if emptied else None)
+        said = [replace(found, err_ms=found.err_ms + file.body.start_err_ms)] if found else []
+        said += [_shown(one.anchor, file.body) for one in self._filmed if one.sha256 == file.body.sha256]
+        return min(said, key=lambda one: one.err_ms, default=None)
+
+
+def _shown(anchor: ClockAnchor, body: FootageImported) -> TrueTime:
+    """By what the file itself shows: how well its name says when it began is in the anchor, and does not matter here."""
+    into_ms = anchor.own_ms - (body.own_start_ms or 0)
+    err_ms = max(anchor.err_ms - body.start_err_ms, 0) + drift_ms(into_ms)
+    return TrueTime(true_ms=anchor.true_ms - into_ms, err_ms=err_ms, anchors=(anchor,))
+
+
+def true_start(index: FootageIndex, file: Said[FootageImported]) -> TrueTime | None:
+    """Of the first frame of one file.  Blocking."""
+    recorder = file.body.recorder
+    return Times.of(index, recorder).start(file) if recorder is not None else None

@@ -1,0 +1,177 @@
+"""What is linked by rule, what is put to a person and why, and that what a person has decided stays decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernel.footage.bodies import FootageLinked
+from kernel.footage.linking import (
+    LOST_MS,
+    NEARBY_MS,
+    RULE,
+    UNSURE_MS,
+    WINDOW_MS,
+    Crossing,
+    Film,
+    decide,
+    fit,
+    newest,
+)
+
+NOON = 1_795_406_400_000
+MINUTE = 60_000
+DIGEST = "ab" * 32
+FILM = Film(
+    sha256=DIGEST,
+    from_ms=NOON,
+    duration_ms=30 * MINUTE,
+    err_ms=600,
+    recorder="3700123",
+    officer="li",
+    on_duty=True,
+    home=True,
+)
+INSIDE = Crossing(box="s01-lane2", passage="p1", at_ms=NOON + 10 * MINUTE)
+
+
+def at(at_ms: int, *acts: tuple[str, int]) -> Crossing:
+    return replace(INSIDE, at_ms=at_ms, acts=acts)
+
+
+def test_an_officer_on_duty_who_filmed_at_that_time_is_linked_around_the_weighing() -> None:
+    said = decide(FILM, INSIDE, None)
+    assert said is not None
+    assert (said.act, said.by, said.reason) == ("linked", RULE, "officer_on_duty")
+    assert (said.from_ms, said.to_ms) == (10 * MINUTE - 60_600, 10 * MINUTE + 60_600)
+    assert (said.true_from_ms, said.err_ms) == (NOON + said.from_ms, 600)
+    assert (said.link, said.box, said.passage) == ("abababababababab.s01-lane2.p1", "s01-lane2", "p1")
+
+
+def test_the_part_reaches_from_the_weighing_to_the_last_act_of_the_officer() -> None:
+    found = fit(FILM, at(NOON + 10 * MINUTE, ("li", NOON + 20 * MINUTE), ("zhao", NOON + 29 * MINUTE)))
+    assert found is not None
+    assert found.reason == "officer_acted"
+    assert (found.from_ms, found.to_ms) == (10 * MINUTE - 60_600, 20 * MINUTE + 60_600)
+
+
+def test_an_act_on_a_vehicle_that_was_weighed_hours_before_is_on_the_footage_of_its_officer() -> None:
+    found = fit(FILM, at(NOON - 180 * MINUTE, ("li", NOON + MINUTE)))
+    assert found is not None
+    assert (found.sure, found.from_ms, found.to_ms) == (True, 0, 2 * MINUTE + 600)
+
+
+@pytest.mark.parametrize(
+    ("film", "reason", "act"),
+    [
+        (replace(FILM, on_duty=False), "same_station", "linked"),
+        (replace(FILM, on_duty=False, home=False), "other_unit", "proposed"),
+        (replace(FILM, err_ms=UNSURE_MS + 1), "clock_unsure", "proposed"),
+        (replace(FILM, err_ms=None), "clock_unknown", "proposed"),
+    ],
+)
+def test_who_and_how_sure_the_time_is_decide(film: Film, reason: str, act: str) -> None:
+    said = decide(film, INSIDE, None)
+    assert said is not None
+    assert (said.act, said.reason) == (act, reason)
+    assert (said.true_from_ms is None) == (film.err_ms is None)
+
+
+def test_the_window_is_the_error_and_a_minute() -> None:
+    edge = FILM.to_ms + 600 + WINDOW_MS
+    assert fit(FILM, at(edge)) is not None
+    assert fit(FILM, at(edge + 1)) is None
+    assert fit(FILM, at(FILM.from_ms - 600 - WINDOW_MS)) is not None
+    assert fit(FILM, at(FILM.from_ms - 600 - WINDOW_MS - 1)) is None
+
+
+def test_nearby_footage_of_who_acted_is_put_to_a_person() -> None:
+    edge = FILM.to_ms + 600 + WINDOW_MS
+    near = fit(FILM, at(edge + NEARBY_MS, ("li", edge + NEARBY_MS)))
+    assert near is not None
+    assert (near.sure, near.reason) == (False, "nearby")
+    assert fit(FILM, at(edge + NEARBY_MS + 1, ("li", edge + NEARBY_MS + 1))) is None
+
+
+def test_a_clock_that_may_be_off_by_hours_proposes_nothing() -> None:
+    assert fit(replace(FILM, err_ms=LOST_MS), INSIDE) is not None
+    assert fit(replace(FILM, err_ms=LOST_MS + 1), INSIDE) is None
+
+
+def linked(**changes: object) -> FootageLinked:
+    said = decide(FILM, INSIDE, None)
+    assert said is not None
+    return msgspec.structs.replace(said, **changes)
+
+
+@pytest.mark.parametrize("act", ["linked", "declined", "unlinked"])
+def test_what_a_person_has_decided_stays_decided(act: str) -> None:
+    by_person = linked(act=act, by="li")
+    assert decide(FILM, INSIDE, by_person) is None
+    assert decide(replace(FILM, from_ms=FILM.from_ms + 3_600_000), INSIDE, by_person) is None
+
+
+def test_a_link_by_rule_that_no_longer_holds_is_put_to_a_person_once() -> None:
+    moved = replace(FILM, from_ms=NOON + 60 * MINUTE)
+    doubted = decide(moved, INSIDE, linked())
+    assert doubted is not None
+    assert (doubted.act, doubted.reason) == ("proposed", "no_longer_fits")
+    assert (doubted.from_ms, doubted.to_ms) == (linked().from_ms, linked().to_ms)
+    assert decide(moved, INSIDE, doubted) is None
+    again = decide(FILM, INSIDE, doubted)
+    assert again is not None
+    assert again.act == "linked"
+
+
+def test_an_anchor_that_moves_a_link_moves_its_part_and_a_hair_does_not() -> None:
+    assert decide(replace(FILM, from_ms=NOON + 900), INSIDE, linked()) is None
+    moved = decide(replace(FILM, from_ms=NOON + 5_000), INSIDE, linked())
+    assert moved is not None
+    assert moved.act == "linked"
+    assert moved.from_ms == linked().from_ms - 5_000
+
+
+def test_the_newest_word_on_a_link_counts() -> None:
+    first, last = linked(), linked(act="unlinked", by="li", reason="wrong vehicle")
+    assert newest([first, last]) == {first.link: last}
+
+
+FILMS = st.builds(
+    Film,
+    sha256=st.just(DIGEST),
+    from_ms=st.integers(NOON - 3_600_000, NOON + 3_600_000),
+    duration_ms=st.integers(0, 7_200_000),
+    err_ms=st.none() | st.integers(0, 3_600_000),
+    officer=st.none() | st.sampled_from(("li", "zhao")),
+    on_duty=st.booleans(),
+    home=st.booleans(),
+)
+CROSSINGS = st.builds(
+    Crossing,
+    box=st.just("b"),
+    passage=st.just("p"),
+    at_ms=st.integers(NOON - 3_600_000, NOON + 3_600_000),
+    acts=st.lists(
+        st.tuples(st.sampled_from(("li", "zhao")), st.integers(NOON - 3_600_000, NOON + 3_600_000)),
+        max_size=2,
+    ).map(tuple),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(films=st.lists(FILMS, min_size=1, max_size=4), crossing=CROSSINGS)
+def test_looking_again_says_nothing_new_and_a_part_lies_within_its_file(
+    films: list[Film], crossing: Crossing
+) -> None:
+    known: FootageLinked | None = None
+    for film in films:
+        said = decide(film, crossing, known)
+        if said is not None:
+            known = said
+            longest = max(one.duration_ms for one in films)
+            assert 0 <= said.from_ms <= said.to_ms <= longest
+        assert decide(film, crossing, known) is None

@@ -1,0 +1,151 @@
+"""Footage finds its passages whichever comes first, once, also after a restart, and what people said stays said."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from kernel.errors import RefusedError
+from kernel.events import EntryRef, PassageDecided
+from kernel.footage.bodies import FootageLinked
+from kernel.footage.linking import RULE
+from station.footage.linking import proposals
+from station.store import OwnAct
+from tests.journal.making import NOW
+from tests.station.county import PLATFORM
+from tests.station.footage.desk import MINUTE, FootageDesk
+
+
+@pytest.fixture
+def desk(quick_path: Path) -> FootageDesk:
+    return FootageDesk(quick_path)
+
+
+async def test_footage_that_comes_after_its_passage_is_linked_to_it_once(desk: FootageDesk) -> None:
+    passage = desk.weigh()
+    await desk.anchor()
+    await desk.issue()
+    await desk.duty()
+    file = await desk.take_in()
+    assert await desk.links.look() == 1
+    [link] = desk.said()
+    assert (link.act, link.by, link.reason) == ("linked", RULE, "officer_on_duty")
+    assert (link.sha256, link.box, link.passage) == (file.sha256, PLATFORM, passage)
+    assert link.true_from_ms == NOW - 10 * MINUTE + link.from_ms
+    assert await desk.links.look() == 0
+    assert await desk.again().look() == 0
+
+
+async def test_a_passage_that_comes_after_its_footage_is_linked_to_it(desk: FootageDesk) -> None:
+    await desk.anchor()
+    await desk.register()
+    await desk.take_in()
+    assert await desk.links.look() == 0
+    desk.weigh()
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("linked", "same_station")]
+
+
+async def test_a_vehicle_within_its_limit_that_nobody_stopped_has_no_footage(desk: FootageDesk) -> None:
+    desk.weigh(gross_kg=30_000)
+    await desk.anchor()
+    await desk.register()
+    await desk.take_in()
+    assert await desk.links.look() == 0
+
+
+async def test_an_act_makes_footage_of_its_officer_the_footage_of_the_passage(desk: FootageDesk) -> None:
+    passage = desk.weigh(at=NOW - 100 * MINUTE)
+    await desk.anchor()
+    await desk.issue("zhao")
+    await desk.take_in()
+    assert await desk.links.look() == 0
+    acted = PassageDecided(
+        passage=passage,
+        weighed=desk.lane.ref(1),
+        act="held",
+        by="zhao",
+        verdict=None,
+    )
+    own = OwnAct(ref=EntryRef(journal="e" * 32, seq=1, leaf="0" * 64), at_ms=NOW + MINUTE, body=acted)
+    await asyncio.to_thread(desk.store.project_own, [own], journal="e" * 32, size=2)
+    await desk.clock.run_for(0)
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("linked", "officer_acted")]
+
+
+async def test_a_clock_that_nobody_knows_proposes_and_an_anchor_links(desk: FootageDesk) -> None:
+    desk.weigh()
+    await desk.register()
+    await desk.take_in(own_start_ms=NOW - 10 * MINUTE)
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("proposed", "clock_unknown")]
+    assert [one.body.link for one in proposals(desk.index)] == [desk.said()[0].link]
+    await desk.anchor()
+    assert await desk.links.look() == 1
+    assert desk.acts()[-1] == ("linked", "same_station")
+    assert proposals(desk.index) == []
+
+
+async def test_an_anchor_that_moves_footage_away_asks_a_person_and_removes_nothing(desk: FootageDesk) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.register()
+    await desk.take_in()
+    await desk.links.look()
+    await desk.anchor(ahead_ms=90 * MINUTE, at=NOW + 1_000)
+    await desk.anchor(ahead_ms=90 * MINUTE, at=NOW - 30 * MINUTE)
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("linked", "same_station"), ("proposed", "no_longer_fits")]
+    assert await desk.again().look() == 0
+
+
+async def test_one_tap_answers_a_proposal_and_the_answer_stays(desk: FootageDesk) -> None:
+    desk.weigh()
+    desk.weigh(at=NOW + MINUTE)
+    await desk.register()
+    await desk.take_in(own_start_ms=NOW - 10 * MINUTE)
+    await desk.links.look()
+    first, second = [body.link for body in desk.said()]
+    yes = await desk.links.answer(first, yes=True, by="li")
+    no = await desk.links.answer(second, yes=False, by="li")
+    assert (yes.act, yes.by, no.act, no.by) == ("linked", "li", "declined", "li")
+    assert await desk.links.answer(first, yes=True, by="li") == yes
+    await desk.anchor(ahead_ms=20 * MINUTE)
+    assert await desk.links.look() == 0
+    assert await desk.again().look() == 0
+
+
+@pytest.mark.parametrize("reason", ["", "   "])
+async def test_unlinking_needs_a_reason(desk: FootageDesk, reason: str) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.register()
+    await desk.take_in()
+    await desk.links.look()
+    [link] = desk.said()
+    with pytest.raises(RefusedError, match="reason_missing"):
+        await desk.links.unlink(link.link, by="li", reason=reason)
+    done = await desk.links.unlink(link.link, by="li", reason="another vehicle")
+    assert (done.act, done.by, done.reason) == ("unlinked", "li", "another vehicle")
+    assert await desk.links.look() == 0
+
+
+async def test_what_is_not_there_or_decided_is_refused(desk: FootageDesk) -> None:
+    with pytest.raises(RefusedError, match="no_such_link"):
+        await desk.links.answer("abc", yes=True, by="li")
+    desk.weigh()
+    await desk.register()
+    file = await desk.take_in()
+    await desk.links.look()
+    [link] = desk.said()
+    await desk.links.answer(link.link, yes=False, by="li")
+    with pytest.raises(RefusedError, match="already_declined"):
+        await desk.links.answer(link.link, yes=True, by="zhao")
+    beyond = FootageLinked(
+        link="x", act="linked", sha256=file.sha256 or "", from_ms=0, to_ms=31 * MINUTE, by="li", reason="seen"
+    )
+    with pytest.raises(RefusedError, match="outside_the_file"):
+        await desk.links.link(beyond)
