@@ -16,6 +16,7 @@ from kernel.events import (
     DeviceHealth,
     EntryRef,
     FileStored,
+    Outcome,
     PassageDecided,
     VehiclePictured,
     VehicleWeighed,
@@ -49,6 +50,15 @@ class Queries:
     def passage(self, box: str, passage: str) -> Passage | None:
         found = self._passages("box = ? AND passage = ?", (box, passage))
         return found[0] if found else None
+
+    def outcome(self, box: str | None, passage: str) -> Outcome | None:
+        """What became of a crossing; None: it is not known here, or by more than one name."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT outcome FROM passage WHERE passage = ? AND box = ifnull(?, box) LIMIT 2",
+                (passage, box),
+            ).fetchall()
+        return rows[0][0] if len(rows) == 1 else None
 
     def stay(self, row: Passage) -> list[Passage]:
         """Other crossings near it in time that may be of the same vehicle: same plate, or none read."""
