@@ -165,8 +165,8 @@ class Assembly:
         )
         self._shell = self._make_shell()
         self._feed = self._make_feed()
-        self._officers = self._make_officers(law)
         self._footage = self._make_footage(folder, law)
+        self._officers = self._make_officers(law)
         self._intake = Intake(transport, self._receiver, limits=settings.limits)
         self._receiver.on_committed(self._feed.committed)
         transport.subscribe(f"{UP}/+/live/+", self._live)
@@ -223,6 +223,7 @@ class Assembly:
             "handshakes_refused": self._tls.refused if self._tls else 0,
             "browsers": self._shell.hub.clients,
             "own": self._journal.size,
+            "footage": list(self._worries()),
             "destinations": [
                 {"name": centre.name, "connected": centre.connected, "waiting": centre.waiting}
                 for centre in self.centres()
@@ -320,7 +321,11 @@ class Assembly:
             catalogues=self._shell.catalogues,
             centres=self.centres,
             clock=self._clock,
+            footage=self._worries,
         )
+
+    def _worries(self) -> Sequence[str]:
+        return self._footage.keeping.worries() if self._footage else ()
 
     def _make_officers(self, law: Law) -> Officers:
         return Officers(
@@ -331,6 +336,7 @@ class Assembly:
             source=self._settings.source,
             joint_mode=self._settings.joint_mode,
             told=self._feed.changed,
+            keeps=self._footage.steps.keep_it if self._footage else lambda _detail: False,
         )
 
     def _make_footage(self, folder: Path, law: Law) -> FootageRoom | None:
@@ -346,6 +352,7 @@ class Assembly:
             clock=self._clock,
             rules=rules,
             box=settings.box.name,
+            queries=self._queries,
         )
 
     def _destinations(self, folder: Path) -> list[Uplink]:

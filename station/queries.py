@@ -121,6 +121,25 @@ class Queries:
             row = db.execute("SELECT name FROM declared WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone()
         return str(row[0]) if row else None
 
+    def clips(self, box: str, passage: str) -> list[tuple[str, FileStored]]:
+        """Each clip of a crossing by its digest, whether its bytes are here or stayed at the lane."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT declared.sha256, body.body FROM said JOIN declared USING (box, journal, seq)"
+                " JOIN body USING (journal, seq) WHERE said.box = ? AND said.passage = ? AND said.stream = ?",
+                (box, passage, FileStored.stream),
+            ).fetchall()
+        told = [(str(sha256), msgspec.json.decode(body, type=FileStored)) for sha256, body in rows]
+        return [(sha256, body) for sha256, body in told if body.kind == "clip"]
+
+    def acted(self, *, since_ms: int, until_ms: int) -> list[tuple[str, int]]:
+        """Who decided on a crossing and when, the end not included."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT body, at FROM act WHERE at >= ? AND at < ? ORDER BY at", (since_ms, until_ms)
+            ).fetchall()
+        return [(msgspec.json.decode(body, type=PassageDecided).by, int(at)) for body, at in rows]
+
     def passages_of_file(self, box: str, sha256: str) -> list[str]:
         """The crossings whose entry declared this file."""
         with self._reading() as db:

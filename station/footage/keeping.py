@@ -91,7 +91,7 @@ class Plan:
 
 
 class Keeping:
-    """`by` is the station's own name, for what it does by rule."""
+    """`by` of what it does by rule is the station's own name."""
 
     def __init__(
         self,
@@ -102,13 +102,17 @@ class Keeping:
         settings: KeepingSettings,
         by: str,
         clock: Clock,
+        enough: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`enough`: whether the disk holds as many days as the rules ask for; blocking."""
         self._ledger = ledger
         self._places = places
         self._rules = rules
         self._settings = settings
         self._by = by
         self._clock = clock
+        self._enough = enough
+        self._short = False
         self._one = asyncio.Lock()
         self._undone: set[str] = set()  # deleted by an entry, and the disk would not
         self._swept = ""  # the day
@@ -184,7 +188,7 @@ class Keeping:
             stock = await asyncio.to_thread(stock_of, self._ledger.index)
             for name in files:
                 if name not in stock or stock[name].mark is None:
-                    raise RefusedError(f"{name[:12]} is not marked for deletion")
+                    raise RefusedError("not marked for deletion")
             await self._say("restored", files, rule=RESTORED, reason=reason.strip(), by=by)
         return len(files)
 
@@ -196,8 +200,8 @@ class Keeping:
         if body.act == "held" and body.until_ms is not None and body.until_ms <= self._clock.now_ms():
             raise RefusedError("until is over already")
         stock = await asyncio.to_thread(stock_of, self._ledger.index)
-        if missing := [name for name in body.files if name not in stock]:
-            raise RefusedError(f"{missing[0][:12]} is not kept here")
+        if any(name not in stock for name in body.files):
+            raise RefusedError("no such file")
         async with self._one:
             await self._ledger.say(body)
 
@@ -210,6 +214,7 @@ class Keeping:
         checks = {
             "room_full": percent >= self._settings.high_percent,
             "room_low": self._settings.low_percent <= percent < self._settings.high_percent,
+            "rule_cannot_be_met": self._short,
             "footage_missing": found is not None and found.missing_count > 0,
             "footage_unknown": found is not None and found.unknown_count > 0,
             "keeping_stopped": bool(self._problem or self._undone),
@@ -242,6 +247,7 @@ class Keeping:
             return
         await self.sweep()
         await self.reconcile()
+        self._short = not await asyncio.to_thread(self._enough)
         self._swept = china_day(now_ms)
 
     def _plan(self) -> Plan:

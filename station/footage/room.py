@@ -11,11 +11,16 @@ from typing import Any
 from journal.disk import room_of
 from journal.writer import Journal
 from kernel.clock import Clock
+from kernel.footage.keeping import retention
+from station.footage.capacity import Forecast, forecast, measured, room_for_footage
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
 from station.footage.keeping import Keeping, Places, Rules
 from station.footage.ledger import JournalLedger
 from station.footage.settings import Footage
+from station.footage.steps import Steps
+from station.footage.supervising import Lot, Supervising
+from station.queries import Queries
 
 Run = Callable[[], Coroutine[Any, Any, None]]
 
@@ -29,10 +34,27 @@ class FootageRoom:
     ledger: JournalLedger
     clock: Clock
     keeping: Keeping
+    steps: Steps
+    supervising: Supervising
+    rules: Rules
 
     @property
     def index(self) -> FootageIndex:
         return self.ledger.index
+
+    def forecast(self) -> Forecast:
+        """Whether the disk holds as many days as unlinked footage must stay.  Blocking."""
+        now_ms, settings = self.clock.now_ms(), self.settings.keeping
+        place = self.rules.jurisdiction
+        unlinked = retention(self.rules.law, jurisdiction=place, now_ms=now_ms).get("unlinked")
+        room = room_of(self.folder)
+        return forecast(
+            days=unlinked.days or 0 if unlinked else 0,
+            room_bytes=room_for_footage(self.index, room, high_percent=settings.high_percent),
+            given={},
+            settings=settings,
+            measured=measured(self.index, now_ms=now_ms),
+        )
 
     def tasks(self) -> dict[str, Run]:
         """What runs for the life of the station."""
@@ -45,7 +67,15 @@ class FootageRoom:
 
 
 def open_room(
-    settings: Footage, *, data: Path, journal: Journal, source: str, clock: Clock, rules: Rules, box: str
+    settings: Footage,
+    *,
+    data: Path,
+    journal: Journal,
+    source: str,
+    clock: Clock,
+    rules: Rules,
+    box: str,
+    queries: Queries,
 ) -> FootageRoom:
     folder = Path(settings.folder) if settings.folder else data / "footage"
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,5 +91,28 @@ def open_room(
         settings=settings.keeping,
         by=box,
         clock=clock,
+        enough=lambda: room.forecast().capacity.enough,
     )
-    return FootageRoom(settings=settings, folder=folder, ledger=ledger, clock=clock, keeping=keeping)
+    steps = Steps(
+        ledger,
+        queries,
+        law=rules.law,
+        jurisdiction=rules.jurisdiction,
+        clock=clock,
+        required=settings.keeping.steps_required,
+    )
+    room = FootageRoom(
+        settings=settings,
+        folder=folder,
+        ledger=ledger,
+        clock=clock,
+        keeping=keeping,
+        steps=steps,
+        supervising=Supervising(
+            ledger,
+            queries,
+            lot=Lot(seed=settings.keeping.sample_seed or source, permille=settings.keeping.sample_permille),
+        ),
+        rules=rules,
+    )
+    return room

@@ -86,7 +86,7 @@ async def test_a_hold_of_a_passage_keeps_what_is_linked_to_it(footage: Footage) 
 async def test_a_hold_needs_what_it_is_about(footage: Footage) -> None:
     with pytest.raises(RefusedError, match="name files"):
         await footage.keeping.hold(hold("held"))
-    with pytest.raises(RefusedError, match="not kept here"):
+    with pytest.raises(RefusedError, match="no such file"):
         await footage.keeping.hold(hold("held", "ab" * 32))
     with pytest.raises(RefusedError, match="over already"):
         await footage.keeping.hold(hold("held", passage="p1", until_ms=1))
