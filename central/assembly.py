@@ -258,6 +258,7 @@ def _parts(
             holds=HoldsAtBoxes(Holds(given.database), commanding=commanding, clock=clock),
             scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=clock),
             clock=clock,
+            must_record=national() if settings.must_record else None,
         ),
         instruments=instruments,
         keeping=Keeping(

@@ -127,6 +127,7 @@ class Settings:
     witnesses: tuple[Witness, ...] = ()
     source: str = "centre"
     disk_low_mb: int = 1024
+    must_record: bool = False  # a passage is part of a case only when its steps are on footage, or explained
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:

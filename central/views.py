@@ -20,6 +20,8 @@ from kernel.events import (
     VehiclePictured,
     VehicleWeighed,
 )
+from kernel.footage.bodies import Step
+from kernel.footage.steps import Shown
 
 ClipState = Literal["none", "on_box", "expected", "requested", "stored"]
 PublishedValue = str | int | None
@@ -191,6 +193,18 @@ class PassageDetail:
     custody: tuple[Custody, ...]
     reviews: tuple[ReviewView, ...] = ()
     cases: tuple[str, ...] = ()  # that one of its entries belongs to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """One step of a passage that must be on footage; `open`: it has neither footage nor a reason."""
+
+    step: Step
+    marked_ms: int | None
+    by: str
+    shown: Shown
+    reason: str
+    open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from edge.keeping.disk import Room, room_of
 from edge.keeping.settings import KeepingSettings
 from edge.settings import Health
+from journal.disk import Room, room_of
 from kernel.clock import Clock
 from kernel.events import DeviceHealth, LaneHealth
 

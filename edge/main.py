@@ -30,7 +30,6 @@ from edge.instrument.book import Book, Fact
 from edge.instrument.instrument import Instrument, Rules, checks_of
 from edge.instrument.memory import Memory
 from edge.keeping.custody import Custody
-from edge.keeping.disk import on_one_disk, room_of
 from edge.keeping.holding import Holding
 from edge.keeping.housekeeping import Housekeeping
 from edge.keeping.listing import lines, report
@@ -51,6 +50,7 @@ from journal.clock import SystemClock, boot_id
 from journal.commands import Kind
 from journal.console import Console, end, read_law, read_settings, write
 from journal.cursors import Cursors
+from journal.disk import on_one_disk, room_of
 from journal.erasing import Erasing
 from journal.files import FileStore
 from journal.keys import Identity

@@ -41,6 +41,7 @@ REMEMBERED = 10_000
 AT_ONCE = 256
 
 Told = Callable[[str, str], None]  # box, passage
+Keeps = Callable[[Detail], bool]  # blocking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,9 @@ class Officers:
         source: str,
         joint_mode: JointMode,
         told: Told,
+        keeps: Keeps = lambda _detail: False,
     ) -> None:
+        """`keeps`: whether steps that must be recorded stand in the way of a release."""
         self._journal = journal
         self._store = store
         self._queries = queries
@@ -94,6 +97,7 @@ class Officers:
         self._source = source
         self._joint_mode = joint_mode
         self._told = told
+        self._keeps = keeps
         self._one = asyncio.Lock()
         self._taps: OrderedDict[str, Done] = OrderedDict()
 
@@ -150,6 +154,8 @@ class Officers:
             why = releasing.refusal(detail.row, put, joint_mode=self._joint_mode, findings=findings)
             if why is not None:
                 return Refused(why=why, finding=findings[0] if findings else None)
+            if put.override is None and self._keeps(detail):
+                return Refused(why="steps_open")
             return _with_grounds(_decided(tap, detail, "released"), put)
 
         return await self._act(tap, "released", body)

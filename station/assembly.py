@@ -45,6 +45,7 @@ from kernel.evidence.notes import decode_base64
 from kernel.law.law import Law
 from station.acts import Officers
 from station.feed import Feed
+from station.footage.keeping import Rules
 from station.footage.room import FootageRoom, open_room
 from station.pages.routes import Pages
 from station.pages.state import Centre
@@ -164,8 +165,8 @@ class Assembly:
         )
         self._shell = self._make_shell()
         self._feed = self._make_feed()
+        self._footage = self._make_footage(folder, law)
         self._officers = self._make_officers(law)
-        self._footage = self._make_footage(folder)
         self._intake = Intake(transport, self._receiver, limits=settings.limits)
         self._receiver.on_committed(self._feed.committed)
         transport.subscribe(f"{UP}/+/live/+", self._live)
@@ -197,7 +198,7 @@ class Assembly:
     async def catch_up(self) -> None:
         await self._officers.catch_up()
         if self._footage is not None:
-            await self._footage.ledger.catch_up()
+            await self._footage.catch_up()
 
     def centres(self) -> Sequence[Centre]:
         return [
@@ -222,6 +223,7 @@ class Assembly:
             "handshakes_refused": self._tls.refused if self._tls else 0,
             "browsers": self._shell.hub.clients,
             "own": self._journal.size,
+            "footage": list(self._worries()),
             "destinations": [
                 {"name": centre.name, "connected": centre.connected, "waiting": centre.waiting}
                 for centre in self.centres()
@@ -319,7 +321,11 @@ class Assembly:
             catalogues=self._shell.catalogues,
             centres=self.centres,
             clock=self._clock,
+            footage=self._worries,
         )
+
+    def _worries(self) -> Sequence[str]:
+        return self._footage.keeping.worries() if self._footage else ()
 
     def _make_officers(self, law: Law) -> Officers:
         return Officers(
@@ -330,14 +336,23 @@ class Assembly:
             source=self._settings.source,
             joint_mode=self._settings.joint_mode,
             told=self._feed.changed,
+            keeps=self._footage.steps.keep_it if self._footage else lambda _detail: False,
         )
 
-    def _make_footage(self, folder: Path) -> FootageRoom | None:
+    def _make_footage(self, folder: Path, law: Law) -> FootageRoom | None:
         settings = self._settings
         if settings.footage is None:
             return None
+        rules = Rules(law=law, jurisdiction=settings.jurisdiction, outcome=self._queries.outcome)
         return open_room(
-            settings.footage, data=folder, journal=self._journal, source=settings.source, clock=self._clock
+            settings.footage,
+            data=folder,
+            journal=self._journal,
+            source=settings.source,
+            clock=self._clock,
+            rules=rules,
+            box=settings.box.name,
+            queries=self._queries,
         )
 
     def _destinations(self, folder: Path) -> list[Uplink]:

@@ -74,12 +74,15 @@ class Feed:
         catalogues: Mapping[Language, Texts],
         centres: Callable[[], Sequence[Centre]],
         clock: Clock,
+        footage: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """`footage`: what is wrong with its keeping, as machine words."""
         self._settings = settings
         self._queries = queries
         self._hub = hub
         self._catalogues = catalogues
         self._centres = centres
+        self._footage = footage
         self._clock = clock
         self._rows: set[tuple[str, str]] = set()
         self._entries: set[tuple[str, str, int]] = set()  # they may speak of a crossing without its name
@@ -156,6 +159,7 @@ class Feed:
             now_ms=now_ms,
             texts=self._catalogues[language],
             lane_name=partial(self.lane_name, language),
+            footage=self._footage(),
         )
 
     async def run(self) -> None:

@@ -16,6 +16,7 @@ from kernel.events import (
     DeviceHealth,
     EntryRef,
     FileStored,
+    Outcome,
     PassageDecided,
     VehiclePictured,
     VehicleWeighed,
@@ -49,6 +50,15 @@ class Queries:
     def passage(self, box: str, passage: str) -> Passage | None:
         found = self._passages("box = ? AND passage = ?", (box, passage))
         return found[0] if found else None
+
+    def outcome(self, box: str | None, passage: str) -> Outcome | None:
+        """What became of a crossing; None: it is not known here, or by more than one name."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT outcome FROM passage WHERE passage = ? AND box = ifnull(?, box) LIMIT 2",
+                (passage, box),
+            ).fetchall()
+        return rows[0][0] if len(rows) == 1 else None
 
     def stay(self, row: Passage) -> list[Passage]:
         """Other crossings near it in time that may be of the same vehicle: same plate, or none read."""
@@ -110,6 +120,25 @@ class Queries:
         with self._reading() as db:
             row = db.execute("SELECT name FROM declared WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone()
         return str(row[0]) if row else None
+
+    def clips(self, box: str, passage: str) -> list[tuple[str, FileStored]]:
+        """Each clip of a crossing by its digest, whether its bytes are here or stayed at the lane."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT declared.sha256, body.body FROM said JOIN declared USING (box, journal, seq)"
+                " JOIN body USING (journal, seq) WHERE said.box = ? AND said.passage = ? AND said.stream = ?",
+                (box, passage, FileStored.stream),
+            ).fetchall()
+        told = [(str(sha256), msgspec.json.decode(body, type=FileStored)) for sha256, body in rows]
+        return [(sha256, body) for sha256, body in told if body.kind == "clip"]
+
+    def acted(self, *, since_ms: int, until_ms: int) -> list[tuple[str, int]]:
+        """Who decided on a crossing and when, the end not included."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT body, at FROM act WHERE at >= ? AND at < ? ORDER BY at", (since_ms, until_ms)
+            ).fetchall()
+        return [(msgspec.json.decode(body, type=PassageDecided).by, int(at)) for body, at in rows]
 
     def passages_of_file(self, box: str, sha256: str) -> list[str]:
         """The crossings whose entry declared this file."""

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from central.acts import publishing
 from central.acts.grounds import TAKEN_BACK, grounds_of, judged_case, objections_to, weighings_of
+from central.acts.steps import lacking_of
 from central.store.instruments import Instruments
 from central.store.queries import Queries
 from central.views import CaseEntry, CaseView, PassageDetail, PassageRow
@@ -27,7 +28,9 @@ from kernel.events import (
     RecordHeld,
     RecordPublished,
 )
+from kernel.footage.bodies import GapExplained, Step
 from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, saying_of
+from kernel.law.law import Law
 from kernel.plates import normalise
 
 Outcome = Literal["confirmed", "rejected", "returned"]
@@ -74,13 +77,16 @@ class Desk:
         holds: Orders,
         scales: Speaks,
         clock: Clock,
+        must_record: Law | None = None,
     ) -> None:
+        """`must_record`: whose steps must be on footage, or explained, before a passage is part of a case."""
         self._queries = queries
         self._instruments = instruments
         self._write = write
         self._holds = holds
         self._scales = scales
         self._clock = clock
+        self._must_record = must_record
 
     async def review(
         self, box: str, passage: str, outcome: Outcome, *, who: Who, reason: str = "", case: str | None = None
@@ -95,6 +101,7 @@ class Desk:
         _names_no_plate(reason, detail.row)
         if case is not None and outcome == "confirmed":
             _refuse_without_evidence(passage, await self._objections(detail))
+            self._refuse_without_footage(detail)
         body = PassageReviewed(
             passage=passage,
             weighed=_weighing(detail),
@@ -126,6 +133,7 @@ class Desk:
             reasons = await self._objections(detail)
             if not as_context:
                 _refuse_without_evidence(passage, reasons)
+                self._refuse_without_footage(detail)
             if reasons:
                 without[_weighing(detail)] = NoEvidence(weighed=_weighing(detail), reasons=reasons)
             refs += [
@@ -196,6 +204,17 @@ class Desk:
         await self._holds.order(box, body)
         return ref
 
+    async def explain(self, box: str, passage: str, step: Step, *, who: Who, reason: str) -> EntryRef:
+        """Why a step of it has no footage; at its station the same is said on the tablet."""
+        if not reason.strip():
+            raise RefusedError("give the reason")
+        detail = await self._passage(box, passage)
+        _names_no_plate(reason, detail.row)
+        body = GapExplained(
+            step=step, reason=reason.strip(), by=who.by, box=box, passage=passage, weighed=_weighing(detail)
+        )
+        return await self._write(body, key=f"gap/{box}/{passage}/{step}/{who.by}/{who.key}")
+
     async def speak_of_instrument(self, box: str, args: Mapping[str, str], *, who: Who) -> EntryRef:
         """A certificate, a seal, a repair or a shift of the scale of this box; its lane decides whether it may.
 
@@ -218,6 +237,13 @@ class Desk:
         ref = await self._write(body, key=f"instrument/{box}/{who.by}/{who.key}")
         await self._scales.say(body)
         return ref
+
+    def _refuse_without_footage(self, detail: PassageDetail) -> None:
+        """Steps that must be on footage, where the settings ask for it."""
+        steps = lacking_of(detail, self._must_record) if self._must_record is not None else ()
+        if steps:
+            name = detail.row.passage
+            raise RefusedError(f"passage {name} has no footage, and no reason for it, of: {', '.join(steps)}")
 
     async def _objections(self, detail: PassageDetail) -> tuple[str, ...]:
         """Why its weighing is no evidence, as far as it is weighed at all."""

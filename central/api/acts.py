@@ -22,6 +22,7 @@ from central.store.queries import Queries
 from central.views import Added, CaseView, Due, Erased
 from kernel.errors import RefusedError
 from kernel.events import EntryRef
+from kernel.footage.bodies import Step
 
 _CASE = r"^[\w.()（）〔〕\[\]-]{1,80}$"
 BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
@@ -70,6 +71,11 @@ class Hold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until_ms: UntilMs | None = None
 
 
+class Explain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    step: Step
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class Erase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rule: Annotated[str, Meta(min_length=3, max_length=200)]
 
@@ -113,6 +119,16 @@ class ActsApi:
             act = desk.hold(
                 box, passage, said.act, who=who_of(caller, key), reason=said.reason, until_ms=said.until_ms
             )
+            return answer(await done(act))
+
+        @router.post(
+            "/passages/{box}/{passage}/gaps", summary="Why a step has no footage 说明", **answers(EntryRef)
+        )
+        async def explain(
+            request: Request, box: BoxName, passage: PassageId, key: Key = None, caller: Caller = reviews
+        ) -> Response:
+            said = await body_of(request, Explain)
+            act = desk.explain(box, passage, said.step, who=who_of(caller, key), reason=said.reason)
             return answer(await done(act))
 
     def _cases(self, router: APIRouter) -> None:

@@ -36,6 +36,7 @@ _SHOWN: tuple[type, ...] = (
     views.Added,
     views.Erased,
     views.IssuedSlip,
+    views.StepView,
 )
 
 

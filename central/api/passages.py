@@ -10,13 +10,14 @@ from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
+from central.acts.steps import step_views
 from central.api.acts import place_of
 from central.api.answers import FIRST_MS, LAST_MS, answer, answers
 from central.api.callers import Caller, at_least
 from central.parts import Parts
 from central.store.queries import MOST_ROWS, Filter
 from central.taking import take_package
-from central.views import EntryView, Page, PassageDetail
+from central.views import EntryView, Page, PassageDetail, StepView
 from journal.access import narrowed
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import EntryRef, Outcome
@@ -65,6 +66,14 @@ class PassagesApi:
         @router.get("/passages/{passage}", summary="Everything about one crossing", **answers(PassageDetail))
         async def passage_(passage: str, caller: Caller = looks, box: Box = None) -> Response:
             return answer(await self._detail(caller, passage, box))
+
+        @router.get(
+            "/passages/{passage}/steps",
+            summary="Steps that must be on footage, and how they stand",
+            **answers(StepView, many=True),
+        )
+        async def steps(passage: str, caller: Caller = looks, box: Box = None) -> Response:
+            return answer(step_views(await self._detail(caller, passage, box), self._parts.law))
 
         @router.post(
             "/passages/{passage}/clip", summary="Ask the lane for clips that stayed there", status_code=202

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 import msgspec
 
 from central.acts.grounds import judged_case
+from central.acts.steps import step_views
 from central.commands.asking import asking
 from central.commands.shared import load_settings, needs_settings, open_database
 from central.keeping.housekeeping import due
@@ -15,12 +17,17 @@ from central.store.keeping import Keeper
 from central.store.queries import Queries
 from journal.console import Console, Verbs, write, write_rows
 from kernel.errors import ConfigError, RefusedError
+from kernel.footage.bodies import Step
+from kernel.law.shipped import national
 from web import times
+
+STEPS = ("step", "marked_ms", "by", "shown", "reason", "open")
 
 
 def add(verbs: Verbs) -> None:
     _add_case(verbs)
     _add_publish(verbs)
+    _add_steps(verbs)
     hold = verbs.add_parser("hold", help="keep a passage from being erased, or let it go")
     _acting(hold, "passage")
     hold.add_argument("--reason", required=True)
@@ -55,6 +62,23 @@ def _add_case(verbs: Verbs) -> None:
     show.add_argument("--json", action="store_true")
     needs_settings(show)
     show.set_defaults(run=_show_case)
+
+
+def _add_steps(verbs: Verbs) -> None:
+    steps = verbs.add_parser("steps", help="steps of a passage that must be on footage").add_subparsers(
+        required=True
+    )
+    show = steps.add_parser("show", help="how each step stands")
+    show.add_argument("passage")
+    show.add_argument("--box", help="needed only if two boxes chose the same id")
+    show.add_argument("--json", action="store_true")
+    needs_settings(show)
+    show.set_defaults(run=_show_steps)
+    explain = steps.add_parser("explain", help="why a step has no footage")
+    _acting(explain, "passage")
+    explain.add_argument("step", choices=get_args(Step))
+    explain.add_argument("--reason", required=True)
+    explain.set_defaults(run=_explain)
 
 
 def _add_publish(verbs: Verbs) -> None:
@@ -103,6 +127,27 @@ def _show_case(arguments: argparse.Namespace, _console: Console) -> int:
         write_rows(found.entries, ("journal", "seq", "stream", "box", "passage", "matches"), as_json=False)
         for each in found.lost:
             write(f"{each.passage} is no evidence any more: {', '.join(each.reasons)}")
+    return 0
+
+
+def _show_steps(arguments: argparse.Namespace, _console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    with open_database(settings) as database:
+        queries = Queries(database, register=settings.register)
+        boxes = [arguments.box] if arguments.box else queries.boxes_of(arguments.passage)
+        found = queries.passage(boxes[0], arguments.passage) if len(boxes) == 1 else None
+    if found is None:
+        raise RefusedError("no such passage, or of more than one box")
+    write_rows(step_views(found, national()), STEPS, as_json=arguments.json)
+    return 0
+
+
+def _explain(arguments: argparse.Namespace, console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    with asking(settings, role="reviewer", clock=console.clock, by=arguments.by) as centre:
+        box = centre.box_of(arguments.passage, arguments.box)
+        body = {"step": arguments.step, "reason": arguments.reason}
+        _told(centre.post(f"/passages/{box}/{arguments.passage}/gaps", body))
     return 0
 
 

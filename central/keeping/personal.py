@@ -16,6 +16,7 @@ from kernel.events import (
     VehiclePictured,
 )
 from kernel.evidence.recovery import unwrap
+from kernel.footage.bodies import GapExplained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def _says(stream: str, body: bytes) -> bool:
             return bool(msgspec.json.decode(body, type=PassageReviewed).reason)
     except (msgspec.MsgspecError, ProtocolError):
         return True  # what cannot be read may say anything
-    return stream == VehiclePictured.stream
+    return stream in (VehiclePictured.stream, GapExplained.stream)
 
 
 def _has_words(act: PassageDecided) -> bool:

@@ -36,6 +36,7 @@ from kernel.events import (
     VehicleWeighed,
 )
 from kernel.evidence import canonical
+from kernel.footage.bodies import FootageLinked, GapExplained, StepMarked
 
 Row = dict[str, Any]
 
@@ -433,6 +434,8 @@ def _json(values: Sequence[str] | Sequence[int]) -> str:
 def _check_names(body: Body) -> None:
     """What becomes a key or stands in an index has a form and a length: a database refuses the rest."""
     passage = passage_of(body)
+    if isinstance(body, StepMarked | GapExplained | FootageLinked):
+        passage = body.passage
     if passage is not None and not _PASSAGE.fullmatch(passage):
         raise ProtocolError("passage is not a name")
     if isinstance(body, VehiclePictured):

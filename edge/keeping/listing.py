@@ -15,11 +15,11 @@ import msgspec
 from msgspec import Struct
 
 from edge.keeping.custody import Custody
-from edge.keeping.disk import room_of
 from edge.keeping.planning import ORDER, Kind, Lying, is_due, may_make_room
 from edge.keeping.register import HoldRow, Register, Row
 from edge.keeping.settings import DAY_MS, KeepingSettings, Rule, days_of
 from journal.cursors import Cursors
+from journal.disk import room_of
 from journal.doubted import DoubtedJournal, doubted_journals
 from journal.erasing import readable
 from journal.reserve import Reserve

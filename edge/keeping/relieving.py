@@ -13,10 +13,10 @@ from functools import partial
 from typing import Protocol
 
 from edge.keeping.custody import Custody
-from edge.keeping.disk import Room
 from edge.keeping.inventory import Inventory
 from edge.keeping.planning import ORDER, Kind, Lying, enough, may_make_room
 from edge.keeping.settings import DAY_MS, KeepingSettings, days_of
+from journal.disk import Room
 from journal.reserve import Reserve
 from kernel.clock import Clock
 from kernel.errors import LinkError

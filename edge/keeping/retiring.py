@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from edge.keeping.disk import Room
 from edge.keeping.inventory import Inventory
 from edge.keeping.planning import Kind, Lying, is_due
 from edge.keeping.settings import DAY_MS, KeepingSettings, Rule
+from journal.disk import Room
 from kernel.law.rows import china_day
 
 

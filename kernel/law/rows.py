@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from kernel.errors import ConfigError
 from kernel.events import JointMode, RoadClass, WeighingGrade
+from kernel.footage.bodies import Step as RecordedStep
 from kernel.settings import Faults
 
 Mark = Literal["S", "K", "K?", "U"]  # seen in a source, known, from memory, unsure
@@ -344,6 +345,53 @@ class StaticErrorRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRow(Row):
+    """How long footage of a category stays 保管期限: days after it was taken in, or after its case was closed, or for ever."""
+
+    category: str
+    counted_from: Literal["import", "case"] = "import"
+    days: int | None = None
+    permanent: bool = False
+
+    def faults(self) -> Faults:
+        faults = _row_faults(self)
+        if (self.days is None) != self.permanent:
+            faults.append(("days", "is required, unless permanent is true"))
+        if self.days is not None and self.days < 1:
+            faults.append(("days", "must be above zero"))
+        if _ID.fullmatch(self.category.replace("_", "-")) is None:
+            faults.append(("category", f"must be small letters, digits and _, is {self.category!r}"))
+        return faults
+
+    def keys(self) -> tuple[Hashable, ...]:
+        return (self.category,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MustRecordRow(Row):
+    """Steps that must be on footage 应当记录的环节: of every case of this mode, and of those in which they are done.
+
+    `before_release` are those of `steps` that come before the vehicle may go.
+    """
+
+    mode: JointMode
+    steps: tuple[RecordedStep, ...]
+    before_release: tuple[RecordedStep, ...] = ()
+    when_done: tuple[RecordedStep, ...] = ()
+
+    def faults(self) -> Faults:
+        faults = _row_faults(self)
+        if not set(self.before_release) <= set(self.steps):
+            faults.append(("before_release", "must be among steps"))
+        if set(self.when_done) & set(self.steps):
+            faults.append(("when_done", "must not repeat steps"))
+        return faults
+
+    def keys(self) -> tuple[Hashable, ...]:
+        return (self.mode,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """One set of texts: the shipped one, or a site's own.  Also the form of each file."""
 
@@ -358,6 +406,8 @@ class Layer:
     size_tariff: tuple[SizeTariffRow, ...] = ()
     allowance: tuple[AllowanceRow, ...] = ()
     static_error: tuple[StaticErrorRow, ...] = ()
+    retention: tuple[RetentionRow, ...] = ()
+    must_record: tuple[MustRecordRow, ...] = ()
 
     def tables(self) -> Iterator[tuple[str, tuple[Row, ...]]]:
         for name in self.__slots__:

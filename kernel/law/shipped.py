@@ -8,7 +8,14 @@ from importlib import resources
 
 from kernel.law.law import Law, parse
 
-FILES = ("allowances.toml", "axle_loads.toml", "instruments.toml", "limits.toml", "tariffs.toml")
+FILES = (
+    "allowances.toml",
+    "axle_loads.toml",
+    "footage.toml",
+    "instruments.toml",
+    "limits.toml",
+    "tariffs.toml",
+)
 
 
 @cache

@@ -43,6 +43,22 @@ DEVICE_KINDS = {
     "uplink": "Uplink",
     "pictures": "Pictures",
 }
+STEPS = {
+    "show_certificate": "show certificate",
+    "notice": "notice",
+    "inquiry": "inquiry",
+    "weighing": "inspection and weighing",
+    "sampling": "sampling",
+    "registration": "registration and safekeeping",
+    "seizure": "seizure",
+    "unloading": "unloading",
+    "hearing": "hearing",
+    "signing": "signing",
+    "refusal": "refusal",
+    "service": "service of documents",
+    "left_in_place": "service by leaving in place",
+    "compulsion": "compulsory execution",
+}
 GRADES = {"pre_check": "pre-check", "certified": "certified weighing", "reweigh": "re-weighing"}
 ACTS = {"confirmed": "facts confirmed", "released": "released", "held": "held"}
 FACTS = {

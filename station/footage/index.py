@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from kernel.events import STREAMS, Body, EntryRef
+from kernel.events import STREAMS, Body, EntryRef, FilesReconciled, RecordHeld
 
 T = TypeVar("T", bound=Body)
 T_co = TypeVar("T_co", bound=Body, covariant=True)
@@ -28,9 +28,15 @@ CREATE INDEX IF NOT EXISTS said_file ON said (sha256, stream);
 CREATE INDEX IF NOT EXISTS said_recorder ON said (recorder, stream, at);
 CREATE INDEX IF NOT EXISTS said_passage ON said (passage, stream);
 CREATE INDEX IF NOT EXISTS said_case ON said (case_id, stream);
+CREATE TABLE IF NOT EXISTS named (
+  sha256 TEXT NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (sha256, place)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS own (journal TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
 """
 PATIENCE_S = 30.0
+AT_ONCE = 1_000
+# Said of footage in words that others use too.
+ALSO = (RecordHeld.stream, FilesReconciled.stream)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,10 @@ class FootageIndex:
                 "INSERT OR IGNORE INTO said (journal, seq, leaf, at, stream, sha256, recorder, passage, case_id, body)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [_row(entry) for entry in entries],
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO named SELECT ?, place FROM said WHERE journal = ? AND seq = ?",
+                [(name, one.ref.journal, one.ref.seq) for one in entries for name in _files(one.body)],
             )
             db.execute(
                 "INSERT INTO own VALUES (?, ?) ON CONFLICT (journal) DO UPDATE SET size = max(size, excluded.size)",
@@ -107,6 +117,31 @@ class FootageIndex:
         known = [_said(row[2:], STREAMS[row[1]].body) for row in rows if row[1] in STREAMS]
         return known, rows[-1][0] if rows else place
 
+    def naming(self, kind: type[T], sha256: str) -> list[Said[T]]:
+        """Entries of one kind that name this file among several, in the order in which they were said."""
+        query = (
+            "SELECT journal, seq, leaf, at, body FROM named JOIN said USING (place)"
+            " WHERE named.sha256 = ? AND stream = ? ORDER BY place"
+        )
+        with self._open() as db:
+            rows = db.execute(query, (sha256, kind.stream)).fetchall()
+        return [_said(row, kind) for row in rows]
+
+    def each(self, *kinds: type[Body]) -> Iterator[Said[Body]]:
+        """Every entry of these kinds, one after the other: there may be more of them than memory."""
+        by_stream = {kind.stream: kind for kind in kinds}
+        marks = ", ".join("?" * len(by_stream))
+        query = f"SELECT place, journal, seq, leaf, at, body, stream FROM said WHERE place > ? AND stream IN ({marks}) ORDER BY place LIMIT ?"  # noqa: S608
+        place = 0
+        while True:
+            with self._open() as db:
+                rows = db.execute(query, (place, *by_stream, AT_ONCE)).fetchall()
+            for row in rows:
+                yield _said(row[1:6], by_stream[row[6]])
+            if len(rows) < AT_ONCE:
+                return
+            place = rows[-1][0]
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=PATIENCE_S, isolation_level=None)) as db:
@@ -114,6 +149,9 @@ class FootageIndex:
 
 
 def is_footage(stream: str) -> bool:
+    """Whether the index takes it in."""
+    if stream in ALSO:
+        return True
     return stream in STREAMS and STREAMS[stream].body.__module__ == "kernel.footage.bodies"
 
 
@@ -121,6 +159,12 @@ def _row(entry: Said[Body]) -> tuple[object, ...]:
     body, ref = entry.body, entry.ref
     about = [getattr(body, name, None) for name in ("sha256", "recorder", "passage", "case")]
     return (ref.journal, ref.seq, ref.leaf, entry.at_ms, body.stream, *about, msgspec.json.encode(body))
+
+
+def _files(body: Body) -> Sequence[str]:
+    """The files that a body names beside its own."""
+    files = getattr(body, "files", ()) or getattr(body, "sources", ())
+    return files if isinstance(files, tuple) else ()
 
 
 def _said(row: tuple[str, int, str, int, bytes], kind: type[T]) -> Said[T]:

@@ -61,13 +61,16 @@ def state_view(
     now_ms: int,
     texts: Texts,
     lane_name: LaneName,
+    footage: Sequence[str] = (),
 ) -> StateView:
+    """`footage`: what is wrong with its keeping, as machine words."""
     heard = {lane.box: lane for lane in lanes}
     chips = [
         chip
         for box in boxes
         for chip in _lane(box, heard.get(box.name), now_ms=now_ms, texts=texts, lane_name=lane_name)
     ]
+    chips += _footage(footage, texts)
     return StateView(
         centre=_centre(centres, texts),
         centre_state=_centre_state(centres),
@@ -80,6 +83,14 @@ def state_view(
             released=today.released,
         ),
     )
+
+
+def _footage(worries: Sequence[str], texts: Texts) -> list[Chip]:
+    said = words(wording.KEEPING, worries, texts)
+    if not said:
+        return []
+    state: Condition = "bad" if {"room_full", "keeping_stopped"} & set(worries) else "odd"
+    return [_chip("station/footage", texts(_("Footage")), said[0], state, why="; ".join(said))]
 
 
 def _centre(centres: Sequence[Centre], texts: Texts) -> str:

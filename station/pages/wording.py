@@ -33,7 +33,39 @@ REFUSALS = {
     "no_such_reweigh": _("That re-weighing is not known here."),
     "override_without_reason": _("A supervisor's decision needs a reason."),
     "override_role": _("Only a supervisor may decide this."),
+    "steps_open": _("Steps that must be recorded are not marked: mark them, or give the reason."),
     "nothing_answered": _("Nothing was chosen."),
+}
+
+# What the keeping of footage and its steps do not do, and why.
+REFUSED = {
+    "give the reason": _("Give the reason."),
+    "leave the plate out of the text: the passage is named already": _(
+        "Leave the plate out of the text: the crossing is named already."
+    ),
+    "no such passage": _("That crossing is not known here."),
+    "no such file": _("That file is not kept here."),
+    "not marked for deletion": _("That file is not marked for deletion."),
+    "name files or a passage": _("Name files or a crossing."),
+    "until is over already": _("The last day is over already."),
+    "a score is 1 to 5": _("A score is 1 to 5."),
+    "nobody scores their own footage": _("Nobody scores their own footage."),
+}
+# docs/footage.md: what is wrong with the keeping of footage, and what does not fit together on a day.
+KEEPING = {
+    "room_full": _("the disk of footage is full: only what may go was removed"),
+    "room_low": _("the disk of footage is nearly full"),
+    "rule_cannot_be_met": _("the disk is too small for the days that footage must be kept"),
+    "footage_missing": _("files of footage are missing from the disk"),
+    "footage_unknown": _("files lie among the footage that no entry knows"),
+    "keeping_stopped": _("footage is not kept in order: the disk or the journal refuses"),
+}
+DAY = {
+    "duty_without_footage": _("on duty without footage"),
+    "footage_without_duty": _("footage without a shift"),
+    "acts_without_duty": _("acted without a shift"),
+    "named_otherwise": _("the recorder names somebody else"),
+    "time_unknown": _("true time of footage not known"),
 }
 
 

@@ -115,7 +115,14 @@ class OnePackage:
 class World:
     """Parts with a real store; `entries` is what went into the centre's own journal."""
 
-    def __init__(self, database: Database, folder: Path, *, retention: Retention | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        *,
+        retention: Retention | None = None,
+        must_record: bool = False,
+    ) -> None:
         self.clock = StillClock()
         self.database = database
         self.own = Made(journal="f" * 32, box="yiyuan-centre", source="yiyuan/centre")
@@ -161,6 +168,7 @@ class World:
                 holds=self.ordered,
                 scales=self.spoken,
                 clock=self.clock,
+                must_record=national() if must_record else None,
             ),
             instruments=instruments,
             keeping=self.keeping,

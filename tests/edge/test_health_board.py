@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from edge.health import DiskProbe, HealthBoard
-from edge.keeping.disk import room_of
 from edge.keeping.settings import KeepingSettings
 from edge.settings import Health
+from journal.disk import room_of
 from kernel.events import DeviceHealth, LaneHealth
 
 State = Literal["up", "silent", "down", "low", "frozen"]

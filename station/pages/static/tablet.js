@@ -9,6 +9,7 @@ import { paced } from "../web/paint.js";
 import { send } from "../web/send.js";
 import { _ } from "../web/texts.js";
 import { Holding } from "./holding.js";
+import { Steps } from "./steps.js";
 
 const told = JSON.parse(document.getElementById("tablet").textContent);
 const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
@@ -192,6 +193,7 @@ function show(newer) {
   one("[data-acts-head]").hidden = detail.acts.length === 0;
   showRelease(detail.release);
   if (["none", "loading"].includes(right.dataset.view)) view("facts");
+  steps.load();
   lock();
 }
 
@@ -293,6 +295,8 @@ button("release").addEventListener("click", () => {
 });
 
 new Holding(button("hold"), () => act("hold", {}, _("Held and written down.")));
+
+const steps = new Steps({ vehicle: () => chosen, view, say });
 
 for (const back of all("[data-back]")) back.addEventListener("click", () => view("facts"));
 

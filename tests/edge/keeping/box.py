@@ -12,11 +12,11 @@ from pathlib import Path
 import msgspec
 
 from edge.keeping.custody import Custody
-from edge.keeping.disk import Room
 from edge.keeping.housekeeping import Housekeeping
 from edge.keeping.relieving import Disk
 from edge.keeping.settings import DAY_MS, KeepingSettings
 from journal.cursors import Cursor, Cursors, Upload
+from journal.disk import Room
 from journal.erasing import Erasing
 from journal.files import FileStore
 from journal.leaving import remove_closed

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.keeping.disk import Room, on_one_disk, room_of
 from edge.keeping.settings import KeepingSettings
+from journal.disk import Room, on_one_disk, room_of
 from kernel.errors import FullError
 from kernel.events import FileEvicted
 from tests.edge.keeping.box import MB, LaneBox, Passed

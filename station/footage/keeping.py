@@ -1,0 +1,385 @@
+"""Keeps footage as long as the rules say and no longer: marks what is due, deletes it seven days later, makes room.
+
+Every step is an entry before it is done, so the list of what was deleted is part of the journal and shows tampering.
+Files that no entry knows are reported and never touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from journal.disk import Room
+from kernel.clock import Clock
+from kernel.errors import FullError, RefusedError, RestartError
+from kernel.events import FilesReconciled, Outcome, RecordHeld
+from kernel.footage.bodies import FootageDisposed, FootageLinked, FootageTagged
+from kernel.footage.keeping import (
+    DAY_MS,
+    Decision,
+    Hold,
+    KeptFile,
+    Tie,
+    keep_until,
+    retention,
+    shortest_ms,
+    standing_links,
+    standing_tags,
+)
+from kernel.law.law import Law
+from kernel.law.rows import china_day
+from station.footage.folders import DigestFolder
+from station.footage.keeping_settings import KeepingSettings
+from station.footage.ledger import Ledger
+from station.footage.stock import RESTORED, Stocked, holds_of, of_passage, ripe, stock_of, was_deleted
+
+log = logging.getLogger(__name__)
+
+TICK_S = 60.0
+AT_ONCE = 100  # digests in one entry: a body has at most 28 kB
+SETTLE_S = 5.0  # for files whose entry is on its way
+NAMED = 100  # in a report of files
+LONGEST = 120  # characters of a name that a stranger chose
+CHINA_H = 8
+MAKE_ROOM = "room.copies"
+
+OutcomeOf = Callable[[str | None, str], Outcome | None]  # of a passage, by its box and name; blocking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where footage lies, and how full that disk is."""
+
+    originals: DigestFolder
+    derived: DigestFolder
+    room: Callable[[], Room]  # blocking
+
+    def remove(self, sha256: str) -> int:
+        return self.originals.remove(sha256) + self.derived.remove(sha256)
+
+    def here(self) -> Iterator[str]:
+        yield from self.originals.digests()
+        yield from self.derived.digests()
+
+    def has(self, sha256: str) -> bool:
+        return self.originals.path(sha256) is not None or self.derived.path(sha256) is not None
+
+    def strangers(self) -> Iterator[str]:
+        for name, folder in (("originals", self.originals), ("derived", self.derived)):
+            yield from (f"{name}/{path.relative_to(folder.folder)}" for path in folder.strangers())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What decides how long: the law in this place, and what became of a passage."""
+
+    law: Law
+    jurisdiction: str
+    outcome: OutcomeOf
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What one night has found: by rule what to mark, what not to delete after all, and what to delete."""
+
+    mark: dict[str, list[str]] = field(default_factory=dict)
+    unmark: dict[str, list[str]] = field(default_factory=dict)
+    delete: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Keeping:
+    """`by` of what it does by rule is the station's own name."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        places: Places,
+        rules: Rules,
+        *,
+        settings: KeepingSettings,
+        by: str,
+        clock: Clock,
+        enough: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`enough`: whether the disk holds as many days as the rules ask for; blocking."""
+        self._ledger = ledger
+        self._places = places
+        self._rules = rules
+        self._settings = settings
+        self._by = by
+        self._clock = clock
+        self._enough = enough
+        self._short = False
+        self._one = asyncio.Lock()
+        self._undone: set[str] = set()  # deleted by an entry, and the disk would not
+        self._swept = ""  # the day
+        self._room: Room | None = None
+        self._problem = ""
+        self.found: FilesReconciled | None = None
+
+    async def run(self) -> None:
+        """Until cancelled; what the disk does not allow now is tried again."""
+        while True:
+            await self.step()
+            await self._clock.sleep(TICK_S)
+
+    async def step(self) -> None:
+        """One look: room now, rules and reconciling once a night and once after a start."""
+        try:
+            await self._step()
+        except (FullError, RestartError, RefusedError, OSError, sqlite3.Error) as error:
+            if str(error) != self._problem:
+                log.error("footage is not kept in order", extra={"reason": str(error)})  # noqa: TRY400
+            self._problem = str(error) or type(error).__name__
+        else:
+            self._problem = ""
+
+    async def finish(self) -> None:
+        """What was deleted by an entry just before the process died.  Before anything is taken in again."""
+        last = await asyncio.to_thread(self._ledger.index.of, FootageDisposed, newest=AT_ONCE)
+        named = [name for said in last if said.body.act == "deleted" for name in said.body.files]
+        await self._remove([name for name in named if await asyncio.to_thread(self._is_left, name)])
+
+    async def sweep(self) -> None:
+        """Apply the rules: mark, unmark what is kept after all, delete what was marked long enough ago."""
+        async with self._one:
+            plan = await asyncio.to_thread(self._plan)
+            for rule, files in plan.unmark.items():
+                await self._say("restored", files, rule=rule, reason="kept by rule")
+            for rule, files in plan.mark.items():
+                due_ms = self._clock.now_ms() + self._settings.wait_days * DAY_MS
+                await self._say("marked", files, rule=rule, due_ms=due_ms)
+            for rule, files in plan.delete.items():
+                await self._delete(files, rule=rule)
+
+    async def relieve(self) -> None:
+        """Room when it is short: copies that can be made again, then what waits no longer.  Nothing else ever."""
+        self._room = await asyncio.to_thread(self._places.room)
+        wanted = self._room.above(self._settings.low_percent)
+        if self._room.used_percent < self._settings.high_percent or wanted <= 0:
+            return
+        async with self._one:
+            for rule, files in (await asyncio.to_thread(self._spare, wanted)).items():
+                await self._delete(files, rule=rule)
+        self._room = await asyncio.to_thread(self._places.room)
+
+    async def reconcile(self) -> FilesReconciled:
+        """The disk against the entries, both ways.  Removes nothing."""
+        found = await asyncio.to_thread(self._reconcile, ())
+        if found.unknown_count or found.missing_count:
+            await self._clock.sleep(SETTLE_S)
+            found = await asyncio.to_thread(self._reconcile, (*found.unknown, *found.missing))
+        await self._ledger.say(found)
+        if found.unknown_count or found.missing_count:
+            extra = {"unknown": found.unknown[:3], "missing": found.missing[:3]}
+            log.error("footage on the disk and its entries differ", extra=extra)
+        self.found = found
+        return found
+
+    # --- what a person does -----------------------------------------------------------------------------------
+
+    async def restore(self, files: Sequence[str], *, by: str, reason: str) -> int:
+        """They are not deleted after all, and their days begin anew.  RefusedError: one of them is not marked."""
+        _reason(reason)
+        async with self._one:
+            stock = await asyncio.to_thread(stock_of, self._ledger.index)
+            for name in files:
+                if name not in stock or stock[name].mark is None:
+                    raise RefusedError("not marked for deletion")
+            await self._say("restored", files, rule=RESTORED, reason=reason.strip(), by=by)
+        return len(files)
+
+    async def hold(self, body: RecordHeld) -> None:
+        """封存, or its end.  RefusedError says what is wrong with it."""
+        _reason(body.reason)
+        if not body.files and body.passage is None:
+            raise RefusedError("name files or a passage")
+        if body.act == "held" and body.until_ms is not None and body.until_ms <= self._clock.now_ms():
+            raise RefusedError("until is over already")
+        stock = await asyncio.to_thread(stock_of, self._ledger.index)
+        if any(name not in stock for name in body.files):
+            raise RefusedError("no such file")
+        async with self._one:
+            await self._ledger.say(body)
+
+    # --- what is said of it -----------------------------------------------------------------------------------
+
+    def worries(self) -> tuple[str, ...]:
+        """Machine words (docs/footage.md), the most urgent first."""
+        percent = self._room.used_percent if self._room else 0
+        found = self.found
+        checks = {
+            "room_full": percent >= self._settings.high_percent,
+            "room_low": self._settings.low_percent <= percent < self._settings.high_percent,
+            "rule_cannot_be_met": self._short,
+            "footage_missing": found is not None and found.missing_count > 0,
+            "footage_unknown": found is not None and found.unknown_count > 0,
+            "keeping_stopped": bool(self._problem or self._undone),
+        }
+        return tuple(word for word, holds in checks.items() if holds)
+
+    @property
+    def room(self) -> Room | None:
+        """As it was at the last look."""
+        return self._room
+
+    def decision(self, one: Stocked, stock: Mapping[str, Stocked], holds: Mapping[str, Hold]) -> Decision:
+        """How long one file stays; what was made of others stays as long as they do.  Blocking."""
+        own = self._decide(one, holds)
+        if not one.sources:
+            return own
+        sources = [self._decide(stock[name], holds) for name in one.sources if name in stock]
+        if not sources and own.rule != "hold" and own.why == "unlinked":
+            return Decision(until_ms=self._clock.now_ms(), rule="sources.gone", why="sources_gone")
+        return max([*sources, *([own] if own.why != "unlinked" else [])], key=_length)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    async def _step(self) -> None:
+        await self._remove(sorted(self._undone))
+        await self.relieve()
+        now_ms = self._clock.now_ms()
+        at_night = (now_ms // 3_600_000 + CHINA_H) % 24 == self._settings.night_hour
+        if self.found is not None and (not at_night or self._swept == china_day(now_ms)):
+            return
+        await self.sweep()
+        await self.reconcile()
+        self._short = not await asyncio.to_thread(self._enough)
+        self._swept = china_day(now_ms)
+
+    def _plan(self) -> Plan:
+        now_ms, plan = self._clock.now_ms(), Plan()
+        stock, holds = stock_of(self._ledger.index), holds_of(self._ledger.index)
+        rows = retention(self._rules.law, jurisdiction=self._rules.jurisdiction, now_ms=now_ms)
+        youngest_ms = now_ms - shortest_ms(rows)
+        for one in stock.values():
+            # Most files are younger than any rule: nothing has to be asked of them.
+            if one.since_ms > youngest_ms and not one.sources and one.mark is None:
+                continue
+            self._plan_one(plan, one, self.decision(one, stock, holds), now_ms)
+        return plan
+
+    def _plan_one(self, plan: Plan, one: Stocked, decision: Decision, now_ms: int) -> None:
+        due = decision.until_ms is not None and decision.until_ms <= now_ms
+        if due and one.mark is None:
+            plan.mark.setdefault(decision.rule, []).append(one.sha256)
+        elif not due and one.mark is not None:
+            plan.unmark.setdefault(decision.rule, []).append(one.sha256)
+        elif one.mark is not None and one.mark.due_ms <= now_ms:
+            plan.delete.setdefault(one.mark.rule, []).append(one.sha256)
+
+    def _decide(self, one: Stocked, holds: Mapping[str, Hold]) -> Decision:
+        index = self._ledger.index
+        links = standing_links(said.body for said in index.of(FootageLinked, sha256=one.sha256))
+        tags = standing_tags(said.body for said in index.of(FootageTagged, sha256=one.sha256))
+        passages = [link.passage for link in links if link.passage is not None]
+        things = [one.sha256, *map(of_passage, passages)]
+        return keep_until(
+            KeptFile(since_ms=one.since_ms, important=one.important),
+            tags=tags,
+            links=[self._tie(link) for link in links],
+            holds=[holds[thing] for thing in things if thing in holds],
+            law=self._rules.law,
+            jurisdiction=self._rules.jurisdiction,
+            now_ms=self._clock.now_ms(),
+        )
+
+    def _tie(self, link: FootageLinked) -> Tie:
+        outcome = self._rules.outcome(link.box, link.passage) if link.passage is not None else None
+        return Tie(passage=link.passage, case=link.case, outcome=outcome)
+
+    def _spare(self, wanted: int) -> dict[str, list[str]]:
+        """What may go for want of room, the first of each kind first; by the rule that lets it go."""
+        stock, holds, now_ms = (
+            stock_of(self._ledger.index),
+            holds_of(self._ledger.index),
+            self._clock.now_ms(),
+        )
+        copies = [one for one in stock.values() if one.copy and one.sha256 not in holds]
+        due = [
+            one
+            for one in ripe(stock.values(), now_ms=now_ms)
+            if (until := self.decision(one, stock, holds).until_ms) is not None and until <= now_ms
+        ]
+        spare: dict[str, list[str]] = {}
+        for rule, one in [(MAKE_ROOM, one) for one in copies] + [
+            (one.mark.rule, one) for one in due if one.mark
+        ]:
+            if wanted > 0 and one.sha256 not in spare.get(MAKE_ROOM, ()):
+                spare.setdefault(rule, []).append(one.sha256)
+                wanted -= one.size
+        return spare
+
+    async def _delete(self, files: Sequence[str], *, rule: str) -> None:
+        """The entry first, then the bytes."""
+        for some in _portions(files):
+            await self._say("deleted", some, rule=rule)
+            await self._remove(some)
+
+    async def _remove(self, files: Sequence[str]) -> None:
+        for name in files:
+            self._undone.add(name)
+            await asyncio.to_thread(self._places.remove, name)
+            self._undone.discard(name)
+
+    async def _say(
+        self,
+        act: str,
+        files: Sequence[str],
+        *,
+        rule: str,
+        due_ms: int | None = None,
+        reason: str = "",
+        by: str | None = None,
+    ) -> None:
+        for some in _portions(files):
+            body = FootageDisposed(
+                act=act,  # type: ignore[arg-type]
+                files=tuple(some),
+                rule=rule,
+                by=by or self._by,
+                due_ms=due_ms,
+                reason=reason,
+            )
+            await self._ledger.say(body)
+        log.info("footage disposed", extra={"act": act, "rule": rule, "files": len(files)})
+
+    def _is_left(self, sha256: str) -> bool:
+        return self._places.has(sha256) and was_deleted(self._ledger.index, sha256)
+
+    def _reconcile(self, before: Sequence[str]) -> FilesReconciled:
+        """`before`: what a first look has found; a file whose entry was on its way then is no stranger now."""
+        here = set(self._places.here())
+        known = stock_of(self._ledger.index)
+        unknown = [*sorted(here - known.keys()), *self._places.strangers()]
+        missing = [name for name in sorted(known.keys() - here) if not self._places.has(name)]
+        if before:
+            unknown = [name for name in unknown if name in before or len(before) >= NAMED]
+        return FilesReconciled(
+            files=len(here & known.keys()),
+            unknown_count=len(unknown),
+            missing_count=len(missing),
+            unknown=_named(unknown),
+            missing=_named(missing),
+        )
+
+
+def _portions(files: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(files), AT_ONCE):
+        yield files[start : start + AT_ONCE]
+
+
+def _named(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.encode(errors="replace").decode()[:LONGEST] for name in list(names)[:NAMED])
+
+
+def _length(decision: Decision) -> tuple[bool, int]:
+    return decision.until_ms is None, decision.until_ms or 0
+
+
+def _reason(text: str) -> None:
+    if not text.strip():
+        raise RefusedError("give the reason")

@@ -1,0 +1,114 @@
+"""What of footage should lie on the disk, as the entries say: taken in or made, marked, restored, deleted, on hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from kernel.events import Body, RecordHeld
+from kernel.footage.bodies import FootageDerived, FootageDisposed, FootageImported
+from kernel.footage.keeping import Hold
+from station.footage.index import FootageIndex, Said
+
+HERE = ("imported", "damaged")  # states of an import that leave bytes
+RESTORED = "restored"  # rule of a deletion that a person called off: its days begin anew
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """It is to be deleted from `due_ms` on."""
+
+    rule: str
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stocked:
+    """One file that should be here.  `sources` are what it was made of; none: an original."""
+
+    sha256: str
+    since_ms: int
+    size: int
+    important: bool = False
+    sources: tuple[str, ...] = ()
+    copy: bool = False  # it can be made again
+    mark: Mark | None = None
+
+
+def stock_of(index: FootageIndex) -> dict[str, Stocked]:
+    """Every file that should be here, the oldest first.  Blocking; one pass over what was said."""
+    found: dict[str, Stocked] = {}
+    for said in index.each(FootageImported, FootageDerived, FootageDisposed):
+        body = said.body
+        if isinstance(body, FootageDisposed):
+            _dispose(found, body, said.at_ms)
+        elif (one := _stocked(said)) is not None:
+            found.setdefault(one.sha256, one)
+    return found
+
+
+def holds_of(index: FootageIndex) -> dict[str, Hold]:
+    """What is on hold: digests, and passages as `passage:NAME`.  Blocking."""
+    found: dict[str, Hold] = {}
+    for said in index.of(RecordHeld):
+        body = said.body
+        for thing in held_things(body):
+            if body.act == "released":
+                found.pop(thing, None)
+            else:
+                found[thing] = Hold(by=body.by, reason=body.reason, until_ms=body.until_ms)
+    return found
+
+
+def held_things(body: RecordHeld) -> Iterator[str]:
+    yield from body.files
+    if body.passage is not None:
+        yield of_passage(body.passage)
+
+
+def of_passage(passage: str) -> str:
+    return f"passage:{passage}"
+
+
+def was_deleted(index: FootageIndex, sha256: str) -> bool:
+    """Whether the last that was said of it is that it is gone.  Blocking."""
+    disposed = index.naming(FootageDisposed, sha256)
+    if not disposed or disposed[-1].body.act != "deleted":
+        return False
+    taken = [*index.of(FootageImported, sha256=sha256), *index.of(FootageDerived, sha256=sha256)]
+    return not any(_stocked(one) and one.at_ms > disposed[-1].at_ms for one in taken)
+
+
+def ripe(stocked: Iterable[Stocked], *, now_ms: int) -> list[Stocked]:
+    """Those whose wait is over."""
+    return [one for one in stocked if one.mark is not None and one.mark.due_ms <= now_ms]
+
+
+def _stocked(said: Said[Body]) -> Stocked | None:
+    body = said.body
+    if isinstance(body, FootageImported) and body.sha256 is not None and body.state in HERE:
+        return Stocked(sha256=body.sha256, since_ms=said.at_ms, size=body.size, important=body.important)
+    # A span lies where the files lie that travel with the journal.
+    if isinstance(body, FootageDerived) and body.kind != "span":
+        return Stocked(
+            sha256=body.sha256,
+            since_ms=said.at_ms,
+            size=body.size,
+            sources=body.sources,
+            copy=body.kind == "working_copy",
+        )
+    return None
+
+
+def _dispose(found: dict[str, Stocked], body: FootageDisposed, at_ms: int) -> None:
+    for sha256 in body.files:
+        known = found.get(sha256)
+        if known is None:
+            continue
+        if body.act == "deleted":
+            del found[sha256]
+        elif body.act == "marked":
+            found[sha256] = replace(known, mark=Mark(rule=body.rule, due_ms=body.due_ms or at_ms))
+        else:
+            since_ms = at_ms if body.rule == RESTORED else known.since_ms
+            found[sha256] = replace(known, mark=None, since_ms=since_ms)

@@ -1,0 +1,85 @@
+// Steps of enforcement that must be on footage: one touch marks the moment, a reason explains what is missing.
+import { fill } from "../web/bind.js";
+import { send } from "../web/send.js";
+import { _ } from "../web/texts.js";
+
+const one = (selector) => document.querySelector(selector);
+const buttons = one("[data-steps]");
+
+// `vehicle()` is the id of the one that is shown, `view(name)` changes what is shown of it, `say` tells the officer.
+export class Steps {
+  #vehicle;
+  #say;
+  #asking = null;
+  #busy = false;
+
+  constructor({ vehicle, view, say }) {
+    this.#vehicle = vehicle;
+    this.#say = say;
+    if (!buttons) return; // no recorders are taken in here
+    one('[data-act="steps"]').addEventListener("click", () => {
+      this.#ask(null);
+      view("steps");
+    });
+    buttons.addEventListener("click", (event) => this.#touched(event));
+    one("[data-gap]").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#explain();
+    });
+  }
+
+  async load() {
+    const id = this.#vehicle();
+    if (!buttons || !id) return;
+    const answer = await fetch(`/tablet/${id}/steps`, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (id === this.#vehicle()) this.#show(answer?.ok ? await answer.json() : { steps: [], says: "" });
+  }
+
+  #show({ steps, says }) {
+    fill(buttons, one('[data-template="steps"]'), steps);
+    one('[data-why="steps"]').textContent = says;
+    one('[data-act="steps"]').disabled = steps.length === 0;
+    for (const step of steps) buttons.querySelector(`[data-id="${step.id}"] [data-why-not]`).hidden = !step.asks;
+  }
+
+  #touched(event) {
+    const step = event.target.closest("[data-id]")?.dataset.id;
+    if (!step || buttons.dataset.acts !== "true") return;
+    if (event.target.closest("[data-why-not]")) this.#ask(step);
+    else if (event.target.closest(".step")) this.#post("steps", { step }, _("Marked and written down."));
+  }
+
+  #ask(step) {
+    this.#asking = step;
+    const form = one("[data-gap]");
+    form.hidden = !step;
+    form.reset();
+    if (!step) return;
+    const name = buttons.querySelector(`[data-id="${step}"] .step-name`).textContent;
+    one("[data-gap-of]").textContent = _("Why has this step no footage: {step}", { step: name });
+    form.querySelector("input").focus();
+  }
+
+  async #explain() {
+    const reason = one("[data-gap] input").value.trim();
+    if (!this.#asking || !reason) return;
+    if (await this.#post("gaps", { step: this.#asking, reason }, _("Reason written down."))) this.#ask(null);
+  }
+
+  async #post(act, body, words) {
+    if (this.#busy) return false;
+    const id = this.#vehicle();
+    this.#busy = true;
+    const answer = await send(`/tablet/${id}/${act}`, body, { key: newKey() });
+    this.#busy = false;
+    if (id !== this.#vehicle()) return answer.ok;
+    if (answer.ok) this.#show(answer.data);
+    this.#say(answer.ok ? words : answer.problem, answer.ok ? "good" : "bad");
+    return answer.ok;
+  }
+}
+
+// crypto.randomUUID is missing where a tablet comes by plain http; this is not.
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

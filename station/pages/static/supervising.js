@@ -1,0 +1,31 @@
+// Forms of supervisors: what is typed goes as JSON, and the page shows how things are after it.
+import { send } from "../web/send.js";
+
+for (const form of document.querySelectorAll("form[data-post]")) {
+  const key = newKey(); // the same form sent again after a lost answer is the same act
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    const answer = await send(form.dataset.post, said(form), { key });
+    if (answer.ok) return location.reload();
+    button.disabled = false;
+    document.querySelector("[data-notice]").textContent = answer.problem;
+  });
+}
+
+function said(form) {
+  const body = {};
+  for (const field of form.querySelectorAll("[name]")) {
+    const value = field.value.trim();
+    if ("list" in field.dataset) body[field.name] = [value];
+    else if ("number" in field.dataset) body[field.name] = Number(value);
+    else if (value) body[field.name] = value;
+  }
+  return body;
+}
+
+// crypto.randomUUID is missing where a tablet comes by plain http; this is not.
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
