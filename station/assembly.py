@@ -41,6 +41,7 @@ from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ConfigError, ProtocolError
+from kernel.events import EntryRef
 from kernel.evidence.notes import decode_base64
 from kernel.law.law import Law
 from station.acts import Officers
@@ -337,7 +338,19 @@ class Assembly:
         if settings.footage is None:
             return None
         return open_room(
-            settings.footage, data=folder, journal=self._journal, source=settings.source, clock=self._clock
+            settings.footage,
+            data=folder,
+            journal=self._journal,
+            source=settings.source,
+            clock=self._clock,
+            acknowledged=self._acknowledged,
+        )
+
+    def _acknowledged(self, entry: EntryRef) -> bool:
+        """Every destination has it out of danger; blocking."""
+        names = [destination.name for destination in self._settings.destinations]
+        return bool(names) and all(
+            self._cursors.cursor(journal=entry.journal, destination=name).kept > entry.seq for name in names
         )
 
     def _destinations(self, folder: Path) -> list[Uplink]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from journal.writer import Journal
 from kernel.clock import Clock
+from station.docking.docking import Acknowledged
+from station.docking.room import DockingRoom, open_docking
 from station.footage.index import FootageIndex
 from station.footage.ledger import JournalLedger
 from station.footage.settings import Footage
@@ -24,6 +26,7 @@ class FootageRoom:
     folder: Path
     ledger: JournalLedger
     clock: Clock
+    docking: DockingRoom
 
     @property
     def index(self) -> FootageIndex:
@@ -31,11 +34,20 @@ class FootageRoom:
 
     def tasks(self) -> dict[str, Run]:
         """What runs for the life of the station."""
-        return {}
+        return {**self.docking.tasks()}
 
 
-def open_room(settings: Footage, *, data: Path, journal: Journal, source: str, clock: Clock) -> FootageRoom:
+def open_room(
+    settings: Footage,
+    *,
+    data: Path,
+    journal: Journal,
+    source: str,
+    clock: Clock,
+    acknowledged: Acknowledged | None = None,
+) -> FootageRoom:
     folder = Path(settings.folder) if settings.folder else data / "footage"
     folder.mkdir(parents=True, exist_ok=True)
     ledger = JournalLedger(journal, FootageIndex(folder / "footage.db"), source=source)
-    return FootageRoom(settings=settings, folder=folder, ledger=ledger, clock=clock)
+    docking = open_docking(settings, folder=folder, ledger=ledger, clock=clock, acknowledged=acknowledged)
+    return FootageRoom(settings=settings, folder=folder, ledger=ledger, clock=clock, docking=docking)

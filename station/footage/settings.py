@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernel.settings import once_each, refuse
+from station.docking.settings import Dock
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footage:
     """Absent: the station takes in no recorders.  `folder` holds the originals and what was made of them."""
 
     folder: str | None = None  # None: `footage` in the station's data folder
+    docks: tuple[Dock, ...] = ()  # where recorders are put in
+    profiles: str | None = None  # folder of this site's own models, before those that are shipped
+    reserve_mb: int = 512  # of the disk, for others; nothing is taken in beyond
+    delete_collected: bool = False  # from the recorder, once stored here and acknowledged by the centre
+
+    def __post_init__(self) -> None:
+        refuse(once_each("docks", [dock.name for dock in self.docks]))
