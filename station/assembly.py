@@ -47,6 +47,7 @@ from kernel.law.law import Law
 from station.acts import Officers
 from station.feed import Feed
 from station.footage.room import FootageRoom, open_room
+from station.pages.docking import DOCKING
 from station.pages.routes import Pages
 from station.pages.state import Centre
 from station.parts import Parts
@@ -379,6 +380,7 @@ class Assembly:
             title_zh=settings.station.name_zh,
             title_en=settings.station.name_en,
             home="/tablet",
+            links=(DOCKING,) if settings.footage else (),
             templates=(PAGES / "templates",),
             locales=(VOCABULARY, PAGES / "locales"),
             static=(("station", PAGES / "static"),),

@@ -26,6 +26,11 @@ class Made:
     sha256: str
 
 
+def program_of(state: Path) -> tuple[str, ...]:
+    """What speaks to the recorder of this folder."""
+    return (sys.executable, "-I", "-S", control.__file__, str(state))
+
+
 class Recorder:
     """`state` holds the recorder: what it knows of itself, and its volume."""
 
@@ -62,7 +67,7 @@ class Recorder:
     @property
     def program(self) -> tuple[str, ...]:
         """What speaks to it."""
-        return (sys.executable, "-I", "-S", control.__file__, str(self.state))
+        return program_of(self.state)
 
     def record(self, start_ms: int, duration_ms: int, *, important: bool = False) -> Made:
         """Blocking: a recording that began at true `start_ms`."""

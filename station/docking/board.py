@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-State = Literal[
-    "absent", "locked", "reading", "importing", "no_room", "collected", "pulled", "unreadable", "refused"
-]
+State = Literal["absent", "locked", "reading", "importing", "no_room", "collected", "pulled", "unreadable"]
 
 _GONE = ("absent", "pulled", "unreadable")
 
