@@ -41,10 +41,10 @@ from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ConfigError, ProtocolError
-from kernel.events import EntryRef
 from kernel.evidence.notes import decode_base64
 from kernel.law.law import Law
 from station.acts import Officers
+from station.docking.acknowledged import kept_by
 from station.feed import Feed
 from station.footage.room import FootageRoom, open_room
 from station.pages.docking import DOCKING
@@ -344,14 +344,7 @@ class Assembly:
             journal=self._journal,
             source=settings.source,
             clock=self._clock,
-            acknowledged=self._acknowledged,
-        )
-
-    def _acknowledged(self, entry: EntryRef) -> bool:
-        """Every destination has it out of danger; blocking."""
-        names = [destination.name for destination in self._settings.destinations]
-        return bool(names) and all(
-            self._cursors.cursor(journal=entry.journal, destination=name).kept > entry.seq for name in names
+            acknowledged=kept_by(self._cursors, [each.name for each in settings.destinations]),
         )
 
     def _destinations(self, folder: Path) -> list[Uplink]:

@@ -70,7 +70,7 @@ class Docking:
         self._told = told
         self._stay: Stay | None = None
         self._loop = asyncio.get_running_loop()
-        self._told_locked = False
+        self._said: DockState | None = None  # of this presence, what is said once
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ class Docking:
         if presence == "locked":
             presence = await self._unlocked()
         if presence == "open":
-            self._told_locked = False
+            self._said = None if self._said == "locked" else self._said
             return await self._with_recorder()
         if presence == "absent":
             self._leave()
@@ -105,7 +105,7 @@ class Docking:
 
     async def _unlocked(self) -> Presence:
         """It is opened where that is known; else it is shown as locked, with what its model wants."""
-        if self._told_locked:
+        if self._said == "locked":
             return "locked"
         self._stay = None
         usb = await asyncio.to_thread(self._driver.usb)
@@ -117,12 +117,12 @@ class Docking:
         except (LinkError, RefusedError, ConfigError) as error:
             self._board.change(self.name, why=str(error))
             log.warning("recorder stays locked", extra={"dock": self.name, "reason": str(error)})
-        self._told_locked = True
+        self._said = "locked"
         await self._say_docked("locked", About(), model=profile.model, note=profile.hint_zh)
         return "locked"
 
     def _leave(self) -> None:
-        self._told_locked = False
+        self._said = None
         if self._stay is not None and self._stay.waiting:
             self._board.change(self.name, state="pulled", name="")
         elif self._board.docks[self.name].state != "pulled":
@@ -145,6 +145,10 @@ class Docking:
         stay, self._stay = self._stay, None
         if stay is None:
             self._board.begin(self.name, "unreadable", why=str(error))
+            if self._said != "unreadable":
+                self._said = "unreadable"
+                model = self._dock.model or self._profiles.unknown.model
+                await self._say_docked("unreadable", About(), model=model, note=str(error))
             return
         self._board.change(self.name, state="pulled", name="")
         note = f"{len(stay.waiting)} of {len(stay.waiting) + len(stay.taken)} files not taken"
@@ -304,6 +308,7 @@ class Docking:
         for dock in self._board.others(self.name, visit.recorder) if visit.recorder else ():
             self._board.problem(dock, "number_twice")
             self._board.problem(self.name, "number_twice")
+            log.warning("two recorders with one number", extra={"dock": self.name, "other": dock})
 
     # --- files ------------------------------------------------------------------------------------------------
 

@@ -104,7 +104,6 @@ class Importer:
         except LinkError:
             if not await asyncio.to_thread(volume.there):
                 raise
-            log.warning("file of a recorder unreadable", extra={"dock": visit.dock, "file": found.name})
             return await self._without_bytes(found, visit, Probe(), "unreadable")
         return await self._say_taken(found, visit, taken)
 
@@ -245,6 +244,8 @@ class Importer:
         )
         body = with_problems(body, visit, why, "" if found.readable_name else "name_unreadable")
         said = await self.ledger.say(body, key=_key(visit, found, why))
+        told = {"dock": visit.dock, "file": f"{found.folder}/{found.name}", "reason": why}
+        log.warning("file of a recorder not taken in", extra=told)
         return Outcome(found=found, said=said, true=known.true_of(body.own_start_ms, visit))
 
     async def _same(self, digest: str, found: Found, visit: Visit) -> Said[FootageImported] | None:

@@ -98,19 +98,22 @@ class Volume:
             yield from self._walk_from(top, device, faults)
         finally:
             os.close(top)
-        if faults:
-            raise LinkError(f"a folder cannot be listed: {faults[0].strerror}") from faults[0]
+        yield from (Found(place=_named(fault), refused="unreadable") for fault in faults)
 
     def _walk_from(self, top: int, device: int, faults: list[OSError]) -> Iterator[Found]:
+        walked = False
         for path, folders, names, handle in os.fwalk(
             ".", onerror=faults.append, follow_symlinks=False, dir_fd=top
         ):
             here = os.path.normpath(path)
+            walked = True
             links = [name for name in folders if _is_link(name, handle)]
             folders[:] = sorted(name for name in folders if name not in links and name not in self._skip)
             for name in sorted([*names, *links]):
                 place = name if here == "." else f"{here}/{name}"
                 yield _found(place, name, handle, device)
+        if not walked:
+            raise LinkError(f"{self.top} cannot be listed")
 
     def _opened(self) -> int:
         try:
@@ -151,6 +154,11 @@ def _found(place: str, name: str, handle: int, device: int) -> Found:
     if about.st_dev != device:
         return Found(place=place, refused="other_volume")
     return Found(place=place, size=about.st_size, on_disk=about.st_blocks * 512, mtime_ns=about.st_mtime_ns)
+
+
+def _named(fault: OSError) -> str:
+    """A folder that cannot be listed; the system may know it by a number only."""
+    return fault.filename if isinstance(fault.filename, str) else "…"
 
 
 def _is_link(name: str, handle: int) -> bool:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from journal.cursors import Cursor, Cursors
 from kernel.errors import RefusedError
+from kernel.events import EntryRef
 from kernel.footage.bodies import ClockAnchored, FootageImported, RecorderDocked
+from station.docking.acknowledged import kept_by
 from station.docking.board import Board
 from station.docking.clocks import hold_against
 from station.docking.importing import Importer
@@ -177,6 +180,31 @@ async def test_nothing_is_deleted_before_the_centre_has_acknowledged_it(bench: B
     await docking.step()
     assert not (bench.top / NAME).exists()
     assert (bench.top / SECOND).exists()  # what is damaged stays: a workshop may get more from the recorder
+
+
+@pytest.mark.parametrize(
+    ("kept", "destinations", "acknowledged"),
+    [({}, ["centre"], False), ({"centre": 7}, ["centre"], False), ({"centre": 8}, ["centre"], True),
+     ({"centre": 8}, ["centre", "province"], False), ({"centre": 8}, [], False)],
+)  # fmt: skip
+def test_only_a_receipt_of_every_destination_acknowledges(
+    bench: Bench, kept: dict[str, int], destinations: list[str], *, acknowledged: bool
+) -> None:
+    cursors = Cursors(bench.folder)
+    for name, size in kept.items():
+        cursors.save(Cursor(sent=9, size=9, kept=size), journal="f" * 32, destination=name)
+    entry = EntryRef(journal="f" * 32, seq=7, leaf="0" * 64)
+    assert kept_by(cursors, destinations)(entry) is acknowledged
+    cursors.close()
+
+
+async def test_a_card_that_cannot_be_listed_is_said_once(bench: Bench) -> None:
+    driver = recorder(bench, here="open")
+    driver.top = bench.folder / "nowhere"
+    docking = bench.docking(driver)
+    for _ in range(3):
+        await docking.step()
+    assert [one.body.state for one in bench.index.of(RecorderDocked)] == ["unreadable"]
 
 
 async def test_by_default_nothing_is_deleted(bench: Bench) -> None:
