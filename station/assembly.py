@@ -231,6 +231,8 @@ class Assembly:
         }
 
     def close(self) -> None:
+        if self._footage is not None:
+            self._footage.docking.close()
         self._receiver.close()
         self._journal.close()
         self._store.close()

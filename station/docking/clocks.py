@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from kernel.clock import Clock
 from kernel.footage.bodies import ClockAnchor
 from station.docking.contract import RecorderDock
+from station.docking.threads import OwnThreads
 
 TICK_MS = 2_500  # a clock that shows seconds has shown another one by then
 FINE_MS = 100
 PAUSE_S = 0.02
 
 
-async def hold_against(dock: RecorderDock, *, clock: Clock) -> ClockAnchor | None:
+async def hold_against(dock: RecorderDock, *, clock: Clock, ask: OwnThreads) -> ClockAnchor | None:
     """None: this recorder does not show its clock.  LinkError, RefusedError, ProtocolError of the driver.
 
     Its error holds all that is not known: how long the answer took, and where in its step the clock stood.
     """
     before = clock.now_ms()
-    first = await asyncio.to_thread(dock.read_clock)
+    first = await ask.run(dock.read_clock)
     after = clock.now_ms()
     if first is None:
         return None
@@ -30,7 +29,7 @@ async def hold_against(dock: RecorderDock, *, clock: Clock) -> ClockAnchor | Non
         earlier = before
         await clock.sleep(PAUSE_S)
         before = clock.now_ms()
-        reading = await asyncio.to_thread(dock.read_clock)
+        reading = await ask.run(dock.read_clock)
         after = clock.now_ms()
         if reading is not None and reading.own_ms != first.own_ms:
             return _anchor(reading.own_ms, earlier, after)

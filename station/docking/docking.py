@@ -20,6 +20,7 @@ from station.docking.describing import Visit
 from station.docking.importing import Importer, Outcome
 from station.docking.profiles import Profiles
 from station.docking.settings import Dock
+from station.docking.threads import OwnThreads
 from station.docking.volume import Found, Volume
 
 log = logging.getLogger(__name__)
@@ -70,11 +71,15 @@ class Docking:
         self._told = told
         self._stay: Stay | None = None
         self._loop = asyncio.get_running_loop()
+        self._thread = OwnThreads(1, name=f"dock {dock.name}")
         self._said: DockState | None = None  # of this presence, what is said once
 
     @property
     def name(self) -> str:
         return self._dock.name
+
+    def close(self) -> None:
+        self._thread.close()
 
     async def run(self) -> None:
         """Until the process ends."""
@@ -91,7 +96,7 @@ class Docking:
             return ROOM_S
 
     async def _step(self) -> float:
-        presence = await asyncio.to_thread(self._driver.presence)
+        presence = await self._thread.run(self._driver.presence)
         if presence == "locked":
             presence = await self._unlocked()
         if presence == "open":
@@ -108,12 +113,12 @@ class Docking:
         if self._said == "locked":
             return "locked"
         self._stay = None
-        usb = await asyncio.to_thread(self._driver.usb)
+        usb = await self._thread.run(self._driver.usb)
         profile = self._profiles.models.get(self._dock.model or "") or self._profiles.of_usb(usb)
         self._board.begin(self.name, "locked", model=profile.model)
         try:
-            if await asyncio.to_thread(self._driver.unlock):
-                return await asyncio.to_thread(self._driver.presence)
+            if await self._thread.run(self._driver.unlock):
+                return await self._thread.run(self._driver.presence)
         except (LinkError, RefusedError, ConfigError) as error:
             self._board.change(self.name, why=str(error))
             log.warning("recorder stays locked", extra={"dock": self.name, "reason": str(error)})
@@ -165,7 +170,7 @@ class Docking:
         about = await self._about()
         skip = self._skipped(about)
         volume = Volume(self._driver.top, skip=skip)
-        files = await asyncio.to_thread(lambda: list(volume.files()))
+        files = await self._thread.run(lambda: list(volume.files()))
         visit = await self._begin_visit(about, files)
         self._show(visit, about, files)
         was_set = await self._set_clock(visit)
@@ -183,7 +188,7 @@ class Docking:
 
     async def _take_log(self, visit: Visit) -> None:
         try:
-            data = await asyncio.to_thread(self._driver.log)
+            data = await self._thread.run(self._driver.log)
         except (ProtocolError, RefusedError) as error:
             log.warning("no log of a recorder", extra={"dock": self.name, "reason": str(error)})
             return
@@ -192,7 +197,7 @@ class Docking:
 
     async def _about(self) -> About:
         try:
-            return await asyncio.to_thread(self._driver.about)
+            return await self._thread.run(self._driver.about)
         except (ProtocolError, RefusedError) as error:
             self._board.problem(self.name, "silent")
             log.warning("recorder says nothing of itself", extra={"dock": self.name, "reason": str(error)})
@@ -233,7 +238,7 @@ class Docking:
 
     async def _held_clock(self) -> ClockAnchor | None:
         try:
-            return await hold_against(self._driver, clock=self._clock)
+            return await hold_against(self._driver, clock=self._clock, ask=self._thread)
         except (ProtocolError, RefusedError) as error:
             self._board.problem(self.name, "clock_unread")
             log.warning("clock of a recorder not read", extra={"dock": self.name, "reason": str(error)})
@@ -251,7 +256,7 @@ class Docking:
         if not self._dock.set_clock or anchor is None or abs(anchor.own_ms - anchor.true_ms) < SET_FROM_MS:
             return False
         try:
-            if not await asyncio.to_thread(self._driver.set_clock, self._clock.now_ms()):
+            if not await self._thread.run(self._driver.set_clock, self._clock.now_ms()):
                 return False
         except (ProtocolError, RefusedError, ConfigError) as error:
             self._board.problem(self.name, "clock_not_set")
@@ -350,7 +355,7 @@ class Docking:
             if here is None or not await asyncio.to_thread(acknowledged, outcome.said.ref):
                 continue
             try:
-                await asyncio.to_thread(stay.volume.remove, outcome.found)
+                await self._thread.run(stay.volume.remove, outcome.found)
                 log.info("removed from a recorder", extra={"dock": self.name, "sha256": digest})
             except RefusedError as error:
                 log.warning("not removed from a recorder", extra={"dock": self.name, "reason": str(error)})

@@ -6,19 +6,21 @@ import asyncio
 import hashlib
 import logging
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from kernel.clock import Clock
-from kernel.errors import FullError, LinkError, ProtocolError, RefusedError
+from kernel.errors import FullError, LinkError, ProtocolError, RefusedError, RestartError
 from kernel.footage.bodies import ClockAnchored, FootageImported, ImportState, RecorderIssued
 from kernel.footage.clocks import TrueTime
 from station.docking import copying
 from station.docking.collected import Collected, source_key
 from station.docking.describing import Known, Visit, claims_video, describe, with_problems
 from station.docking.probing import Probe, probe
+from station.docking.threads import OwnThreads
 from station.docking.volume import Found, Volume
 from station.footage.folders import DigestFolder
 from station.footage.index import Said
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 Told = Callable[[int], None]  # bytes of the file that are copied; from another thread
 GIVEN_UP_MS = 30 * 86_400_000
 STATES: Mapping[str, ImportState] = {"empty": "empty", "unreadable": "damaged", "changed": "damaged"}
+COPIES = 8  # at once; more recorders wait for each other
 EARLIER = 40  # files of a recorder among which the part before is looked for
 
 
@@ -76,7 +79,14 @@ class Importer:
         self._reserve = reserve_mb << 20
         self._look = look
         self._flush_bytes = flush_bytes
+        self._threads = OwnThreads(COPIES, name="recorder copy")
+        self._ending = threading.Event()
         self._saying = asyncio.Lock()
+
+    def close(self) -> None:
+        """A copy that is under way stops where it is; the next start goes on there."""
+        self._ending.set()
+        self._threads.close()
 
     async def tidy(self) -> None:
         """Copies that nobody came back to finish are taken away."""
@@ -93,16 +103,16 @@ class Importer:
         if not found.size:
             return await self._without_bytes(found, visit, Probe(), "empty")
         try:
-            source = await asyncio.to_thread(self._source, volume, found, visit)
+            source = await self._threads.run(self._source, volume, found, visit)
             if (known := await self._known(source, found, visit)) is not None:
                 return known
-            taken = await asyncio.to_thread(self._copied, volume, found, source, told)
+            taken = await self._threads.run(self._copied, volume, found, source, told)
         except ProtocolError:
             return await self._without_bytes(found, visit, Probe(), "changed")
         except RefusedError:
             return await self._without_bytes(found, visit, Probe(), "no_file")
         except LinkError:
-            if not await asyncio.to_thread(volume.there):
+            if not await self._threads.run(volume.there):
                 raise
             return await self._without_bytes(found, visit, Probe(), "unreadable")
         return await self._say_taken(found, visit, taken)
@@ -150,7 +160,7 @@ class Importer:
                 part,
                 begun=begun,
                 flushed=partial(self._reached, source),
-                told=told,
+                told=partial(self._going_on, told),
                 flush_bytes=self._flush_bytes,
             )
         if copied.size != found.size:  # it is recording still, or gives less than it states
@@ -158,6 +168,11 @@ class Importer:
             raise ProtocolError(f"{found.name}: {copied.size} bytes came of {found.size}")
         path = self._store(part, copied)
         return _Taken(source=source, copied=copied, probe=self._probed(path, found), path=path)
+
+    def _going_on(self, told: Told, done: int) -> None:
+        if self._ending.is_set():
+            raise RestartError("the station ends")
+        told(done)
 
     def _need_room(self, wanted: int) -> None:
         free = shutil.disk_usage(self.originals.folder).free

@@ -38,6 +38,12 @@ class DockingRoom:
         own = {"docks": self._tell} if self.docks else {}
         return own | {f"dock {dock.name}": dock.run for dock in self.docks}
 
+    def close(self) -> None:
+        """Threads that copy end within a moment."""
+        self.importer.close()
+        for dock in self.docks:
+            dock.close()
+
     async def _tell(self) -> None:
         with suppress(FullError):  # the next start does it
             await self.importer.tidy()

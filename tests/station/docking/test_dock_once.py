@@ -83,7 +83,8 @@ def test_what_cannot_be_done_is_said_and_ends_with_two(
 
 
 def test_every_dock_has_a_bar_of_its_own() -> None:
-    board, said = Board.of(["dock1", "dock2"]), []
+    said: list[str] = []
+    board = Board.of(["dock1", "dock2"])
     show = bars(said.append)
     board.change("dock1", state="importing", size=4 << 20, done=1 << 20, files=3, done_files=1, name="a.mp4")
     show(board)

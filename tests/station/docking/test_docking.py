@@ -14,8 +14,10 @@ from station.docking.acknowledged import kept_by
 from station.docking.board import Board
 from station.docking.clocks import hold_against
 from station.docking.importing import Importer
+from station.docking.threads import OwnThreads
 from tests.station.docking.docks import NAME, Bench, Clock, PaperDock
 
+ASK = OwnThreads(1, name="test")
 SECOND = "3700123_100001_20260601110000_0002.mp4"
 
 
@@ -73,7 +75,7 @@ async def test_the_clock_is_read_before_it_is_set_and_again_behind(bench: Bench)
 @pytest.mark.parametrize(("off_ms", "step_ms"), [(0, 1_000), (-137_423, 1_000), (999, 1_000), (250, 1)])
 async def test_the_error_of_a_reading_holds_the_truth(bench: Bench, off_ms: int, step_ms: int) -> None:
     driver = recorder(bench, off_ms=off_ms, step_ms=step_ms)
-    anchor = await hold_against(driver, clock=bench.clock)
+    anchor = await hold_against(driver, clock=bench.clock, ask=ASK)
     assert anchor is not None
     assert abs((anchor.own_ms - anchor.true_ms) - off_ms) <= anchor.err_ms <= 100
 
@@ -82,7 +84,7 @@ async def test_a_clock_that_stands_still_is_known_to_its_second(bench: Bench) ->
     driver = recorder(bench)
     still = Clock(now_ms=bench.clock.now_ms())
     driver.clock = still
-    anchor = await hold_against(driver, clock=bench.clock)
+    anchor = await hold_against(driver, clock=bench.clock, ask=ASK)
     assert anchor is not None
     assert anchor.err_ms >= 1_000
 

@@ -18,9 +18,11 @@ from station.docking.docking import Docking
 from station.docking.drivers import DRIVERS, open_dock
 from station.docking.drivers.program import protocol
 from station.docking.settings import Dock
+from station.docking.threads import OwnThreads
 from tests.station.docking.docks import Bench
 
 OFF_MS = -137_423
+ASK = OwnThreads(1, name="test")
 Make = Callable[..., tuple[Recorder, RecorderDock]]
 wire = pytest.mark.wire
 
@@ -57,13 +59,13 @@ async def test_a_clock_is_read_to_a_part_of_its_second_and_set(docked: tuple[Rec
     recorder, dock = docked
     recorder.dock(dock.top)
     clock = RealClock()
-    anchor = await hold_against(dock, clock=clock)
+    anchor = await hold_against(dock, clock=clock, ask=ASK)
     if anchor is None:
         assert not dock.set_clock(clock.now_ms())  # a plain folder has no clock
         return
     assert abs(anchor.own_ms - anchor.true_ms - OFF_MS) <= anchor.err_ms
     assert dock.set_clock(clock.now_ms())
-    anchor = await hold_against(dock, clock=clock)
+    anchor = await hold_against(dock, clock=clock, ask=ASK)
     assert anchor is not None
     # A second more for a machine that is busy between taking the time and setting it.
     assert abs(anchor.own_ms - anchor.true_ms) <= anchor.err_ms + 1_000

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kernel.errors import FullError, LinkError
+from kernel.errors import FullError, LinkError, RestartError
 from kernel.footage.bodies import ClockAnchor, FootageImported, RecorderIssued
+from station.docking.volume import Volume
 from tests.station.docking.docks import NAME, Bench, WeakCable
 
 OWN = 1_780_279_200_000  # what NAME says
@@ -200,6 +201,20 @@ async def test_copies_that_nobody_came_back_for_are_taken_away(bench: Bench) -> 
     await bench.clock.sleep(31 * 86_400)
     await bench.importer.tidy()
     assert not list(bench.originals.incoming.iterdir())
+
+
+async def test_a_station_that_ends_stops_a_copy_and_goes_on_there_later(bench: Bench) -> None:
+    digest = bench.put(NAME, bytes(range(250)) * 20_000)
+    early = Bench(bench.folder, flush_bytes=1 << 20)
+
+    def told(done: int) -> None:
+        if done > 2 << 20:
+            early.importer.close()
+
+    with pytest.raises(RestartError, match="the station ends"):
+        await early.importer.take(Volume(bench.top), early.found(NAME), early.visit, told)
+    assert bench.said() == []
+    assert (await bench.take(NAME)).body.sha256 == digest
 
 
 async def test_the_log_of_a_recorder_is_kept_once(bench: Bench) -> None:
