@@ -57,6 +57,9 @@ async def take_once(
         watching = asyncio.create_task(_watch(board, clock))
         await asyncio.gather(*(work.step() for work in works))
         watching.cancel()
+        importer.close()
+        for work in works:
+            work.close()
         board.tell()
         return board
     finally:

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +21,21 @@ from tests.support.disks import fill, tmpfs
 
 pytestmark = pytest.mark.wire
 PULLS = 50
+KILLS = 12
 BIG = 12 << 30
 
 
 def commanded(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "station.main", "dock", *map(str, arguments)]
+
+
+def progress(originals: Path) -> tuple[int, int]:
+    """Files that are stored, and bytes of those that are under way."""
+    sizes = []
+    for part in originals.glob("incoming/*.part"):
+        with suppress(FileNotFoundError):
+            sizes.append(part.stat().st_size)
+    return len(list(originals.glob("??/*"))), sum(sizes)
 
 
 def rows(output: str) -> list[dict[str, object]]:
@@ -70,14 +81,17 @@ async def take(bench: Bench, volume: WeakCable, one: Made) -> str | None:
 def test_a_process_killed_again_and_again_ends_with_equal_digests(tmp_path: Path) -> None:
     digests = card(tmp_path / "card", files=6, mb=24)
     command = commanded("--once", tmp_path / "card", "--data", tmp_path / "data", "--json")
-    chance = random.Random(11)
-    for _ in range(12):
+    chance, killed = random.Random(11), 0
+    for number in range(KILLS):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            process.wait(0.6 + chance.random() * 1.2)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        reached = (number * len(digests) // KILLS, chance.randrange(24 << 20))
+        while process.poll() is None and progress(tmp_path / "data" / "originals") < reached:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.002)
+        killed += process.poll() is None
+        process.kill()
         process.wait(20)
+    assert killed == KILLS
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert {row["name"]: row["digest"] for row in rows(done.stdout)} == digests
     stored = tmp_path / "data" / "originals"
