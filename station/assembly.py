@@ -44,9 +44,11 @@ from kernel.errors import ConfigError, ProtocolError
 from kernel.evidence.notes import decode_base64
 from kernel.law.law import Law
 from station.acts import Officers
+from station.docking.acknowledged import kept_by
 from station.feed import Feed
 from station.footage.keeping import Rules
 from station.footage.room import FootageRoom, open_room
+from station.pages.docking import DOCKING
 from station.pages.routes import Pages
 from station.pages.state import Centre
 from station.parts import Parts
@@ -231,6 +233,8 @@ class Assembly:
         }
 
     def close(self) -> None:
+        if self._footage is not None:
+            self._footage.docking.close()
         self._receiver.close()
         self._journal.close()
         self._store.close()
@@ -353,6 +357,7 @@ class Assembly:
             rules=rules,
             box=settings.box.name,
             queries=self._queries,
+            acknowledged=kept_by(self._cursors, [each.name for each in settings.destinations]),
         )
 
     def _destinations(self, folder: Path) -> list[Uplink]:
@@ -381,6 +386,7 @@ class Assembly:
             title_zh=settings.station.name_zh,
             title_en=settings.station.name_en,
             home="/tablet",
+            links=(DOCKING,) if settings.footage else (),
             templates=(PAGES / "templates",),
             locales=(VOCABULARY, PAGES / "locales"),
             static=(("station", PAGES / "static"),),

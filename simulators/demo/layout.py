@@ -14,6 +14,7 @@ from edge.drivers.rows import Indicator
 from kernel.evidence.certificates import Certificate
 from kernel.evidence.notes import Note, encode_base64
 from simulators.indicator import lane_options
+from simulators.recorders.recorder import program_of
 from simulators.scene.optics import Role
 
 ROOT = "yiyuan-root"
@@ -77,7 +78,7 @@ class Layout:
 
     def make(self) -> None:
         """The folders; keys are made by the product itself."""
-        for folder in (self.folder, self.wires, self.logs):
+        for folder in (self.folder, self.wires, self.logs, self.dock.parent):
             folder.mkdir(parents=True, exist_ok=True)
 
     def enrol(self, run: Enrol) -> None:
@@ -94,6 +95,16 @@ class Layout:
 
     def url(self, port: int) -> str:
         return f"http://{HOST}:{port}"
+
+    @property
+    def recorder(self) -> Path:
+        """The officer's recorder, wherever it is."""
+        return self.folder / "recorder"
+
+    @property
+    def dock(self) -> Path:
+        """Where its storage appears once it is docked."""
+        return self.folder / "docks" / "dock-1"
 
     @property
     def centre_url(self) -> str:
@@ -173,6 +184,17 @@ class Layout:
                 for lane, box in LANES.items()
             ],
             "destinations": [self.to_centre()],
+            "footage": {
+                "reserve_mb": 64,
+                "docks": [
+                    {
+                        "name": "dock-1",
+                        "path": str(self.dock),
+                        "driver": "program",
+                        "program": list(program_of(self.recorder)),
+                    }
+                ],
+            },
         }
 
     def lane(self, lane: str) -> Table:

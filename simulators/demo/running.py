@@ -20,6 +20,7 @@ from kernel.clock import Clock
 from simulators.demo.centre import Answer, CentreApi
 from simulators.demo.finding import Findings, find
 from simulators.demo.layout import LANES, Layout, Ports
+from simulators.demo.officer import Officer
 from simulators.demo.processes import SCRIPTS, Child, stop_all
 from simulators.demo.stage import Stage, stage
 from simulators.demo.watching import Watcher
@@ -297,6 +298,7 @@ async def play(plan: Plan, *, clock: Clock, say: Say, forever: bool) -> dict[str
         demo.show()
         crossings = demo.crossings()
         tablet, wall = demo.watchers()
+        officer = Officer(demo.layout, clock=clock, say=say)
         started_ms = clock.now_ms() + LEAD_MS
         tasks = [
             asyncio.create_task(work, name=name)
@@ -305,6 +307,7 @@ async def play(plan: Plan, *, clock: Clock, say: Say, forever: bool) -> dict[str
                 "keep up": demo.keep_up(),
                 "tablet": tablet.run(),
                 "wall": wall.run(),
+                "officer": officer.run(lambda: scene.world),
                 "kill": demo.kill_in_turn(),
             }.items()
         ]
@@ -314,6 +317,7 @@ async def play(plan: Plan, *, clock: Clock, say: Say, forever: bool) -> dict[str
             tasks[-1].cancel()
             details = await demo.collect(len(crossings))
             world = scene.world
+            footage = await officer.hand_in(world)
             found = await find(
                 demo.layout,
                 demo.token,
@@ -329,6 +333,7 @@ async def play(plan: Plan, *, clock: Clock, say: Say, forever: bool) -> dict[str
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+    found |= footage
     # Every product process has ended: only now may the truth touch the disk.
     found["peak_rss_mb"] = {
         "edge": max(child.peak_rss_kb for child in demo.lanes.values()) // 1024,

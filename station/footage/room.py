@@ -12,6 +12,8 @@ from journal.disk import room_of
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.footage.keeping import retention
+from station.docking.docking import Acknowledged
+from station.docking.room import DockingRoom, open_docking
 from station.footage.capacity import Forecast, forecast, measured, room_for_footage
 from station.footage.desk import Desk, open_desk
 from station.footage.folders import DigestFolder
@@ -39,6 +41,7 @@ class FootageRoom:
     steps: Steps
     supervising: Supervising
     rules: Rules
+    docking: DockingRoom
 
     @property
     def index(self) -> FootageIndex:
@@ -60,7 +63,7 @@ class FootageRoom:
 
     def tasks(self) -> dict[str, Run]:
         """What runs for the life of the station."""
-        return {"keeping of footage": self.keeping.run, **self.desk.tasks()}
+        return {"keeping of footage": self.keeping.run, **self.desk.tasks(), **self.docking.tasks()}
 
     async def catch_up(self) -> None:
         """What was said when the process died; before any task runs."""
@@ -78,6 +81,7 @@ def open_room(
     rules: Rules,
     box: str,
     queries: Queries,
+    acknowledged: Acknowledged | None = None,
 ) -> FootageRoom:
     folder = Path(settings.folder) if settings.folder else data / "footage"
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,6 +115,7 @@ def open_room(
         ledger=ledger,
         clock=clock,
         desk=desk,
+        docking=open_docking(settings, folder=folder, ledger=ledger, clock=clock, acknowledged=acknowledged),
         keeping=keeping,
         steps=steps,
         supervising=Supervising(

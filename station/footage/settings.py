@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kernel.settings import once_each, refuse
+from station.docking.settings import Dock
 from station.footage.keeping_settings import KeepingSettings
 
 
@@ -13,3 +15,10 @@ class Footage:
 
     folder: str | None = None  # None: `footage` in the station's data folder
     keeping: KeepingSettings = field(default_factory=KeepingSettings)
+    docks: tuple[Dock, ...] = ()  # where recorders are put in
+    profiles: str | None = None  # folder of this site's own models, before those that are shipped
+    reserve_mb: int = 512  # of the disk, for others; nothing is taken in beyond
+    delete_collected: bool = False  # from the recorder, once stored here and acknowledged by the centre
+
+    def __post_init__(self) -> None:
+        refuse(once_each("docks", [dock.name for dock in self.docks]))

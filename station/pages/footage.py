@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from station.footage.room import FootageRoom
-from station.pages import steps, supervising
+from station.pages import docking, steps, supervising
 from station.parts import Parts
 
 
@@ -13,3 +13,4 @@ def install(app: FastAPI, parts: Parts, room: FootageRoom) -> None:
     """Each page of footage adds its addresses."""
     steps.install(app, parts, room)
     supervising.install(app, parts, room)
+    docking.install(app, parts, room.docking)

@@ -1,0 +1,1 @@
+"""Recorders that are plain mass storage."""

@@ -1,0 +1,99 @@
+"""What a stored recording is: kind, length, picture, time of its making; looked at in a process of its own, which may die of it."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from station.docking.boxes import fault_of, media_type
+
+PATIENCE_S = 60
+MEMORY = 2 << 30
+NEVER_BEFORE_MS = 86_400_000  # a container that says 1904 or 1970 was never told
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """`created_ms` as the container has it, in whatever zone it meant; `fault` is a machine word."""
+
+    media_type: str = ""
+    duration_ms: int | None = None
+    created_ms: int | None = None
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    fault: str = ""
+
+
+def probe(path: Path) -> Probe:
+    """Blocking.  A file that kills or stops whoever looks at it is not playable, and that is all."""
+    try:
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", __name__, str(path)], capture_output=True, timeout=PATIENCE_S, check=True
+        )
+        return msgspec.json.decode(done.stdout, type=Probe)
+    except (subprocess.SubprocessError, msgspec.MsgspecError):
+        return Probe(media_type=_kind(path), fault="not_playable")
+
+
+def look(path: Path) -> Probe:
+    """In this process."""
+    kind = _kind(path)
+    with path.open("rb") as file:
+        fault = fault_of(file, kind)
+    if not kind.startswith(("video", "audio")):
+        return Probe(media_type=kind)
+    return _with_streams(path, kind, fault or "")
+
+
+def _kind(path: Path) -> str:
+    with path.open("rb") as file:
+        return media_type(file.read(256))
+
+
+def _with_streams(path: Path, kind: str, fault: str) -> Probe:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            video = container.streams.video[0] if container.streams.video else None
+            return Probe(
+                media_type=kind,
+                duration_ms=_duration_ms(container),
+                created_ms=_created_ms(container.metadata.get("creation_time", "")),
+                codec=video.codec_context.name if video else "",
+                width=video.width if video else 0,
+                height=video.height if video else 0,
+                fault=fault,
+            )
+    except (av.FFmpegError, ValueError, IndexError, OverflowError):
+        return Probe(media_type=kind, fault=fault or "not_playable")
+
+
+def _duration_ms(container: Any) -> int | None:
+    """Of the longest stream where the container does not state its own."""
+    if container.duration:
+        return int(container.duration * 1000 // 1_000_000)
+    known = [
+        int(one.duration * (one.time_base or Fraction(0)) * 1000) for one in container.streams if one.duration
+    ]
+    return max(known, default=None)
+
+
+def _created_ms(text: str) -> int | None:
+    with suppress(ValueError, OverflowError):
+        at_ms = round(datetime.fromisoformat(text).timestamp() * 1000)
+        return at_ms if at_ms > NEVER_BEFORE_MS else None
+    return None
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    sys.stdout.buffer.write(msgspec.json.encode(look(Path(sys.argv[1]))))
