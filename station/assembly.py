@@ -49,6 +49,7 @@ from station.footage.keeping import Rules
 from station.footage.room import FootageRoom, open_room
 from station.pages.routes import Pages
 from station.pages.state import Centre
+from station.pages.supervising import DAY
 from station.parts import Parts
 from station.queries import Queries
 from station.settings import Settings
@@ -381,6 +382,7 @@ class Assembly:
             title_zh=settings.station.name_zh,
             title_en=settings.station.name_en,
             home="/tablet",
+            links=(DAY,) if settings.footage else (),
             templates=(PAGES / "templates",),
             locales=(VOCABULARY, PAGES / "locales"),
             static=(("station", PAGES / "static"),),
