@@ -15,7 +15,7 @@ from kernel.footage.keeping import retention
 from station.footage.capacity import Forecast, forecast, measured, room_for_footage
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
-from station.footage.keeping import Keeping, Places, Rules
+from station.footage.keeping import Keeping, Places, Rules, Spans
 from station.footage.ledger import JournalLedger
 from station.footage.settings import Footage
 from station.footage.steps import Steps
@@ -76,7 +76,9 @@ def open_room(
     rules: Rules,
     box: str,
     queries: Queries,
+    travels: Callable[[FootageIndex], Spans],
 ) -> FootageRoom:
+    """`travels` answers with what has left with the station's journal."""
     folder = Path(settings.folder) if settings.folder else data / "footage"
     folder.mkdir(parents=True, exist_ok=True)
     ledger = JournalLedger(journal, FootageIndex(folder / "footage.db"), source=source)
@@ -92,6 +94,7 @@ def open_room(
         by=box,
         clock=clock,
         enough=lambda: room.forecast().capacity.enough,
+        spans=travels(ledger.index),
     )
     steps = Steps(
         ledger,

@@ -194,7 +194,7 @@ def test_settings_that_cannot_be(more: dict[str, int], path: str) -> None:
 
 
 @pytest.mark.broad
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_a_year_of_nights(footage: Footage) -> None:
     """A file a week, every kind of them; each stays for exactly as long as its longest rule says."""
     kinds = ("plain", "compliant", "over", "important", "case", "tagged", "held")
