@@ -346,7 +346,12 @@ class Assembly:
         settings = self._settings
         if settings.footage is None:
             return None
-        rules = Rules(law=law, jurisdiction=settings.jurisdiction, outcome=self._queries.outcome)
+        rules = Rules(
+            law=law,
+            jurisdiction=settings.jurisdiction,
+            outcome=self._queries.outcome,
+            held=self._queries.held,
+        )
         return open_room(
             settings.footage,
             data=folder,

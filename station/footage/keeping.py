@@ -36,7 +36,16 @@ from kernel.law.rows import china_day
 from station.footage.folders import DigestFolder
 from station.footage.keeping_settings import KeepingSettings
 from station.footage.ledger import Ledger
-from station.footage.stock import RESTORED, Stocked, holds_of, of_passage, ripe, stock_of, was_deleted
+from station.footage.stock import (
+    RESTORED,
+    Stocked,
+    holds_of,
+    of_lane,
+    of_passage,
+    ripe,
+    stock_of,
+    was_deleted,
+)
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +96,12 @@ class Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What decides how long: the law in this place, and what became of a passage."""
+    """What decides how long: the law in this place, what became of a passage, and whether its lane holds it."""
 
     law: Law
     jurisdiction: str
     outcome: OutcomeOf
+    held: Callable[[], Mapping[str, Hold]] = dict  # passages that their lanes hold; blocking
 
 
 @dataclass(slots=True, kw_only=True)
@@ -270,7 +280,7 @@ class Keeping:
 
     def _plan(self) -> Plan:
         now_ms, plan = self._clock.now_ms(), Plan()
-        stock, holds = stock_of(self._ledger.index), holds_of(self._ledger.index)
+        stock, holds = stock_of(self._ledger.index), self._holds()
         rows = retention(self._rules.law, jurisdiction=self._rules.jurisdiction, now_ms=now_ms)
         youngest_ms = now_ms - shortest_ms(rows)
         for one in stock.values():
@@ -291,19 +301,35 @@ class Keeping:
 
     def _decide(self, one: Stocked, holds: Mapping[str, Hold]) -> Decision:
         index = self._ledger.index
-        links = standing_links(said.body for said in index.of(FootageLinked, sha256=one.sha256))
+        links = self._links(one.sha256)
         tags = standing_tags(said.body for said in index.of(FootageTagged, sha256=one.sha256))
-        passages = [link.passage for link in links if link.passage is not None]
-        things = [one.sha256, *map(of_passage, passages)]
         return keep_until(
             KeptFile(since_ms=one.since_ms, important=one.important),
             tags=tags,
             links=[self._tie(link) for link in links],
-            holds=[holds[thing] for thing in things if thing in holds],
+            holds=[holds[thing] for thing in _things(one.sha256, links) if thing in holds],
             law=self._rules.law,
             jurisdiction=self._rules.jurisdiction,
             now_ms=self._clock.now_ms(),
         )
+
+    def _links(self, sha256: str) -> list[FootageLinked]:
+        return standing_links(said.body for said in self._ledger.index.of(FootageLinked, sha256=sha256))
+
+    def _holds(self) -> dict[str, Hold]:
+        """The station's own, and those of its lanes.  Blocking."""
+        lanes = {of_lane(name): hold for name, hold in self._rules.held().items()}
+        return lanes | holds_of(self._ledger.index)
+
+    def _is_held(self, one: Stocked, holds: Mapping[str, Hold]) -> bool:
+        """Itself, what it was made of, or a passage that one of these belongs to."""
+        now_ms = self._clock.now_ms()
+        named = (
+            holds.get(thing)
+            for name in (one.sha256, *one.sources)
+            for thing in _things(name, self._links(name))
+        )
+        return any(hold is not None and (hold.until_ms is None or hold.until_ms > now_ms) for hold in named)
 
     def _tie(self, link: FootageLinked) -> Tie:
         outcome = self._rules.outcome(link.box, link.passage) if link.passage is not None else None
@@ -314,13 +340,9 @@ class Keeping:
         await self._delete(_enough(copies, wanted), rule=MAKE_ROOM)
 
     async def _let_spans_go(self, wanted: int) -> None:
-        if self._spans is None:
-            return
-        holds = await asyncio.to_thread(holds_of, self._ledger.index)
-        spare = await asyncio.to_thread(self._spans.spare, self._places.originals.folder)
-        free = [one for one in spare if not {one.sha256, *one.sources} & holds.keys()]
+        free = await asyncio.to_thread(self._free)
         chosen = set(_enough(free, wanted))
-        if chosen:
+        if chosen and self._spans is not None:
             free_kb = self._room.free // 1024 if self._room else 0
             await self._spans.evict([one for one in free if one.sha256 in chosen], free_kb=free_kb)
 
@@ -330,8 +352,14 @@ class Keeping:
 
     def _copies(self) -> list[Stocked]:
         """That can be made again, the oldest first."""
-        stock, holds = stock_of(self._ledger.index), holds_of(self._ledger.index)
-        return [one for one in stock.values() if one.copy and one.sha256 not in holds]
+        stock, holds = stock_of(self._ledger.index), self._holds()
+        return [one for one in stock.values() if one.copy and not self._is_held(one, holds)]
+
+    def _free(self) -> list[Stocked]:
+        """Spans that are kept elsewhere and that nobody holds, the oldest first."""
+        spare = self._spans.spare(self._places.originals.folder) if self._spans is not None else []
+        holds = self._holds()
+        return [one for one in spare if not self._is_held(one, holds)]
 
     def _ripe(self, wanted: int) -> dict[str, list[str]]:
         """What was marked long enough ago and is due still, by the rule that marked it."""
@@ -404,6 +432,15 @@ class Keeping:
             unknown=_named(unknown),
             missing=_named(missing),
         )
+
+
+def _things(sha256: str, links: Sequence[FootageLinked]) -> Iterator[str]:
+    """What of a file may be on hold."""
+    yield sha256
+    for link in links:
+        if link.passage is not None:
+            yield of_passage(link.passage)
+            yield of_lane(link.passage)
 
 
 def _enough(files: Iterable[Stocked], wanted: int) -> list[str]:
