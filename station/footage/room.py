@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from station.footage.keeping import Keeping, Places, Rules, Spans
 from station.footage.ledger import JournalLedger
 from station.footage.settings import Footage
 from station.footage.steps import Steps
+from station.footage.stock import Stocked, stock_of
 from station.footage.supervising import Lot, Supervising
 from station.queries import Queries
 
@@ -42,15 +43,16 @@ class FootageRoom:
     def index(self) -> FootageIndex:
         return self.ledger.index
 
-    def forecast(self) -> Forecast:
-        """Whether the disk holds as many days as unlinked footage must stay.  Blocking."""
+    def forecast(self, stock: Iterable[Stocked] | None = None) -> Forecast:
+        """Whether the disk holds as many days as unlinked footage must stay.  Blocking; `stock` where it is known."""
         now_ms, settings = self.clock.now_ms(), self.settings.keeping
         place = self.rules.jurisdiction
         unlinked = retention(self.rules.law, jurisdiction=place, now_ms=now_ms).get("unlinked")
         room = room_of(self.folder)
+        known = stock_of(self.index).values() if stock is None else stock
         return forecast(
             days=unlinked.days or 0 if unlinked else 0,
-            room_bytes=room_for_footage(self.index, room, high_percent=settings.high_percent),
+            room_bytes=room_for_footage(known, room, high_percent=settings.high_percent),
             given={},
             settings=settings,
             measured=measured(self.index, now_ms=now_ms),

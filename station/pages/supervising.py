@@ -175,7 +175,7 @@ class Supervision:
         index, texts = self._room.index, self._shell.texts(request)
         stock = await asyncio.to_thread(stock_of, index)
         holds = await asyncio.to_thread(holds_of, index)
-        found = await asyncio.to_thread(self._room.forecast)
+        found = await asyncio.to_thread(self._room.forecast, stock.values())
         return self._shell.page(
             request,
             "keeping.html",
