@@ -46,11 +46,14 @@ from kernel.law.law import Law
 from station.acts import Officers
 from station.docking.acknowledged import kept_by
 from station.feed import Feed
+from station.footage.index import FootageIndex
 from station.footage.keeping import Rules
 from station.footage.room import FootageRoom, open_room
+from station.footage.travelled import Travelled
 from station.pages.docking import DOCKING
 from station.pages.routes import Pages
 from station.pages.state import Centre
+from station.pages.supervising import DAY
 from station.parts import Parts
 from station.queries import Queries
 from station.settings import Settings
@@ -158,7 +161,11 @@ class Assembly:
         self._accounts = SqliteAccounts(folder / "accounts.db")
         self._cursors = Cursors(self._journal.home)
         self._blobs = BlobFolder(folder / "files")
-        self._uplinks = self._destinations(folder)
+        self._own_files = FileStore(folder / "own-files", clock=self._clock)
+        self._erasing = Erasing(
+            self._journal, source=settings.source, files=self._own_files, cursors=self._cursors
+        )
+        self._uplinks = self._destinations()
         self._sessions = Sessions(
             self._accounts,
             clock=clock,
@@ -252,11 +259,7 @@ class Assembly:
                 rehash_nightly, self._journal, hour=self._settings.journal.rehash_hour, clock=self._clock
             ),
             "erasing": self._clean,
-            "own erasures": partial(
-                finish_for_ever,
-                Erasing(self._journal, source=self._settings.source, cursors=self._cursors),
-                clock=self._clock,
-            ),
+            "own erasures": partial(finish_for_ever, self._erasing, clock=self._clock),
         }
         if self._tls is not None:
             own["certificates"] = self._renewal(self._tls).run
@@ -347,7 +350,12 @@ class Assembly:
         settings = self._settings
         if settings.footage is None:
             return None
-        rules = Rules(law=law, jurisdiction=settings.jurisdiction, outcome=self._queries.outcome)
+        rules = Rules(
+            law=law,
+            jurisdiction=settings.jurisdiction,
+            outcome=self._queries.outcome,
+            held=self._queries.held,
+        )
         return open_room(
             settings.footage,
             data=folder,
@@ -358,14 +366,24 @@ class Assembly:
             box=settings.box.name,
             queries=self._queries,
             acknowledged=kept_by(self._cursors, [each.name for each in settings.destinations]),
+            travels=partial(self._travelled, folder),
         )
 
-    def _destinations(self, folder: Path) -> list[Uplink]:
-        files = FileStore(folder / "own-files", clock=self._clock)
+    def _travelled(self, folder: Path, index: FootageIndex) -> Travelled:
+        return Travelled(
+            index,
+            self._erasing,
+            files=self._own_files,
+            folder=folder / "own-files",
+            cursors=self._cursors,
+            destinations=[each.name for each in self._settings.destinations],
+        )
+
+    def _destinations(self) -> list[Uplink]:
         return [
             Uplink(
                 self._journal,
-                files,
+                self._own_files,
                 self._cursors,
                 identity=self._keys.identity,
                 destination=destination,
@@ -386,7 +404,7 @@ class Assembly:
             title_zh=settings.station.name_zh,
             title_en=settings.station.name_en,
             home="/tablet",
-            links=(DOCKING,) if settings.footage else (),
+            links=(DOCKING, DAY) if settings.footage else (),
             templates=(PAGES / "templates",),
             locales=(VOCABULARY, PAGES / "locales"),
             static=(("station", PAGES / "static"),),

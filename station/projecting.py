@@ -19,11 +19,12 @@ from kernel.events import (
     PassageDecided,
     PlateRead,
     RecordErased,
+    RecordHeld,
     VehiclePictured,
     VehicleWeighed,
     Verdict,
 )
-from station import cancelling
+from station import cancelling, holding
 from station.erasing import erase, forget_late
 from station.releasing import SAME_STAY_MS
 
@@ -60,7 +61,15 @@ CREATE TABLE IF NOT EXISTS own (journal TEXT PRIMARY KEY, size INTEGER NOT NULL)
 _BODIES: dict[str, type[Body]] = {
     # Not the acts of officers: those come from the station's own journal, and a lane speaks for no officer.
     body.stream: body
-    for body in (VehicleWeighed, VehiclePictured, PassageCancelled, FileStored, LaneHealth, RecordErased)
+    for body in (
+        VehicleWeighed,
+        VehiclePictured,
+        PassageCancelled,
+        FileStored,
+        LaneHealth,
+        RecordErased,
+        RecordHeld,
+    )
 }
 
 
@@ -130,6 +139,8 @@ def _project_one(db: sqlite3.Connection, entry: Accepted, body: Body) -> None:
             _health(db, entry, body)
         case RecordErased():
             erase(db, entry, body)
+        case RecordHeld():
+            holding.keep(db, entry, body)
 
 
 def _begin(db: sqlite3.Connection, entry: Accepted, passage: str) -> None:

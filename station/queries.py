@@ -23,6 +23,7 @@ from kernel.events import (
 )
 from kernel.evidence import header
 from kernel.evidence.header import Header
+from kernel.footage.keeping import Hold
 from station.releasing import SAME_STAY_MS
 from station.views import Acted, Detail, HeldJournal, LaneState, NamedFile, Passage, Today
 
@@ -59,6 +60,12 @@ class Queries:
                 (passage, box),
             ).fetchall()
         return rows[0][0] if len(rows) == 1 else None
+
+    def held(self) -> dict[str, Hold]:
+        """Crossings that their lanes hold, by name."""
+        with self._reading() as db:
+            rows = db.execute("SELECT passage, by, reason, until FROM held WHERE act = 'held'").fetchall()
+        return {name: Hold(by=by, reason=reason, until_ms=until) for name, by, reason, until in rows}
 
     def stay(self, row: Passage) -> list[Passage]:
         """Other crossings near it in time that may be of the same vehicle: same plate, or none read."""

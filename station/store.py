@@ -11,7 +11,7 @@ from pathlib import Path
 from journal.store import Declared
 from journal.stores import SqliteStore
 from kernel.events import EntryRef, PassageDecided
-from station import cancelling, erasing
+from station import cancelling, erasing, holding
 from station.projecting import SCHEMA, project, project_act
 
 Stored = Callable[[str, str], None]  # box, digest
@@ -37,7 +37,7 @@ class StationStore(SqliteStore):
         self._on_file = on_file
         super().__init__(path, store_id=store_id, project=project)
         with closing(sqlite3.connect(path)) as db:
-            db.executescript(SCHEMA + erasing.SCHEMA + cancelling.SCHEMA)
+            db.executescript(SCHEMA + erasing.SCHEMA + cancelling.SCHEMA + holding.SCHEMA)
             columns = {row[1] for row in db.execute("PRAGMA table_info(passage)")}
             for name in {"erased", "taken_back"} - columns:  # a store of before
                 db.execute(f"ALTER TABLE passage ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")

@@ -21,14 +21,14 @@ def masses(kg: Sequence[int]) -> str:
 
 
 def size(bytes_: int) -> str:
-    """512 B, 3.4 kB, 12.0 MB, 61.4 GB (powers of a thousand)."""
+    """512 B, 3.4 kB, 12.0 MB, 61.4 GB, 86.4 TB (powers of a thousand)."""
     if bytes_ < 1_000:
         return f"{bytes_}{GAP}B"
-    for unit in ("kB", "MB"):
+    for unit in ("kB", "MB", "GB"):
         if bytes_ < 1_000_000:
             return f"{bytes_ / 1_000:.1f}{GAP}{unit}"
         bytes_ //= 1_000
-    return f"{bytes_ / 1_000:.1f}{GAP}GB"
+    return f"{bytes_ / 1_000:.1f}{GAP}TB"
 
 
 def short(digest: str) -> str:

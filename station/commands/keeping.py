@@ -175,7 +175,7 @@ def _forecast(arguments: argparse.Namespace, given: dict[str, int | None], now_m
         return forecast(days=days, room_bytes=_free_here() if free is None else free, given=given)
     folder, keeping = _folder(settings), settings.footage.keeping
     index = FootageIndex(folder / "footage.db")
-    there = room_for_footage(index, room_of(folder), high_percent=keeping.high_percent)
+    there = room_for_footage(stock_of(index).values(), room_of(folder), high_percent=keeping.high_percent)
     return forecast(
         days=days,
         room_bytes=there if free is None else free,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from journal.disk import Room
@@ -11,7 +11,7 @@ from kernel.footage.capacity import Basis, Capacity, Load, capacity
 from kernel.footage.keeping import DAY_MS
 from station.footage.index import FootageIndex
 from station.footage.keeping_settings import KeepingSettings
-from station.footage.stock import HERE, stock_of
+from station.footage.stock import HERE, Stocked
 
 MEASURED_MS = 28 * DAY_MS
 # 1080p at the bit rate of the recorders' standard, eight hours of a shift: the worst case.
@@ -71,10 +71,10 @@ def measured(index: FootageIndex, *, now_ms: int) -> Load | None:
     )
 
 
-def room_for_footage(index: FootageIndex, room: Room, *, high_percent: int) -> int:
-    """What footage has, and what is free up to where room must be made.  Blocking."""
+def room_for_footage(stock: Iterable[Stocked], room: Room, *, high_percent: int) -> int:
+    """What footage has, and what is free up to where room must be made."""
     free = max((room.used + room.free) * high_percent // 100 - room.used, 0)
-    return free + sum(one.size for one in stock_of(index).values())
+    return free + sum(one.size for one in stock)
 
 
 def _of(source: object) -> dict[str, int | None]:

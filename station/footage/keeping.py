@@ -11,6 +11,8 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from journal.disk import Room
 from kernel.clock import Clock
@@ -34,7 +36,16 @@ from kernel.law.rows import china_day
 from station.footage.folders import DigestFolder
 from station.footage.keeping_settings import KeepingSettings
 from station.footage.ledger import Ledger
-from station.footage.stock import RESTORED, Stocked, holds_of, of_passage, ripe, stock_of, was_deleted
+from station.footage.stock import (
+    RESTORED,
+    Stocked,
+    holds_of,
+    of_lane,
+    of_passage,
+    ripe,
+    stock_of,
+    was_deleted,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +56,17 @@ NAMED = 100  # in a report of files
 LONGEST = 120  # characters of a name that a stranger chose
 CHINA_H = 8
 MAKE_ROOM = "room.copies"
+
+
+class Spans(Protocol):
+    """Files that travel with the journal, and may leave once they are out of danger elsewhere."""
+
+    def spare(self, footage: Path) -> list[Stocked]:
+        """The oldest first.  Blocking."""
+        ...
+
+    async def evict(self, spans: Sequence[Stocked], *, free_kb: int) -> None: ...
+
 
 OutcomeOf = Callable[[str | None, str], Outcome | None]  # of a passage, by its box and name; blocking
 
@@ -74,11 +96,12 @@ class Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What decides how long: the law in this place, and what became of a passage."""
+    """What decides how long: the law in this place, what became of a passage, and whether its lane holds it."""
 
     law: Law
     jurisdiction: str
     outcome: OutcomeOf
+    held: Callable[[], Mapping[str, Hold]] = dict  # passages that their lanes hold; blocking
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,8 +126,10 @@ class Keeping:
         by: str,
         clock: Clock,
         enough: Callable[[], bool] = lambda: True,
+        spans: Spans | None = None,
     ) -> None:
         """`enough`: whether the disk holds as many days as the rules ask for; blocking."""
+        self._spans = spans
         self._ledger = ledger
         self._places = places
         self._rules = rules
@@ -156,15 +181,18 @@ class Keeping:
                 await self._delete(files, rule=rule)
 
     async def relieve(self) -> None:
-        """Room when it is short: copies that can be made again, then what waits no longer.  Nothing else ever."""
+        """Room when it is short: copies that can be made again, spans that are kept elsewhere, what waits no longer.
+
+        Nothing else ever.
+        """
         self._room = await asyncio.to_thread(self._places.room)
-        wanted = self._room.above(self._settings.low_percent)
-        if self._room.used_percent < self._settings.high_percent or wanted <= 0:
+        if self._room.used_percent < self._settings.high_percent:
             return
         async with self._one:
-            for rule, files in (await asyncio.to_thread(self._spare, wanted)).items():
-                await self._delete(files, rule=rule)
-        self._room = await asyncio.to_thread(self._places.room)
+            for let_go in (self._let_copies_go, self._let_spans_go, self._let_ripe_go):
+                if (wanted := self._room.above(self._settings.low_percent)) > 0:
+                    await let_go(wanted)
+                    self._room = await asyncio.to_thread(self._places.room)
 
     async def reconcile(self) -> FilesReconciled:
         """The disk against the entries, both ways.  Removes nothing."""
@@ -252,7 +280,7 @@ class Keeping:
 
     def _plan(self) -> Plan:
         now_ms, plan = self._clock.now_ms(), Plan()
-        stock, holds = stock_of(self._ledger.index), holds_of(self._ledger.index)
+        stock, holds = stock_of(self._ledger.index), self._holds()
         rows = retention(self._rules.law, jurisdiction=self._rules.jurisdiction, now_ms=now_ms)
         youngest_ms = now_ms - shortest_ms(rows)
         for one in stock.values():
@@ -273,45 +301,84 @@ class Keeping:
 
     def _decide(self, one: Stocked, holds: Mapping[str, Hold]) -> Decision:
         index = self._ledger.index
-        links = standing_links(said.body for said in index.of(FootageLinked, sha256=one.sha256))
+        links = self._links(one.sha256)
         tags = standing_tags(said.body for said in index.of(FootageTagged, sha256=one.sha256))
-        passages = [link.passage for link in links if link.passage is not None]
-        things = [one.sha256, *map(of_passage, passages)]
         return keep_until(
             KeptFile(since_ms=one.since_ms, important=one.important),
             tags=tags,
             links=[self._tie(link) for link in links],
-            holds=[holds[thing] for thing in things if thing in holds],
+            holds=[holds[thing] for thing in _things(one.sha256, links) if thing in holds],
             law=self._rules.law,
             jurisdiction=self._rules.jurisdiction,
             now_ms=self._clock.now_ms(),
         )
 
+    def _links(self, sha256: str) -> list[FootageLinked]:
+        return standing_links(said.body for said in self._ledger.index.of(FootageLinked, sha256=sha256))
+
+    def _holds(self) -> dict[str, Hold]:
+        """The station's own, and those of its lanes.  Blocking."""
+        lanes = {of_lane(name): hold for name, hold in self._rules.held().items()}
+        return lanes | holds_of(self._ledger.index)
+
+    def _is_held(self, one: Stocked, holds: Mapping[str, Hold]) -> bool:
+        """Itself, what it was made of, or a passage that one of these belongs to."""
+        now_ms = self._clock.now_ms()
+        named = (
+            holds.get(thing)
+            for name in (one.sha256, *one.sources)
+            for thing in _things(name, self._links(name))
+        )
+        return any(hold is not None and (hold.until_ms is None or hold.until_ms > now_ms) for hold in named)
+
     def _tie(self, link: FootageLinked) -> Tie:
         outcome = self._rules.outcome(link.box, link.passage) if link.passage is not None else None
         return Tie(passage=link.passage, case=link.case, outcome=outcome)
 
-    def _spare(self, wanted: int) -> dict[str, list[str]]:
-        """What may go for want of room, the first of each kind first; by the rule that lets it go."""
+    async def _let_copies_go(self, wanted: int) -> None:
+        copies = await asyncio.to_thread(self._copies)
+        await self._delete(_enough(copies, wanted), rule=MAKE_ROOM)
+
+    async def _let_spans_go(self, wanted: int) -> None:
+        free = await asyncio.to_thread(self._free)
+        chosen = set(_enough(free, wanted))
+        if chosen and self._spans is not None:
+            free_kb = self._room.free // 1024 if self._room else 0
+            await self._spans.evict([one for one in free if one.sha256 in chosen], free_kb=free_kb)
+
+    async def _let_ripe_go(self, wanted: int) -> None:
+        for rule, files in (await asyncio.to_thread(self._ripe, wanted)).items():
+            await self._delete(files, rule=rule)
+
+    def _copies(self) -> list[Stocked]:
+        """That can be made again, the oldest first."""
+        stock, holds = stock_of(self._ledger.index), self._holds()
+        return [one for one in stock.values() if one.copy and not self._is_held(one, holds)]
+
+    def _free(self) -> list[Stocked]:
+        """Spans that are kept elsewhere and that nobody holds, the oldest first."""
+        spare = self._spans.spare(self._places.originals.folder) if self._spans is not None else []
+        holds = self._holds()
+        return [one for one in spare if not self._is_held(one, holds)]
+
+    def _ripe(self, wanted: int) -> dict[str, list[str]]:
+        """What was marked long enough ago and is due still, by the rule that marked it."""
         stock, holds, now_ms = (
             stock_of(self._ledger.index),
             holds_of(self._ledger.index),
             self._clock.now_ms(),
         )
-        copies = [one for one in stock.values() if one.copy and one.sha256 not in holds]
         due = [
             one
             for one in ripe(stock.values(), now_ms=now_ms)
             if (until := self.decision(one, stock, holds).until_ms) is not None and until <= now_ms
         ]
-        spare: dict[str, list[str]] = {}
-        for rule, one in [(MAKE_ROOM, one) for one in copies] + [
-            (one.mark.rule, one) for one in due if one.mark
-        ]:
-            if wanted > 0 and one.sha256 not in spare.get(MAKE_ROOM, ()):
-                spare.setdefault(rule, []).append(one.sha256)
-                wanted -= one.size
-        return spare
+        chosen = set(_enough(due, wanted))
+        found: dict[str, list[str]] = {}
+        for one in due:
+            if one.mark is not None and one.sha256 in chosen:
+                found.setdefault(one.mark.rule, []).append(one.sha256)
+        return found
 
     async def _delete(self, files: Sequence[str], *, rule: str) -> None:
         """The entry first, then the bytes."""
@@ -365,6 +432,26 @@ class Keeping:
             unknown=_named(unknown),
             missing=_named(missing),
         )
+
+
+def _things(sha256: str, links: Sequence[FootageLinked]) -> Iterator[str]:
+    """What of a file may be on hold."""
+    yield sha256
+    for link in links:
+        if link.passage is not None:
+            yield of_passage(link.passage)
+            yield of_lane(link.passage)
+
+
+def _enough(files: Iterable[Stocked], wanted: int) -> list[str]:
+    """The first of them that free so many bytes; all of them when they do not."""
+    chosen: list[str] = []
+    for one in files:
+        if wanted <= 0:
+            break
+        chosen.append(one.sha256)
+        wanted -= one.size
+    return chosen
 
 
 def _portions(files: Sequence[str]) -> Iterator[Sequence[str]]:

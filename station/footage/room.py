@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,11 @@ from station.footage.capacity import Forecast, forecast, measured, room_for_foot
 from station.footage.desk import Desk, open_desk
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
-from station.footage.keeping import Keeping, Places, Rules
+from station.footage.keeping import Keeping, Places, Rules, Spans
 from station.footage.ledger import JournalLedger
 from station.footage.settings import Footage
 from station.footage.steps import Steps
+from station.footage.stock import Stocked, stock_of
 from station.footage.supervising import Lot, Supervising
 from station.queries import Queries
 
@@ -47,15 +48,16 @@ class FootageRoom:
     def index(self) -> FootageIndex:
         return self.ledger.index
 
-    def forecast(self) -> Forecast:
-        """Whether the disk holds as many days as unlinked footage must stay.  Blocking."""
+    def forecast(self, stock: Iterable[Stocked] | None = None) -> Forecast:
+        """Whether the disk holds as many days as unlinked footage must stay.  Blocking; `stock` where it is known."""
         now_ms, settings = self.clock.now_ms(), self.settings.keeping
         place = self.rules.jurisdiction
         unlinked = retention(self.rules.law, jurisdiction=place, now_ms=now_ms).get("unlinked")
         room = room_of(self.folder)
+        known = stock_of(self.index).values() if stock is None else stock
         return forecast(
             days=unlinked.days or 0 if unlinked else 0,
-            room_bytes=room_for_footage(self.index, room, high_percent=settings.high_percent),
+            room_bytes=room_for_footage(known, room, high_percent=settings.high_percent),
             given={},
             settings=settings,
             measured=measured(self.index, now_ms=now_ms),
@@ -81,8 +83,10 @@ def open_room(
     rules: Rules,
     box: str,
     queries: Queries,
+    travels: Callable[[FootageIndex], Spans],
     acknowledged: Acknowledged | None = None,
 ) -> FootageRoom:
+    """`travels` answers with what has left with the station's journal."""
     folder = Path(settings.folder) if settings.folder else data / "footage"
     folder.mkdir(parents=True, exist_ok=True)
     ledger = JournalLedger(journal, FootageIndex(folder / "footage.db"), source=source)
@@ -100,6 +104,7 @@ def open_room(
         by=box,
         clock=clock,
         enough=lambda: room.forecast().capacity.enough,
+        spans=travels(ledger.index),
     )
     steps = Steps(
         ledger,

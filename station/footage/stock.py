@@ -70,6 +70,11 @@ def of_passage(passage: str) -> str:
     return f"passage:{passage}"
 
 
+def of_lane(passage: str) -> str:
+    """A passage that its own lane holds."""
+    return f"lane:{passage}"
+
+
 def was_deleted(index: FootageIndex, sha256: str) -> bool:
     """Whether the last that was said of it is that it is gone.  Blocking."""
     disposed = index.naming(FootageDisposed, sha256)

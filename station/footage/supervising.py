@@ -15,7 +15,7 @@ from kernel.footage.steps import Span
 from station.footage.index import Said
 from station.footage.ledger import Ledger
 from station.footage.stock import HERE
-from station.footage.times import true_start
+from station.footage.times import Times
 from station.queries import Queries
 
 DOCKED_WITHIN_MS = 30 * DAY_MS  # footage of a day is handed in within 24 h; a recorder may be away longer
@@ -91,23 +91,29 @@ class Supervising:
 
     def _filmed(self, day: Stretch) -> Iterator[tuple[Said[FootageImported], Span | None]]:
         """Files that hold some of the day by true time, and those of that day's docking of which none is known."""
-        index = self._ledger.index
-        since, until = day.from_ms, day.to_ms + DOCKED_WITHIN_MS
-        for one in index.of(FootageImported, since_ms=since, until_ms=until):
+        clocks: dict[str, Times] = {}
+        until_ms = day.to_ms + DOCKED_WITHIN_MS
+        for one in self._ledger.index.of(FootageImported, since_ms=day.from_ms, until_ms=until_ms):
             if one.body.sha256 is None or one.body.state not in HERE:
                 continue
-            start = true_start(index, one)
-            if start is None and one.at_ms < day.to_ms:
+            span = self._span(one, clocks)
+            if span is None and one.at_ms < day.to_ms:
                 yield one, None
-            elif start is not None and one.body.sha256 is not None:
-                end_ms = start.true_ms + (one.body.duration_ms or 0)
-                if start.true_ms < day.to_ms and end_ms >= day.from_ms:
-                    yield (
-                        one,
-                        Span(
-                            from_ms=start.true_ms, to_ms=end_ms, err_ms=start.err_ms, sha256=one.body.sha256
-                        ),
-                    )
+            elif span is not None and span.from_ms < day.to_ms and span.to_ms >= day.from_ms:
+                yield one, span
+
+    def _span(self, one: Said[FootageImported], clocks: dict[str, Times]) -> Span | None:
+        """None: its true time is not known."""
+        recorder = one.body.recorder
+        if recorder is None:
+            return None
+        if recorder not in clocks:
+            clocks[recorder] = Times.of(self._ledger.index, recorder)
+        start = clocks[recorder].start(one)
+        if start is None:
+            return None
+        end_ms = start.true_ms + (one.body.duration_ms or 0)
+        return Span(from_ms=start.true_ms, to_ms=end_ms, err_ms=start.err_ms, sha256=one.body.sha256 or "")
 
     def _duty(self, day: Stretch) -> list[DutyKept]:
         """Typed in afterwards, it counts for when it was."""

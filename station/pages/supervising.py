@@ -31,6 +31,7 @@ from web import times
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.sessions import Visitor
+from web.shell import Link
 
 Digest = Annotated[str, InPath(pattern="^[0-9a-f]{64}$")]
 DigestText = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -38,6 +39,7 @@ Key = Annotated[str, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9-]{8,64
 Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 MOST = 200  # files in a list
 
+DAY = Link(path="/footage/day", key=_("Day of footage"), role="reviewer")
 BASES: dict[Basis, str] = {
     "given": _("given"),
     "settings": _("from the settings"),
@@ -173,7 +175,7 @@ class Supervision:
         index, texts = self._room.index, self._shell.texts(request)
         stock = await asyncio.to_thread(stock_of, index)
         holds = await asyncio.to_thread(holds_of, index)
-        found = await asyncio.to_thread(self._room.forecast)
+        found = await asyncio.to_thread(self._room.forecast, stock.values())
         return self._shell.page(
             request,
             "keeping.html",

@@ -1,6 +1,6 @@
 """A station that a browser can visit: the real process over its real broker, with two lanes that speak to it.
 
-`python -m tests.browser.station_site FOLDER` prints one line of JSON with its address and then obeys commands, one a
+`python -m tests.browser.station_site FOLDER [TOML]` (more settings) prints one line of JSON with its address and then obeys commands, one a
 line of standard input: `weigh NUMBER`, `weight off` or `weight KG STATE WORD...`, `glimpse KG`, `health camera STATE`, `end`.
 """
 
@@ -89,8 +89,10 @@ class Site:
                 raise ValueError(f"not a command: {words}")
 
 
-async def serve(county: County) -> None:
-    settings = load_settings(county.write())
+async def serve(county: County, more: str = "") -> None:
+    path = county.write()
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n{more}", encoding="utf-8")
+    settings = load_settings(path)
     _accounts(settings.folder)
     ready = asyncio.Event()
     station = asyncio.ensure_future(run(settings, clock=SystemClock(), ready=lambda _address: ready.set()))
@@ -125,4 +127,4 @@ def _say(told: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(County.make(Path(sys.argv[1]))))
+    asyncio.run(serve(County.make(Path(sys.argv[1])), *sys.argv[2:]))

@@ -48,9 +48,10 @@ class Station(Served):
 
 
 @contextmanager
-def begin(folder: Path) -> Iterator[Station]:
+def begin(folder: Path, *more: str) -> Iterator[Station]:
+    """`more`: settings of the station beyond the usual."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.browser.station_site", str(folder)],
+        [sys.executable, "-m", "tests.browser.station_site", str(folder), *more],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -63,6 +63,7 @@ def test_thousands_have_a_gap(value: int | None, text: str) -> None:
         (148_212, "148.2 kB"),
         (6_120_400, "6.1 MB"),
         (61_440_000_000, "61.4 GB"),
+        (86_443_200_000_000, "86.4 TB"),
     ],
 )
 def test_sizes(bytes_: int, text: str) -> None:

@@ -54,6 +54,7 @@ export class Steps {
     const form = one("[data-gap]");
     form.hidden = !step;
     form.reset();
+    form.parentElement.scrollTop = 0;
     if (!step) return;
     const name = buttons.querySelector(`[data-id="${step}"] .step-name`).textContent;
     one("[data-gap-of]").textContent = _("Why has this step no footage: {step}", { step: name });

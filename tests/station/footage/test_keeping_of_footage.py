@@ -10,6 +10,7 @@ import pytest
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import FilesReconciled, RecordHeld
 from kernel.footage.bodies import FootageDisposed, FootageTagged
+from kernel.footage.keeping import Hold
 from station.footage.keeping_settings import KeepingSettings
 from tests.station.footage.world import DAY_MS, Footage, store
 
@@ -80,6 +81,24 @@ async def test_a_hold_of_a_passage_keeps_what_is_linked_to_it(footage: Footage) 
     await pass_days(footage, 200)
     assert footage.acts(sha256) == []
     await pass_days(footage, 101)
+    assert footage.acts(sha256) == ["marked"]
+
+
+async def test_a_hold_of_its_lane_keeps_it_too_and_the_station_cannot_end_that(footage: Footage) -> None:
+    sha256 = await footage.take("a.mp4")
+    copy = await footage.copy(sha256)
+    footage.outcomes["p1"] = "within"
+    await footage.link(sha256, passage="p1")
+    footage.held["p1"] = Hold(by="centre", reason="诉讼")
+    await footage.keeping.hold(hold("held", passage="p1"))
+    await footage.keeping.hold(hold("released", passage="p1"))
+    await pass_days(footage, 185)
+    footage.percent = 95
+    await footage.keeping.relieve()
+    assert footage.has(copy)
+    assert footage.acts(sha256) == []
+    footage.held.clear()
+    await pass_days(footage, 1)
     assert footage.acts(sha256) == ["marked"]
 
 
@@ -194,7 +213,7 @@ def test_settings_that_cannot_be(more: dict[str, int], path: str) -> None:
 
 
 @pytest.mark.broad
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_a_year_of_nights(footage: Footage) -> None:
     """A file a week, every kind of them; each stays for exactly as long as its longest rule says."""
     kinds = ("plain", "compliant", "over", "important", "case", "tagged", "held")

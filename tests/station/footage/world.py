@@ -11,6 +11,7 @@ from journal.disk import Room
 from kernel.errors import FullError
 from kernel.events import Body, EntryRef, Outcome
 from kernel.footage.bodies import FootageDerived, FootageDisposed, FootageImported, FootageLinked
+from kernel.footage.keeping import Hold
 from kernel.law.shipped import national
 from simulators.clock import VirtualClock
 from station.footage.folders import DigestFolder
@@ -52,6 +53,7 @@ class Footage:
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(now_ms=NIGHT_MS))
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     percent: int = 10
+    held: dict[str, Hold] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.originals = DigestFolder(self.folder / "originals")
@@ -65,7 +67,12 @@ class Footage:
         return Keeping(
             self.ledger,
             Places(originals=self.originals, derived=self.derived, room=self.room),
-            Rules(law=national(), jurisdiction="370323", outcome=lambda _box, name: self.outcomes.get(name)),
+            Rules(
+                law=national(),
+                jurisdiction="370323",
+                outcome=lambda _box, name: self.outcomes.get(name),
+                held=lambda: self.held,
+            ),
             settings=self.settings,
             by="s01-station",
             clock=self.clock,
