@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from edge.cameras.settings import VisionSettings
+from edge.cameras.settings import Role, VisionSettings
 from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.lane import Cut, Seen
 from edge.recorder.cutting import Clip
@@ -47,7 +46,7 @@ class CameraEyes:
         """Lock first, whatever else happens; then the front."""
         locks = asyncio.create_task(self._vision.lock(passage, at_ms), name=f"lock {passage}")
         watch = self._watches[passage] = _Watch(locks=locks)
-        self._burst(watch, passage, at_ms, ("front", "side"))
+        self._burst(watch, passage, at_ms, ("front", "side", "plate"))
 
     def passed(self, passage: str, at_ms: int) -> None:
         watch = self._watches.get(passage)
@@ -143,13 +142,11 @@ class CameraEyes:
         for lock in await _locked(watch):
             await self.settle(lock)
 
-    def _burst(
-        self, watch: _Watch, passage: str, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]
-    ) -> None:
+    def _burst(self, watch: _Watch, passage: str, at_ms: int, roles: Sequence[Role]) -> None:
         look = self._look(at_ms, roles)
         watch.bursts.append(asyncio.create_task(look, name=f"burst {passage}"))
 
-    async def _look(self, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]) -> Looked:
+    async def _look(self, at_ms: int, roles: Sequence[Role]) -> Looked:
         """Pictures, and their plates at once: the front is read while the rest still drives by."""
         shots = await self._vision.burst(at_ms, roles=roles)
         return shots, await self._vision.read(shots)
@@ -182,7 +179,14 @@ def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf]) -> Seen:
         plates=tuple(reads),
         missing=tuple(f"camera {one.camera}: {one.reason}" for one in shots if one.reason)
         + tuple(f"plates {plate.camera}: {flag}" for plate in plates for flag in plate.result.flags),
+        flags=_same_place(shots),
     )
+
+
+def _same_place(shots: Sequence[Shots]) -> tuple[str, ...]:
+    """No camera shows that the vehicle moved, or that time passed while it stood."""
+    told = [one.same_place for one in shots if one.same_place is not None]
+    return ("same_place",) if told and all(told) else ()
 
 
 def _plate(plate: PlateOf, pictures: Sequence[Picture]) -> tuple[PlateRead, list[tuple[str, bytes]]]:

@@ -79,6 +79,7 @@ class Seen:
     crops: tuple[tuple[str, bytes], ...] = ()
     plates: tuple[PlateRead, ...] = ()
     missing: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  # of the pictures as a whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +328,7 @@ class Lane:
         named += seen.crops
         refs, missing = await self._put(named)
         pictures = tuple(picture for picture, _ in seen.pictures) if refs else ()
-        tractor = _text(seen.plates, "front")
+        tractor = _text(seen.plates, "front") or _text(seen.plates, "plate")
         await self._append(
             VehiclePictured(
                 passage=body.passage,
@@ -339,6 +340,7 @@ class Lane:
                 pictures=pictures,
                 missing=(*seen.missing, *missing),
                 priority=0 if body.verdict.outcome != "within" else 2,
+                flags=seen.flags,
             ),
             files=refs,
             key=f"pictured:{body.passage}",

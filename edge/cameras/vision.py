@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge.cameras.camera import Camera
 from edge.cameras.pictures import Frame, from_clip, moments
-from edge.cameras.settings import CameraSettings, Role, VisionSettings
+from edge.cameras.settings import CameraSettings, CheckSettings, Role, VisionSettings
 from edge.cameras.sources import open_source
 from edge.cameras.stream import Opened
 from edge.plates.reader import PlateReader, PlateResult
@@ -38,6 +38,7 @@ class Shots:
     reason: str = ""
     plate: bool = True
     region: tuple[int, ...] | None = None
+    same_place: bool | None = None  # None: too few to say whether the vehicle moved between them
 
     def pictures(self) -> tuple[Picture, ...]:
         """How the frames are named and described on the event, in their order."""
@@ -50,6 +51,9 @@ class Shots:
                 width=frame.width,
                 height=frame.height,
                 flags=frame.flags,
+                sharpness=frame.sharpness,
+                luma=frame.luma,
+                clipped_permille=frame.clipped_permille,
             )
             for number, frame in enumerate(self.frames)
         )
@@ -116,7 +120,7 @@ class Vision:
     async def look_back(self, camera: str, path: Path, *, start_ms: int, at_ms: int) -> Shots:
         """Pictures of a camera around a moment out of its clip: what a restart left undone."""
         settings = self._cameras[camera].settings
-        how = settings.burst or self.settings.burst
+        how = self.settings.burst_of(settings)
         wanted = moments(at_ms, before_ms=how.before_ms, after_ms=how.after_ms, count=how.frames)
         try:
             frames = await asyncio.get_running_loop().run_in_executor(
@@ -125,14 +129,7 @@ class Vision:
             reason = ""
         except LinkError as error:
             frames, reason = [], str(error)
-        return Shots(
-            camera=camera,
-            role=settings.role,
-            frames=tuple(frames),
-            reason=reason,
-            plate=settings.plate,
-            region=settings.region,
-        )
+        return await self._checked(settings, frames, reason)
 
     def knows(self, camera: str) -> bool:
         return camera in self._cameras
@@ -208,7 +205,7 @@ class Vision:
 
     async def _shots(self, camera: Camera, at_ms: int) -> Shots:
         settings = camera.settings
-        how = settings.burst or self.settings.burst
+        how = self.settings.burst_of(settings)
         burst = await camera.frames(
             at_ms,
             before_ms=how.before_ms,
@@ -217,19 +214,35 @@ class Vision:
             patience_s=how.patience_s,
             decode_in=self._decoder,
         )
+        return await self._checked(settings, burst.frames, burst.reason)
+
+    async def _checked(self, camera: CameraSettings, frames: Sequence[Frame], reason: str) -> Shots:
+        shown, same_place = await asyncio.get_running_loop().run_in_executor(
+            self._decoder, partial(_check, tuple(frames), camera.region, self.settings.checks)
+        )
         return Shots(
-            camera=settings.name,
-            role=settings.role,
-            frames=burst.frames,
-            reason=burst.reason,
-            plate=settings.plate,
-            region=settings.region,
+            camera=camera.name,
+            role=camera.role,
+            frames=shown,
+            reason=reason,
+            plate=camera.plate,
+            region=camera.region,
+            same_place=same_place if len(shown) > 1 else None,
         )
 
     def _open_ring(self) -> Ring:
         if not self._ring:
             raise LinkError("no recorder is set")
         return self._ring
+
+
+def _check(
+    frames: tuple[Frame, ...], region: tuple[int, ...] | None, settings: CheckSettings
+) -> tuple[tuple[Frame, ...], bool]:
+    # OpenCV is loaded here: where no picture ever comes it is not needed.
+    from edge.cameras.checking import checked
+
+    return checked(frames, region, settings) if frames else ((), False)
 
 
 def _timely(frames: Sequence[Frame]) -> bool:

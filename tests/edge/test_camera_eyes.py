@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,17 @@ async def test_what_a_restart_left_is_found_by_passage_and_not_what_is_under_way
 
 async def test_without_any_clip_the_pictures_of_a_restart_are_missing_by_name() -> None:
     assert (await eyes_over(Script()).look_back([], left_ms=None)).missing == ("pictures: restart",)
+
+
+@pytest.mark.parametrize(
+    ("front", "rear", "flags"),
+    [(True, True, ("same_place",)), (True, False, ()), (True, None, ("same_place",)), (None, None, ())],
+)
+async def test_pictures_that_show_no_displacement_are_flagged_when_no_camera_shows_any(
+    front: bool | None, rear: bool | None, flags: tuple[str, ...]
+) -> None:
+    script = Script()
+    script.shots["front"] = replace(script.shots["front"], same_place=front)
+    script.shots["rear"] = replace(script.shots["rear"], same_place=rear)
+    eyes = await watched(script)
+    assert (await eyes.seen(PASSAGE)).flags == flags
