@@ -17,7 +17,7 @@ from av.error import FFmpegError
 from edge.cameras.acceptance import StreamFacts, StreamWatch, complaints
 from edge.cameras.memory import Memory
 from edge.cameras.pictures import Frame, moments, pick
-from edge.cameras.settings import CameraSettings
+from edge.cameras.settings import CLOCK_MAX_MS, CameraSettings
 from edge.cameras.stream import Coded, Opened, Session, Sink, Source
 from kernel.clock import Clock
 from kernel.errors import LinkError
@@ -105,7 +105,7 @@ class Camera:
     @property
     def is_clock_off(self) -> bool:
         """Whether its time is too wrong for evidence."""
-        return self._session is not None and self._session.clock_error_ms > self.settings.clock_max_ms
+        return self._session is not None and self._session.clock_error_ms > CLOCK_MAX_MS
 
     async def frames(
         self, at_ms: int, *, before_ms: int, after_ms: int, count: int, patience_s: float, decode_in: Executor

@@ -16,6 +16,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")  # it names a folder of the ring
 WHOLE = (0, 0, 1000, 1000)
 NAMED_BYTES = 3_600  # of a header's 4 kB
 MOST_OFFSET_MS = 10_000
+CLOCK_MAX_MS = 1_000  # GA/T 832: with a larger clock error pictures and clips are kept, and are no evidence
 FILE_BYTES = 116  # of one file in it, besides its camera's name
 
 
@@ -77,9 +78,6 @@ class CameraSettings:
     burst: BurstSettings | None = None  # its own moments; a plate is largest elsewhere in front than behind
     clock_offset_ms: int = 0  # known lag: its pictures were taken so much before they arrive
     clock_alarm_ms: int = 500  # a larger clock error is an alarm
-    clock_max_ms: int = (
-        1_000  # with a larger one its pictures and clips are kept, and are no evidence (GA/T 832)
-    )
 
     def __post_init__(self) -> None:
         faults: Faults = []
@@ -92,7 +90,7 @@ class CameraSettings:
         if self.region is not None and not _inside(self.region):
             faults.append(("region", "must be x, y, width, height in permille, inside 0..1000"))
         above = ("patience_s", "memory_s", "gop_max_s", "poll_ms", "retry_s", "retry_max_s")
-        faults += _positive(self, *above, "clock_alarm_ms", "clock_max_ms")
+        faults += _positive(self, *above, "clock_alarm_ms")
         _raise(faults)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from edge.cameras.acceptance import StreamFacts
 from edge.cameras.camera import Camera
 from edge.cameras.pictures import Frame, from_clip, moments
 from edge.cameras.settings import CameraSettings, CheckSettings, Role, VisionSettings
@@ -130,6 +131,10 @@ class Vision:
         except LinkError as error:
             frames, reason = [], str(error)
         return await self._checked(settings, frames, reason)
+
+    def stream(self, camera: str) -> StreamFacts | None:
+        """What a camera's stream is like; None before its first connection."""
+        return self._cameras[camera].stream
 
     def knows(self, camera: str) -> bool:
         return camera in self._cameras

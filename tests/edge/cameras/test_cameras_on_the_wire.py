@@ -1,6 +1,7 @@
 """Cameras over HTTP, RTSP and from a file, lost and found again."""
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -141,6 +142,45 @@ async def test_a_camera_that_never_comes_costs_a_bounded_wait() -> None:
         assert shots.reason
 
 
+async def test_a_camera_that_changes_its_resolution_begins_anew_and_both_are_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    large = make_video(tmp_path / "large.mp4", seconds=4, size=(1280, 720), gop=5)
+    small = make_video(tmp_path / "small.mp4", seconds=8, size=(640, 360), gop=5)
+    with serving(large, [], other=small) as camera:
+        async with seeing(settings(camera.url("ts"), tmp_path / "ring")) as vision:
+            await until(lambda: vision.health()[0].good >= 15)
+            camera.faults.switched.set()
+            await until(lambda: state(vision) == "down")
+            assert vision.health()[0].detail == "the camera changed its picture"
+            await until(lambda: vision.health()[0].good >= 45)
+            (shots,) = await vision.burst(CLOCK.now_ms())
+            assert {frame.width for frame in shots.frames} == {640}
+    sizes = {first_width(path) for path in sorted((tmp_path / "ring" / "front").glob("*.mp4"))}
+    assert sizes == {1280, 640}
+
+
+def first_width(path: Path) -> int:
+    """Every picture of a segment can be decoded, and has the size of its first."""
+    with av.open(str(path)) as file:
+        (width,) = {frame.width for frame in file.decode(video=0)}
+    return width
+
+
+async def test_stills_with_lengths_that_lie_are_all_taken(camera: ServedCamera, still: bytes) -> None:
+    async with seeing(settings(camera.url("lying"))) as vision:
+        await until(lambda: vision.health()[0].good >= 6)
+        (shots,) = await vision.burst(CLOCK.now_ms())
+        assert all(frame.jpeg == still for frame in shots.frames)
+        assert vision.health()[0].dropped == 0
+
+
+async def test_bytes_without_a_picture_are_a_camera_that_is_down(camera: ServedCamera) -> None:
+    async with seeing(settings(camera.url("nameless"))) as vision:
+        await until(lambda: state(vision) == "down")
+        assert vision.health()[0].detail == "bytes come, and no picture"
+
+
 @pytest.mark.parametrize("path", ["mjpeg", "still"])
 async def test_stills_are_kept_as_delivered_and_never_recorded(
     camera: ServedCamera, still: bytes, tmp_path: Path, path: str
@@ -211,8 +251,37 @@ async def test_rtsp_from_a_real_server(video: Path, tmp_path: Path) -> None:
             assert plays(clip) == clip.frames
 
 
+async def test_an_rtsp_camera_that_freezes_is_down_in_time_and_comes_back(video: Path) -> None:
+    with rtsp_process(video) as (url, server):
+        async with seeing(settings(url)) as vision:
+            await until(lambda: state(vision) == "up")
+            server.send_signal(signal.SIGSTOP)
+            begun = CLOCK.mono_ms()
+            await until(lambda: state(vision) == "down")
+            assert CLOCK.mono_ms() - begun < 5_000
+            (shots,) = await vision.burst(CLOCK.now_ms())
+            assert shots.reason.startswith("down")
+            server.send_signal(signal.SIGCONT)
+            await until(lambda: state(vision) == "up")
+
+
+async def test_an_rtsp_camera_tells_its_own_clock(video: Path) -> None:
+    with rtsp(video) as url:
+        async with seeing(settings(url)) as vision:
+            await until(lambda: (facts := vision.stream("front")) is not None and facts.clock == "rtcp")
+            facts = vision.stream("front")
+            assert facts is not None
+            assert abs(facts.ahead_ms or 0) < 1_000, "it runs on this machine's clock"
+
+
 @contextmanager
 def rtsp(video: Path) -> Iterator[str]:
+    with rtsp_process(video) as (url, _server):
+        yield url
+
+
+@contextmanager
+def rtsp_process(video: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     server = subprocess.Popen(
         [SYSTEM_PYTHON, str(RTSP_SERVER), str(video)], stdout=subprocess.PIPE, text=True
     )
@@ -220,7 +289,7 @@ def rtsp(video: Path) -> Iterator[str]:
         assert server.stdout
         port = server.stdout.readline().strip()
         assert port.isdecimal(), "the RTSP server needs python3-gi and gir1.2-gst-rtsp-server-1.0"
-        yield f"rtsp://127.0.0.1:{port}/lane"
+        yield f"rtsp://127.0.0.1:{port}/lane", server
     finally:
         server.kill()
         server.communicate()
