@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.cameras.lighting import Hint
 from edge.cameras.settings import Role, VisionSettings
 from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.lane import Cut, Seen
@@ -135,6 +136,16 @@ class CameraEyes:
         """The ring, for whoever needs its room."""
         return self._vision
 
+    @property
+    def follows_light(self) -> bool:
+        """Whether the lane controller is to be told of the light at all."""
+        return self._settings.light.hints
+
+    @property
+    def light(self) -> Hint:
+        """What the lane controller should do about the light."""
+        return self._vision.light
+
     async def close(self) -> None:
         await self._vision.stop()
 
@@ -220,9 +231,10 @@ async def open_eyes(
     station: str,
     lane: str,
     may_write: Callable[[], bool] = lambda: True,
+    home: Path | None = None,
 ) -> CameraEyes:
     """Start cameras, ring and reader; what is not there comes later or is said to be missing."""
-    vision = Vision(settings, clock=clock, station=station, lane=lane, may_write=may_write)
+    vision = Vision(settings, clock=clock, station=station, lane=lane, may_write=may_write, home=home)
     try:
         await vision.start()
     except WeighpostError:

@@ -65,7 +65,7 @@ class Camera:
         self._stream = StreamWatch()
         self._session: Session | None = None
         self._poor: tuple[str, ...] = ()
-        self.seen_words: tuple[str, ...] = ()  # what a look at its picture found; told by whoever looks
+        self._seen: tuple[str, ...] = ()
         self._condition = _Condition(state="starting", since_ms=clock.now_ms())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera {settings.name}", daemon=True)
@@ -101,6 +101,10 @@ class Camera:
     def stream(self) -> StreamFacts | None:
         """What its stream is like; None before the first connection."""
         return self._stream.facts()
+
+    def saw(self, words: tuple[str, ...]) -> None:
+        """What a look at its picture found, from any thread; said with the next packet."""
+        self._seen = words
 
     @property
     def is_clock_off(self) -> bool:
@@ -188,7 +192,7 @@ class Camera:
         self._up()
 
     def _up(self) -> None:
-        words = (*self._poor, *self.seen_words)
+        words = (*self._poor, *self._seen)
         state: State = "frozen" if self._watch.frozen else "poor" if words else "up"
         detail = "the picture does not change" if state == "frozen" else ", ".join(words)
         was = self._condition

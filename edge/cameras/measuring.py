@@ -15,7 +15,7 @@ from edge.cameras.multipart import jpeg_size
 Grey = NDArray[np.uint8]
 MOST_PX = 64_000_000  # a larger picture is not decoded: it is no camera's
 STRONG = 0.02  # share of the pixels of a direction whose edges are looked at
-LEAST_EDGE = 6.0  # grey levels a pixel; below it there is noise
+LEAST_EDGE = 6  # grey levels a pixel; below it there is noise
 CLIPPED = 250
 TILES = (32, 18)
 TILE_MOVED = 5  # grey levels, in the middle over a tile
@@ -61,22 +61,24 @@ def sharpness(grey: Grey) -> int:
 
     Of the two directions the worse one: motion blurs only one.  1000 where there is no edge to judge by.
     """
-    light = grey.astype(np.float32)
-    return round(1000 * min(_steepness(light), _steepness(np.ascontiguousarray(light.T))))
+    return min(_steepness(grey), _steepness(np.asarray(cv2.transpose(grey), np.uint8)))
 
 
-def _steepness(light: NDArray[np.float32]) -> float:
-    """Second over first difference across the strongest edges: 1 for a step, 1/s for a ramp of s pixels."""
-    first = np.abs(light[:, 2:] - light[:, :-2])
-    second = np.abs(light[:, 2:] - 2 * light[:, 1:-1] + light[:, :-2])
-    least = max(
-        LEAST_EDGE,
-        float(np.partition(first, int(first.size * (1 - STRONG)), axis=None)[int(first.size * (1 - STRONG))]),
-    )
-    strong = first >= least
-    if np.count_nonzero(strong) < first.size * STRONG / 10:
-        return 1.0
-    return min(1.0, float(second[strong].sum() / first[strong].sum()))
+def _steepness(grey: Grey) -> int:
+    """Second over first difference across the strongest edges: 1000 for a step, 1000/s for a ramp of s pixels."""
+    before, at, after = (np.ascontiguousarray(grey[:, n : grey.shape[1] - 2 + n]) for n in range(3))
+    first = cv2.absdiff(before, after)
+    second = cv2.absdiff(cv2.add(before, after, dtype=cv2.CV_16S), cv2.add(at, at, dtype=cv2.CV_16S))
+    strong = np.asarray(first >= _least(first), np.uint8)
+    if cv2.countNonZero(strong) < first.size * STRONG / 10:
+        return 1000
+    return min(1000, round(1000 * cv2.mean(second, strong)[0] / cv2.mean(first, strong)[0]))
+
+
+def _least(first: cv2.typing.MatLike) -> int:
+    """What the strongest differences have at least."""
+    counts = cv2.calcHist([first], [0], None, [256], [0, 256]).ravel()[::-1]
+    return max(LEAST_EDGE, 255 - int(np.searchsorted(np.cumsum(counts), first.size * STRONG)))
 
 
 def moved_permille(before: Grey, after: Grey) -> int:

@@ -56,6 +56,13 @@ def pick(held: Sequence[Held], wanted: Sequence[int]) -> list[Frame]:
     return [_from_video(at_ms, frame, wanted) for at_ms, frame in _decode(held, wanted)]
 
 
+def key_picture(held: Held, size: tuple[int, int]) -> VideoFrame | None:
+    """A key frame alone, grey and small; None when the decoder gives none.  CPU work: call it in a thread."""
+    decoder = _decoder(held.session.codec, held.session.head)
+    frames = [frame for packet in (_packet(held), None) for frame in _frames(decoder, packet)]
+    return frames[0].reformat(width=size[0], height=size[1], format="gray") if frames else None
+
+
 def from_clip(path: Path, *, start_ms: int, wanted: Sequence[int]) -> list[Frame]:
     """The frames nearest to the wanted moments out of a clip whose first frame is of `start_ms`.
 

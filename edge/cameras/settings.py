@@ -125,12 +125,32 @@ class PlateSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LightSettings:
+    """When the lane controller is told to light the lane or to expose otherwise; brightness is 0 to 255."""
+
+    hints: bool = True  # false: it is never told anything
+    night_luma: int = 45  # darker than this is night
+    day_luma: int = 110  # brighter than this is day again, the fill light's own brightness included
+    hold_s: int = 600  # no shorter than this is the light on
+    glare_permille: int = 60  # clipped pixels where plates appear
+    backlight_times: int = 3  # as bright as where plates appear is the whole picture
+
+    def __post_init__(self) -> None:
+        faults = _positive(self, "night_luma", "glare_permille", "backlight_times")
+        if not self.night_luma < self.day_luma <= 255:
+            faults.append(("day_luma", "must be above night_luma, and at most 255"))
+        _raise(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisionSettings:
     cameras: tuple[CameraSettings, ...] = ()
     recorder: RecorderSettings | None = None
     plates: PlateSettings | None = None
     burst: BurstSettings = field(default_factory=BurstSettings)
     checks: CheckSettings = field(default_factory=CheckSettings)
+    look_s: int = 15  # a key frame of each camera is looked at so often; 0 never
+    light: LightSettings = field(default_factory=LightSettings)
 
     def __post_init__(self) -> None:
         names = [camera.name for camera in self.cameras]

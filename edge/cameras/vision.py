@@ -16,10 +16,12 @@ from pathlib import Path
 
 from edge.cameras.acceptance import StreamFacts
 from edge.cameras.camera import Camera
+from edge.cameras.lighting import Hint
 from edge.cameras.pictures import Frame, from_clip, moments
 from edge.cameras.settings import CameraSettings, CheckSettings, Role, VisionSettings
 from edge.cameras.sources import open_source
-from edge.cameras.stream import Opened
+from edge.cameras.stream import Opened, Sink
+from edge.cameras.watching import Watching
 from edge.plates.reader import PlateReader, PlateResult
 from edge.recorder.cutting import Clip
 from edge.recorder.index import Lock
@@ -69,7 +71,10 @@ class PlateOf:
 
 
 class Vision:
-    """`station` and `lane` go into the tags of the clips; `may_write` says whether the disk is not the journal's alone."""
+    """`station` and `lane` go into the tags of the clips; `may_write` says whether the disk is not the journal's alone.
+
+    `home` is where the reference views of the cameras are kept; without it nobody looks at them.
+    """
 
     def __init__(
         self,
@@ -79,15 +84,23 @@ class Vision:
         station: str,
         lane: str,
         may_write: Callable[[], bool] = lambda: True,
+        home: Path | None = None,
     ) -> None:
         self.settings = settings
         self._clock = clock
         self._tags = {"station": station, "lane": lane}
         self._ring = Ring(settings.recorder, clock=clock, may_write=may_write) if settings.recorder else None
         self._plates = PlateReader(settings.plates, clock=clock) if settings.plates else None
-        self._cameras = {camera.name: self._camera(camera) for camera in settings.cameras}
         # One picture is decoded at a time: a burst of four cameras must not take the weighing's core.
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+        self._watching = Watching(
+            settings.light,
+            every_s=settings.look_s if home else 0,
+            folder=home or Path(),
+            clock=clock,
+            run_in=self._decoder,
+        )
+        self._cameras = {camera.name: self._camera(camera) for camera in settings.cameras}
 
     async def start(self) -> None:
         if self._ring:
@@ -135,6 +148,11 @@ class Vision:
     def stream(self, camera: str) -> StreamFacts | None:
         """What a camera's stream is like; None before its first connection."""
         return self._cameras[camera].stream
+
+    @property
+    def light(self) -> Hint:
+        """What the lane controller should do about the light."""
+        return self._watching.hint
 
     def knows(self, camera: str) -> bool:
         return camera in self._cameras
@@ -202,8 +220,13 @@ class Vision:
         return await self._ring.reconcile() if self._ring else ([], [])
 
     def _camera(self, settings: CameraSettings) -> Camera:
-        sinks = [self._ring.lane(settings.name)] if self._ring and settings.record else []
+        sinks: list[Sink] = [self._watching.sink(settings, partial(self._saw, settings.name))]
+        if self._ring and settings.record:
+            sinks.append(self._ring.lane(settings.name))
         return Camera(settings, clock=self._clock, open_session=self._open_session, sinks=sinks)
+
+    def _saw(self, camera: str, words: tuple[str, ...]) -> None:
+        self._cameras[camera].saw(words)
 
     def _open_session(self, settings: CameraSettings, stop: threading.Event, name: str) -> Opened:
         return open_source(settings, clock=self._clock, stop=stop, name=name)
@@ -225,6 +248,8 @@ class Vision:
         shown, same_place = await asyncio.get_running_loop().run_in_executor(
             self._decoder, partial(_check, tuple(frames), camera.region, self.settings.checks)
         )
+        if camera.plate:
+            self._watching.vehicle(camera, shown)
         return Shots(
             camera=camera.name,
             role=camera.role,
