@@ -26,6 +26,7 @@ from edge.recorder.last import Kept, LastPackets, beside, last_packets
 
 PART = ".part"
 WHOLE = ".whole"
+KNOWN = {"analyzeduration": "1"}  # its head says everything: looking on decodes pictures for nothing
 FRAGMENTED = {"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
 
 
@@ -141,7 +142,7 @@ def open_segment(path: Path) -> Iterator[InputContainer]:
         size = whole_size(file)
         if not size:
             raise OSError(f"no whole fragment in {path.name}")
-        with av.open(Window(file, size), mode="r", format="mp4") as container:
+        with av.open(Window(file, size), mode="r", format="mp4", options=KNOWN) as container:
             yield container
 
 
