@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from av.error import FFmpegError
@@ -65,6 +65,7 @@ class Camera:
         self._stream = StreamWatch()
         self._session: Session | None = None
         self._poor: tuple[str, ...] = ()
+        self._logged = False
         self._seen: tuple[str, ...] = ()
         self._condition = _Condition(state="starting", since_ms=clock.now_ms())
         self._stop = threading.Event()
@@ -166,6 +167,7 @@ class Camera:
     def _listen(self, source: Source) -> None:
         session = self._session = source.session
         self._stream.begin(session)
+        self._logged = False
         for sink in self._sinks:
             sink.begin(session)
         try:
@@ -187,9 +189,15 @@ class Camera:
         self._stream.packet(session, packet)
         if packet.key:
             self._watch.key(packet.data, session.at_ms(packet))
-            facts = self._stream.facts()
-            self._poor = complaints(facts, self.settings) if facts else ()
+            self._accept(self._stream.facts())
         self._up()
+
+    def _accept(self, facts: StreamFacts | None) -> None:
+        """At each key frame; what the stream is like is logged once a connection, when it is known."""
+        self._poor = complaints(facts, self.settings) if facts else ()
+        if facts and facts.gop_ms is not None and not self._logged:
+            self._logged = True
+            log.info("camera stream", extra={"camera": self.settings.name, **asdict(facts)})
 
     def _up(self) -> None:
         words = (*self._poor, *self._seen)

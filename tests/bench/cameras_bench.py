@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import subprocess
@@ -21,16 +20,11 @@ from edge.cameras.checking import checked
 from edge.cameras.looking import SelfCheck, view_of
 from edge.cameras.memory import Held
 from edge.cameras.pictures import Frame
-from edge.cameras.settings import CameraSettings, CheckSettings, RecorderSettings, VisionSettings
-from edge.cameras.vision import Vision
-from journal.clock import SystemClock
+from edge.cameras.settings import CheckSettings
 from simulators.cameras.camera import Camera
 from tests.support.videos import replayed
 
-CAMERAS = 4
 SECONDS, FULL_SECONDS = 30, 120
-WARM_S = 14  # a clip needs its pre-roll
-CLIPS = 8
 NOW_MS = 1_790_000_000_000
 Row = dict[str, Any]
 
@@ -74,59 +68,15 @@ def _recorded(video: Path, folder: Path, seconds: int) -> list[Row]:
     for words in ("recorded", "recorded and looked at"):
         home = folder / words.replace(" ", "-")
         arguments = [str(video), str(home), str(seconds), words]
-        command = [sys.executable, "-m", "tests.bench.cameras_bench", *arguments]
+        command = [sys.executable, "-m", "tests.support.four_cameras", *arguments]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         told = json.loads(said.splitlines()[-1])
         rows += [
-            _row(f"{CAMERAS} cameras {told['stream']}, {words}", told["core_percent"], "% core"),
+            _row(f"4 cameras {told['stream']}, {words}", told["core_percent"], "% core"),
             _row("memory of that process", told["rss_mb"], "MB"),
             _row("clip of 12 s of 1080p: CPU in the middle", told["clip_cpu_ms"], "ms"),
         ]
     return rows
-
-
-async def record(video: str, folder: str, seconds: int, *, looked_at: bool) -> dict[str, Any]:
-    clock = SystemClock()
-    cameras = tuple(
-        CameraSettings(name=f"c{number}", url=video, role="front", plate=False) for number in range(CAMERAS)
-    )
-    ring = RecorderSettings(folder=f"{folder}/ring", min_free_mb=1)
-    vision = Vision(
-        VisionSettings(cameras=cameras, recorder=ring),
-        clock=clock,
-        station="s",
-        lane="l",
-        home=Path(folder) if looked_at else None,
-    )
-    await vision.start()
-    await clock.sleep(WARM_S)
-    begun, cpu = time.perf_counter(), time.process_time()
-    await clock.sleep(seconds)
-    percent = 100 * (time.process_time() - cpu) / (time.perf_counter() - begun)
-    rss_mb = _rss_mb()
-    facts = vision.stream("c0")
-    clips = [await _clip_cpu_ms(vision, clock, number) for number in range(CLIPS)]
-    await vision.stop()
-    if facts is None or any(part.state not in ("up", "poor") for part in vision.health()):
-        raise RuntimeError(f"a camera was not recorded: {vision.health()}")
-    stream = f"{facts.width}x{facts.height} at {(facts.fps_milli or 0) // 1000}, {facts.kbit_s} kbit/s"
-    return {
-        "stream": stream,
-        "core_percent": percent,
-        "rss_mb": rss_mb,
-        "clip_cpu_ms": sorted(clips)[CLIPS // 2],
-    }
-
-
-async def _clip_cpu_ms(vision: Vision, clock: SystemClock, number: int) -> float:
-    """Of a clip whose post-roll is there: what is measured is the cut, and what the cameras cost meanwhile."""
-    locks = await vision.lock(f"p{number}", clock.now_ms() - 8_000)
-    cpu = time.process_time()
-    await vision.clip(locks[0], tags={})
-    spent = (time.process_time() - cpu) * 1000
-    for lock in locks:
-        await vision.settle(lock)
-    return spent
 
 
 def _looked(video: Path) -> list[Row]:
@@ -157,15 +107,5 @@ def _checked() -> Row:
     return _row("checks of a picture 720p", (time.process_time() - begun) * 1000 / len(frames), "ms")
 
 
-def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1_000_000
-
-
 def _row(name: str, value: float, unit: str) -> Row:
     return {"name": name, "value": value, "unit": unit, "ratio": None, "baseline": None}
-
-
-if __name__ == "__main__":
-    _video, _folder, _seconds, _words = sys.argv[1:]
-    print(json.dumps(asyncio.run(record(_video, _folder, int(_seconds), looked_at="looked" in _words))))

@@ -110,8 +110,10 @@ async def test_a_camera_that_hangs_up_is_lost_once_and_found_once(
     camera: ServedCamera, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "edge.cameras")
-    async with seeing(settings(camera.url("ts"))) as vision:
-        await until(lambda: state(vision) == "up")
+    what = settings(camera.url("ts"))
+    patient = replace(what.cameras[0], patience_s=10.0)  # only the hang-up is to be noticed
+    async with seeing(replace(what, cameras=(patient,))) as vision:
+        await until(lambda: any(record.message == "camera stream" for record in caplog.records))
         camera.faults.hung_up.set()
         await until(lambda: state(vision) == "down")
         (shots,) = await vision.burst(CLOCK.now_ms() + 60_000)
@@ -120,8 +122,11 @@ async def test_a_camera_that_hangs_up_is_lost_once_and_found_once(
         await asyncio.sleep(0.5)
         camera.faults.hung_up.clear()
         await until(lambda: state(vision) == "up")
-    said = [record.message for record in caplog.records if record.name == "edge.cameras.camera"]
-    assert said == ["camera lost", "camera back"]
+    said = [record for record in caplog.records if record.name == "edge.cameras.camera"]
+    streams = [record for record in said if record.message == "camera stream"]
+    assert [record.message for record in said if record not in streams] == ["camera lost", "camera back"]
+    assert len(streams) <= 2, "once a connection"
+    assert {(record.codec, record.gop_ms) for record in streams} == {("h264", 1_000)}  # type: ignore[attr-defined]
 
 
 async def test_a_camera_that_falls_silent_is_down_after_its_patience(camera: ServedCamera) -> None:

@@ -169,6 +169,7 @@ async def test_an_index_of_before_is_taken_up(tmp_path: Path) -> None:
     index.close()
 
 
+@pytest.mark.broad
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200))
 def test_hostile_bytes_beside_a_segment_are_no_packet(data: bytes) -> None:
