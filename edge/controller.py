@@ -15,7 +15,10 @@ from firmware_bridge.protocol import (
     LINES_LIMIT,
     Ack,
     Colour,
+    Exposure,
     Hello,
+    Light,
+    LightSet,
     Loop,
     Message,
     Parser,
@@ -73,6 +76,7 @@ class LaneController:
         self._seen: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
         self._ahead_ms: deque[int] = deque(maxlen=_REMEMBERED)
         self._wanted: Sign | None = None
+        self._light: Light | None = None
         self._shown: dict[int, asyncio.Event] = {}
         self.broken = 0  # bit 0 is loop 1, as the controller last reported
         self.pulse = Pulse(device=device, kind="controller", silent_ms=options.silent_ms, clock=clock)
@@ -96,17 +100,29 @@ class LaneController:
     async def show_sign(self, lines: tuple[str, ...], *, colour: Colour = "amber") -> bool:
         """Show `lines`; true once the controller says that they are shown.  A newer sign replaces an older one."""
         self._wanted = sign = Sign(seq=self._next(), lines=fitting(lines), colour=colour)
-        shown = self._shown[sign.seq] = asyncio.Event()
+        if await self._confirmed(sign):
+            return True
+        if self._wanted is sign:
+            log.warning("sign not confirmed", extra={"device": self.pulse.device})
+        return False
+
+    async def set_light(self, *, fill: bool, exposure: Exposure) -> bool:
+        """Fill light and exposure; true once the controller says that they are set.  One that knows neither is silent."""
+        self._light = light = Light(seq=self._next(), fill=fill, exposure=exposure)
+        return await self._confirmed(light)
+
+    async def _confirmed(self, message: Sign | Light) -> bool:
+        """Send it until the controller names it, or another takes its place."""
+        shown = self._shown[message.seq] = asyncio.Event()
         try:
             for _ in range(self._options.sign_tries):
-                await self._try_send(sign)
+                await self._try_send(message)
                 if await self._within(shown, self._options.sign_retry_ms):
                     return True
-                if self._wanted is not sign:
+                if message not in (self._wanted, self._light):
                     return False
         finally:
-            del self._shown[sign.seq]
-        log.warning("sign not confirmed", extra={"device": self.pulse.device})
+            del self._shown[message.seq]
         return False
 
     async def _within(self, event: asyncio.Event, limit_ms: int) -> bool:
@@ -142,7 +158,7 @@ class LaneController:
         elif isinstance(message, Status):
             self.broken = message.broken
             self._learn_clock(message.mono_ms)
-        elif isinstance(message, SignShown):
+        elif isinstance(message, (SignShown, LightSet)):
             if message.of in self._shown:
                 self._shown[message.of].set()
         elif isinstance(message, Loop):
@@ -158,6 +174,8 @@ class LaneController:
         self._ahead_ms.clear()
         if self._wanted is not None:  # a controller that has restarted has a dark sign
             await self._send(self._wanted)
+        if self._light is not None:
+            await self._send(self._light)
 
     async def _loop(self, loop: Loop) -> LoopEvent | None:
         await self._send(Ack(seq=self._next(), of=loop.seq))

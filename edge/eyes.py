@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge.cameras.settings import VisionSettings
+from edge.cameras.lighting import Hint
+from edge.cameras.settings import Role, VisionSettings
 from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.lane import Cut, Seen
 from edge.recorder.cutting import Clip
@@ -53,7 +54,7 @@ class CameraEyes:
         """Lock first, whatever else happens; then the front."""
         locks = asyncio.create_task(self._vision.lock(passage, at_ms), name=f"lock {passage}")
         watch = self._watches[passage] = _Watch(locks=locks)
-        self._burst(watch, passage, at_ms, ("front",))
+        self._burst(watch, passage, at_ms, ("front", "plate"))
         empty_ms = self._quiet.opened(passage, at_ms)
         if self._onlooker and empty_ms is not None:
             self._aside(self._glance(self._onlooker, empty_ms), name=f"empty place {passage}")
@@ -147,6 +148,16 @@ class CameraEyes:
         """The ring, for whoever needs its room."""
         return self._vision
 
+    @property
+    def follows_light(self) -> bool:
+        """Whether the lane controller is to be told of the light at all."""
+        return self._settings.light.hints
+
+    @property
+    def light(self) -> Hint:
+        """What the lane controller should do about the light."""
+        return self._vision.light
+
     async def close(self) -> None:
         await self._vision.stop()
         if self._onlooker:
@@ -168,13 +179,11 @@ class CameraEyes:
         for lock in await _locked(watch):
             await self.settle(lock)
 
-    def _burst(
-        self, watch: _Watch, passage: str, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]
-    ) -> None:
+    def _burst(self, watch: _Watch, passage: str, at_ms: int, roles: Sequence[Role]) -> None:
         look = self._look(at_ms, roles)
         watch.bursts.append(asyncio.create_task(look, name=f"burst {passage}"))
 
-    async def _look(self, at_ms: int, roles: Sequence[Literal["front", "rear", "side"]]) -> Looked:
+    async def _look(self, at_ms: int, roles: Sequence[Role]) -> Looked:
         """Pictures, and their plates at once: the front is read while the rest still drives by."""
         shots = await self._vision.burst(at_ms, roles=roles)
         plates, hints = await asyncio.gather(self._vision.read(shots), self._hints(shots))
@@ -209,7 +218,14 @@ def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf], hints: VehicleHints
         missing=tuple(f"camera {one.camera}: {one.reason}" for one in shots if one.reason)
         + tuple(f"plates {plate.camera}: {flag}" for plate in plates for flag in plate.result.flags),
         hints=hints,
+        flags=_same_place(shots),
     )
+
+
+def _same_place(shots: Sequence[Shots]) -> tuple[str, ...]:
+    """No camera shows that the vehicle moved, or that time passed while it stood."""
+    told = [one.same_place for one in shots if one.same_place is not None]
+    return ("same_place",) if told and all(told) else ()
 
 
 def _plate(plate: PlateOf, pictures: Sequence[Picture]) -> tuple[PlateRead, list[tuple[str, bytes]]]:
@@ -243,9 +259,10 @@ async def open_eyes(
     station: str,
     lane: str,
     may_write: Callable[[], bool] = lambda: True,
+    home: Path | None = None,
 ) -> CameraEyes:
     """Start cameras, ring and reader; what is not there comes later or is said to be missing."""
-    vision = Vision(settings, clock=clock, station=station, lane=lane, may_write=may_write)
+    vision = Vision(settings, clock=clock, station=station, lane=lane, may_write=may_write, home=home)
     try:
         await vision.start()
     except WeighpostError:

@@ -82,6 +82,7 @@ class Seen:
     plates: tuple[PlateRead, ...] = ()
     missing: tuple[str, ...] = ()
     hints: VehicleHints | None = None
+    flags: tuple[str, ...] = ()  # of the pictures as a whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +331,7 @@ class Lane:
         named += seen.crops
         refs, missing = await self._put(named)
         pictures = tuple(picture for picture, _ in seen.pictures) if refs else ()
-        tractor = _text(seen.plates, "front")
+        tractor = _text(seen.plates, "front") or _text(seen.plates, "plate")
         await self._append(
             VehiclePictured(
                 passage=body.passage,
@@ -343,7 +344,7 @@ class Lane:
                 missing=(*seen.missing, *missing),
                 priority=0 if body.verdict.outcome != "within" else 2,
                 hints=seen.hints,
-                flags=("axle_count_differs",) * axle_count_differs(seen.hints, body),
+                flags=(*seen.flags, *("axle_count_differs",) * axle_count_differs(seen.hints, body)),
             ),
             files=refs,
             key=f"pictured:{body.passage}",

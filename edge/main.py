@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge import capture_verb, orders, plate_verbs
+from edge import camera_verbs, capture_verb, orders, plate_verbs
 from edge.controller import LaneController, LoopEvent
 from edge.desk import ScaleDesk, TimedJournal
 from edge.drivers import DRIVERS
@@ -35,6 +35,7 @@ from edge.keeping.housekeeping import Housekeeping
 from edge.keeping.listing import lines, report
 from edge.keeping.relieving import Disk
 from edge.lane import Lane
+from edge.lights import follow
 from edge.lines import Lines
 from edge.logbook import JournalProbe
 from edge.orders import Orders, by_act
@@ -235,6 +236,7 @@ class LaneProcess:
             station=lane.station,
             lane=lane.name,
             may_write=lambda: reserve.held or not self._records_beside_the_journal,
+            home=self._folder / camera_verbs.REFERENCES,
         )
 
     @property
@@ -329,6 +331,8 @@ class LaneProcess:
             self._read_scale(desk, tasks)
             if controller is not None:
                 self._drive(controller, desk, tasks)
+                if eyes is not None and eyes.follows_light:
+                    tasks.create_task(follow(eyes, controller, clock=self._clock), name="light")
             for uplink in self._uplinks:
                 tasks.create_task(uplink.run(), name=f"uplink {uplink.destination.name}")
             if self._tls is not None:
@@ -600,6 +604,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep.add_argument("settings", type=Path, metavar="lane.toml")
     keep.add_argument("--json", action="store_true")
     plate_verbs.add(verbs)
+    camera_verbs.add(verbs)
     instrument_verb.add(verbs, load_lane=load)
     drivers = verbs.add_parser("drivers", help="list the scale drivers")
     drivers.add_argument("--json", action="store_true")
@@ -609,7 +614,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write(json.dumps(sorted(DRIVERS)) if given.json else "\n".join(sorted(DRIVERS)))
         return 0
     try:
-        if given.verb in ("enrol", "instrument", "plate", "scale"):
+        if given.verb in ("camera", "enrol", "instrument", "plate", "scale"):
             return int(given.run(given, Console(clock=SystemClock())))
         if given.verb == "renew-journal":
             return _renew(given)

@@ -3,7 +3,7 @@ r"""The lane controller's wire, pure: loops in, sign out; every frame is COBS(me
     message = version 01 | type | sequence, 2 bytes | body          all numbers big-endian
 
 The controller repeats Hello and Loop until they are acknowledged, so that no trigger is lost; the host repeats Sign
-until SignShown names it.  docs/lane-controller.md holds the bodies byte by byte.
+until SignShown names it, and Light until LightSet does.  docs/lane-controller.md holds the bodies byte by byte.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ LINES_LIMIT, LINE_LIMIT = 4, 48  # lines of a sign, bytes of a line in UTF-8
 
 Colour = Literal["red", "green", "amber"]
 _COLOURS: tuple[Colour, ...] = ("red", "green", "amber")
+Exposure = Literal["normal", "shorter", "longer"]
+_EXPOSURES: tuple[Exposure, ...] = ("normal", "shorter", "longer")
 _HEAD = struct.Struct(">BBH")
 _HELLO = struct.Struct(">IB")
 _LOOP = struct.Struct(">BBQ")
@@ -107,8 +109,31 @@ class Ack:
         return _WORD.pack(self.of)
 
 
-Message = Hello | Loop | Sign | SignShown | Status | Ack
-_TYPES: tuple[type[Message], ...] = (Hello, Loop, Sign, SignShown, Status, Ack)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Light:
+    """Fill light 补光灯 on or off, and how the cameras should expose 曝光: a hint, obeyed as far as the site can."""
+
+    seq: int
+    fill: bool
+    exposure: Exposure = "normal"
+
+    def body(self) -> bytes:
+        return bytes([self.fill, _EXPOSURES.index(self.exposure)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LightSet:
+    """The light is as the Light with sequence `of` said, as far as it can be."""
+
+    seq: int
+    of: int
+
+    def body(self) -> bytes:
+        return _WORD.pack(self.of)
+
+
+Message = Hello | Loop | Sign | SignShown | Status | Ack | Light | LightSet
+_TYPES: tuple[type[Message], ...] = (Hello, Loop, Sign, SignShown, Status, Ack, Light, LightSet)
 
 
 def encode(message: Message) -> bytes:
@@ -183,6 +208,13 @@ def _status(seq: int, body: bytes) -> Status:
     return Status(seq=seq, mono_ms=mono_ms, occupied=occupied, broken=broken, dropped=dropped)
 
 
+def _light(seq: int, body: bytes) -> Light:
+    fill, exposure = body
+    if fill > 1:
+        raise ValueError(f"fill is 0 or 1, not {fill}")
+    return Light(seq=seq, fill=bool(fill), exposure=_EXPOSURES[exposure])
+
+
 _BODIES: dict[int, Callable[[int, bytes], Message]] = {
     1: _hello,
     2: _loop,
@@ -190,6 +222,8 @@ _BODIES: dict[int, Callable[[int, bytes], Message]] = {
     4: lambda seq, body: SignShown(seq=seq, of=_WORD.unpack(body)[0]),
     5: _status,
     6: lambda seq, body: Ack(seq=seq, of=_WORD.unpack(body)[0]),
+    7: _light,
+    8: lambda seq, body: LightSet(seq=seq, of=_WORD.unpack(body)[0]),
 }
 
 

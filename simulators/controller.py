@@ -8,6 +8,8 @@ from firmware_bridge.protocol import (
     Ack,
     Colour,
     Hello,
+    Light,
+    LightSet,
     Loop,
     Message,
     Parser,
@@ -48,6 +50,7 @@ class ControllerSim:
         self._boot, self._loops = boot, loops
         self._status_due = self._started
         self.shown: list[ShownSign] = []
+        self.lights: list[Light] = []
         self.muted = False
 
     def loop(self, loop: int, *, occupied: bool) -> None:
@@ -101,6 +104,9 @@ class ControllerSim:
                 ShownSign(at_ms=self._clock.now_ms(), lines=message.lines, colour=message.colour)
             )
             await self._port.send(encode(SignShown(seq=self._next(), of=message.seq)))
+        elif isinstance(message, Light):
+            self.lights.append(message)
+            await self._port.send(encode(LightSet(seq=self._next(), of=message.seq)))
 
     def _until_acknowledged(self, message: Hello | Loop) -> None:
         self._waiting[message.seq] = _Waiting(message=message, due=self._clock.mono_ms(), left=_REPEATS)

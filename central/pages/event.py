@@ -406,7 +406,7 @@ def _still(picture: Picture, file: FileView | None, texts: Texts) -> Still:
         when=times.precise(picture.at_ms),
         address=_address(file),
         state=texts(_("not here")) if file is None else word(wording.FILE_STATES, file.state, texts),
-        flags=", ".join(words(wording.PICTURE_FLAGS, picture.flags, texts)),
+        flags=", ".join(words(vocabulary.PICTURE_FLAGS, picture.flags, texts)),
         sha256=file.sha256 if file else "",
         pixels=f"{picture.width} × {picture.height}",
     )
@@ -488,6 +488,8 @@ def _missing(detail: PassageDetail, texts: Texts) -> Iterator[str]:
     for device in dict.fromkeys(said):
         yield wording.device_missing(device, texts)
     yield from words(vocabulary.QUALITY, detail.row.quality, texts)
+    flags = dict.fromkeys(flag for pictured in detail.pictured for flag in pictured.flags)
+    yield from words(vocabulary.PICTURED, flags, texts)
     if detail.row.erased_ms is not None:
         yield texts(
             _("Plates and pictures were erased by a rule on {date}."),

@@ -233,14 +233,14 @@ def _device_chip(source: SourceState, device: DeviceState, texts: Texts) -> Chip
 
 
 def _due(detail: str, texts: Texts) -> str:
-    """What an instrument says that a person must do; whatever else a device says stays as it is."""
-    return ", ".join(words(vocabulary.INSTRUMENT, vocabulary.due(detail), texts))
+    """What an instrument or a camera says that a person must do; whatever else a device says stays as it is."""
+    return ", ".join(words(vocabulary.DUE, vocabulary.due(detail), texts))
 
 
 def _chip_state(device: DeviceState) -> str:
     if device.state in ("up", "off"):
         return device.state
-    return "odd" if device.state in ("starting", "noisy", "low", "due") else "bad"
+    return "odd" if device.state in ("starting", "noisy", "poor", "low", "due") else "bad"
 
 
 def hour_bars(

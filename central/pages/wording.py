@@ -47,7 +47,6 @@ FACT_SOURCES = {
     "officer": _("from the officer"),
     "precheck": _("from the pre-check"),
 }
-PICTURE_FLAGS = {"too_small": _("smaller than required"), "late": _("late"), "frozen": _("picture frozen")}
 FILE_STATES = {
     "stored": _("here"),
     "expected": _("on its way"),

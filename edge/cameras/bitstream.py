@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+H264_SPS, HEVC_SPS = 7, 33
 _START_CODE = re.compile(rb"\x00\x00\x01")
 
 
@@ -20,12 +21,23 @@ class Normaliser:
     def __init__(self, codec: str, head: bytes) -> None:
         self._length = _length_size(codec, head)
         self._plain = codec not in ("h264", "hevc")
+        self._hevc = codec == "hevc"
 
     def normal(self, packet: bytes) -> bytes:
         if self._plain:
             return packet
         units = _by_length(packet, self._length) if self._length else _by_start_code(packet)
         return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
+
+    def picture_head(self, packet: bytes) -> tuple[bytes, ...]:
+        """The sequence parameter sets inside a packet: what size and kind of picture follows."""
+        if self._plain:
+            return ()
+        units = _by_length(packet, self._length) if self._length else _by_start_code(packet)
+        return tuple(unit for unit in units if self._is_head(unit))
+
+    def _is_head(self, unit: bytes) -> bool:
+        return unit[0] >> 1 & 0x3F == HEVC_SPS if self._hevc else unit[0] & 0x1F == H264_SPS
 
 
 class GopDigests:

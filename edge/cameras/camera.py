@@ -9,14 +9,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from av.error import FFmpegError
 
+from edge.cameras.acceptance import StreamFacts, StreamWatch, complaints
 from edge.cameras.memory import Memory
 from edge.cameras.pictures import Frame, moments, pick
-from edge.cameras.settings import CameraSettings
+from edge.cameras.settings import CLOCK_MAX_MS, CameraSettings
 from edge.cameras.stream import Coded, Opened, Session, Sink, Source
 from kernel.clock import Clock
 from kernel.errors import LinkError
@@ -24,7 +25,8 @@ from kernel.events import DeviceHealth
 
 log = logging.getLogger(__name__)
 
-State = Literal["starting", "up", "down", "frozen"]
+State = Literal["starting", "up", "down", "frozen", "poor"]
+REPORTS_MS = 1_000  # a thread that is alive has said by then that nothing comes
 SAME_KEYS = 8  # an encoder fed with a frozen picture repeats its key frames with a short period
 
 
@@ -59,9 +61,12 @@ class Camera:
         self._open = open_session
         self._sinks = tuple(sinks)
         self._memory = Memory(keep_ms=int(settings.memory_s * 1000))
-        self._watch = KeyWatch(
-            frozen_ms=int(settings.frozen_s * 1000), gop_max_ms=int(settings.gop_max_s * 1000)
-        )
+        self._watch = KeyWatch(frozen_ms=int(settings.frozen_s * 1000))
+        self._stream = StreamWatch()
+        self._session: Session | None = None
+        self._poor: tuple[str, ...] = ()
+        self._logged = False
+        self._seen: tuple[str, ...] = ()
         self._condition = _Condition(state="starting", since_ms=clock.now_ms())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera {settings.name}", daemon=True)
@@ -80,7 +85,7 @@ class Camera:
     def health(self) -> DeviceHealth:
         now = self._condition
         silent_ms = self._clock.mono_ms() - self._last_mono_ms
-        if now.state in ("up", "frozen") and silent_ms > 2000 * self.settings.patience_s:
+        if now.state != "down" and silent_ms > 1000 * self.settings.patience_s + REPORTS_MS:
             # The thread hangs inside the library: its own report will never come.
             now = replace(now, state="down", detail="no packets")
         return DeviceHealth(
@@ -92,6 +97,20 @@ class Camera:
             good=self._packets,
             dropped=self._lost,
         )
+
+    @property
+    def stream(self) -> StreamFacts | None:
+        """What its stream is like; None before the first connection."""
+        return self._stream.facts()
+
+    def saw(self, words: tuple[str, ...]) -> None:
+        """What a look at its picture found, from any thread; said with the next packet."""
+        self._seen = words
+
+    @property
+    def is_clock_off(self) -> bool:
+        """Whether its time is too wrong for evidence."""
+        return self._session is not None and self._session.clock_error_ms > CLOCK_MAX_MS
 
     async def frames(
         self, at_ms: int, *, before_ms: int, after_ms: int, count: int, patience_s: float, decode_in: Executor
@@ -116,9 +135,10 @@ class Camera:
 
     def _burst(self, frames: Sequence[Frame], *, complete: bool) -> Burst:
         health = self.health()
-        if health.state == "frozen":
-            frames = [replace(frame, flags=(*frame.flags, "frozen")) for frame in frames]
-        if health.state != "up":
+        flags = ("frozen",) * (health.state == "frozen") + ("clock_off",) * self.is_clock_off
+        if flags:
+            frames = [replace(frame, flags=(*frame.flags, *flags)) for frame in frames]
+        if health.state not in ("up", "poor"):
             return Burst(frames=tuple(frames), reason=f"{health.state}: {health.detail}".rstrip(": "))
         return Burst(frames=tuple(frames), reason="" if complete and frames else "late")
 
@@ -145,8 +165,9 @@ class Camera:
         return f"{self.settings.name}-{self._clock.now_ms():x}"
 
     def _listen(self, source: Source) -> None:
-        session = source.session
-        self._watch.begin()
+        session = self._session = source.session
+        self._stream.begin(session)
+        self._logged = False
         for sink in self._sinks:
             sink.begin(session)
         try:
@@ -159,19 +180,29 @@ class Camera:
                 sink.end()
 
     def _take(self, session: Session, packet: Coded) -> None:
-        session.wall.seen(session.stamp_ms(packet.pts), packet.arrived_ms)
+        session.seen(packet)
         self._packets += 1
         self._last_mono_ms = self._clock.mono_ms()
         self._memory.push(session, packet)
         for sink in self._sinks:
             sink.packet(session, packet)
+        self._stream.packet(session, packet)
         if packet.key:
             self._watch.key(packet.data, session.at_ms(packet))
+            self._accept(self._stream.facts())
         self._up()
 
+    def _accept(self, facts: StreamFacts | None) -> None:
+        """At each key frame; what the stream is like is logged once a connection, when it is known."""
+        self._poor = complaints(facts, self.settings) if facts else ()
+        if facts and facts.gop_ms is not None and not self._logged:
+            self._logged = True
+            log.info("camera stream", extra={"camera": self.settings.name, **asdict(facts)})
+
     def _up(self) -> None:
-        state: State = "frozen" if self._watch.frozen else "up"
-        detail = "the picture does not change" if state == "frozen" else self._watch.detail
+        words = (*self._poor, *self._seen)
+        state: State = "frozen" if self._watch.frozen else "poor" if words else "up"
+        detail = "the picture does not change" if state == "frozen" else ", ".join(words)
         was = self._condition
         if (was.state, was.detail) == (state, detail):
             return
@@ -181,6 +212,8 @@ class Camera:
             log.info("camera back", extra={"camera": self.settings.name})
         if state == "frozen":
             log.warning("camera frozen", extra={"camera": self.settings.name})
+        if state == "poor":
+            log.warning("camera not fit for evidence", extra={"camera": self.settings.name, "reason": detail})
 
     def _down(self, reason: str) -> None:
         self._lost += 1
@@ -191,18 +224,13 @@ class Camera:
 
 
 class KeyWatch:
-    """What key frames tell: a picture that does not change, and groups of pictures that are too long."""
+    """What key frames tell without being decoded: a picture that does not change."""
 
-    def __init__(self, *, frozen_ms: int, gop_max_ms: int) -> None:
-        self._frozen_ms, self._gop_max_ms = frozen_ms, gop_max_ms
+    def __init__(self, *, frozen_ms: int) -> None:
+        self._frozen_ms = frozen_ms
         self._seen: deque[bytes] = deque(maxlen=SAME_KEYS)
         self._changed_ms: int | None = None
-        self._last_ms: int | None = None
         self.frozen = False
-        self.detail = ""
-
-    def begin(self) -> None:
-        self._last_ms = None
 
     def key(self, data: bytes, at_ms: int) -> None:
         digest = hashlib.blake2b(data, digest_size=16).digest()
@@ -210,13 +238,6 @@ class KeyWatch:
             self._changed_ms = at_ms
         self._seen.append(digest)
         self.frozen = self._frozen_ms > 0 and at_ms - self._changed_ms >= self._frozen_ms
-        self._gop(at_ms)
-
-    def _gop(self, at_ms: int) -> None:
-        length = 0 if self._last_ms is None else at_ms - self._last_ms
-        self._last_ms = at_ms
-        # A tenth more: time stamps jitter.
-        self.detail = f"group of pictures {length} ms" if length > self._gop_max_ms * 1.1 else ""
 
 
 def _near(frames: Sequence[Frame], wanted: Sequence[int], memory_s: float) -> list[Frame]:

@@ -44,13 +44,19 @@ class Parts:
         return None if span is None else self._take(*span)
 
     def _body(self, start: int, head: bytes) -> tuple[int, int] | None:
-        """Where the body lies, or None while it is not whole."""
+        """Where the body lies, or None while it is not whole.
+
+        A length that reaches over the next boundary, or ends where no JPEG does, is a lie: the boundary counts.
+        """
+        mark = self._buffer.find(self._mark, start)
         length = _LENGTH.search(head)
-        if length and int(length[1]) <= MAX_STILL:
-            end = start + int(length[1])
-            return (start, end) if len(self._buffer) >= end else None
-        end = self._buffer.find(self._mark, start)
-        return (start, end) if end >= 0 else None
+        end = start + int(length[1]) if length and int(length[1]) <= MAX_STILL else 0
+        if start < end <= len(self._buffer) and (mark < 0 or end <= mark) and self._is_whole(start, end):
+            return start, end
+        return (start, mark) if mark >= 0 else None
+
+    def _is_whole(self, start: int, end: int) -> bool:
+        return is_jpeg(bytes(self._buffer[start:end]))
 
     def _take(self, start: int, end: int) -> bytes | ProtocolError:
         body = bytes(self._buffer[start:end]).rstrip(b"\r\n")

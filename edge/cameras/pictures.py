@@ -14,12 +14,12 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from edge.cameras.acceptance import MIN_HEIGHT, MIN_WIDTH
 from edge.cameras.memory import Held
 from edge.cameras.multipart import jpeg_size
 from edge.cameras.stream import STILLS
 from kernel.errors import LinkError
 
-MIN_WIDTH, MIN_HEIGHT = 1280, 720  # GA/T 832: evidence pictures
 OFF_MOMENT_MS = 500
 # mjpeg quantiser 3 in the encoder's units: about quality 90, and above it in PSNR.
 JPEG_OPTIONS = {"flags": "+qscale", "global_quality": str(3 * 118)}
@@ -33,7 +33,10 @@ class Frame:
     jpeg: bytes
     width: int
     height: int
-    flags: tuple[str, ...] = ()  # from_video, too_small, off_moment, frozen
+    flags: tuple[str, ...] = ()  # docs/cameras.md
+    sharpness: int | None = None
+    luma: int | None = None
+    clipped_permille: int | None = None
 
 
 def moments(at_ms: int, *, before_ms: int, after_ms: int, count: int) -> list[int]:
@@ -51,6 +54,13 @@ def pick(held: Sequence[Held], wanted: Sequence[int]) -> list[Frame]:
     if held[0].session.codec == STILLS:
         return [_still(one, wanted) for one in _nearest(held, wanted)]
     return [_from_video(at_ms, frame, wanted) for at_ms, frame in _decode(held, wanted)]
+
+
+def key_picture(held: Held, size: tuple[int, int]) -> VideoFrame | None:
+    """A key frame alone, grey and small; None when the decoder gives none.  CPU work: call it in a thread."""
+    decoder = _decoder(held.session.codec, held.session.head)
+    frames = [frame for packet in (_packet(held), None) for frame in _frames(decoder, packet)]
+    return frames[0].reformat(width=size[0], height=size[1], format="gray") if frames else None
 
 
 def from_clip(path: Path, *, start_ms: int, wanted: Sequence[int]) -> list[Frame]:
@@ -101,7 +111,7 @@ def _decode(held: Sequence[Held], wanted: Sequence[int]) -> list[tuple[int, Vide
     best: dict[int, tuple[int, int, VideoFrame]] = {}
     for packet in (*(_packet(one) for one in held), None):
         for frame in _frames(decoder, packet):
-            _keep_nearest(best, wanted, session.wall.at_ms(session.stamp_ms(frame.pts or 0)), frame)
+            _keep_nearest(best, wanted, session.at_stamp(frame.pts or 0), frame)
     return sorted({at_ms: frame for _, at_ms, frame in best.values()}.items(), key=lambda pair: pair[0])
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
 from kernel.errors import ConfigError
 
-Role = Literal["front", "rear", "side"]
+Role = Literal["front", "rear", "side", "plate"]
 Faults = list[tuple[str, str]]
 SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")  # it names a folder of the ring
 WHOLE = (0, 0, 1000, 1000)
 NAMED_BYTES = 3_600  # of a header's 4 kB
+MOST_OFFSET_MS = 10_000
+CLOCK_MAX_MS = 1_000  # GA/T 832: with a larger clock error pictures and clips are kept, and are no evidence
 FILE_BYTES = 116  # of one file in it, besides its camera's name
 
 
@@ -29,6 +31,31 @@ class BurstSettings:
 
     def __post_init__(self) -> None:
         _raise(_positive(self, "frames", "patience_s"))
+
+
+PLATE_FRAMES = 8  # of a camera that sees nothing but the plate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSettings:
+    """What a picture of a vehicle must be like, in the manner of GA/T 832; one that is not is kept and flagged."""
+
+    displacement: Literal["moving", "static", "off"] = "moving"  # what the shots of one camera must show
+    apart_s: int = 10  # of a vehicle that stands, the first and the last shot
+    moved_permille: int = 10  # of the picture that looks otherwise once a vehicle has moved
+    sharpness_min: int = 240  # permille of the steepest edge
+    luma_min: int = 20  # mean brightness, 0 to 255
+    luma_max: int = 225
+    clipped_permille_max: int = 200  # pixels as bright as the sensor can say
+
+    def __post_init__(self) -> None:
+        faults = _positive(self, "apart_s", "moved_permille")
+        if not 0 <= self.luma_min < self.luma_max <= 255:
+            faults.append(("luma_min", "must be from 0 to below luma_max, which is at most 255"))
+        for name in ("sharpness_min", "clipped_permille_max"):
+            if not 0 <= getattr(self, name) <= 1000:
+                faults.append((name, "must be from 0 to 1000"))
+        _raise(faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +76,8 @@ class CameraSettings:
     retry_s: float = 1.0
     retry_max_s: float = 15.0
     burst: BurstSettings | None = None  # its own moments; a plate is largest elsewhere in front than behind
+    clock_offset_ms: int = 0  # known lag: its pictures were taken so much before they arrive
+    clock_alarm_ms: int = 500  # a larger clock error is an alarm
 
     def __post_init__(self) -> None:
         faults: Faults = []
@@ -56,9 +85,12 @@ class CameraSettings:
             faults.append(("name", f"must be 1 to 32 of a-z 0-9 - _, is {self.name!r}"))
         if urlsplit(self.url).scheme not in SCHEMES or not self.url:
             faults.append(("url", f"must begin with rtsp://, http:// or be a file's path, is {self.url!r}"))
+        if abs(self.clock_offset_ms) > MOST_OFFSET_MS:
+            faults.append(("clock_offset_ms", f"must be within {MOST_OFFSET_MS} ms"))
         if self.region is not None and not _inside(self.region):
             faults.append(("region", "must be x, y, width, height in permille, inside 0..1000"))
-        faults += _positive(self, "patience_s", "memory_s", "gop_max_s", "poll_ms", "retry_s", "retry_max_s")
+        above = ("patience_s", "memory_s", "gop_max_s", "poll_ms", "retry_s", "retry_max_s")
+        faults += _positive(self, *above, "clock_alarm_ms")
         _raise(faults)
 
 
@@ -93,11 +125,32 @@ class PlateSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LightSettings:
+    """When the lane controller is told to light the lane or to expose otherwise; brightness is 0 to 255."""
+
+    hints: bool = True  # false: it is never told anything
+    night_luma: int = 45  # darker than this is night
+    day_luma: int = 110  # brighter than this is day again, the fill light's own brightness included
+    hold_s: int = 600  # no shorter than this is the light on
+    glare_permille: int = 60  # clipped pixels where plates appear
+    backlight_times: int = 3  # as bright as where plates appear is the whole picture
+
+    def __post_init__(self) -> None:
+        faults = _positive(self, "night_luma", "glare_permille", "backlight_times")
+        if not self.night_luma < self.day_luma <= 255:
+            faults.append(("day_luma", "must be above night_luma, and at most 255"))
+        _raise(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisionSettings:
     cameras: tuple[CameraSettings, ...] = ()
     recorder: RecorderSettings | None = None
     plates: PlateSettings | None = None
     burst: BurstSettings = field(default_factory=BurstSettings)
+    checks: CheckSettings = field(default_factory=CheckSettings)
+    look_s: int = 15  # a key frame of each camera is looked at so often; 0 never
+    light: LightSettings = field(default_factory=LightSettings)
 
     def __post_init__(self) -> None:
         names = [camera.name for camera in self.cameras]
@@ -111,9 +164,15 @@ class VisionSettings:
             )
         _raise(faults)
 
+    def burst_of(self, camera: CameraSettings) -> BurstSettings:
+        """Its own moments, or those of all; a camera for plates alone gives more of them to read."""
+        if camera.burst or camera.role != "plate":
+            return camera.burst or self.burst
+        return replace(self.burst, frames=max(self.burst.frames, PLATE_FRAMES))
+
     def _named(self, camera: CameraSettings) -> int:
         """Bytes that its pictures take in the header of an entry."""
-        frames = (camera.burst or self.burst).frames
+        frames = self.burst_of(camera).frames
         return (frames + camera.plate) * (FILE_BYTES + len(camera.name))
 
 

@@ -37,13 +37,15 @@ def open_source(
     try:
         if scheme in ("", "file"):
             with _video(_file_path(settings.url), None, {}) as container:
-                yield FileVideo(container, name, clock=clock, wait=stop.wait)
+                session = _session(container, name, lag_ms=settings.clock_offset_ms)
+                yield FileVideo(container, session, clock=clock, wait=stop.wait)
         elif scheme in ("http", "https") and (kind := _content_type(settings)) in _STILL_TYPES:
             with httpx.Client(timeout=settings.patience_s) as client:
                 yield _STILL_TYPES[kind](client, settings, name, clock=clock, stop=stop)
         else:
             with _video(settings.url, settings.patience_s, LIVE) as container:
-                yield LiveVideo(container, name, clock=clock)
+                session = _session(container, name, lag_ms=settings.clock_offset_ms)
+                yield LiveVideo(container, session, clock=clock)
     except (av.error.FFmpegError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         raise LinkError(_without_secrets(error, settings.url)) from error
 
@@ -51,12 +53,12 @@ def open_source(
 class LiveVideo:
     """A stream that comes when it comes."""
 
-    def __init__(self, container: InputContainer, name: str, *, clock: Clock) -> None:
+    def __init__(self, container: InputContainer, session: Session, *, clock: Clock) -> None:
         self._container, self._clock = container, clock
-        self.session = _session(container, name)
+        self.session = session
 
     def packets(self) -> Iterator[Coded]:
-        video = self._container.streams.video[0]
+        video, same = self._container.streams.video[0], SameHead(self.session)
         last: int | None = None
         for packet in self._container.demux(video):
             if packet.pts is None or packet.dts is None or not packet.size:
@@ -64,18 +66,34 @@ class LiveVideo:
             if last is not None and _jumped(self.session, last, packet.dts):
                 raise LinkError("the camera's time jumped")
             last = packet.dts
-            yield _coded(packet, self._clock.now_ms())
+            coded = _coded(packet, self._clock.now_ms())
+            same.check(coded)
+            yield coded
         raise LinkError("the camera ended the stream")
+
+
+class SameHead:
+    """A stream that changes its picture becomes another session: a segment or a burst has one head for all of it."""
+
+    def __init__(self, session: Session) -> None:
+        self._normaliser = session.normaliser()
+        self._head: tuple[bytes, ...] = ()
+
+    def check(self, packet: Coded) -> None:
+        head = self._normaliser.picture_head(packet.data) if packet.key else ()
+        if head and self._head and head != self._head:
+            raise LinkError("the camera changed its picture")
+        self._head = head or self._head
 
 
 class FileVideo:
     """A file as if it were live; ends with the file."""
 
     def __init__(
-        self, container: InputContainer, name: str, *, clock: Clock, wait: Callable[[float], bool]
+        self, container: InputContainer, session: Session, *, clock: Clock, wait: Callable[[float], bool]
     ) -> None:
         self._container, self._clock, self._wait = container, clock, wait
-        self.session = _session(container, name)
+        self.session = session
 
     def packets(self) -> Iterator[Coded]:
         video = self._container.streams.video[0]
@@ -104,20 +122,24 @@ class PushedStills:
         clock: Clock,
         stop: threading.Event,
     ) -> None:
-        self._client, self._url, self._clock, self._stop = client, settings.url, clock, stop
-        self.session = _stills(name)
+        self._client, self._settings, self._clock, self._stop = client, settings, clock, stop
+        self.session = _stills(name, lag_ms=settings.clock_offset_ms)
         self.dropped = 0
 
     def packets(self) -> Iterator[Coded]:
-        with self._client.stream("GET", self._url) as answer:
+        last_ms = self._clock.mono_ms()
+        with self._client.stream("GET", self._settings.url) as answer:
             parts = Parts(_boundary(answer.headers.get("content-type", "")))
             for data in answer.iter_raw():
                 for item in parts.feed(data):
                     if isinstance(item, bytes):
+                        last_ms = self._clock.mono_ms()
                         yield _still(item, self._clock.now_ms())
                 self.dropped = parts.dropped
                 if self._stop.is_set():
                     return
+                if self._clock.mono_ms() - last_ms > self._settings.patience_s * 1000:
+                    raise LinkError("bytes come, and no picture")
         raise LinkError("the camera ended the stream")
 
 
@@ -134,7 +156,7 @@ class PolledStills:
         stop: threading.Event,
     ) -> None:
         self._client, self._settings, self._clock, self._stop = client, settings, clock, stop
-        self.session = _stills(name)
+        self.session = _stills(name, lag_ms=settings.clock_offset_ms)
 
     def packets(self) -> Iterator[Coded]:
         while True:
@@ -190,7 +212,7 @@ def _file_path(url: str) -> str:
     return path
 
 
-def _session(container: InputContainer, name: str) -> Session:
+def _session(container: InputContainer, name: str, *, lag_ms: int) -> Session:
     video = container.streams.video[0]
     context = video.codec_context
     return Session(
@@ -201,11 +223,14 @@ def _session(container: InputContainer, name: str) -> Session:
         height=context.height,
         time_base=video.time_base or MILLISECONDS,
         template=video,
+        lag_ms=lag_ms,
     )
 
 
-def _stills(name: str) -> Session:
-    return Session(name=name, codec=STILLS, head=b"", width=0, height=0, time_base=MILLISECONDS)
+def _stills(name: str, *, lag_ms: int) -> Session:
+    return Session(
+        name=name, codec=STILLS, head=b"", width=0, height=0, time_base=MILLISECONDS, lag_ms=lag_ms
+    )
 
 
 def _coded(packet: av.Packet[Any], arrived_ms: int) -> Coded:
@@ -216,7 +241,15 @@ def _coded(packet: av.Packet[Any], arrived_ms: int) -> Coded:
         key=packet.is_keyframe,
         duration=packet.duration or 0,
         arrived_ms=arrived_ms,
+        own_ms=_own_ms(packet),
     )
+
+
+def _own_ms(packet: av.Packet[Any]) -> int | None:
+    """The camera's own clock when it took this picture, out of its RTCP sender reports; None where it sends none."""
+    if not packet.has_sidedata("prft"):
+        return None
+    return int.from_bytes(bytes(packet.get_sidedata("prft"))[:8], "little", signed=True) // 1000
 
 
 def _still(data: bytes, arrived_ms: int) -> Coded:

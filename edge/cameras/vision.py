@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from edge.cameras.acceptance import StreamFacts
 from edge.cameras.camera import Camera
+from edge.cameras.lighting import Hint
 from edge.cameras.pictures import Frame, from_clip, moments
-from edge.cameras.settings import BurstSettings, CameraSettings, Role, VisionSettings
+from edge.cameras.settings import BurstSettings, CameraSettings, CheckSettings, Role, VisionSettings
 from edge.cameras.sources import open_source
-from edge.cameras.stream import Opened
+from edge.cameras.stream import Opened, Sink
+from edge.cameras.watching import Watching
 from edge.plates.reader import PlateReader, PlateResult
 from edge.recorder.cutting import Clip
 from edge.recorder.index import Lock
@@ -40,6 +43,7 @@ class Shots:
     reason: str = ""
     plate: bool = True
     region: tuple[int, ...] | None = None
+    same_place: bool | None = None  # None: too few to say whether the vehicle moved between them
 
     def pictures(self) -> tuple[Picture, ...]:
         """How the frames are named and described on the event, in their order."""
@@ -52,6 +56,9 @@ class Shots:
                 width=frame.width,
                 height=frame.height,
                 flags=frame.flags,
+                sharpness=frame.sharpness,
+                luma=frame.luma,
+                clipped_permille=frame.clipped_permille,
             )
             for number, frame in enumerate(self.frames)
         )
@@ -66,7 +73,10 @@ class PlateOf:
 
 
 class Vision:
-    """`station` and `lane` go into the tags of the clips; `may_write` says whether the disk is not the journal's alone."""
+    """`station` and `lane` go into the tags of the clips; `may_write` says whether the disk is not the journal's alone.
+
+    `home` is where the reference views of the cameras are kept; without it nobody looks at them.
+    """
 
     def __init__(
         self,
@@ -76,15 +86,23 @@ class Vision:
         station: str,
         lane: str,
         may_write: Callable[[], bool] = lambda: True,
+        home: Path | None = None,
     ) -> None:
         self.settings = settings
         self._clock = clock
         self._tags = {"station": station, "lane": lane}
         self._ring = Ring(settings.recorder, clock=clock, may_write=may_write) if settings.recorder else None
         self._plates = PlateReader(settings.plates, clock=clock) if settings.plates else None
-        self._cameras = {camera.name: self._camera(camera) for camera in settings.cameras}
         # One picture is decoded at a time: a burst of four cameras must not take the weighing's core.
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+        self._watching = Watching(
+            settings.light,
+            every_s=settings.look_s if home else 0,
+            folder=home or Path(),
+            clock=clock,
+            run_in=self._decoder,
+        )
+        self._cameras = {camera.name: self._camera(camera) for camera in settings.cameras}
 
     async def start(self) -> None:
         if self._ring:
@@ -123,7 +141,7 @@ class Vision:
     async def look_back(self, camera: str, path: Path, *, start_ms: int, at_ms: int) -> Shots:
         """Pictures of a camera around a moment out of its clip: what a restart left undone."""
         settings = self._cameras[camera].settings
-        how = settings.burst or self.settings.burst
+        how = self.settings.burst_of(settings)
         wanted = moments(at_ms, before_ms=how.before_ms, after_ms=how.after_ms, count=how.frames)
         try:
             frames = await asyncio.get_running_loop().run_in_executor(
@@ -132,14 +150,16 @@ class Vision:
             reason = ""
         except LinkError as error:
             frames, reason = [], str(error)
-        return Shots(
-            camera=camera,
-            role=settings.role,
-            frames=tuple(frames),
-            reason=reason,
-            plate=settings.plate,
-            region=settings.region,
-        )
+        return await self._checked(settings, frames, reason)
+
+    def stream(self, camera: str) -> StreamFacts | None:
+        """What a camera's stream is like; None before its first connection."""
+        return self._cameras[camera].stream
+
+    @property
+    def light(self) -> Hint:
+        """What the lane controller should do about the light."""
+        return self._watching.hint
 
     def knows(self, camera: str) -> bool:
         return camera in self._cameras
@@ -207,15 +227,20 @@ class Vision:
         return await self._ring.reconcile() if self._ring else ([], [])
 
     def _camera(self, settings: CameraSettings) -> Camera:
-        sinks = [self._ring.lane(settings.name)] if self._ring and settings.record else []
+        sinks: list[Sink] = [self._watching.sink(settings, partial(self._saw, settings.name))]
+        if self._ring and settings.record:
+            sinks.append(self._ring.lane(settings.name))
         return Camera(settings, clock=self._clock, open_session=self._open_session, sinks=sinks)
+
+    def _saw(self, camera: str, words: tuple[str, ...]) -> None:
+        self._cameras[camera].saw(words)
 
     def _open_session(self, settings: CameraSettings, stop: threading.Event, name: str) -> Opened:
         return open_source(settings, clock=self._clock, stop=stop, name=name)
 
     async def _shots(self, camera: Camera, at_ms: int, how: BurstSettings | None = None) -> Shots:
         settings = camera.settings
-        how = how or settings.burst or self.settings.burst
+        how = how or self.settings.burst_of(settings)
         burst = await camera.frames(
             at_ms,
             before_ms=how.before_ms,
@@ -224,19 +249,37 @@ class Vision:
             patience_s=how.patience_s,
             decode_in=self._decoder,
         )
+        return await self._checked(settings, burst.frames, burst.reason)
+
+    async def _checked(self, camera: CameraSettings, frames: Sequence[Frame], reason: str) -> Shots:
+        shown, same_place = await asyncio.get_running_loop().run_in_executor(
+            self._decoder, partial(_check, tuple(frames), camera.region, self.settings.checks)
+        )
+        if camera.plate:
+            self._watching.vehicle(camera, shown)
         return Shots(
-            camera=settings.name,
-            role=settings.role,
-            frames=burst.frames,
-            reason=burst.reason,
-            plate=settings.plate,
-            region=settings.region,
+            camera=camera.name,
+            role=camera.role,
+            frames=shown,
+            reason=reason,
+            plate=camera.plate,
+            region=camera.region,
+            same_place=same_place if len(shown) > 1 else None,
         )
 
     def _open_ring(self) -> Ring:
         if not self._ring:
             raise LinkError("no recorder is set")
         return self._ring
+
+
+def _check(
+    frames: tuple[Frame, ...], region: tuple[int, ...] | None, settings: CheckSettings
+) -> tuple[tuple[Frame, ...], bool]:
+    # OpenCV is loaded here: where no picture ever comes it is not needed.
+    from edge.cameras.checking import checked
+
+    return checked(frames, region, settings) if frames else ((), False)
 
 
 def _timely(frames: Sequence[Frame]) -> bool:

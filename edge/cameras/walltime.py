@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from statistics import median_low
 
 WINDOW_MS = 45_000
 BUCKET_MS = 1_000
+DRIFT_PPM = 500  # what is slower than this is the camera's crystal, not a stream that has fallen behind
+REMEMBERED = 50  # of the camera's own stamps
 
 
 class WallTime:
@@ -19,11 +22,16 @@ class WallTime:
         self._window_ms = window_ms
         self._buckets: deque[tuple[int, int]] = deque()  # (arrival second, smallest offset in it)
         self._offset = 0
+        self._compared = 0
+        self._least_us: int | None = (
+            None  # the smallest offset of this connection, forgotten as slowly as clocks drift
+        )
 
     def seen(self, stamp_ms: int, arrived_ms: int) -> None:
         offset, bucket = arrived_ms - stamp_ms, arrived_ms // BUCKET_MS
         if self._buckets and bucket < self._buckets[-1][0]:
             self._buckets.clear()  # our clock was set back: what it said before is of another time
+            self._least_us = None
         if self._buckets and self._buckets[-1][0] == bucket:
             if offset < self._buckets[-1][1]:
                 self._buckets[-1] = (bucket, offset)
@@ -32,6 +40,34 @@ class WallTime:
         while self._buckets[0][0] * BUCKET_MS < arrived_ms - self._window_ms:
             self._buckets.popleft()
         self._offset = min(smallest for _, smallest in self._buckets)
+        self._compare(bucket)
+
+    @property
+    def behind_ms(self) -> int:
+        """How much later everything comes than it once did on this connection: by so much wall time may be wrong."""
+        return 0 if self._least_us is None else max(0, self._offset - self._least_us // 1000)
 
     def at_ms(self, stamp_ms: int) -> int:
         return stamp_ms + self._offset
+
+    def _compare(self, bucket: int) -> None:
+        if self._least_us is None:
+            self._least_us, self._compared = 1000 * self._offset, bucket
+        drifted_us = (bucket - self._compared) * DRIFT_PPM * BUCKET_MS // 1000
+        self._least_us = min(self._least_us + drifted_us, 1000 * self._offset)
+        self._compared = bucket
+
+
+class OwnClock:
+    """How far a camera's own clock is ahead of ours, where its stream tells (RTCP sender reports)."""
+
+    def __init__(self) -> None:
+        self._ahead_ms: deque[int] = deque(maxlen=REMEMBERED)
+
+    def seen(self, own_ms: int, at_ms: int) -> None:
+        self._ahead_ms.append(own_ms - at_ms)
+
+    @property
+    def ahead_ms(self) -> int | None:
+        """The middle of what was seen lately; None: the stream does not tell."""
+        return median_low(self._ahead_ms) if self._ahead_ms else None

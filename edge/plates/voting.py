@@ -15,7 +15,7 @@ from edge.plates.wire import Answer, Reading
 from kernel.events import PlateRead
 from kernel.plates import PROVINCES
 
-Role = Literal["front", "rear", "side"]
+Role = Literal["front", "rear", "side", "plate"]
 NEAR = 1  # edits within one cluster
 AGREEING = 2
 CLEAR_SHARE = 600  # permille of the votes, for the province and for the rest

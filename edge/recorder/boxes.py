@@ -9,7 +9,7 @@ HEAD = 8
 
 
 def whole_size(file: BinaryIO) -> int:
-    """Bytes up to the end of the last complete mdat box; 0 while there is none."""
+    """Bytes up to the end of the last complete mdat box, or of the head before the first; 0 while there is neither."""
     file.seek(0, io.SEEK_END)
     end, at, whole = file.tell(), 0, 0
     while at + HEAD <= end:
@@ -17,7 +17,7 @@ def whole_size(file: BinaryIO) -> int:
         if size < HEAD or at + size > end:
             break
         at += size
-        if kind == b"mdat":
+        if kind in (b"moov", b"mdat"):
             whole = at
     return whole
 

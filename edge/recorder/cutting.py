@@ -10,18 +10,25 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 from av.error import FFmpegError
 
 from edge.cameras.bitstream import GopDigests, Normaliser
+from edge.cameras.settings import CLOCK_MAX_MS
 from edge.recorder.segment import Segment, normaliser_of, open_segment, written
 from kernel.errors import LinkError
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # a name of its stubs only
 
 CLIP_BASE = Fraction(1, 90_000)
 # bitexact: the same packets and tags give the same file.
 PLAYABLE = {"movflags": "faststart+use_metadata_tags", "fflags": "+bitexact"}
 SHORT_MS = 1_500  # a clip that lacks more than this at either end is flagged
+CHAPTERS = ("before", "EVENT", "after")
+EVENT_S = Fraction(2)  # how long the middle chapter lasts
 GAP_S = Fraction(1)  # packets further apart than this are a hole in the footage
 
 
@@ -38,7 +45,7 @@ class Clip:
     height: int
     gop_sha256: tuple[str, ...]
     sources: tuple[str, ...]  # name and SHA-256 of each segment, `open` while it grows
-    flags: tuple[str, ...] = ()  # starts_late, ends_early, gap, hevc
+    flags: tuple[str, ...] = ()  # starts_late, ends_early, gap, clock_off, hevc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +78,27 @@ def cut(
     if not chosen:
         raise LinkError("no footage of that time")
     sources = tuple(f"{p.segment.path.stem} {p.segment.sha256 or 'open'}" for p in pieces)
-    wanted = {**tags, "requested_start_ms": str(from_ms), "actual_start_ms": str(int(chosen[0].pts * 1000))}
-    _mux(chosen, pieces[0].segment.path, to, {**wanted, "sources": "; ".join(sources)})
-    return _facts(pieces[0], chosen, from_ms, to_ms, to, sources)
+    own = {"requested_start_ms": str(from_ms), "actual_start_ms": str(int(chosen[0].pts * 1000))}
+    keys = {**tags, **own, "sources": "; ".join(sources)}
+    _mux(chosen, pieces[0].segment.path, to, keys, _chapters(chosen, at_ms))
+    clip = _facts(pieces[0], chosen, from_ms, to_ms, to, sources)
+    return replace(clip, flags=("clock_off", *clip.flags)) if _clock_is_off(pieces) else clip
+
+
+def _clock_is_off(pieces: Sequence[_Piece]) -> bool:
+    return any((piece.segment.clock_err_ms or 0) > CLOCK_MAX_MS for piece in pieces)
+
+
+def _chapters(chosen: Sequence[_Packet], at_ms: int) -> list[Chapter]:
+    """Before the event, the event, after it; what the clip does not reach has no chapter."""
+    zero, event = chosen[0].dts, Fraction(at_ms, 1000)
+    ends = (chosen[0].pts, event, event + EVENT_S, max(packet.pts + packet.duration for packet in chosen))
+    marks = [min(max(_ticks(end - zero), 0), _ticks(ends[3] - zero)) for end in ends]
+    return [
+        {"id": number, "start": start, "end": end, "time_base": CLIP_BASE, "metadata": {"title": title}}
+        for number, (title, (start, end)) in enumerate(zip(CHAPTERS, pairwise(marks), strict=True))
+        if start < end
+    ]
 
 
 def _pieces(segments: Sequence[Segment]) -> list[_Piece]:
@@ -149,13 +174,16 @@ def _in_order(pieces: Sequence[_Piece]) -> Iterator[_Packet]:
                 yield packet
 
 
-def _mux(packets: Sequence[_Packet], template: Path, to: Path, tags: Mapping[str, str]) -> None:
+def _mux(
+    packets: Sequence[_Packet], template: Path, to: Path, tags: Mapping[str, str], parts: list[Chapter]
+) -> None:
     zero = packets[0].dts
     with (
         open_segment(template) as source,
         av.open(str(to), mode="w", format="mp4", options=PLAYABLE) as container,
     ):
         container.metadata.update(tags)
+        container.set_chapters(parts)
         stream = container.add_stream_from_template(source.streams.video[0])
         for one in packets:
             packet = av.Packet(one.data)

@@ -14,7 +14,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS segment (
   path TEXT PRIMARY KEY, camera TEXT NOT NULL, session TEXT NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER,
   base_num INTEGER NOT NULL, base_den INTEGER NOT NULL, dts0 INTEGER NOT NULL,
-  size INTEGER NOT NULL, sha256 TEXT, gops TEXT NOT NULL);
+  size INTEGER NOT NULL, sha256 TEXT, gops TEXT NOT NULL, clock_err_ms INTEGER);
 CREATE INDEX IF NOT EXISTS segment_by_time ON segment (camera, start_ms);
 CREATE TABLE IF NOT EXISTS locked (
   passage TEXT NOT NULL, camera TEXT NOT NULL, at_ms INTEGER NOT NULL, from_ms INTEGER NOT NULL,
@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS locked (
 """
 _LOCKED_BY = """SELECT passage FROM locked WHERE locked.camera = segment.camera
   AND locked.from_ms < coalesce(segment.end_ms, 9e15) AND locked.to_ms > segment.start_ms LIMIT 1"""
+
+
+Row = tuple[str, str, str, int, int | None, int, int, int, int, str | None, str, int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +47,16 @@ class Index:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(SCHEMA)
+            self._widen()
         except sqlite3.Error:
             self._db.close()
             raise
+
+    def _widen(self) -> None:
+        """An index of before: its segments have no word on their clocks."""
+        columns = {row[1] for row in self._db.execute("PRAGMA table_info(segment)")}
+        if "clock_err_ms" not in columns:
+            self._db.execute("ALTER TABLE segment ADD COLUMN clock_err_ms INTEGER")
 
     def close(self) -> None:
         self._db.close()
@@ -64,6 +74,7 @@ class Index:
             segment.size,
             segment.sha256,
             json.dumps(segment.gops),
+            segment.clock_err_ms,
         )
         self._db.execute(f"INSERT OR REPLACE INTO segment VALUES ({','.join('?' * len(row))})", row)  # noqa: S608
 
@@ -122,13 +133,13 @@ class Index:
         return row[0] if row else None
 
     def _read(self, where: str, values: tuple[object, ...]) -> list[Segment]:
-        columns = "path, camera, session, start_ms, end_ms, base_num, base_den, dts0, size, sha256, gops"
+        columns = "path, camera, session, start_ms, end_ms, base_num, base_den, dts0, size, sha256, gops, clock_err_ms"
         rows = self._db.execute(f"SELECT {columns} FROM segment {where}", values)  # noqa: S608
         return [_segment(row) for row in rows]
 
 
-def _segment(row: tuple[str, str, str, int, int | None, int, int, int, int, str | None, str]) -> Segment:
-    path, camera, session, start_ms, end_ms, num, den, dts0, size, sha256, gops = row
+def _segment(row: Row) -> Segment:
+    path, camera, session, start_ms, end_ms, num, den, dts0, size, sha256, gops, clock_err_ms = row
     return Segment(
         camera=camera,
         session=session,
@@ -140,4 +151,5 @@ def _segment(row: tuple[str, str, str, int, int | None, int, int, int, int, str 
         size=size,
         sha256=sha256,
         gops=tuple(json.loads(gops)),
+        clock_err_ms=clock_err_ms,
     )

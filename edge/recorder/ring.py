@@ -24,7 +24,8 @@ from edge.cameras.settings import RecorderSettings
 from edge.cameras.stream import STILLS, Coded, Session
 from edge.recorder.cutting import Clip, cut
 from edge.recorder.index import Index, Lock
-from edge.recorder.segment import PART, Segment, SegmentWriter, finish, recover
+from edge.recorder.last import SUFFIX, beside
+from edge.recorder.segment import PART, WHOLE, Segment, SegmentWriter, finish, recover
 from kernel.clock import Clock
 from kernel.errors import ConfigError, LinkError, RefusedError
 from kernel.events import DeviceHealth
@@ -200,6 +201,7 @@ class Ring:
             for stray in self._clips.iterdir():
                 stray.unlink()  # locks are still there: it will be cut again
             self._recover()
+            self._sweep()
             self._tidy()
         except (sqlite3.Error, FFmpegError, OSError):
             self._close()
@@ -223,6 +225,11 @@ class Ring:
             extra = {"count": len(strangers), "first": strangers[0]}
             log.warning("files in the ring that its index does not know", extra=extra)
 
+    def _sweep(self) -> None:
+        """What stood beside segments that are whole now."""
+        for path in (*self.folder.glob(f"*/*{SUFFIX}"), *self.folder.glob(f"*/*{WHOLE}")):
+            path.unlink()
+
     def _reconcile(self) -> tuple[list[str], list[str]]:
         """Strangers are never removed by us: a person put them there."""
         known = {segment.path for segment in self._open_index().all()}
@@ -245,6 +252,7 @@ class Ring:
         except (OSError, FFmpegError):
             self._open_index().forget(path)
             path.unlink(missing_ok=True)
+            beside(path).unlink(missing_ok=True)
             return
         log.info("segment recovered", extra={"segment": path.name, "ms": length_ms})
         self._finish(replace(segment, end_ms=segment.start_ms + length_ms, gops=gops))

@@ -22,8 +22,11 @@ from av.error import FFmpegError
 from edge.cameras.bitstream import GopDigests, Normaliser
 from edge.cameras.stream import Coded, Session
 from edge.recorder.boxes import Window, whole_size
+from edge.recorder.last import Kept, LastPackets, beside, last_packets
 
 PART = ".part"
+WHOLE = ".whole"
+KNOWN = {"analyzeduration": "1"}  # its head says everything: looking on decodes pictures for nothing
 FRAGMENTED = {"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
 
 
@@ -41,6 +44,9 @@ class Segment:
     size: int = 0
     sha256: str | None = None
     gops: tuple[str, ...] = ()
+    clock_err_ms: int | None = (
+        None  # by how much its time may be wrong, as far as anything told; None: not known
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +69,10 @@ class SegmentWriter:
         self._digests = GopDigests(session.normaliser())
         self._container = av.open(str(path), mode="w", format="mp4", options=FRAGMENTED)
         self._stream = self._container.add_stream_from_template(session.template)
+        self._last = LastPackets(path)
         self._first = first
         self._last_ms = 0
+        self._clock_err_ms = 0
 
     def facts(self, camera: str) -> Segment:
         return Segment(
@@ -74,6 +82,7 @@ class SegmentWriter:
             start_ms=self.start_ms,
             base=self._session.time_base,
             dts0=self._dts0,
+            clock_err_ms=self._clock_err_ms,
         )
 
     @property
@@ -86,7 +95,11 @@ class SegmentWriter:
         return self._last_ms
 
     def write(self, packet: Coded) -> None:
-        self._container.mux(self._packet(packet))
+        kept = self._kept(packet)
+        self._last.keep(kept)
+        self._container.mux(_packet(kept, self._stream))
+        if packet.key:
+            self._clock_err_ms = max(self._clock_err_ms, self._session.clock_error_ms)
         self._digests.add(packet.data, key=packet.key)
         length = Coded(data=b"", pts=packet.pts + packet.duration, dts=0, key=False, arrived_ms=0)
         self._last_ms = max(self._last_ms, self._session.at_ms(length))
@@ -94,19 +107,32 @@ class SegmentWriter:
     def close(self) -> tuple[str, ...]:
         """Finish the file; answers with the digests of its groups of pictures."""
         self._container.close()
+        self._last.close()
         return self._digests.finish()
 
     def abandon(self) -> None:
         """After a failed write: let go of the file, whatever its state."""
+        self._last.close()
         with suppress(OSError, FFmpegError):
             self._container.close()
 
-    def _packet(self, coded: Coded) -> av.Packet[Any]:
-        packet = av.Packet(coded.data)
-        packet.pts, packet.dts = coded.pts - self._dts0, coded.dts - self._dts0
-        packet.time_base, packet.duration = self._session.time_base, coded.duration
-        packet.is_keyframe, packet.stream = coded.key, self._stream
-        return packet
+    def _kept(self, coded: Coded) -> Kept:
+        """In the file's own time."""
+        return Kept(
+            data=coded.data,
+            pts=coded.pts - self._dts0,
+            dts=coded.dts - self._dts0,
+            duration=coded.duration,
+            base=self._session.time_base,
+            key=coded.key,
+        )
+
+
+def _packet(one: Kept, stream: Any) -> av.Packet[Any]:
+    packet = av.Packet(one.data)
+    packet.pts, packet.dts, packet.duration = one.pts, one.dts, one.duration
+    packet.time_base, packet.is_keyframe, packet.stream = one.base, one.key, stream
+    return packet
 
 
 @contextmanager
@@ -116,7 +142,7 @@ def open_segment(path: Path) -> Iterator[InputContainer]:
         size = whole_size(file)
         if not size:
             raise OSError(f"no whole fragment in {path.name}")
-        with av.open(Window(file, size), mode="r", format="mp4") as container:
+        with av.open(Window(file, size), mode="r", format="mp4", options=KNOWN) as container:
             yield container
 
 
@@ -145,6 +171,7 @@ def finish(path: Path, gops: tuple[str, ...]) -> tuple[Path, int, str, tuple[str
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     done = path.with_suffix(".mp4")
     path.rename(done)
+    beside(path).unlink(missing_ok=True)
     sync_folder(done.parent)
     return done, done.stat().st_size, digest, gops
 
@@ -158,13 +185,41 @@ def sync_folder(folder: Path) -> None:
 
 
 def recover(path: Path) -> tuple[int, tuple[str, ...]]:
-    """Cut a torn tail off a segment that a killed process left behind: (its length in ms, its digests)."""
+    """Make a segment whole that a killed process left behind: (its length in ms, its digests).
+
+    A torn tail is cut off, and what was read and not written yet is added.  OSError: there is no packet in it.
+    """
     with path.open("rb+") as file:
         file.truncate(whole_size(file))
+    _add_last(path)
     with open_segment(path) as container:
         digests, base = GopDigests(normaliser_of(container)), container.streams.video[0].time_base
         ends = [0]
         for packet in written(container):
             digests.add(packet.data, key=packet.key)
             ends.append(packet.pts + packet.duration)
+    if len(ends) == 1:
+        raise OSError(f"no packet in {path.name}")
     return int(max(ends) * 1000 * (base or Fraction(0))), digests.finish()
+
+
+def _add_last(path: Path) -> None:
+    """Into a new file, behind the same packets; the old one stays until that is whole."""
+    with open_segment(path) as source:
+        video = source.streams.video[0]
+        base = video.time_base or Fraction(1)
+        packets = [_of_file(packet, base) for packet in written(source)]
+        end = max((packet.dts * base for packet in packets), default=Fraction(-1))
+        lost = [packet for packet in last_packets(path) if packet.dts * packet.base > end]
+        if not lost:
+            return
+        whole = path.with_suffix(WHOLE)
+        with av.open(str(whole), mode="w", format="mp4", options=FRAGMENTED) as container:
+            stream = container.add_stream_from_template(video)
+            for packet in (*packets, *lost):
+                container.mux(_packet(packet, stream))
+    whole.replace(path)
+
+
+def _of_file(one: Written, base: Fraction) -> Kept:
+    return Kept(data=one.data, pts=one.pts, dts=one.dts, duration=one.duration, base=base, key=one.key)

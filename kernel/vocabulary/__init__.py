@@ -20,6 +20,7 @@ DEVICE_STATES = {
     "noisy": "noisy line",
     "down": "failed",
     "frozen": "picture frozen",
+    "poor": "not fit for evidence",
     "low": "nearly full",
     "full": "full",
     "off": "switched off",
@@ -102,6 +103,33 @@ INSTRUMENT = {
     "noise_drifts": "the display is noisy",
     "known_vehicle_drifts": "known masses are shown wrong",
 }
+# docs/cameras.md: why what a camera gives is not fit for evidence.
+CAMERA = {
+    "black": "black picture",
+    "blurred": "picture blurred",
+    "clock_off": "its clock is wrong",
+    "covered": "covered or blind",
+    "dirty": "lens dirty",
+    "gop_long": "key frames too far apart",
+    "moved": "moved from its reference view",
+    "stream_behind": "its stream has fallen behind",
+}
+DUE = INSTRUMENT | CAMERA
+PICTURE_FLAGS = {
+    "blurred": "picture blurred",
+    "clipped": "overexposed in part",
+    "clock_off": "its clock is wrong",
+    "from_clip": "from the clip",
+    "from_video": "from video",
+    "frozen": "picture frozen",
+    "off_moment": "not of the moment",
+    "too_bright": "too bright",
+    "too_dark": "too dark",
+    "too_small": "smaller than required",
+    "unreadable": "cannot be decoded",
+}
+# Of all pictures of a crossing together.
+PICTURED = {"same_place": "the pictures do not show that the vehicle moved"}
 QUALITY = {
     "accel_unit_unknown": "acceleration not used: its unit is not set",
     "accelerating": "changed speed on the scale",

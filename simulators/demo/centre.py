@@ -39,10 +39,10 @@ class CentreApi:
         return await self._get(f"/passages/{name}", {})
 
     async def sources(self) -> list[Answer]:
-        response = await self._http.get("/sources")
-        response.raise_for_status()
-        answer: list[Answer] = response.json()
-        return answer
+        return await self._list("/sources")
+
+    async def alarms(self) -> list[Answer]:
+        return await self._list("/alarms")
 
     async def ask_for_clips(self, passage: str) -> None:
         (await self._http.post(f"/passages/{passage}/clip")).raise_for_status()
@@ -56,6 +56,12 @@ class CentreApi:
         response = await self._http.get(f"/passages/{passage}/package")
         response.raise_for_status()
         await asyncio.to_thread(path.write_bytes, response.content)
+
+    async def _list(self, path: str) -> list[Answer]:
+        response = await self._http.get(path)
+        response.raise_for_status()
+        answer: list[Answer] = response.json()
+        return answer
 
     async def _get(self, path: str, query: dict[str, str | int]) -> Answer:
         response = await self._http.get(path, params=query)

@@ -19,7 +19,7 @@ from web.i18n import mark as _
 Condition = Literal["good", "odd", "bad", "off"]
 
 SHAPES = {"good": "●", "odd": "◆", "bad": "■", "off": "○"}
-ODD = ("starting", "low", "noisy", "frozen", "due")
+ODD = ("starting", "low", "noisy", "frozen", "poor", "due")
 SILENT_MS = (STREAMS[LaneHealth.stream].silent_s or 180) * 1000
 
 
@@ -130,7 +130,7 @@ def _device(box: str, device: DeviceHealth, texts: Texts) -> Chip:
         wording.device(device.kind, device.name, texts),
         word(wording.DEVICE_STATES, device.state, texts),
         condition(device),
-        why=", ".join(words(vocabulary.INSTRUMENT, vocabulary.due(device.detail), texts)),
+        why=", ".join(words(vocabulary.DUE, vocabulary.due(device.detail), texts)),
     )
 
 

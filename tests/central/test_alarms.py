@@ -62,9 +62,11 @@ def test_all_is_well() -> None:
     assert kinds(CALM) == []
 
 
-def test_a_device_that_is_down_and_a_disk_that_is_low_are_told_apart() -> None:
-    source = replace(SOURCE, devices=(device("front", "frozen"), device("disk", "low")))
-    assert kinds(replace(CALM, sources=[source])) == ["device", "disk"]
+def test_devices_that_are_down_or_not_fit_for_evidence_and_a_low_disk_are_told_apart() -> None:
+    source = replace(
+        SOURCE, devices=(device("front", "frozen"), device("rear", "poor"), device("disk", "low"))
+    )
+    assert kinds(replace(CALM, sources=[source])) == ["device", "device", "disk"]
 
 
 def test_of_a_silent_source_nothing_else_is_known() -> None:

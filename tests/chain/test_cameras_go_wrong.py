@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simulators.demo.centre import Answer
 from simulators.world import Truth
 from tests.support.chain import CLOCK, Chain, rigs_of
-from tests.support.stills import Stills, still_camera, truck_with_plate
+from tests.support.stills import Stills, noise, still_camera, truck_with_plate
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
 
@@ -105,3 +106,34 @@ async def test_a_plate_that_cannot_be_read_is_said_to_be_unread_and_no_text_is_m
             after = (await pictured(chain, await rigs["lane1"].drive()))["pictured"][0]
             assert [plate["text"] for plate in after["plates"]] == [None], "no next vehicle has that plate"
             assert after["trailer"] is None
+
+
+async def test_a_camera_that_goes_blind_is_an_alarm_in_words_and_the_lane_is_lit_by_night(
+    chain: Chain,
+) -> None:
+    with still_camera() as front:
+        watched(chain, ("front", front))
+        chain.tables["lane1"]["vision"] |= {"look_s": 1}
+        async with rigs_of(chain, "lane1") as rigs:
+            await chain.up("central")
+            chain.start("lane1")
+            await chain.heard("lane1")
+            await chain.becomes("lane1", "front", "up")
+            front.picture = np.full_like(front.picture, 17)
+            await chain.becomes("lane1", "front", "poor")
+            source = await chain.source("lane1")
+            assert source is not None
+            assert [d["detail"] for d in source["devices"] if d["name"] == "front"] == ["covered"]
+            alarms = await chain.api.alarms()
+            assert [one["detail"] for one in alarms if one["subject"] == "front"] == ["poor: covered"]
+
+            async def lit() -> bool:
+                return any(light.fill for light in rigs["lane1"].controller.lights)
+
+            await chain.until(lit, "the fill light")
+            detail = await pictured(chain, await rigs["lane1"].drive())
+            flags = {flag for picture in detail["pictured"][0]["pictures"] for flag in picture["flags"]}
+            assert "too_dark" in flags
+            assert detail["pictured"][0]["flags"] == ["same_place"]
+            front.picture = noise()
+            await chain.becomes("lane1", "front", "up")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,17 @@ async def test_from_the_side_a_vehicle_is_looked_at_when_its_tail_is_there() -> 
     await eyes.seen("close behind")
     assert script.glances == [NOW - BEFORE_MS], "nobody knows whether the first one is out of the picture"
     await onlooker.close()
+
+
+@pytest.mark.parametrize(
+    ("front", "rear", "flags"),
+    [(True, True, ("same_place",)), (True, False, ()), (True, None, ("same_place",)), (None, None, ())],
+)
+async def test_pictures_that_show_no_displacement_are_flagged_when_no_camera_shows_any(
+    front: bool | None, rear: bool | None, flags: tuple[str, ...]
+) -> None:
+    script = Script()
+    script.shots["front"] = replace(script.shots["front"], same_place=front)
+    script.shots["rear"] = replace(script.shots["rear"], same_place=rear)
+    eyes = await watched(script)
+    assert (await eyes.seen(PASSAGE)).flags == flags

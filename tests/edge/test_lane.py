@@ -310,3 +310,16 @@ async def test_a_rigid_trucks_rear_plate_is_no_trailer() -> None:
     pictured = bodies[1]
     assert isinstance(pictured, VehiclePictured)
     assert (pictured.tractor, pictured.trailer) == ("鲁C8K336", None)
+
+
+async def test_a_camera_for_plates_gives_the_plate_that_the_front_has_not() -> None:
+    seen = Seen(
+        plates=(
+            PlateRead(role="front", status="unread"),
+            PlateRead(role="plate", status="read", text="鲁C8K336"),
+        ),
+        flags=("same_place",),
+    )
+    pictured = (await run_lane(weighed(12_000, axles=2), book=Book([]), seen=seen))[1]
+    assert isinstance(pictured, VehiclePictured)
+    assert (pictured.tractor, pictured.flags) == ("鲁C8K336", ("same_place",))

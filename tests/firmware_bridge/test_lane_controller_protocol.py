@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from firmware_bridge.protocol import (
     Ack,
     Hello,
+    Light,
+    LightSet,
     Loop,
     Message,
     Parser,
@@ -37,6 +39,10 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(SignShown, seq=words, of=words),
     st.builds(Status, seq=words, mono_ms=ticks, occupied=octets, broken=octets, dropped=words),
     st.builds(Ack, seq=words, of=words),
+    st.builds(
+        Light, seq=words, fill=st.booleans(), exposure=st.sampled_from(["normal", "shorter", "longer"])
+    ),
+    st.builds(LightSet, seq=words, of=words),
 )
 
 GOLDEN = [
@@ -52,6 +58,8 @@ GOLDEN = [
         "0003010502050101010106030d40010206079ca2a0fe00",
     ),
     (Ack(seq=6, of=2), "00030106020606021f5d9a3800"),
+    (Light(seq=7, fill=True, exposure="shorter"), "0003010708070101a3edb94400"),
+    (LightSet(seq=8, of=7), "0003010802080607da99fddc00"),
 ]
 
 
@@ -113,6 +121,9 @@ def test_stuffing_removes_every_zero_and_comes_back(data: bytes) -> None:
         (b"\x01\x03\x00\x01\x00\x01\x09abc", "bad body"),
         (b"\x01\x03\x00\x01\x00\x01\x01\xff", "bad body"),
         (b"\x01\x03\x00\x01\x00\x00trailing", "bad body"),
+        (b"\x01\x07\x00\x01\x02\x00", "bad body"),
+        (b"\x01\x07\x00\x01\x01\x03", "bad body"),
+        (b"\x01\x07\x00\x01\x01", "bad body"),
     ],
 )
 def test_a_good_checksum_over_nonsense_is_an_error(content: bytes, problem: str) -> None:

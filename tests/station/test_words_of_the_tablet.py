@@ -210,6 +210,18 @@ def test_what_is_due_at_the_scale_is_said_in_words() -> None:
     assert chips[1].why == "铅封破损, 本班次未完成零点和标准校核, 零点漂移超限，须重新置零"
 
 
+def test_what_keeps_a_camera_from_evidence_is_said_in_words() -> None:
+    poor = DeviceHealth(name="rear", kind="camera", state="poor", since_ms=NOW, detail="moved, gop_long")
+    lane = LaneState(box=LANE.name, source=LANE.source, received_ms=NOW, waiting=0, devices=(poor,))
+    chips = {
+        language: _lane(LANE, lane, now_ms=NOW, texts=texts, lane_name=lambda _box: "2 号精检车道")[1]
+        for language, texts in TEXTS.items()
+    }
+    assert (chips["zh"].words, chips["zh"].state) == ("不符合取证要求", "odd")
+    assert chips["zh"].why == "偏离参考视角, 关键帧间隔过长"
+    assert chips["en"].why == "moved from its reference view, key frames too far apart"
+
+
 def test_a_weighing_that_is_no_evidence_says_why_on_its_page() -> None:
     said = InstrumentInForce(
         device="platform", evidence=False, reasons=("certificate_expired", "over_capacity")

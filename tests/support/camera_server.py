@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ class Faults:
         default_factory=threading.Event
     )  # closes what is open, refuses what comes
     silent: threading.Event = field(default_factory=threading.Event)  # stays open and sends nothing
+    switched: threading.Event = field(default_factory=threading.Event)  # shows its other picture
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -41,13 +43,15 @@ class Answers(BaseHTTPRequestHandler):
 
     faults: Faults
     rounds: list[list[Chunk]]
+    other: list[Chunk]
     stills: list[bytes]
 
     def do_GET(self) -> None:
         if self.faults.hung_up.is_set():
             self.send_error(503)
             return
-        answer = {"/ts": self.ts, "/mjpeg": self.mjpeg, "/still": self.still}.get(self.path)
+        kinds = (self.ts, self.mjpeg, self.still, self.lying, self.nameless)
+        answer = {f"/{kind.__name__}": kind for kind in kinds}.get(self.path)
         try:
             answer() if answer else self.plain("text/html", b"<html>log in first</html>")
         except OSError:
@@ -55,18 +59,36 @@ class Answers(BaseHTTPRequestHandler):
 
     def ts(self) -> None:
         self.head("video/mp2t")
-        for wait_s, data in forever(self.rounds):
+        for part in self.rounds:
+            for wait_s, data in part:
+                if not self.pace(wait_s):
+                    return
+                if self.other and self.faults.switched.is_set():
+                    break
+                self.wfile.write(data)
+        for wait_s, data in self.other:
             if not self.pace(wait_s):
                 return
             self.wfile.write(data)
 
     def mjpeg(self) -> None:
+        self.push("Content-Type: image/jpeg\r\n")
+
+    def lying(self) -> None:
+        """Every other part claims to be longer or shorter than it is."""
+        self.push("Content-Length: 12\r\n", "Content-Length: 900000\r\n")
+
+    def nameless(self) -> None:
+        """Its boundary is another than it says."""
+        self.push("", mark="other")
+
+    def push(self, *heads: str, mark: str = "cut") -> None:
         self.head('multipart/x-mixed-replace; boundary="cut"')
-        while True:
-            for still in self.stills:
-                self.wfile.write(b"--cut\r\nContent-Type: image/jpeg\r\n\r\n" + still + b"\r\n")
-                if not self.pace(0.1):
-                    return
+        for number in itertools.count():
+            head = f"--{mark}\r\n{heads[number % len(heads)]}\r\n".encode()
+            self.wfile.write(head + self.stills[number % len(self.stills)] + b"\r\n")
+            if not self.pace(0.1):
+                return
 
     def still(self) -> None:
         self.plain("image/jpeg", self.stills[0])
@@ -94,11 +116,15 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(video: Path, stills: list[bytes]) -> Iterator[ServedCamera]:
-    """/ts repeats the video for ever, /mjpeg pushes the stills, /still is one of them, /broken is no camera."""
-    faults = Faults()
+def serving(video: Path, stills: list[bytes], *, other: Path | None = None) -> Iterator[ServedCamera]:
+    """/ts repeats the video and then shows the other, /mjpeg pushes the stills, /still is one of them.
 
-    bound = {"faults": faults, "rounds": timed_chunks(video), "stills": stills}
+    /lying pushes the stills with lengths that are wrong; whatever else is asked for is no camera.
+    """
+    faults = Faults()
+    rounds = timed_chunks(video)
+    behind = _round(other, 2 * _length(video)) if other else []
+    bound = {"faults": faults, "rounds": rounds, "stills": stills, "other": behind}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Answers,), bound))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
@@ -114,11 +140,6 @@ def serving(video: Path, stills: list[bytes]) -> Iterator[ServedCamera]:
 def timed_chunks(video: Path) -> list[list[Chunk]]:
     """Two rounds of MPEG-TS, the second a continuation of the first, as (seconds to wait, bytes)."""
     return [_round(video, start_s) for start_s in (0.0, _length(video))]
-
-
-def forever(rounds: list[list[Chunk]]) -> Iterator[Chunk]:
-    for one in rounds:
-        yield from one
 
 
 def _length(video: Path) -> float:

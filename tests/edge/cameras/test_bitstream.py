@@ -43,3 +43,11 @@ def test_a_digest_covers_its_group_only_and_every_byte_of_it() -> None:
     (a1, a2), (b1, b2) = digests.finish(), other.finish()
     assert a1 != b1
     assert a2 == b2
+
+
+def test_the_head_of_a_picture_is_found_whichever_way_it_is_cut() -> None:
+    units = [b"\x67size", b"\x68\x01", b"\x65picture"]
+    assert Normaliser("h264", b"").picture_head(annex_b(units, 1)) == (b"\x67size",)
+    assert Normaliser("h264", AVCC).picture_head(by_length(units)) == (b"\x67size",)
+    assert Normaliser("hevc", b"").picture_head(annex_b([b"\x40v", b"\x42s", b"\x26i"], 0)) == (b"\x42s",)
+    assert Normaliser("mjpeg", b"").picture_head(b"\x67") == ()

@@ -14,7 +14,7 @@ import pytest
 
 from edge.cameras.camera import Burst, Camera
 from edge.cameras.settings import CameraSettings, RecorderSettings
-from edge.cameras.stream import Coded, Session, Source
+from edge.cameras.stream import STILLS, Coded, Session, Source
 from edge.recorder.ring import Ring
 from journal.clock import SystemClock
 from kernel.errors import LinkError
@@ -119,3 +119,46 @@ async def test_a_clock_that_was_set_back_makes_no_clip_wait_for_it(tmp_path: Pat
         await ring.clip(lock, tags={})
     assert clock.now_ms() - START <= 12_000
     await ring.stop()
+
+
+class WrongClock:
+    """Sends a still whose stream says that it was taken two seconds later than it came."""
+
+    def __init__(self, clock: SystemClock, ended: threading.Event) -> None:
+        self.session = Session(
+            name="front-1", codec=STILLS, head=b"", width=0, height=0, time_base=Fraction(1, 1000)
+        )
+        self._now_ms = clock.now_ms()
+        self._ended = ended
+
+    def packets(self) -> Iterator[Coded]:
+        now = self._now_ms
+        yield Coded(data=b"\xff\xd8\xff\xd9", pts=now, dts=now, key=True, arrived_ms=now, own_ms=now + 2_000)
+        self._ended.wait(10)
+
+
+async def test_a_camera_whose_clock_is_wrong_is_an_alarm_and_its_pictures_are_flagged() -> None:
+    clock = SystemClock()
+    watched, ended = camera(clock, lambda ended: WrongClock(clock, ended))
+    watched.start()
+    async with asyncio.timeout(3):
+        while watched.health().state != "poor":
+            await asyncio.sleep(0.005)
+    assert watched.health().detail == "clock_off"
+    taken = await burst(watched, clock.now_ms())
+    assert [frame.flags for frame in taken.frames] == [("too_small", "clock_off")]
+    ended.set()
+    await watched.stop()
+
+
+async def test_what_a_look_found_is_said_until_it_is_taken_back() -> None:
+    clock = SystemClock()
+    watched, ended = camera(clock, lambda ended: OnePacket("h264", clock, ended))
+    watched.saw(("moved", "dirty"))
+    watched.start()
+    async with asyncio.timeout(3):
+        while watched.health().state != "poor":
+            await asyncio.sleep(0.005)
+    assert watched.health().detail == "moved, dirty"
+    ended.set()
+    await watched.stop()

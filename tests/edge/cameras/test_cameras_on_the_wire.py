@@ -1,6 +1,7 @@
 """Cameras over HTTP, RTSP and from a file, lost and found again."""
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -109,8 +110,10 @@ async def test_a_camera_that_hangs_up_is_lost_once_and_found_once(
     camera: ServedCamera, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "edge.cameras")
-    async with seeing(settings(camera.url("ts"))) as vision:
-        await until(lambda: state(vision) == "up")
+    what = settings(camera.url("ts"))
+    patient = replace(what.cameras[0], patience_s=10.0)  # only the hang-up is to be noticed
+    async with seeing(replace(what, cameras=(patient,))) as vision:
+        await until(lambda: any(record.message == "camera stream" for record in caplog.records))
         camera.faults.hung_up.set()
         await until(lambda: state(vision) == "down")
         (shots,) = await vision.burst(CLOCK.now_ms() + 60_000)
@@ -119,8 +122,11 @@ async def test_a_camera_that_hangs_up_is_lost_once_and_found_once(
         await asyncio.sleep(0.5)
         camera.faults.hung_up.clear()
         await until(lambda: state(vision) == "up")
-    said = [record.message for record in caplog.records if record.name == "edge.cameras.camera"]
-    assert said == ["camera lost", "camera back"]
+    said = [record for record in caplog.records if record.name == "edge.cameras.camera"]
+    streams = [record for record in said if record.message == "camera stream"]
+    assert [record.message for record in said if record not in streams] == ["camera lost", "camera back"]
+    assert len(streams) <= 2, "once a connection"
+    assert {(record.codec, record.gop_ms) for record in streams} == {("h264", 1_000)}  # type: ignore[attr-defined]
 
 
 async def test_a_camera_that_falls_silent_is_down_after_its_patience(camera: ServedCamera) -> None:
@@ -141,6 +147,45 @@ async def test_a_camera_that_never_comes_costs_a_bounded_wait() -> None:
         assert shots.reason
 
 
+async def test_a_camera_that_changes_its_resolution_begins_anew_and_both_are_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    large = make_video(tmp_path / "large.mp4", seconds=4, size=(1280, 720), gop=5)
+    small = make_video(tmp_path / "small.mp4", seconds=8, size=(640, 360), gop=5)
+    with serving(large, [], other=small) as camera:
+        async with seeing(settings(camera.url("ts"), tmp_path / "ring")) as vision:
+            await until(lambda: vision.health()[0].good >= 15)
+            camera.faults.switched.set()
+            await until(lambda: state(vision) == "down")
+            assert vision.health()[0].detail == "the camera changed its picture"
+            await until(lambda: vision.health()[0].good >= 45)
+            (shots,) = await vision.burst(CLOCK.now_ms())
+            assert {frame.width for frame in shots.frames} == {640}
+    sizes = {first_width(path) for path in sorted((tmp_path / "ring" / "front").glob("*.mp4"))}
+    assert sizes == {1280, 640}
+
+
+def first_width(path: Path) -> int:
+    """Every picture of a segment can be decoded, and has the size of its first."""
+    with av.open(str(path)) as file:
+        (width,) = {frame.width for frame in file.decode(video=0)}
+    return width
+
+
+async def test_stills_with_lengths_that_lie_are_all_taken(camera: ServedCamera, still: bytes) -> None:
+    async with seeing(settings(camera.url("lying"))) as vision:
+        await until(lambda: vision.health()[0].good >= 6)
+        (shots,) = await vision.burst(CLOCK.now_ms())
+        assert all(frame.jpeg == still for frame in shots.frames)
+        assert vision.health()[0].dropped == 0
+
+
+async def test_bytes_without_a_picture_are_a_camera_that_is_down(camera: ServedCamera) -> None:
+    async with seeing(settings(camera.url("nameless"))) as vision:
+        await until(lambda: state(vision) == "down")
+        assert vision.health()[0].detail == "bytes come, and no picture"
+
+
 @pytest.mark.parametrize("path", ["mjpeg", "still"])
 async def test_stills_are_kept_as_delivered_and_never_recorded(
     camera: ServedCamera, still: bytes, tmp_path: Path, path: str
@@ -151,7 +196,7 @@ async def test_stills_are_kept_as_delivered_and_never_recorded(
         (shots,) = await vision.burst(CLOCK.now_ms())
         assert len(shots.frames) >= 2
         assert all(frame.jpeg == still for frame in shots.frames)
-        assert shots.frames[0].flags == ("too_small",)
+        assert shots.frames[0].flags == ("too_small", "too_dark")
         recorder = next(part for part in vision.health() if part.kind == "recorder")
         assert recorder.detail == "stills are not recorded"
 
@@ -192,8 +237,8 @@ async def test_a_picture_that_does_not_change_is_frozen(tmp_path: Path) -> None:
 async def test_long_groups_of_pictures_are_said(tmp_path: Path) -> None:
     path = make_video(tmp_path / "long.mp4", seconds=8, gop=30)
     async with seeing(settings(str(path))) as vision:
-        await until(lambda: "group of pictures 3000 ms" in vision.health()[0].detail)
-        assert state(vision) == "up"
+        await until(lambda: state(vision) == "poor")
+        assert vision.health()[0].detail == "gop_long"
 
 
 async def test_rtsp_from_a_real_server(video: Path, tmp_path: Path) -> None:
@@ -211,8 +256,37 @@ async def test_rtsp_from_a_real_server(video: Path, tmp_path: Path) -> None:
             assert plays(clip) == clip.frames
 
 
+async def test_an_rtsp_camera_that_freezes_is_down_in_time_and_comes_back(video: Path) -> None:
+    with rtsp_process(video) as (url, server):
+        async with seeing(settings(url)) as vision:
+            await until(lambda: state(vision) == "up")
+            server.send_signal(signal.SIGSTOP)
+            begun = CLOCK.mono_ms()
+            await until(lambda: state(vision) == "down")
+            assert CLOCK.mono_ms() - begun < 5_000
+            (shots,) = await vision.burst(CLOCK.now_ms())
+            assert shots.reason.startswith("down")
+            server.send_signal(signal.SIGCONT)
+            await until(lambda: state(vision) == "up")
+
+
+async def test_an_rtsp_camera_tells_its_own_clock(video: Path) -> None:
+    with rtsp(video) as url:
+        async with seeing(settings(url)) as vision:
+            await until(lambda: (facts := vision.stream("front")) is not None and facts.clock == "rtcp")
+            facts = vision.stream("front")
+            assert facts is not None
+            assert abs(facts.ahead_ms or 0) < 1_000, "it runs on this machine's clock"
+
+
 @contextmanager
 def rtsp(video: Path) -> Iterator[str]:
+    with rtsp_process(video) as (url, _server):
+        yield url
+
+
+@contextmanager
+def rtsp_process(video: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     server = subprocess.Popen(
         [SYSTEM_PYTHON, str(RTSP_SERVER), str(video)], stdout=subprocess.PIPE, text=True
     )
@@ -220,7 +294,7 @@ def rtsp(video: Path) -> Iterator[str]:
         assert server.stdout
         port = server.stdout.readline().strip()
         assert port.isdecimal(), "the RTSP server needs python3-gi and gir1.2-gst-rtsp-server-1.0"
-        yield f"rtsp://127.0.0.1:{port}/lane"
+        yield f"rtsp://127.0.0.1:{port}/lane", server
     finally:
         server.kill()
         server.communicate()

@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +75,20 @@ def test_hostile_bytes_have_no_size_or_some_but_never_raise(data: bytes) -> None
 def test_a_torn_still_is_no_jpeg() -> None:
     assert not is_jpeg(STILL[:-1])
     assert is_jpeg(STILL + b"\0\0")
+
+
+@pytest.mark.parametrize("said", [0, 5, len(STILL) - 1, len(STILL) + 1, len(STILL) + 40, 5_000])
+def test_a_length_that_lies_costs_no_still(said: int) -> None:
+    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {said}\r\n\r\n".encode()
+    stream = (head + STILL + b"\r\n") * 3 + b"--frame"
+    parts = Parts("frame")
+    found = [item for at in range(0, len(stream), 7) for item in parts.feed(stream[at : at + 7])]
+    assert found == [STILL] * 3
+
+
+def test_stills_without_their_boundary_are_dropped_and_take_no_memory() -> None:
+    parts = Parts("frame")
+    for _ in range(20):
+        assert not [item for item in parts.feed(bytes(1_000_000)) if isinstance(item, bytes)]
+    assert parts.dropped == 1
+    assert parts.feed(part(STILL) + b"--frame") == [STILL]

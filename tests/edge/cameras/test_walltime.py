@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.cameras.walltime import BUCKET_MS, WINDOW_MS, WallTime
+from edge.cameras.walltime import BUCKET_MS, WINDOW_MS, OwnClock, WallTime
 
 TRUE = 1_700_000_000_000
 
@@ -47,3 +48,34 @@ def test_a_clock_that_is_set_back_is_followed_at_once_and_leaves_nothing_behind(
         wall.seen(at, TRUE + at - back)
         assert wall.at_ms(at) == TRUE + at - back
     assert len(wall._buckets) <= WINDOW_MS // BUCKET_MS + 2
+
+
+def test_a_stream_that_falls_behind_is_known_after_the_window_has_forgotten() -> None:
+    wall = WallTime(window_ms=5_000)
+    for second in range(60):
+        late_ms = 1_500 if second >= 20 else 0
+        wall.seen(second * 1000, TRUE + second * 1000 + late_ms)
+        assert wall.behind_ms <= 1_500
+    assert wall.behind_ms == pytest.approx(1_500, abs=40)
+
+
+def test_a_crystal_that_is_slow_is_no_stream_that_falls_behind() -> None:
+    wall = WallTime(window_ms=5_000)
+    for second in range(3_600):  # 100 ppm: a third of a second an hour
+        wall.seen(second * 1000, TRUE + second * 1000 + second // 10)
+    assert wall.behind_ms == 0
+
+
+def test_our_own_clock_set_back_begins_a_new_comparison() -> None:
+    wall = WallTime()
+    wall.seen(0, TRUE)
+    wall.seen(2_000, TRUE - 3_600_000)
+    assert wall.behind_ms == 0
+
+
+def test_of_a_camera_s_own_clock_the_middle_counts() -> None:
+    own = OwnClock()
+    assert own.ahead_ms is None
+    for ahead in (700, 690, 9_000, 710, -8_000):
+        own.seen(TRUE + ahead, TRUE)
+    assert own.ahead_ms == 700

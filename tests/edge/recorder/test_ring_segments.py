@@ -1,5 +1,7 @@
 import io
 import os
+import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.cameras.bitstream import GopDigests
 from edge.cameras.settings import RecorderSettings
 from edge.cameras.stream import Coded, Session
 from edge.recorder.boxes import whole_size
-from edge.recorder.index import Index, Lock
+from edge.recorder.index import SCHEMA, Index, Lock
+from edge.recorder.last import last_packets
 from edge.recorder.ring import MB, Ring
-from edge.recorder.segment import Segment, open_segment, written
+from edge.recorder.segment import Segment, normaliser_of, open_segment, written
 from kernel.errors import ConfigError, LinkError, RefusedError
 from tests.support.videos import StillClock, make_video, replayed
 
@@ -84,6 +88,7 @@ async def test_a_clip_comes_from_the_growing_segment_and_its_bitstream_is_unchan
     digests = [gop for row in rows for gop in row.gops]
     assert clip.requested_start_ms - clip.actual_start_ms == 500  # the key frame before
     assert list(clip.gop_sha256[:-1]) == digests[2:7]
+    assert digests_in(clip.path, fragmented=False) == clip.gop_sha256, "read back from the file itself"
     assert clip.flags == ()
     assert shown(clip.path) == clip.frames
     await ring.stop()
@@ -105,7 +110,72 @@ async def test_a_clip_says_what_it_is_and_plays_from_the_front(tmp_path: Path, v
     assert tags["actual_start_ms"] == str(clip.actual_start_ms)
     assert tags["sources"]
     assert distances <= {Fraction(1, 10)}
+    assert tags["sources"].count(" ") == 2 * tags["sources"].count(";") + 1, "a name and a digest each"
     await ring.stop()
+
+
+@pytest.mark.broad
+@pytest.mark.parametrize(
+    ("event_ms", "titles"),
+    [(3_000, ["before", "EVENT", "after"]), (0, ["EVENT", "after"]), (5_500, ["before", "EVENT"])],
+)
+async def test_a_clip_has_a_chapter_before_at_and_after_its_event(
+    tmp_path: Path, video: Path, event_ms: int, titles: list[str]
+) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first = session.at_ms(packets[0])
+        lock = await ring.lock(
+            "p1", camera="front", at_ms=first + event_ms, from_ms=first, to_ms=first + 6_000
+        )
+        clip = await ring.clip(lock, tags={})
+    with av.open(str(clip.path)) as file:
+        parts = file.chapters()
+    assert [part["metadata"]["title"] for part in parts] == titles
+    event = next(part for part in parts if part["metadata"]["title"] == "EVENT")
+    assert event["start"] * (event["time_base"] or 1) == pytest.approx(event_ms / 1000, abs=0.3)
+    assert all(a["end"] == b["start"] for a, b in pairwise(parts))
+    await ring.stop()
+
+
+async def test_footage_of_a_camera_whose_clock_is_off_is_kept_and_flagged(
+    tmp_path: Path, video: Path
+) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with replayed(video, start_ms=START) as (session, packets):
+        lane = ring.lane("front")
+        lane.begin(session)
+        for packet in packets:
+            session.seen(replace(packet, own_ms=packet.arrived_ms - 3_600_000))
+            lane.packet(session, packet)
+        lane.end()
+    (row, *_) = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    assert row.clock_err_ms == pytest.approx(3_600_000, abs=300)
+    lock = await ring.lock("p1", camera="front", at_ms=START, from_ms=START, to_ms=START + 6_000)
+    assert "clock_off" in (await ring.clip(lock, tags={})).flags
+    await ring.stop()
+
+
+async def test_an_index_of_before_is_taken_up(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "i.db")
+    old.execute(SCHEMA.split(";")[0].replace(", clock_err_ms INTEGER", ""))
+    old.execute("INSERT INTO segment VALUES ('a', 'front', 's', 0, 10, 1, 1000, 0, 5, 'x', '[]')")
+    old.commit()
+    old.close()
+    index = Index(tmp_path / "i.db")
+    assert [(row.path, row.clock_err_ms) for row in index.all()] == [(Path("a"), None)]
+    index.close()
+
+
+@pytest.mark.broad
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=200))
+def test_hostile_bytes_beside_a_segment_are_no_packet(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "1-x.last").write_bytes(data)
+        assert last_packets(Path(folder) / "1-x.part") == []
 
 
 async def test_a_full_disk_stops_the_footage_and_says_so(tmp_path: Path, video: Path) -> None:
@@ -196,9 +266,11 @@ async def test_what_a_killed_process_left_is_taken_up_to_its_last_whole_fragment
         again = ring_in(tmp_path)
         await again.start()
     (row,) = await again.segments("front", from_ms=0, to_ms=START * 2)
-    assert packets_in(row.path) == 24  # all but the one the muxer held
+    assert packets_in(row.path) == 25  # the one that the muxer held, too
     assert row.sha256
+    assert row.gops == digests_in(row.path)
     assert len(row.gops) == 3
+    assert [path.name for path in row.path.parent.iterdir()] == [row.path.name]
     await again.stop()
 
 
@@ -382,6 +454,15 @@ def test_hostile_bytes_have_a_whole_size_within_them(data: bytes) -> None:
 def packets_in(path: Path) -> int:
     with open_segment(path) as container:
         return len(list(written(container)))
+
+
+def digests_in(path: Path, *, fragmented: bool = True) -> tuple[str, ...]:
+    """Of the packets as they lie in the file."""
+    with open_segment(path) if fragmented else av.open(str(path)) as container:
+        digests = GopDigests(normaliser_of(container))
+        for packet in written(container):
+            digests.add(packet.data, key=packet.key)
+    return digests.finish()
 
 
 def shown(path: Path) -> int:

@@ -1,0 +1,171 @@
+"""What key frames of a camera show of the camera itself 摄像机自检: covered, black, blurred, dirty, moved.
+
+Imports OpenCV: loaded in a thread, when the first key frame is looked at.  CPU work, for a thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import cv2
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from edge.cameras.measuring import Grey, grey_of, sharpness
+from edge.cameras.memory import Held
+from edge.cameras.pictures import key_picture
+from edge.cameras.stream import STILLS
+
+VIEW = (320, 180)
+TILES = (16, 9)
+REMEMBERED = 8  # views whose middle is the scene without its vehicles
+# A sorting network of eight: thirty times as fast as a median of columns.
+SORTING = (
+    (0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (1, 2), (5, 6),
+    (0, 4), (3, 7), (1, 5), (2, 6), (1, 4), (3, 6), (2, 4), (3, 5), (3, 4),
+)  # fmt: skip
+BLACK_LUMA, BLACK_SPREAD = 14, 8
+EDGE = 14.0  # grey levels over two pixels: what is less is noise
+COVERED_PERMILLE = 60  # of the tiles that show an edge; a covered lens shows fewer
+BLURRED = 220  # of measuring.sharpness, at the size of a view
+WORN = 0.35  # of a tile's detail, held against all others: what has less is behind a spot
+DIRTY_PERMILLE = (25, 500)  # of the tiles with something to see
+MOVED_PX = 9  # of a view: 3 % of its width
+SAME_SCENE = (
+    0.25  # response of the correlation that finds the shift; the same scene by night gives twice that
+)
+SAME_LIGHT = 45  # grey levels between them
+DAY = (60, 200)  # brightness of a view that may become the reference
+# Looks in a row before a word is said, and before it is taken back: a queue of trucks is no fault.
+PATIENCE = {"black": 3, "covered": 4, "blurred": 12, "moved": 40, "dirty": 40}
+Levels = NDArray[np.float32]
+
+
+def view_of(held: Held) -> Grey | None:
+    """A key frame, small and grey; None when it cannot be decoded."""
+    if held.session.codec == STILLS:
+        grey = grey_of(held.packet.data)
+        return None if grey is None else sized(grey)
+    try:
+        frame = key_picture(held, VIEW)
+    except (FFmpegError, ValueError, TypeError):
+        return None
+    return None if frame is None else np.asarray(frame.to_ndarray(), np.uint8)
+
+
+def sized(grey: Grey) -> Grey:
+    """A picture of any size as a view."""
+    return np.asarray(cv2.resize(grey, VIEW, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+class SelfCheck:
+    """Of one camera.  `reference` is the view that it was set up with; without one nothing is compared."""
+
+    def __init__(self, reference: Grey | None = None) -> None:
+        self.reference = reference
+        self._views: deque[Grey] = deque(maxlen=REMEMBERED)
+        self._counts = dict.fromkeys(PATIENCE, 0)
+        self._said: set[str] = set()
+
+    def look(self, view: Grey) -> tuple[str, ...]:
+        """What is said of the camera after this look, the worst first."""
+        self._views.append(view)
+        found = self._found(view, self.scene())
+        for word, patience in PATIENCE.items():
+            # Up while it is there, down while it is not: said when it is full, taken back when it is empty.
+            step = 1 if word in found else -1
+            self._counts[word] = min(max(self._counts[word] + step, 0), patience)
+            if self._counts[word] == patience:
+                self._said.add(word)
+            elif self._counts[word] == 0:
+                self._said.discard(word)
+        return tuple(word for word in PATIENCE if word in self._said)
+
+    def scene(self) -> Grey:
+        """The views of the last minutes without what drove through them."""
+        if len(self._views) < REMEMBERED:
+            return np.asarray(np.median(np.stack(self._views), axis=0), np.uint8)
+        views: list[cv2.typing.MatLike] = list(self._views)
+        for low, high in SORTING:
+            views[low], views[high] = cv2.min(views[low], views[high]), cv2.max(views[low], views[high])
+        return np.asarray(views[REMEMBERED // 2], np.uint8)
+
+    @property
+    def is_fit_for_reference(self) -> bool:
+        """A good day: enough views, none of them with a fault, and light enough."""
+        return (
+            len(self._views) == REMEMBERED
+            and not any(self._counts.values())
+            and DAY[0] <= float(self.scene().mean()) <= DAY[1]
+        )
+
+    def _found(self, view: Grey, scene: Grey) -> set[str]:
+        if float(view.mean()) < BLACK_LUMA and float(view.std()) < BLACK_SPREAD:
+            return {"black"}
+        if edged_permille(scene) < COVERED_PERMILLE:
+            return {"covered"}
+        if sharpness(scene) < BLURRED:
+            return {"blurred"}
+        if self.reference is None:
+            return set()
+        word = compared(self.reference, scene)
+        return {word} if word else set()
+
+
+def edged_permille(grey: Grey) -> int:
+    """Share of the tiles that show an edge."""
+    strongest = cv2.dilate(_slopes(grey), np.ones((9, 9), np.uint8))
+    tiles = cv2.resize(strongest, TILES, interpolation=cv2.INTER_AREA)
+    return round(1000 * float(np.count_nonzero(tiles >= EDGE)) / tiles.size)
+
+
+def compared(reference: Grey, scene: Grey) -> str:
+    """`moved`: the camera looks elsewhere; `dirty`: parts of its picture have lost their detail; or nothing."""
+    x, y, response = _shift(reference, scene)
+    if response < SAME_SCENE:
+        # By another light a scene may not be known again.
+        same_light = abs(float(reference.mean()) - float(scene.mean())) < SAME_LIGHT
+        return "moved" if same_light else ""
+    if max(abs(x), abs(y)) > MOVED_PX:
+        return "moved"
+    return "dirty" if _is_worn(reference, np.roll(scene, (-y, -x), axis=(0, 1))) else ""
+
+
+def _shift(reference: Grey, scene: Grey) -> tuple[int, int, float]:
+    """By how much the scene has moved in the picture, and how sure that is."""
+    window = cv2.createHanningWindow(VIEW, cv2.CV_32F)
+    (x, y), response = cv2.phaseCorrelate(_outline(reference), _outline(scene), window)
+    return round(x), round(y), float(response)
+
+
+def _is_worn(reference: Grey, scene: Grey) -> bool:
+    """Whether parts of the picture have lost their detail while the rest has kept it."""
+    before, after = _detail(reference), _detail(scene)
+    shown = before >= float(np.median(before))
+    ratios = after[shown] / before[shown]
+    worn = round(1000 * float(np.mean(ratios < WORN * float(np.median(ratios)))))
+    return DIRTY_PERMILLE[0] <= worn <= DIRTY_PERMILLE[1]
+
+
+def _slopes(grey: Grey) -> Levels:
+    soft = cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32)
+    return np.asarray(
+        cv2.magnitude(cv2.Sobel(soft, cv2.CV_32F, 1, 0) / 4, cv2.Sobel(soft, cv2.CV_32F, 0, 1) / 4)
+    )
+
+
+def _outline(grey: Grey) -> Levels:
+    """Edges by where they are, hardly by how strong: the light of the day changes."""
+    slopes = _slopes(grey)
+    return np.asarray(cv2.GaussianBlur(np.log1p(slopes), (5, 5), 0), np.float32)
+
+
+def _detail(grey: Grey) -> Levels:
+    """Fine detail of each tile, held against its brightness: shade is no dirt, nor is the soft edge of a spot detail."""
+    light = grey.astype(np.float32)
+    detail = cv2.resize(np.abs(cv2.Laplacian(light, cv2.CV_32F)), TILES, interpolation=cv2.INTER_AREA)
+    # A little in both: what has no detail loses none.
+    return np.asarray(
+        (detail + 0.2) / (cv2.resize(light, TILES, interpolation=cv2.INTER_AREA) + 20), np.float32
+    )

@@ -1,0 +1,208 @@
+"""What a camera shows of itself: a fault is said when it lasts, and vehicles, night and rain are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.cameras.looking import PATIENCE, VIEW, SelfCheck, compared, sized
+from edge.cameras.measuring import Grey
+from edge.cameras.references import References
+from edge.cameras.settings import CameraSettings, LightSettings
+from edge.cameras.stream import Coded, Session
+from edge.cameras.watching import Watching
+from kernel.errors import ConfigError
+from simulators.cameras.camera import Camera
+from simulators.traffic import Light
+from tests.support.videos import StillClock, make_video, replayed
+
+pytestmark = pytest.mark.broad
+
+NOW_MS = 1_790_000_000_000
+MILLI = Fraction(1, 1000)
+RNG = np.random.default_rng(5)
+
+
+def scene(at: tuple[int, int] = (0, 0), seed: int = 1) -> Grey:
+    """A road with posts, signs and cracks; `at` is how far the camera has turned."""
+    wide = np.full((360, 640), 120, np.uint8)
+    rng = np.random.default_rng(seed)
+    for _ in range(260):
+        x, y, w, h = (int(v) for v in rng.integers((0, 0, 3, 3), (620, 340, 26, 18)))
+        cv2.rectangle(wide, (x, y), (x + w, y + h), int(rng.integers(30, 230)), -1)
+    x, y = 100 + at[0], 80 + at[1]
+    return wide[y : y + VIEW[1], x : x + VIEW[0]].copy()
+
+
+def noisy(view: Grey) -> Grey:
+    return np.clip(view + RNG.normal(0, 1.5, view.shape), 0, 255).astype(np.uint8)
+
+
+def spotted(view: Grey, count: int) -> Grey:
+    """Soft spots as mud on the glass makes them."""
+    mask = np.zeros(view.shape, np.float32)
+    for number in range(count):
+        cv2.circle(mask, (40 + 67 * number % 250, 40 + 41 * number % 110), 22, 1.0, -1)
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 5), np.float32)
+    soft = cv2.GaussianBlur(view, (0, 0), 8).astype(np.float32)
+    return (view * (1 - mask) + (0.6 * soft + 20) * mask).astype(np.uint8)
+
+
+def blurred(view: Grey) -> Grey:
+    return np.asarray(cv2.GaussianBlur(view, (0, 0), 2.5), np.uint8)
+
+
+def covered(view: Grey) -> Grey:
+    return np.asarray(cv2.GaussianBlur(view, (0, 0), 30) // 2, np.uint8)
+
+
+FAULTS: list[tuple[str, Callable[[Grey], Grey]]] = [
+    ("black", lambda view: (view // 40).astype(np.uint8)),
+    ("covered", covered),
+    ("blurred", blurred),
+    ("dirty", lambda view: spotted(view, 5)),
+    ("moved", lambda view: scene(at=(30, 6))),
+    ("moved", lambda view: scene(seed=9)),
+]
+
+
+@pytest.mark.parametrize(("word", "spoil"), FAULTS)
+def test_a_fault_is_said_when_it_lasts_and_taken_back_when_it_has_been_gone_as_long(
+    word: str, spoil: Callable[[Grey], Grey]
+) -> None:
+    check, good = SelfCheck(scene()), scene()
+    for _ in range(8):
+        assert check.look(good) == ()
+    looks = next(number for number in range(1, 80) if check.look(spoil(good)) == (word,))
+    assert PATIENCE[word] <= looks <= PATIENCE[word] + 8
+    looks = next(number for number in range(1, 80) if check.look(good) == ())
+    assert looks <= PATIENCE[word] + 8
+
+
+def test_vehicles_that_drive_through_are_no_fault() -> None:
+    check = SelfCheck(scene())
+    for number in range(60):
+        view = noisy(scene())
+        if number % 3 == 0:
+            cv2.rectangle(view, (40, 20), (280, 170), 60 + number, -1)
+        assert check.look(view) == ()
+
+
+@pytest.mark.parametrize("brightness", [0.35, 0.6, 1.5])
+def test_another_light_is_no_fault(brightness: float) -> None:
+    view = np.clip(scene().astype(np.float32) * brightness, 0, 255).astype(np.uint8)
+    assert compared(scene(), noisy(view)) == ""
+
+
+def test_a_reference_is_taken_from_a_good_day_only() -> None:
+    check = SelfCheck()
+    for _ in range(7):
+        check.look(scene())
+        assert not check.is_fit_for_reference
+    check.look(scene())
+    assert check.is_fit_for_reference
+    check.look(blurred(scene()))
+    for _ in range(8):
+        check.look((scene() // 3).astype(np.uint8))
+    assert not check.is_fit_for_reference, "it is night"
+
+
+@pytest.mark.parametrize("role", ["front", "rear", "side"])
+def test_simulated_lanes_are_well_by_day_night_and_rain_and_found_when_turned(role: Any) -> None:
+    def lane(light: Light) -> Grey:
+        camera = Camera(f"l-{role}", lane="l", role=role, site="S01", light=light)
+        return sized(np.asarray(cv2.cvtColor(camera.picture(NOW_MS), cv2.COLOR_BGR2GRAY), np.uint8))
+
+    day = lane("day")
+    for light in ("day", "night", "rain"):
+        check, view = SelfCheck(day), lane(light)
+        assert {check.look(view) for _ in range(PATIENCE["blurred"])} == {()}
+        assert compared(day, view) == ""
+        assert compared(day, np.roll(view, 15, axis=1)) == "moved"
+
+
+# --- on disk, and fed by a camera ------------------------------------------------------------------------------
+
+
+def test_a_reference_is_kept_and_a_new_one_counts_at_once(tmp_path: Path) -> None:
+    references = References(tmp_path / "cameras")
+    assert references.of("front") is None
+    path = references.put("front", scene())
+    assert np.array_equal(References(tmp_path / "cameras").of("front"), scene())  # type: ignore[arg-type]
+    path.write_bytes(b"no picture")
+    assert references.of("front") is None
+    assert [one.name for one in path.parent.iterdir()] == ["front.png"]
+
+
+def test_a_reference_that_cannot_be_written_is_the_operator_s_business(tmp_path: Path) -> None:
+    (tmp_path / "cameras").write_bytes(b"a file")
+    with pytest.raises(ConfigError, match="data"):
+        References(tmp_path / "cameras").put("front", scene())
+
+
+class Now(Executor):
+    """At once, in this thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        fn(*args, **kwargs)
+        return Future()
+
+
+def watching(folder: Path, clock: StillClock) -> Watching:
+    return Watching(LightSettings(), every_s=15, folder=folder, clock=clock, run_in=Now())
+
+
+def test_a_key_frame_is_looked_at_every_fifteen_seconds_and_no_other(tmp_path: Path) -> None:
+    clock, told = StillClock(), list[tuple[str, ...]]()
+    sink = watching(tmp_path, clock).sink(
+        CameraSettings(name="front", url="rtsp://x", role="front"), told.append
+    )
+    with replayed(make_video(tmp_path / "v.mp4", seconds=4, gop=5)) as (session, packets):
+        sink.begin(session)
+        for packet in packets[1:]:
+            sink.packet(session, packet)
+        sink.end()
+        assert told == [()]
+        clock.now += 15_000
+        sink.packet(session, packets[1])
+        assert len(told) == 1, "no key frame"
+        sink.packet(session, packets[0])
+        assert len(told) == 2
+
+
+def test_a_camera_that_is_turned_is_said_and_its_first_good_day_is_kept(tmp_path: Path) -> None:
+    clock, told = StillClock(), list[tuple[str, ...]]()
+    watched = watching(tmp_path / "cameras", clock)
+    sink = watched.sink(CameraSettings(name="front", url="rtsp://x", role="front"), told.append)
+    session = Session(name="s", codec="mjpeg", head=b"", width=0, height=0, time_base=MILLI)
+
+    def show(view: Grey, times: int) -> tuple[str, ...]:
+        _, data = cv2.imencode(".jpg", cv2.resize(view, (1280, 720)), [cv2.IMWRITE_JPEG_QUALITY, 95])
+        for _ in range(times):
+            clock.now += 15_000
+            sink.packet(session, Coded(data=data.tobytes(), pts=0, dts=0, key=True, arrived_ms=0))
+        return told[-1]
+
+    assert show(scene(), 8) == ()
+    assert (tmp_path / "cameras" / "front.png").exists()
+    assert show(scene(at=(40, 0)), 48) == ("moved",)
+    assert show((scene() // 6).astype(np.uint8), 3) == ("moved",)
+    assert watched.hint.fill
+
+
+def test_what_cannot_be_decoded_costs_one_look(tmp_path: Path) -> None:
+    told = list[tuple[str, ...]]()
+    sink = watching(tmp_path, StillClock()).sink(
+        CameraSettings(name="front", url="rtsp://x", role="front"), told.append
+    )
+    for codec in ("h264", "mjpeg", "no such codec"):
+        session = Session(name="s", codec=codec, head=b"", width=0, height=0, time_base=MILLI)
+        sink.packet(session, Coded(data=b"\0\0\0\1nonsense", pts=0, dts=0, key=True, arrived_ms=0))
+    assert told == [()]
