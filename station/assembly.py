@@ -155,7 +155,8 @@ class Assembly:
         self._accounts = SqliteAccounts(folder / "accounts.db")
         self._cursors = Cursors(self._journal.home)
         self._blobs = BlobFolder(folder / "files")
-        self._uplinks = self._destinations(folder)
+        self._own_files = FileStore(folder / "own-files", clock=self._clock)
+        self._uplinks = self._destinations()
         self._sessions = Sessions(
             self._accounts,
             clock=clock,
@@ -337,15 +338,21 @@ class Assembly:
         if settings.footage is None:
             return None
         return open_room(
-            settings.footage, data=folder, journal=self._journal, source=settings.source, clock=self._clock
+            settings.footage,
+            data=folder,
+            journal=self._journal,
+            source=settings.source,
+            clock=self._clock,
+            own_files=self._own_files,
+            clips=self._blobs,
+            clip=self._queries.clip,
         )
 
-    def _destinations(self, folder: Path) -> list[Uplink]:
-        files = FileStore(folder / "own-files", clock=self._clock)
+    def _destinations(self) -> list[Uplink]:
         return [
             Uplink(
                 self._journal,
-                files,
+                self._own_files,
                 self._cursors,
                 identity=self._keys.identity,
                 destination=destination,

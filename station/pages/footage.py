@@ -5,8 +5,10 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from station.footage.room import FootageRoom
+from station.pages.player import Player
 from station.parts import Parts
 
 
 def install(app: FastAPI, parts: Parts, room: FootageRoom) -> None:
     """Each page of footage adds its addresses."""
+    Player(parts, room).install(app)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import msgspec
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi import Path as InPath
 from msgspec import Meta, Struct
@@ -20,7 +20,8 @@ from kernel.errors import FullError, RefusedError
 from kernel.events import EntryRef
 from station.acts import Answer, Refused, Tap
 from station.confirming import Seen
-from station.pages import footage, wording
+from station.pages import footage, player, wording
+from station.pages.bodies import answer, body
 from station.pages.detail import DetailView, detail_view, verdict_view
 from station.parts import Parts
 from station.releasing import Grounds, Override
@@ -30,7 +31,6 @@ from web.accounts import LADDER
 from web.sessions import Visitor
 
 SUPERVISOR = LADDER[LADDER.index("operator") + 1]  # the duty supervisor signs in as one above an operator
-LONGEST = 16 * 1024
 
 BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
 PassageId = Annotated[str, InPath(pattern="^[A-Za-z0-9._-]{1,100}$")]
@@ -248,21 +248,7 @@ class Pages:
             partial(self._parts.feed.lane_name, texts.language),
             joint_mode=self._parts.settings.joint_mode,
         )
+        room = self._parts.footage
+        if room is not None and await asyncio.to_thread(player.has_footage, room, detail):
+            view = replace(view, footage=player.address(detail))
         return view, detail.row.weighed
-
-
-async def body(request: Request, kind: type[T]) -> T:
-    """The JSON of a request, or 413, or 422 with what is wrong."""
-    data = b""
-    async for piece in request.stream():
-        data += piece
-        if len(data) > LONGEST:
-            raise HTTPException(413)
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise HTTPException(422, str(error)) from error
-
-
-def answer(value: object, *, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
