@@ -15,6 +15,7 @@ from central.store.cancelling import take_back
 from central.store.dating import date_earlier, settle, summed, with_dates
 from central.store.engines import Database, upsert
 from central.store.erasing import file_erased, project_erasures
+from central.store.footage import project_footage
 from central.store.instruments import project_instruments
 from central.store.projections import (
     NamedFile,
@@ -124,6 +125,7 @@ def _project(connection: Connection, reads: Sequence[Read], register: Register) 
     moves, changes = take_back(connection, reads)
     dated, redated = _date_earlier(connection, reads)
     changes += redated
+    changes += project_footage(connection, reads)
     changes += project_acts(connection, reads, centre=register.centre)
     project_instruments(connection, reads)
     erased = project_erasures(connection, reads, centre=register.centre)

@@ -60,7 +60,8 @@ def cut(source: Path, to: Path, *, from_ms: int, to_ms: int, tags: dict[str, str
         out.metadata.update({**tags, **wanted})
         until = zero + Fraction(to_ms, 1000)
         end = _packets(file, out, Progress(file, tell), zero=entry.key, entry=entry, until=until)
-    return Made(how=(("way", "remux"),), from_ms=actual_ms, to_ms=round((end - zero) * 1000))
+        codec = video_of(file).codec_context.name
+    return Made(how=(("way", "remux"), ("video", codec)), from_ms=actual_ms, to_ms=round((end - zero) * 1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

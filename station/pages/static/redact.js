@@ -23,7 +23,8 @@ const SIDES = ["left_permille", "top_permille", "width_permille", "height_permil
 
 function between(left, right, at) {
   const share = (at - left.at_ms) / Math.max(1, right.at_ms - left.at_ms);
-  return Object.fromEntries(SIDES.map((side) => [side, left[side] + (right[side] - left[side]) * share]));
+  const sides = SIDES.map((side) => [side, left[side] + (right[side] - left[side]) * share]);
+  return { at_ms: null, ...Object.fromEntries(sides) }; // nobody has drawn it
 }
 
 function place(boxes, at) {
