@@ -61,6 +61,7 @@ class Workshop:
         self._reserve_bytes = reserve_bytes
         self._clock = clock
         self._wake = asyncio.Event()
+        self._following = asyncio.Lock()
         self._working: tuple[str, int] | None = None
         self._numbers = 0
         # A part whose process died is of nobody: the order is still there and begins anew.
@@ -100,7 +101,7 @@ class Workshop:
         if source is None:
             raise ProtocolError("the file is not here")
         try:
-            async with asyncio.timeout(FOLLOW_S):
+            async with self._following, asyncio.timeout(FOLLOW_S):
                 report = await work(Work(source=str(source), follow=box, until_ms=until_ms))
         except TimeoutError as error:
             raise ProtocolError("it took too long") from error

@@ -193,6 +193,7 @@ class Player:
             weight=watching.weight(weighed, texts) if weighed else None,
             made=await self._made_lines(request, alone.sha256) if alone else (),
             alone=alone.sha256 if alone else None,
+            passage=detail.row.id if detail else "",
         )
         return self._shell.page(
             request,
@@ -201,6 +202,7 @@ class Player:
             sources=sources,
             weight=watch.weight,
             alone=alone,
+            passage=watch.passage,
             watch=watching.as_block(watch),
             steps=[(name, texts(key)) for name, key in vocabulary.STEPS.items()],
             can_act=visitor.may("operator"),

@@ -98,6 +98,7 @@ class Watch:
     weight: Weight | None
     made: tuple[MadeLine, ...]
     alone: str | None
+    passage: str = ""  # whose recordings these are
 
 
 def as_block(watch: Watch) -> str:

@@ -43,8 +43,8 @@ def take_in(folder: Path, film: Path) -> str:
 def films(folder: Path) -> tuple[str, str]:
     """One that plays, one that does not."""
     folder.mkdir(parents=True)
-    pictures.clip(folder / "plays.mp4", "豫G5512H", seed=3, seconds=20)
-    movie(folder / "old.avi", codec="mpeg4", seconds=20, size=(640, 360))
+    pictures.clip(folder / "plays.mp4", "豫G5512H", seed=3, seconds=20, rate=4)
+    movie(folder / "old.avi", codec="mpeg4", seconds=8, size=(320, 180))
     return take_in(folder, folder / "plays.mp4"), take_in(folder, folder / "old.avi")
 
 
@@ -54,7 +54,7 @@ async def weigh(lane: FakeLane, folder: Path) -> tuple[str, int]:
     image = await asyncio.to_thread(lambda: pictures.jpeg(pictures.truck("豫G5512H", seed=3)))
     await lane.picture(body, "豫G5512H", jpeg=image)
     clip = folder / "clip.mp4"
-    await asyncio.to_thread(lambda: pictures.clip(clip, "豫G5512H", seed=3, seconds=12))
+    await asyncio.to_thread(lambda: pictures.clip(clip, "豫G5512H", seed=3, seconds=12, rate=4))
     arrived_ms = body.arrived_ms or 0
     stored = FileStored(
         passage=body.passage,
@@ -72,9 +72,9 @@ async def link(folder: Path, plays: str, old: str, passage: str, arrived_ms: int
     """As docking and linking would say it."""
     ledger = LooseLedger(FootageIndex(folder / "footage.db"), clock=SystemClock())
     own_ms = arrived_ms - BEFORE_MS - WRONG_MS
-    for sha256, name, codec, media_type in (
-        (plays, "3700123_370001_20261127.mp4", "h264", "video/mp4"),
-        (old, "3700123_370001_20261126.avi", "mpeg4", "video/x-msvideo"),
+    for sha256, name, codec, media_type, duration_ms in (
+        (plays, "3700123_370001_20261127.mp4", "h264", "video/mp4", 20_000),
+        (old, "3700123_370001_20261126.avi", "mpeg4", "video/x-msvideo", 8_000),
     ):
         said = FootageImported(
             recorder="3700123",
@@ -84,7 +84,7 @@ async def link(folder: Path, plays: str, old: str, passage: str, arrived_ms: int
             sha256=sha256,
             officer="370001",
             own_start_ms=own_ms,
-            duration_ms=20_000,
+            duration_ms=duration_ms,
             codec=codec,
             media_type=media_type,
         )

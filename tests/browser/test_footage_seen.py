@@ -124,6 +124,8 @@ def test_film_clip_and_weight_share_one_cursor(films: Films, page: Page) -> None
     until(page, f"!document.querySelector('[data-source=\"{films.plays}\"] video').paused")
     page.locator(f'[data-source="{clip}"] video').evaluate("video => video.pause()")
     until(page, f"document.querySelector('[data-source=\"{films.plays}\"] video').paused")
+    page.locator("[data-mark=event]").tap()
+    expect(page.locator("[data-tags]")).to_contain_text(films.passage)
     shot(page, "footage-together")
     line = page.locator("svg[data-line]").bounding_box()
     assert line is not None
@@ -172,6 +174,7 @@ def test_boxes_are_drawn_by_a_finger_and_the_redacted_copy_is_made(films: Films,
     redacted = page.locator("[data-made] > li[data-state=made]", has_text="公示")
     expect(redacted).to_be_visible(timeout=60_000)
     redacted.locator("a").tap()
+    expect(page.locator("figcaption")).to_contain_text("脱敏副本")
     ready(page)
     shot(page, "footage-redacted")
 

@@ -170,6 +170,7 @@ function setBegin(at) {
 
 one("[data-begin]")?.addEventListener("click", () => setBegin(begin ? null : { id: active(), at: timeOf(active()) }));
 one("[data-mark=important]")?.addEventListener("click", () => mark("important"));
+one("[data-mark=event]")?.addEventListener("click", () => mark("event", told.passage));
 for (const name of ["step", "category", "case", "note"]) {
   const form = one(`[data-form="${name}"]`);
   form?.addEventListener("submit", (event) => {

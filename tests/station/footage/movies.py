@@ -29,10 +29,14 @@ def movie(
     fps: int = 10,
     size: tuple[int, int] = (192, 96),
     sound: bool = False,
+    still: bool = False,
     container: str | None = None,
     tags: dict[str, str] | None = None,
 ) -> Path:
-    """Noise that is different in every pixel and frame, with a white square at the left that moves to the right."""
+    """Noise that is different in every pixel and frame, with a white square at the left that moves to the right.
+
+    `still`: every frame is the first, so that a long film is made fast.
+    """
     width, height = size
     with av.open(str(path), "w", format=container, options={"movflags": "use_metadata_tags"}) as file:
         file.metadata.update(tags or {})
@@ -41,7 +45,7 @@ def movie(
         stream.options = OPTIONS[codec]
         audio = file.add_stream("aac", rate=RATE, layout="mono") if sound else None
         for number in range(seconds * fps):
-            frame = VideoFrame.from_ndarray(drawn(number, size), format="bgr24")
+            frame = VideoFrame.from_ndarray(drawn(0 if still else number, size), format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, fps)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))

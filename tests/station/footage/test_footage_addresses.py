@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import re
 import tomllib
 from collections.abc import AsyncIterator
@@ -160,6 +161,19 @@ async def test_a_video_is_served_in_ranges_and_every_look_is_an_entry(watching: 
         ("file", DIGEST),
         ("export", DIGEST),
     ]
+
+
+async def test_the_end_of_twelve_gigabytes_is_read_alone(watching: Watching) -> None:
+    await watching.import_()
+    await watching.sign_in()
+    size = 12 << 30
+    path = watching.room.library.originals.path(DIGEST)
+    assert path is not None
+    path.chmod(0o644)
+    await asyncio.to_thread(os.truncate, path, size)
+    answer = await watching.client.get(f"{PAGE}/video", headers={"Range": f"bytes={size - 10}-"})
+    assert (answer.status_code, answer.content) == (206, bytes(10))
+    assert answer.headers["content-range"] == f"bytes {size - 10}-{size - 1}/{size}"
 
 
 async def test_what_is_not_footage_is_not_served_here(watching: Watching) -> None:

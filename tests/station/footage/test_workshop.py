@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -12,11 +16,13 @@ import pytest
 
 from kernel.evidence import header
 from kernel.footage.bodies import FootageDerived, FootageDisposed, FootageLinked
+from station.footage.folders import DigestFolder
+from station.footage.index import FootageIndex
 from station.footage.orders import Box, Order, Orders, Redaction
 from tests.station.footage.movies import frames, movie
 from tests.station.footage.workplace import Workplace, workplace
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 
 def made(place: Workplace) -> list[FootageDerived]:
@@ -70,7 +76,7 @@ async def test_a_corrupt_file_is_a_clear_failure_and_not_the_end(tmp_path: Path)
 async def test_a_worker_that_is_killed_is_said_to_have_died_and_one_of_a_dead_station_begins_anew(
     tmp_path: Path,
 ) -> None:
-    source_movie = movie(tmp_path / "a.avi", codec="mpeg4", seconds=60, size=(640, 480))
+    source_movie = movie(tmp_path / "a.avi", codec="mpeg4", seconds=90, size=(320, 240), still=True)
     async with workplace(tmp_path / "s") as place:
         source = await place.original(source_movie, codec="mpeg4", duration_ms=60_000)
         await place.room.workshop.order("working_copy", source, by="li")
@@ -89,6 +95,31 @@ async def test_a_worker_that_is_killed_is_said_to_have_died_and_one_of_a_dead_st
         assert not list(place.room.library.derived.incoming.iterdir())
         assert [bool(one.order.problem) for one in place.room.workshop.standing()] == [True, False]
         assert made(place) == []
+
+
+def test_a_station_that_is_killed_makes_its_copy_after_the_next_start(tmp_path: Path) -> None:
+    film = movie(tmp_path / "a.avi", codec="mpeg4", seconds=90, size=(320, 240), still=True)
+    command = [sys.executable, "-m", "tests.station.footage.workshop_process", str(tmp_path / "s")]
+    incoming = tmp_path / "s" / "footage" / "derived" / "incoming"
+    pause = threading.Event()
+    for kills in range(3):
+        with subprocess.Popen(
+            [*command, *([str(film)] if not kills else [])], stdout=subprocess.PIPE
+        ) as station:
+            deadline = time.monotonic() + 40
+            while not any(part.stat().st_size for part in incoming.glob("made-*")):
+                assert time.monotonic() < deadline
+                assert station.poll() is None
+                pause.wait(0.01)
+            station.kill()
+    subprocess.run(command, check=True, timeout=60)
+    index = FootageIndex(tmp_path / "s" / "footage" / "footage.db")
+    [copy] = [one.body for one in index.of(FootageDerived)]
+    path = DigestFolder(tmp_path / "s" / "footage" / "derived").path(copy.sha256)
+    assert path is not None
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == copy.sha256
+    assert len(frames(path)) == 900
+    assert not list(incoming.iterdir())
 
 
 async def test_what_was_said_before_the_death_is_not_made_twice(tmp_path: Path) -> None:
