@@ -31,6 +31,8 @@ function pictures() {
   if (thumbs.length) show(thumbs[0]);
 }
 
+let together = null;
+
 function weight() {
   const svg = document.querySelector("[data-trace]");
   if (!svg) return;
@@ -45,18 +47,22 @@ function weight() {
   };
   svg.addEventListener("pointermove", (event) => say(trace.moment(event)));
   const clips = [...document.querySelectorAll("video[data-starts-ms]")];
-  const together = new Together(
+  together = new Together(
     clips.map((video) => ({ video, from: Number(video.dataset.startsMs) })),
     say,
   );
   svg.addEventListener("click", (event) => together.go(trace.moment(event)));
 }
 
-// A mark shows its moment.
+// A mark shows its moment, everywhere.
 function marks() {
   for (const button of document.querySelectorAll(".clip-marks [data-at]")) {
     const video = button.closest(".clip").querySelector("video");
-    button.addEventListener("click", () => video && (video.currentTime = Number(button.dataset.at)));
+    button.addEventListener("click", () => {
+      const one = together?.videos.find((each) => each.video === video);
+      if (one) together.go(one.from + Number(button.dataset.at) * 1000, one);
+      else if (video) video.currentTime = Number(button.dataset.at);
+    });
   }
 }
 
