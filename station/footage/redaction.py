@@ -33,7 +33,7 @@ from station.footage.copying import (
 from station.footage.media import first_of, open_media, video_of
 from station.footage.orders import Box, Redaction
 
-BLOCK_PX = 24
+BLOCK_PX = 24  # of a picture 1080 lines high; more where there are more
 # No metadata of the source is taken over.
 OUTPUT = {"movflags": "faststart", "fflags": "+bitexact"}
 ENCODER = {"preset": "veryfast", "crf": "23", "threads": "1"}
@@ -73,7 +73,7 @@ def redact(source: Path, to: Path, redaction: Redaction, tell: Tell) -> Made:
         out.mux(stream.encode(None))
         if audio is not None:
             _sound_of(source, audio, out, zero)
-    return Made(how=_how(redaction, kept_audio=audio is not None))
+    return Made(how=_how(redaction, height=height, kept_audio=audio is not None))
 
 
 def hidden(picture: Picture, redaction: Redaction, at_ms: int) -> Picture:
@@ -92,12 +92,18 @@ def hidden(picture: Picture, redaction: Redaction, at_ms: int) -> Picture:
 def pixelated(picture: Picture) -> Picture:
     """One colour a block, its mean: what was in it cannot be computed from it."""
     height, width = picture.shape[:2]
-    down, right = -height % BLOCK_PX, -width % BLOCK_PX
+    block = block_px(height)
+    down, right = -height % block, -width % block
     whole = np.pad(picture, ((0, down), (0, right), (0, 0)), mode="edge")
-    rows, columns = whole.shape[0] // BLOCK_PX, whole.shape[1] // BLOCK_PX
+    rows, columns = whole.shape[0] // block, whole.shape[1] // block
     small = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
-    blocks = np.repeat(np.repeat(small, BLOCK_PX, axis=0), BLOCK_PX, axis=1)
+    blocks = np.repeat(np.repeat(small, block, axis=0), block, axis=1)
     return np.ascontiguousarray(blocks[:height, :width], dtype=np.uint8)
+
+
+def block_px(height: int) -> int:
+    """So large that no plate can be read, whatever the camera resolves."""
+    return max(BLOCK_PX, BLOCK_PX * height // 1080)
 
 
 def at(track: Sequence[Box], at_ms: int, *, held: bool) -> Box | None:
@@ -142,10 +148,10 @@ def _area(box: Box, height: int, width: int) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def _how(redaction: Redaction, *, kept_audio: bool) -> tuple[tuple[str, str], ...]:
+def _how(redaction: Redaction, *, height: int, kept_audio: bool) -> tuple[tuple[str, str], ...]:
     return (
         ("mode", "keep" if redaction.keep else "hide"),
-        ("block_px", str(BLOCK_PX)),
+        ("block_px", str(block_px(height))),
         ("audio", "on" if kept_audio else "off"),
         ("boxes", msgspec.json.encode(redaction.tracks).decode()),
     )

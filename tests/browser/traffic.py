@@ -110,7 +110,7 @@ class County:
 
     def filmed(self, weighed: Accepted, at_ms: int) -> list[Accepted]:
         """A recorder's film of it, linked and marked: its span begins 2 s before the clip of the lane."""
-        body = canonical.decode_as(weighed.body, VehicleWeighed)
+        body = canonical.decode_as(weighed.body or b"", VehicleWeighed)
         linked = FootageLinked(
             link="l-1",
             act="linked",

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from central.keeping.personal import clips_of, of_passage
 from central.pages import wording
 from central.pages.event import event_view
+from central.store.belonging import Belonging
 from central.store.engines import Database
 from central.store.queries import Queries
 from central.store.receiving import CentreStore
@@ -30,6 +32,7 @@ class Centre:
         self.told: list[Any] = []
         self.store = CentreStore(database, store_id="centre-1", register=REGISTER, told=self.told.extend)
         self.queries = Queries(database, register=REGISTER)
+        self.belonging = Belonging(database)
         self.lane = Made()
         self.station = Made(journal="c" * 32, box="s01-box", source="yiyuan/s01/station")
 
@@ -135,6 +138,15 @@ def test_nobody_but_its_own_station_speaks_of_a_crossing(centre: Centre) -> None
     centre.take((other, linked(), ()), (other, derived(), SPAN_FILE), (other, tagged("t-1", CLIP), ()))
     assert centre.passage().spans == ()
     assert centre.passage().marks == ()
+
+
+def test_it_is_packed_with_the_crossing_and_goes_with_its_pictures(centre: Centre) -> None:
+    centre.take((centre.station, linked(), ()), (centre.station, derived(), SPAN_FILE))
+    found = centre.belonging.of_passage("lane1-box", "p1")
+    assert found is not None
+    assert {place for place in found.places if place[0] == "c" * 32} == {("c" * 32, 0), ("c" * 32, 1)}
+    assert SPAN in of_passage(centre.passage()).files
+    assert SPAN not in clips_of(centre.passage()).files
 
 
 def test_what_names_no_digest_is_quarantined(centre: Centre) -> None:

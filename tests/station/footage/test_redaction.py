@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from station.footage.orders import Box, Redaction, faults_of
-from station.footage.redaction import BLOCK_PX, at, follow, hidden, pixelated, redact
+from station.footage.redaction import BLOCK_PX, at, block_px, follow, hidden, pixelated, redact
 from tests.station.footage.movies import drawn, frames, movie
 
 SIZE = (192, 96)
@@ -40,6 +40,7 @@ def test_pixelating_leaves_one_colour_a_block() -> None:
     assert blurred.shape == picture.shape
     assert spread(blurred) == 0
     assert spread(pixelated(drawn(2, (100, 50)))) == 0
+    assert [block_px(height) for height in (360, 1080, 2160)] == [24, 24, 48]
 
 
 def test_only_the_box_is_kept_or_only_the_box_is_hidden() -> None:
