@@ -11,7 +11,7 @@ from kernel.events import FileStored
 from kernel.footage.bodies import ClockAnchored, FootageDerived, FootageImported
 from kernel.footage.clocks import TrueTime, clock_model
 from station.footage.folders import DigestFolder
-from station.footage.index import FootageIndex
+from station.footage.index import FootageIndex, Said
 
 Kind = Literal["original", "working_copy", "span", "redacted", "clip"]
 CLIP_ERR_MS = 500  # of a lane camera's clock; it is an alarm beyond that
@@ -76,9 +76,12 @@ class Library:
 
     def known(self, sha256: str) -> Known | None:
         """None: no entry speaks of it."""
-        imported = self.index.of(FootageImported, sha256=sha256, newest=1)
+        imported = self.index.of(FootageImported, sha256=sha256)
         if imported:
-            return self._original(imported[0].body)
+            # Docked once more it is a duplicate: the first word on it says most.
+            return self._original(
+                next((one for one in imported if one.body.state == "imported"), imported[0])
+            )
         derived = self.index.of(FootageDerived, sha256=sha256, newest=1)
         if derived:
             return self._derived(derived[0].body)
@@ -96,19 +99,21 @@ class Library:
                 return made.sha256
         return None
 
-    def true_start(self, imported: FootageImported) -> TrueTime | None:
-        """Of the first frame; the file was here before the newest moment that its recorder was heard of."""
+    def true_start(self, said: Said[FootageImported]) -> TrueTime | None:
+        """Of the first frame, which was before the file was taken in."""
+        imported = said.body
         if imported.recorder is None or imported.own_start_ms is None:
             return None
         anchors = [one.body.anchor for one in self.index.of(ClockAnchored, recorder=imported.recorder)]
-        found = clock_model(anchors).true_of(imported.own_start_ms)
+        found = clock_model(anchors).true_of(imported.own_start_ms, before_ms=said.at_ms)
         if found is None:
             return None
         return TrueTime(
             true_ms=found.true_ms, err_ms=found.err_ms + imported.start_err_ms, anchors=found.anchors
         )
 
-    def _original(self, body: FootageImported) -> Known:
+    def _original(self, said: Said[FootageImported]) -> Known:
+        body = said.body
         return Known(
             sha256=body.sha256 or "",
             kind="original",
@@ -119,7 +124,7 @@ class Library:
             recorder=body.recorder,
             officer=body.officer or body.named_officer,
             own_start_ms=body.own_start_ms,
-            start=self.true_start(body),
+            start=self.true_start(said),
             problems=body.problems,
         )
 
