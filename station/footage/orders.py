@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from kernel.footage.bodies import DerivedKind
+from kernel.footage.bodies import DerivedKind, FootageDerived
 
 MOST_KEYS = 400
 MOST_TRACKS = 16
@@ -57,6 +57,7 @@ class Order(Struct, frozen=True, kw_only=True):
     case: str | None = None
     link: str | None = None
     problem: str = ""
+    made: FootageDerived | None = None  # finished, and about to be said
 
 
 class Orders:

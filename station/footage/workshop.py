@@ -64,8 +64,9 @@ class Workshop:
         self._following = asyncio.Lock()
         self._working: tuple[str, int] | None = None
         self._numbers = 0
+        finished = {self._part(order) for order in self._orders.all() if order.made is not None}
         # A part whose process died is of nobody: the order is still there and begins anew.
-        for part in library.derived.incoming.glob(f"{PREFIX}*"):
+        for part in set(library.derived.incoming.glob(f"{PREFIX}*")) - finished:
             part.unlink()
 
     async def order(
@@ -144,19 +145,22 @@ class Workshop:
             await self._make_room()
 
     async def _make(self, order: Order) -> None:
+        if order.made is not None and await asyncio.to_thread(self._is_left, order.made.sha256, order):
+            await self._put_away(order.made, order)
+            return
         source = await asyncio.to_thread(self._library.path, order.sha256)
         if source is None:
             raise ProtocolError("the file is not here")
         await asyncio.to_thread(self._need_room, source)
-        part = self._library.derived.incoming / f"{PREFIX}{order.id}.mp4"
+        part = self._part(order)
         self._working = (order.id, 0)
         try:
             report = await work(Work(source=str(source), to=str(part), order=order), self._hear(order.id))
-            await self._stored(order, part, report)
+            await self._store(order, part, report)
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
 
-    async def _stored(self, order: Order, part: Path, report: Report) -> None:
+    async def _store(self, order: Order, part: Path, report: Report) -> None:
         size = (await asyncio.to_thread(part.stat)).st_size
         if order.kind == "span":
             name = f"{order.sha256[:12]}-{report.from_ms}.mp4"
@@ -164,10 +168,25 @@ class Workshop:
             body = _derived(order, report, sha256=refs[0].sha256, size=refs[0].size)
             await self._ledger.say(body, key=_key(order), files=refs)
             return
-        sha256 = await asyncio.to_thread(digest_of, part)
-        await asyncio.to_thread(self._library.derived.take, part, sha256)
-        body = _derived(order, report, sha256=sha256, size=size)
+        body = _derived(order, report, sha256=await asyncio.to_thread(digest_of, part), size=size)
+        # Encoded again it would be another file, and this one a stranger on the disk.
+        await asyncio.to_thread(self._orders.put, msgspec.structs.replace(order, made=body))
+        await self._put_away(body, order)
+
+    async def _put_away(self, body: FootageDerived, order: Order) -> None:
+        part = self._part(order)
+        if await asyncio.to_thread(part.exists):
+            await asyncio.to_thread(self._library.derived.take, part, body.sha256)
         await self._ledger.say(body, key=_key(order))
+
+    def _is_left(self, sha256: str, order: Order) -> bool:
+        if self._library.derived.path(sha256) is not None:
+            return True
+        part = self._part(order)
+        return part.exists() and digest_of(part) == sha256
+
+    def _part(self, order: Order) -> Path:
+        return self._library.derived.incoming / f"{PREFIX}{order.id}.mp4"
 
     def _hear(self, name: str) -> Callable[[int], None]:
         def hear(done_permille: int) -> None:

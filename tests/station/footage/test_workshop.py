@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -131,6 +132,28 @@ async def test_what_was_said_before_the_death_is_not_made_twice(tmp_path: Path) 
         await place.room.workshop.make(order)
         assert len(made(place)) == 1
         assert place.room.workshop.standing() == []
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_what_was_finished_before_the_death_is_said_and_not_made_anew(
+    tmp_path: Path, stored: bool
+) -> None:
+    async with workplace(tmp_path / "s") as place:
+        source = await place.original(movie(tmp_path / "a.ts", container="mpegts"))
+        order = await place.room.workshop.order("working_copy", source, by="li")
+        derived = place.room.library.derived
+        part = derived.incoming / f"made-{order.id}.mp4"
+        part.write_bytes(b"finished")
+        sha256 = hashlib.sha256(b"finished").hexdigest()
+        body = FootageDerived(kind="working_copy", sha256=sha256, size=8, sources=(source,), by="li")
+        Orders(place.room.folder / "orders").put(msgspec.structs.replace(order, made=body))
+        if stored:
+            derived.take(part, sha256)
+    async with workplace(tmp_path / "s") as place, place.working():
+        await place.until(lambda: not place.room.workshop.standing())
+        assert made(place) == [body]
+        assert place.room.library.path(sha256) is not None
+        assert not list(place.room.library.derived.incoming.iterdir())
 
 
 async def test_working_copies_have_their_room_and_the_oldest_goes_first(tmp_path: Path) -> None:
