@@ -20,7 +20,7 @@ from kernel.events import (
     VehiclePictured,
     VehicleWeighed,
 )
-from kernel.footage.bodies import Step
+from kernel.footage.bodies import FootageDerived, FootageTagged, Step
 from kernel.footage.steps import Shown
 
 ClipState = Literal["none", "on_box", "expected", "requested", "stored"]
@@ -180,6 +180,28 @@ class ReviewView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpanView:
+    """A part of a recorder's film that came because it is linked; `linked` is false once the station has unlinked it.
+
+    `starts_ms` is true time, give or take `err_ms`; None where the station knew nothing of the recorder's clock.
+    """
+
+    file: FileView
+    said: FootageDerived
+    linked: bool
+    starts_ms: int | None
+    err_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkView:
+    """A mark as it stands."""
+
+    at_ms: int
+    said: FootageTagged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassageDetail:
     """Everything held about one crossing."""
 
@@ -193,6 +215,8 @@ class PassageDetail:
     custody: tuple[Custody, ...]
     reviews: tuple[ReviewView, ...] = ()
     cases: tuple[str, ...] = ()  # that one of its entries belongs to
+    spans: tuple[SpanView, ...] = ()
+    marks: tuple[MarkView, ...] = ()  # on its clips and on the films of its spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

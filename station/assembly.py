@@ -48,7 +48,7 @@ from station.docking.acknowledged import kept_by
 from station.feed import Feed
 from station.footage.index import FootageIndex
 from station.footage.keeping import Rules
-from station.footage.room import FootageRoom, open_room
+from station.footage.room import Around, FootageRoom, open_room
 from station.footage.travelled import Travelled
 from station.pages.docking import DOCKING
 from station.pages.routes import Pages
@@ -356,18 +356,21 @@ class Assembly:
             outcome=self._queries.outcome,
             held=self._queries.held,
         )
-        return open_room(
-            settings.footage,
+        around = Around(
             data=folder,
             journal=self._journal,
             source=settings.source,
+            box=settings.box.name,
             clock=self._clock,
             rules=rules,
-            box=settings.box.name,
             queries=self._queries,
-            acknowledged=kept_by(self._cursors, [each.name for each in settings.destinations]),
+            own_files=self._own_files,
+            clips=self._blobs,
+            clip=self._queries.clip,
             travels=partial(self._travelled, folder),
+            acknowledged=kept_by(self._cursors, [each.name for each in settings.destinations]),
         )
+        return open_room(settings.footage, around)
 
     def _travelled(self, folder: Path, index: FootageIndex) -> Travelled:
         return Travelled(

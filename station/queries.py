@@ -147,6 +147,17 @@ class Queries:
             ).fetchall()
         return [(msgspec.json.decode(body, type=PassageDecided).by, int(at)) for body, at in rows]
 
+    def clip(self, sha256: str) -> FileStored | None:
+        """What a lane has said of this file, if it is a clip."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT body.body FROM declared JOIN said USING (box, journal, seq) JOIN body USING (journal, seq)"
+                " WHERE declared.sha256 = ? AND said.stream = ?",
+                (sha256, FileStored.stream),
+            ).fetchall()
+        told = (msgspec.json.decode(row[0], type=FileStored) for row in rows)
+        return next((body for body in told if body.kind == "clip"), None)
+
     def passages_of_file(self, box: str, sha256: str) -> list[str]:
         """The crossings whose entry declared this file."""
         with self._reading() as db:

@@ -43,7 +43,8 @@ def clips_of(detail: PassageDetail) -> Personal:
 
 
 def _files(detail: PassageDetail, *, kind: str | None = None) -> tuple[str, ...]:
-    named = [file for file in detail.files if file.state != "erased" and kind in (None, file.kind)]
+    every = (*detail.files, *(span.file for span in detail.spans))
+    named = [file for file in every if file.state != "erased" and kind in (None, file.kind)]
     return tuple(dict.fromkeys(file.sha256 for file in named))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -17,6 +17,7 @@ from central.views import (
     PassageDetail,
     PassageRow,
     ReviewView,
+    SpanView,
 )
 from kernel import vocabulary
 from kernel.errors import ProtocolError
@@ -129,6 +130,20 @@ class Clip:
     length: str
     size: str
     sha256: str
+    marks: tuple[MarkLine, ...] = ()
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkLine:
+    """A mark on a piece of footage; `at_s` is where it is in the file that plays."""
+
+    at_s: str
+    shown: str
+    kind: str
+    words: str
+    by: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +246,7 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
         trace=_trace(weighed, texts) if weighed and weighed.trace else None,
         stills=tuple(_stills(detail, texts)),
         plates=tuple(_plates(detail, texts)),
-        clips=tuple(_clips(detail, texts)),
+        clips=(*_clips(detail, texts), *_spans(detail, texts)),
         missing=tuple(_missing(detail, texts)),
         acts=tuple(_act(decision, texts) for decision in detail.decisions),
         reviews=tuple(_review(review, texts) for review in detail.reviews),
@@ -444,7 +459,73 @@ def _clips(detail: PassageDetail, texts: Texts) -> Iterator[Clip]:
     clips = [file for file in detail.files if file.kind == "clip"]
     told = dict(zip(_clip_entries(detail), detail.clips, strict=False))
     for file in clips:
-        yield _clip(file, told.get((file.journal, file.seq)), arrived_ms, texts)
+        clip = _clip(file, told.get((file.journal, file.seq)), arrived_ms, texts)
+        yield replace(clip, marks=tuple(_marks(detail, file.sha256, texts)))
+
+
+def _spans(detail: PassageDetail, texts: Texts) -> Iterator[Clip]:
+    """Parts of recorders' films, beside the clips of the lane."""
+    arrived_ms = detail.weighed.arrived_ms if detail.weighed and detail.weighed.trace else None
+    for span in detail.spans:
+        starts_ms = None
+        if span.starts_ms is not None and arrived_ms is not None:
+            starts_ms = span.starts_ms - arrived_ms
+        from_ms, to_ms = span.said.from_ms or 0, span.said.to_ms or 0
+        marks = [
+            mark
+            for source in span.said.sources
+            for mark in _marks(detail, source, texts, from_ms=from_ms, to_ms=to_ms)
+        ]
+        yield Clip(
+            id=span.file.sha256[:12],
+            camera=texts(_("Body-worn recorder")),
+            state=span.file.state,
+            state_words=word(wording.FILE_STATES, span.file.state, texts),
+            address=_address(span.file),
+            media_type=span.file.media_type,
+            starts_ms=starts_ms,
+            length=f"{(to_ms - from_ms) / 1000:.1f} s",
+            size=size(span.file.size),
+            sha256=span.file.sha256,
+            marks=tuple(marks),
+            about=_span_words(span, texts),
+        )
+
+
+def _span_words(span: SpanView, texts: Texts) -> str:
+    """When it was, how sure that is, and why it is here."""
+    said = []
+    if span.starts_ms is not None:
+        err_ms = span.err_ms or 0
+        when = times.stamp(span.starts_ms)
+        said.append(
+            texts(_("{time} ± {err} s"), time=when, err=f"{-(-err_ms // 100) // 10}.{-(-err_ms // 100) % 10}")
+        )
+    said.append(span.said.reason)
+    if not span.linked:
+        said.append(texts(_("not linked any more")))
+    if dict(span.said.how).get("video", "h264") != "h264":
+        said.append(texts(_("this format does not play here: download it")))
+    return " · ".join(filter(None, said))
+
+
+def _marks(
+    detail: PassageDetail, sha256: str, texts: Texts, *, from_ms: int = 0, to_ms: int | None = None
+) -> Iterator[MarkLine]:
+    """Those that lie in this part of a recording."""
+    for mark in detail.marks:
+        said = mark.said
+        if said.sha256 != sha256 or said.to_ms < from_ms or (to_ms is not None and said.from_ms > to_ms):
+            continue
+        at_ms = max(0, said.from_ms - from_ms)
+        yield MarkLine(
+            at_s=f"{at_ms // 1000}.{at_ms % 1000:03d}",
+            shown=f"{at_ms // 60_000:02d}:{at_ms // 1000 % 60:02d}",
+            kind=word(vocabulary.TAG_KINDS, said.kind, texts),
+            words=word(vocabulary.STEPS, said.value, texts) if said.kind == "step" else said.value,
+            by=f"{said.by} {times.stamp(mark.at_ms)}",
+            state=said.kind,
+        )
 
 
 def _clip_entries(detail: PassageDetail) -> list[tuple[str, int]]:

@@ -79,6 +79,19 @@ class Belonging:
 def _of_passage(connection: Connection, box: str, passage: str) -> set[Place]:
     table = schema.passage_entry
     query = select(table.c.journal, table.c.seq).where(table.c.box == box, table.c.passage == passage)
+    said = {(row.journal, row.seq) for row in connection.execute(query)}
+    return said | _footage_of(connection, box, passage)
+
+
+def _footage_of(connection: Connection, box: str, passage: str) -> set[Place]:
+    """What its own station says of recorders' films of it."""
+    table, crossing = schema.footage, schema.passage
+    same = (crossing.c.box == table.c.box) & (crossing.c.passage == table.c.passage)
+    query = (
+        select(table.c.journal, table.c.seq)
+        .select_from(table.join(crossing, same))
+        .where(table.c.box == box, table.c.passage == passage, table.c.station == crossing.c.station)
+    )
     return {(row.journal, row.seq) for row in connection.execute(query)}
 
 

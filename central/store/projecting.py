@@ -16,6 +16,7 @@ from central.store.dating import date_earlier, settle, summed, with_dates
 from central.store.engines import Database, upsert
 from central.store.erasing import file_erased, project_erasures
 from central.store.filming import project_filming
+from central.store.footage import project_footage
 from central.store.instruments import project_instruments
 from central.store.projections import (
     NamedFile,
@@ -125,6 +126,7 @@ def _project(connection: Connection, reads: Sequence[Read], register: Register) 
     moves, changes = take_back(connection, reads)
     dated, redated = _date_earlier(connection, reads)
     changes += redated
+    changes += project_footage(connection, reads)
     changes += project_acts(connection, reads, centre=register.centre)
     changes += project_filming(connection, reads, register)
     project_instruments(connection, reads)

@@ -36,7 +36,7 @@ from kernel.events import (
     VehicleWeighed,
 )
 from kernel.evidence import canonical
-from kernel.footage.bodies import FootageLinked, GapExplained, StepMarked
+from kernel.footage.bodies import FootageDerived, FootageLinked, FootageTagged, GapExplained, StepMarked
 
 Row = dict[str, Any]
 
@@ -442,6 +442,8 @@ def _check_names(body: Body) -> None:
         _check_plates(body.tractor, body.trailer)
     if isinstance(body, FileRequested | RecordAccessed) and not _DIGEST.fullmatch(body.sha256 or "0" * 64):
         raise ProtocolError("sha256 is not a digest")
+    if not all(map(_DIGEST.fullmatch, _recordings(body))):
+        raise ProtocolError("sha256 is not a digest")
     for ref in _named_entries(body):
         if not (_JOURNAL.fullmatch(ref.journal) and _DIGEST.fullmatch(ref.leaf) and 0 <= ref.seq < 2**53):
             raise ProtocolError("what it is about is not a reference")
@@ -450,6 +452,16 @@ def _check_names(body: Body) -> None:
     case = body.case if isinstance(body, CaseRecorded | RecordPublished | PassageReviewed) else None
     if case is not None and not 0 < len(case) <= _LONGEST_CASE:
         raise ProtocolError("case is not a name")
+
+
+def _recordings(body: Body) -> tuple[str, ...]:
+    """The recordings it speaks of, what they were made of included."""
+    match body:
+        case FootageLinked() | FootageTagged():
+            return (body.sha256,)
+        case FootageDerived():
+            return (body.sha256, *body.sources)
+    return ()
 
 
 def _named_entries(body: Body) -> tuple[EntryRef, ...]:

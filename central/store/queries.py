@@ -14,6 +14,7 @@ from central.store import schema
 from central.store.custody import custody_view
 from central.store.engines import Database
 from central.store.erasing import file_erased
+from central.store.footage import marks_on, said_of
 from central.store.projections import Register, place
 from central.store.staying import entries_of, held_passages
 from central.views import (
@@ -27,6 +28,7 @@ from central.views import (
     FileState,
     FileView,
     HourRow,
+    MarkView,
     Page,
     PassageDetail,
     PassageRow,
@@ -34,6 +36,7 @@ from central.views import (
     QuarantineRow,
     ReviewView,
     SourceState,
+    SpanView,
 )
 from kernel.errors import ConfigError
 from kernel.events import (
@@ -51,6 +54,7 @@ from kernel.events import (
     VehicleWeighed,
 )
 from kernel.evidence.recovery import unwrap
+from kernel.footage.bodies import FootageDerived, FootageLinked, FootageTagged
 from kernel.plates import normalise
 
 MOST_ROWS = 500
@@ -120,8 +124,11 @@ class Queries:
             custody = tuple(custody_view(connection, journal) for journal in journals)
             reviews = _reviews(connection, row, entries)
             cases = _cases_of(connection, entries)
+            spans = _spans(connection, row)
+            filmed = [digest for span in spans for digest in span.said.sources]
+            marks = _marks(connection, row, [*filmed, *(f.sha256 for f in files if f.kind == "clip")])
         detail = _detail(row, entries, files, tuple(view for view in custody if view is not None))
-        return replace(detail, reviews=reviews, cases=cases)
+        return replace(detail, reviews=reviews, cases=cases, spans=spans, marks=marks)
 
     def held(self, box: str, passage: str, *, now_ms: int) -> str | None:
         """Why nothing of it may be erased now, if anything forbids it."""
@@ -351,6 +358,52 @@ def _reviews(connection: Connection, row: PassageRow, entries: Sequence[EntryVie
         )
         for found in connection.execute(query)
     )
+
+
+def _spans(connection: Connection, row: PassageRow) -> tuple[SpanView, ...]:
+    """The last word on a link is what holds of its span."""
+    said = [(entry, _body(entry)) for entry in _entries(connection, said_of(connection, row))]
+    in_order = sorted(said, key=lambda pair: (pair[0].at_ms, pair[0].journal, pair[0].seq))
+    links = {body.link: body for _entry, body in in_order if isinstance(body, FootageLinked)}
+    return tuple(
+        _span(file, body, links.get(body.link or ""))
+        for entry, body in in_order
+        if isinstance(body, FootageDerived) and body.kind == "span"
+        for file in _files(
+            connection,
+            schema.named_file.c.journal == entry.journal,
+            schema.named_file.c.seq == entry.seq,
+            schema.named_file.c.sha256 == body.sha256,
+        )
+    )
+
+
+def _span(file: FileView, said: FootageDerived, link: FootageLinked | None) -> SpanView:
+    starts_ms = None
+    if link is not None and link.true_from_ms is not None:
+        starts_ms = link.true_from_ms + (said.from_ms or 0) - link.from_ms
+    return SpanView(
+        file=file,
+        said=said,
+        linked=link is not None and link.act == "linked",
+        starts_ms=starts_ms,
+        err_ms=link.err_ms if link else None,
+    )
+
+
+def _marks(connection: Connection, row: PassageRow, digests: Sequence[str]) -> tuple[MarkView, ...]:
+    """Those that nobody has taken back, in the order of footage."""
+    if not digests:
+        return ()
+    said = _entries(connection, marks_on(connection, digests, station=row.station))
+    bodies = [(entry, body) for entry in said if isinstance(body := _body(entry), FootageTagged)]
+    gone = {(body.sha256, body.tag) for _entry, body in bodies if body.act == "untagged"}
+    standing = {
+        (body.sha256, body.tag): MarkView(at_ms=entry.at_ms, said=body)
+        for entry, body in bodies
+        if body.act == "tagged" and (body.sha256, body.tag) not in gone
+    }
+    return tuple(sorted(standing.values(), key=lambda mark: (mark.said.sha256, mark.said.from_ms)))
 
 
 def _leaf(row: PassageRow, entries: Sequence[EntryView]) -> str | None:

@@ -301,6 +301,22 @@ Index(
     postgresql_where=text("stream = 'passage.cancelled'"),
 )
 
+footage = Table(  # what stations say of recordings: links, what was made of them, marks
+    "footage",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("station", Text),
+    _required("stream", Text),
+    _required("at_ms", BigInteger),
+    Column("sha256", String(64), nullable=False),  # of the recording, not of what was made of it
+    Column("box", Text),  # of the crossing
+    Column("passage", Text),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("footage_of", footage.c.box, footage.c.passage)
+Index("footage_file", footage.c.sha256, footage.c.stream)
+
 reversal = Table(  # passage.cancelled that names a weighing by its entry alone, until that is here
     "reversal",
     metadata,

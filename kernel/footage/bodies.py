@@ -184,6 +184,8 @@ class FootageDerived(Body, frozen=True, kw_only=True):
     how: tuple[tuple[str, str], ...] = ()  # settings that made it
     passage: str | None = None
     case: str | None = None
+    box: str | None = None  # of the passage
+    link: str | None = None  # whose span it is
 
 
 class FootageDisposed(Body, frozen=True, kw_only=True):

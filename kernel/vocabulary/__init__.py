@@ -44,6 +44,14 @@ DEVICE_KINDS = {
     "uplink": "Uplink",
     "pictures": "Pictures",
 }
+TAG_KINDS = {
+    "event": "passage",
+    "case": "case",
+    "category": "category",
+    "important": "important",
+    "note": "note",
+    "step": "step",
+}
 STEPS = {
     "show_certificate": "show certificate",
     "notice": "notice",
@@ -60,6 +68,7 @@ STEPS = {
     "left_in_place": "service by leaving in place",
     "compulsion": "compulsory execution",
 }
+DERIVED_KINDS = {"working_copy": "working copy", "span": "span of an original", "redacted": "redacted copy"}
 GRADES = {"pre_check": "pre-check", "certified": "certified weighing", "reweigh": "re-weighing"}
 ACTS = {"confirmed": "facts confirmed", "released": "released", "held": "held"}
 FACTS = {

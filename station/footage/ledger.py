@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ProtocolError
 from kernel.events import STREAMS, Body, EntryRef
+from kernel.evidence.header import FileRef
 from station.footage.index import FootageIndex, Said, is_footage
 
 log = logging.getLogger(__name__)
@@ -40,13 +42,17 @@ class JournalLedger:
         self._source = source
         self.index = index
 
-    async def say(self, body: T, *, key: str | None = None) -> Said[T]:
-        """FullError, RestartError: nothing was said."""
-        appended = await self._journal.append(body, source=self._source, key=key)
+    async def say(self, body: T, *, key: str | None = None, files: Sequence[FileRef] = ()) -> Said[T]:
+        """FullError, RestartError: nothing was said.  `files` go where the journal goes."""
+        appended = await self._journal.append(body, source=self._source, key=key, files=files)
         said = Said(ref=appended.ref, at_ms=appended.at, body=body)
         # Only catching up counts: what others say in between is not held against this index here.
         await asyncio.to_thread(self.index.hold, [said], journal=appended.journal, size=0)
         return said
+
+    async def knows(self, key: str) -> bool:
+        """Whether something was said under this key."""
+        return await self._journal.find(key) is not None
 
     async def catch_up(self) -> None:
         """What was said when the process died, or before the index was lost."""

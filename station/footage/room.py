@@ -9,24 +9,53 @@ from pathlib import Path
 from typing import Any
 
 from journal.disk import room_of
+from journal.files import FileStore
 from journal.writer import Journal
 from kernel.clock import Clock
+from kernel.events import FileStored
 from kernel.footage.keeping import retention
 from station.docking.docking import Acknowledged
 from station.docking.room import DockingRoom, open_docking
+from station.footage import keeping, library
 from station.footage.capacity import Forecast, forecast, measured, room_for_footage
 from station.footage.desk import Desk, open_desk
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
-from station.footage.keeping import Keeping, Places, Rules, Spans
+from station.footage.keeping import Keeping, Rules
 from station.footage.ledger import JournalLedger
+from station.footage.library import Library
 from station.footage.settings import Footage
+from station.footage.spans import Spans
 from station.footage.steps import Steps
 from station.footage.stock import Stocked, stock_of
 from station.footage.supervising import Lot, Supervising
+from station.footage.tags import Tags
+from station.footage.workshop import Workshop
 from station.queries import Queries
 
 Run = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What the room is given of the station.
+
+    `own_files` is where files lie that travel with the station's journal, `travels` answers with what of them has left;
+    `clips` are those of its lanes; `acknowledged` whether an entry is out of danger elsewhere.
+    """
+
+    data: Path
+    journal: Journal
+    source: str
+    box: str
+    clock: Clock
+    rules: Rules
+    queries: Queries
+    own_files: FileStore
+    clips: library.Places
+    clip: Callable[[str], FileStored | None]
+    travels: Callable[[FootageIndex], keeping.Spans]
+    acknowledged: Acknowledged | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +72,9 @@ class FootageRoom:
     supervising: Supervising
     rules: Rules
     docking: DockingRoom
+    library: Library
+    workshop: Workshop
+    tags: Tags
 
     @property
     def index(self) -> FootageIndex:
@@ -65,7 +97,14 @@ class FootageRoom:
 
     def tasks(self) -> dict[str, Run]:
         """What runs for the life of the station."""
-        return {"keeping of footage": self.keeping.run, **self.desk.tasks(), **self.docking.tasks()}
+        spans = Spans(self.index, self.library, self.workshop, clock=self.clock)
+        return {
+            "keeping of footage": self.keeping.run,
+            "copies": self.workshop.run,
+            "spans": spans.run,
+            **self.desk.tasks(),
+            **self.docking.tasks(),
+        }
 
     async def catch_up(self) -> None:
         """What was said when the process died; before any task runs."""
@@ -73,61 +112,84 @@ class FootageRoom:
         await self.keeping.finish()
 
 
-def open_room(
-    settings: Footage,
-    *,
-    data: Path,
-    journal: Journal,
-    source: str,
-    clock: Clock,
-    rules: Rules,
-    box: str,
-    queries: Queries,
-    travels: Callable[[FootageIndex], Spans],
-    acknowledged: Acknowledged | None = None,
-) -> FootageRoom:
-    """`travels` answers with what has left with the station's journal."""
-    folder = Path(settings.folder) if settings.folder else data / "footage"
+def open_room(settings: Footage, around: Around) -> FootageRoom:
+    folder = Path(settings.folder) if settings.folder else around.data / "footage"
     folder.mkdir(parents=True, exist_ok=True)
-    ledger = JournalLedger(journal, FootageIndex(folder / "footage.db"), source=source)
-    station = source.rpartition("/")[0]  # the device path that its lanes' begin with
-    desk = open_desk(ledger, folder=folder, store=data / "station.db", station=station, clock=clock)
-    keeping = Keeping(
-        ledger,
-        Places(
-            originals=DigestFolder(folder / "originals"),
-            derived=DigestFolder(folder / "derived"),
-            room=partial(room_of, folder),
-        ),
-        rules,
-        settings=settings.keeping,
-        by=box,
-        clock=clock,
-        enough=lambda: room.forecast().capacity.enough,
-        spans=travels(ledger.index),
-    )
-    steps = Steps(
-        ledger,
-        queries,
-        law=rules.law,
-        jurisdiction=rules.jurisdiction,
-        clock=clock,
-        required=settings.keeping.steps_required,
-    )
+    ledger = JournalLedger(around.journal, FootageIndex(folder / "footage.db"), source=around.source)
+    station = around.source.rpartition("/")[0]  # the device path that its lanes' begin with
+    store, clock, rules = around.data / "station.db", around.clock, around.rules
+    shelves = _library(ledger, folder, around)
+    lot = Lot(seed=settings.keeping.sample_seed or around.source, permille=settings.keeping.sample_permille)
     room = FootageRoom(
         settings=settings,
         folder=folder,
         ledger=ledger,
         clock=clock,
-        desk=desk,
-        docking=open_docking(settings, folder=folder, ledger=ledger, clock=clock, acknowledged=acknowledged),
-        keeping=keeping,
-        steps=steps,
-        supervising=Supervising(
-            ledger,
-            queries,
-            lot=Lot(seed=settings.keeping.sample_seed or source, permille=settings.keeping.sample_permille),
+        desk=open_desk(ledger, folder=folder, store=store, station=station, clock=clock),
+        docking=open_docking(
+            settings, folder=folder, ledger=ledger, clock=clock, acknowledged=around.acknowledged
         ),
+        keeping=_keeping(settings, ledger, folder, around, enough=lambda: room.forecast().capacity.enough),
+        steps=_steps(settings, ledger, around),
+        supervising=Supervising(ledger, around.queries, lot=lot),
         rules=rules,
+        library=shelves,
+        workshop=_workshop(settings, ledger, shelves, folder, around),
+        tags=Tags(ledger),
     )
     return room
+
+
+def _keeping(
+    settings: Footage, ledger: JournalLedger, folder: Path, around: Around, *, enough: Callable[[], bool]
+) -> Keeping:
+    places = keeping.Places(
+        originals=DigestFolder(folder / "originals"),
+        derived=DigestFolder(folder / "derived"),
+        room=partial(room_of, folder),
+    )
+    return Keeping(
+        ledger,
+        places,
+        around.rules,
+        settings=settings.keeping,
+        by=around.box,
+        clock=around.clock,
+        enough=enough,
+        spans=around.travels(ledger.index),
+    )
+
+
+def _steps(settings: Footage, ledger: JournalLedger, around: Around) -> Steps:
+    return Steps(
+        ledger,
+        around.queries,
+        law=around.rules.law,
+        jurisdiction=around.rules.jurisdiction,
+        clock=around.clock,
+        required=settings.keeping.steps_required,
+    )
+
+
+def _library(ledger: JournalLedger, folder: Path, around: Around) -> Library:
+    return Library(
+        ledger.index,
+        originals=DigestFolder(folder / "originals"),
+        derived=DigestFolder(folder / "derived"),
+        spans=around.own_files,
+        clips=around.clips,
+        clip=around.clip,
+    )
+
+
+def _workshop(
+    settings: Footage, ledger: JournalLedger, shelves: Library, folder: Path, around: Around
+) -> Workshop:
+    return Workshop(
+        ledger,
+        shelves,
+        around.own_files,
+        folder=folder / "orders",
+        most_bytes=settings.copies_gb << 30,
+        clock=around.clock,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernel.settings import once_each, refuse
+from kernel.settings import must, once_each, refuse
 from station.docking.settings import Dock
 from station.footage.keeping_settings import KeepingSettings
 
@@ -20,5 +20,10 @@ class Footage:
     reserve_mb: int = 512  # of the disk, for others; nothing is taken in beyond
     delete_collected: bool = False  # from the recorder, once stored here and acknowledged by the centre
 
+    copies_gb: int = 100  # room for working copies; the oldest go first, they can be made again
+
     def __post_init__(self) -> None:
-        refuse(once_each("docks", [dock.name for dock in self.docks]))
+        refuse(
+            once_each("docks", [dock.name for dock in self.docks]),
+            must(self.copies_gb > 0, "copies_gb", "must be more than 0"),
+        )

@@ -102,6 +102,7 @@ class DetailView:
     holds: bool
     released: bool
     release: Release
+    footage: str | None = None  # where all that was recorded of it is watched
 
 
 def detail_view(

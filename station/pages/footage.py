@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from station.footage.room import FootageRoom
 from station.pages import docking, steps, supervising
+from station.pages.player import Player
 from station.parts import Parts
 
 
@@ -14,3 +15,4 @@ def install(app: FastAPI, parts: Parts, room: FootageRoom) -> None:
     steps.install(app, parts, room)
     supervising.install(app, parts, room)
     docking.install(app, parts, room.docking)
+    Player(parts, room).install(app)

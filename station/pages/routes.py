@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -19,7 +20,7 @@ from kernel.errors import FullError, RefusedError
 from kernel.events import EntryRef
 from station.acts import Answer, Refused, Tap
 from station.confirming import Seen
-from station.pages import footage, wording
+from station.pages import footage, player, wording
 from station.pages.bodies import answer, body
 from station.pages.detail import DetailView, detail_view, verdict_view
 from station.parts import Parts
@@ -248,4 +249,7 @@ class Pages:
             partial(self._parts.feed.lane_name, texts.language),
             joint_mode=self._parts.settings.joint_mode,
         )
+        room = self._parts.footage
+        if room is not None and await asyncio.to_thread(player.has_footage, room, detail):
+            view = replace(view, footage=player.address(detail))
         return view, detail.row.weighed

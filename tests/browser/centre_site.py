@@ -82,6 +82,9 @@ class Site:
         self.take(*entries)
         return entries
 
+    def film(self, weighed: Accepted) -> None:
+        self.take(*self.county.filmed(weighed, weighed.header.at))
+
     def tell(self, entries: list[Accepted]) -> None:
         row = self.parts.queries.passages(Filter(), limit=1).rows[0]
         self.parts.bus.publish(
@@ -128,8 +131,10 @@ def build(folder: Path) -> tuple[Site, FastAPI]:
     app = create_app(site.parts, mounts=[mount])
 
     @app.post("/test/weigh")
-    async def weigh(pictured: bool = True, truck: int | None = None) -> dict[str, int]:
+    async def weigh(pictured: bool = True, truck: int | None = None, filmed: bool = False) -> dict[str, int]:
         entries = await asyncio.to_thread(site.weigh, pictured=pictured, truck=truck)
+        if filmed:
+            await asyncio.to_thread(site.film, entries[0])
         site.tell(entries)
         return {"seq": entries[0].seq}
 

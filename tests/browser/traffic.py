@@ -26,7 +26,9 @@ from kernel.events import (
     VehiclePictured,
     VehicleWeighed,
 )
+from kernel.evidence import canonical
 from kernel.evidence.header import FileRef
+from kernel.footage.bodies import FootageDerived, FootageLinked, FootageTagged
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance, judge
 from tests.browser import pictures
@@ -47,7 +49,7 @@ LANES = {
 REGISTER = Register(
     centre="yiyuan-centre", sources={"yiyuan-centre": "yiyuan/centre", "s01-station": "yiyuan/s01", **LANES}
 )
-STATIC = "s01-lane2"
+STATIC, STATION = "s01-lane2", "s01-station"
 # (plate, colour, trailer, axles, facts, gross) - None as plate: not read
 TRUCKS: tuple[tuple[str | None, str, str | None, VehicleFacts, int], ...] = (
     (
@@ -88,6 +90,7 @@ class County:
     def __post_init__(self) -> None:
         for box, source in LANES.items():
             self.journals[box] = Made(journal=_hex(box)[:32], box=box, source=source)
+        self.journals[STATION] = Made(journal=_hex(STATION)[:32], box=STATION, source="yiyuan/s01/station")
 
     def vehicle(
         self, box: str, at_ms: int, *, pictured: bool = True, truck: int | None = None
@@ -104,6 +107,55 @@ class County:
         if pictured:
             found += self._seen(box, passage, at_ms, about, plate, colour, trailer, body.verdict.outcome)
         return found
+
+    def filmed(self, weighed: Accepted, at_ms: int) -> list[Accepted]:
+        """A recorder's film of it, linked and marked: its span begins 2 s before the clip of the lane."""
+        body = canonical.decode_as(weighed.body or b"", VehicleWeighed)
+        linked = FootageLinked(
+            link="l-1",
+            act="linked",
+            sha256=_hex("film"),
+            from_ms=60_000,
+            to_ms=66_000,
+            by="rule",
+            reason="同一执法人员",
+            box=weighed.box,
+            passage=body.passage,
+            true_from_ms=at_ms - 13_000,
+            err_ms=640,
+        )
+        path = self.files / "span.mp4"
+        pictures.clip(path, "豫G5512H", seed=2, seconds=7)
+        span = self._keep(STATION, path.read_bytes(), "span.mp4")
+        derived = FootageDerived(
+            kind="span",
+            sha256=span.sha256,
+            size=span.size,
+            sources=(_hex("film"),),
+            by="rule",
+            reason="同一执法人员",
+            from_ms=59_000,
+            to_ms=66_000,
+            how=(("video", "h264"),),
+            box=weighed.box,
+            passage=body.passage,
+            link="l-1",
+        )
+        marked = FootageTagged(
+            tag="t-1",
+            act="tagged",
+            sha256=_hex("film"),
+            from_ms=62_500,
+            to_ms=64_000,
+            kind="step",
+            value="show_certificate",
+            by="370001",
+        )
+        return [
+            self._add(STATION, linked, at_ms, ()),
+            self._add(STATION, derived, at_ms, (span,)),
+            self._add(STATION, marked, at_ms, ()),
+        ]
 
     def decided(self, weighed: Accepted, at_ms: int) -> Accepted:
         about = EntryRef(journal=weighed.header.journal, seq=weighed.seq, leaf=weighed.leaf.hex())

@@ -9,7 +9,7 @@ from pathlib import Path
 from journal import checking
 from journal.store import Accepted
 from journal.writer import Journal
-from kernel.events import EntryRef, JointMode, PassageCancelled, VehicleFacts, VehicleWeighed
+from kernel.events import Body, EntryRef, JointMode, PassageCancelled, VehicleFacts, VehicleWeighed
 from kernel.evidence.header import FileRef
 from kernel.law.shipped import national
 from station.acts import Officers, Tap
@@ -54,6 +54,9 @@ class Paper:
     ) -> None:
         shots = tuple((file.name, b"") for file in files)
         body = pictured(passage, tractor, trailer, at_ms=NOW, shots=shots, missing=missing)
+        self._journal.say(body, files=files)
+
+    def say(self, body: Body, *, files: tuple[FileRef, ...] = ()) -> None:
         self._journal.say(body, files=files)
 
     def say_bytes(self, body: bytes, *, stream: str) -> None:

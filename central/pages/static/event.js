@@ -1,6 +1,7 @@
 // One crossing: pictures to look into, and one moment shared by clip and weight trace.
 import { grouped } from "../web/format.js";
 import { _ } from "../web/texts.js";
+import { Together } from "../web/together.js";
 import { Trace } from "../web/trace.js";
 import { Zoom } from "../web/zoom.js";
 
@@ -30,6 +31,8 @@ function pictures() {
   if (thumbs.length) show(thumbs[0]);
 }
 
+let together = null;
+
 function weight() {
   const svg = document.querySelector("[data-trace]");
   if (!svg) return;
@@ -44,23 +47,25 @@ function weight() {
   };
   svg.addEventListener("pointermove", (event) => say(trace.moment(event)));
   const clips = [...document.querySelectorAll("video[data-starts-ms]")];
-  svg.addEventListener("click", (event) => {
-    const ms = trace.moment(event);
-    for (const clip of clips) clip.currentTime = Math.max(0, (ms - Number(clip.dataset.startsMs)) / 1000);
-  });
-  for (const clip of clips) follow(clip, say);
+  together = new Together(
+    clips.map((video) => ({ video, from: Number(video.dataset.startsMs) })),
+    say,
+  );
+  svg.addEventListener("click", (event) => together.go(trace.moment(event)));
 }
 
-// The cursor follows the clip that plays or is moved.
-function follow(clip, say) {
-  const tell = () => say(clip.currentTime * 1000 + Number(clip.dataset.startsMs));
-  const step = () => {
-    tell();
-    if (!clip.paused && !clip.ended) requestAnimationFrame(step);
-  };
-  clip.addEventListener("play", step);
-  clip.addEventListener("seeked", tell);
+// A mark shows its moment, everywhere.
+function marks() {
+  for (const button of document.querySelectorAll(".clip-marks [data-at]")) {
+    const video = button.closest(".clip").querySelector("video");
+    button.addEventListener("click", () => {
+      const one = together?.videos.find((each) => each.video === video);
+      if (one) together.go(one.from + Number(button.dataset.at) * 1000, one);
+      else if (video) video.currentTime = Number(button.dataset.at);
+    });
+  }
 }
 
 pictures();
 weight();
+marks();

@@ -191,6 +191,9 @@ function show(newer) {
   one("[data-axles]").hidden = detail.axles.length === 0;
   one("[data-axle-note]").textContent = detail.axle_note;
   one("[data-acts-head]").hidden = detail.acts.length === 0;
+  const footage = one("[data-footage]");
+  footage.hidden = !detail.footage;
+  if (detail.footage) footage.href = detail.footage;
   showRelease(detail.release);
   if (["none", "loading"].includes(right.dataset.view)) view("facts");
   steps.load();

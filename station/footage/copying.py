@@ -1,0 +1,244 @@
+"""Makes what browsers play: the same packets in an MP4 where they are H.264, encoded anew where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from kernel.errors import ProtocolError
+from station.footage.media import first_of, open_media, reason, video_of
+
+# bitexact: no name of a program and no time of making in the file.
+PLAYABLE = {"movflags": "faststart+use_metadata_tags", "fflags": "+bitexact"}
+ENCODER = {"preset": "veryfast", "crf": "26", "threads": "1"}
+TALLEST = 720
+IN_MP4 = frozenset({"aac", "mp3"})
+BACK_S = (0, 10, 60, None)  # None: read from the beginning
+SKIPPED = 250  # packets in a row that cannot be decoded: the rest is lost
+
+Tell = Callable[[int], None]  # permille
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """How a file was made, and which part of its source is in it."""
+
+    how: tuple[tuple[str, str], ...]
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+def copy(source: Path, to: Path, tell: Tell) -> Made:
+    """A working copy.  Blocking.  ProtocolError: the source cannot be read."""
+    with open_media(source) as file, av.open(str(to), "w", format="mp4", options=PLAYABLE) as out:
+        video = video_of(file)
+        if video.codec_context.name == "h264":
+            _packets(file, out, Progress(file, tell), zero=first_of(source))
+            return Made(how=(("way", "remux"), ("video", "h264")))
+        return _encode(file, out, Progress(file, tell), zero=first_of(source))
+
+
+def cut(source: Path, to: Path, *, from_ms: int, to_ms: int, tags: dict[str, str], tell: Tell) -> Made:
+    """A span: the packets from the key frame at or before its start.  Blocking.  ProtocolError: nothing is there."""
+    zero = first_of(source)
+    entry = _entry(source, zero + Fraction(from_ms, 1000))
+    actual_ms = round((entry.key - zero) * 1000)
+    with open_media(source) as file, av.open(str(to), "w", format="mp4", options=PLAYABLE) as out:
+        wanted = {"requested_start_ms": str(from_ms), "actual_start_ms": str(actual_ms)}
+        out.metadata.update({**tags, **wanted})
+        until = zero + Fraction(to_ms, 1000)
+        end = _packets(file, out, Progress(file, tell), zero=entry.key, entry=entry, until=until)
+        codec = video_of(file).codec_context.name
+    return Made(how=(("way", "remux"), ("video", codec)), from_ms=actual_ms, to_ms=round((end - zero) * 1000))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A key frame, and from where on a reader meets it."""
+
+    key: Fraction
+    seek: Fraction | None  # None: from the beginning
+
+
+class Progress:
+    """Tells of every hundredth that is done."""
+
+    def __init__(self, file: InputContainer, tell: Tell) -> None:
+        self._length = Fraction(file.duration or 0, av.time_base)
+        self._zero = Fraction(file.start_time or 0, av.time_base)
+        self._tell = tell
+        self._last = -1
+
+    def at(self, seconds: Fraction) -> None:
+        share = (seconds - self._zero) / self._length if self._length else Fraction(0)
+        done = max(0, min(1000, int(share * 1000)))
+        if done >= self._last + 10:
+            self._last = done
+            self._tell(done)
+
+
+def _packets(
+    file: InputContainer,
+    out: OutputContainer,
+    progress: Progress,
+    *,
+    zero: Fraction,
+    entry: _Entry | None = None,
+    until: Fraction | None = None,
+) -> Fraction:
+    """Takes the packets over, each as it is; answers when the last picture ends."""
+    streams, video = _taken_over(file, out), video_of(file)
+    if entry is not None:
+        _seek(file, entry.seek)
+    begun, end = entry is None, Fraction(0)
+    for packet in _sound(file, list(streams)):
+        at = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+        pictured = packet.stream is video
+        begun = begun or (pictured and packet.is_keyframe and at >= zero)
+        if not begun or (entry is not None and at < zero) or (until is not None and at >= until):
+            if pictured and until is not None and (packet.dts or 0) * packet.time_base >= until:
+                break
+            continue
+        if pictured:
+            end = max(end, at + (packet.duration or 0) * packet.time_base)
+            progress.at(at)
+        earlier(packet, zero)
+        packet.stream = streams[packet.stream]
+        out.mux(packet)
+    if not end:
+        raise ProtocolError("nothing in it can be read")
+    return end
+
+
+def earlier(packet: Packet[Any], zero: Fraction) -> None:
+    """A browser counts from the first frame, and so do marks."""
+    shift = round(zero / packet.time_base)
+    packet.dts = (packet.dts or 0) - shift
+    if packet.pts is not None:
+        packet.pts -= shift
+
+
+def _taken_over(file: InputContainer, out: OutputContainer) -> dict[Stream, Stream]:
+    video = video_of(file)
+    streams: dict[Stream, Stream] = {video: out.add_stream_from_template(video)}
+    for audio in file.streams.audio[:1]:
+        if audio.codec_context.name in IN_MP4:
+            streams[audio] = out.add_stream_from_template(audio)
+    return streams
+
+
+def _sound(file: InputContainer, streams: list[Stream]) -> Iterator[Packet[Stream]]:
+    """Packets with a time; a torn end is where the file ends."""
+    with suppress(FFmpegError):
+        for packet in file.demux(streams):
+            if packet.dts is not None and packet.size:
+                yield packet
+
+
+def _entry(source: Path, at: Fraction) -> _Entry:
+    """The last key frame at or before a moment.  Some containers find no key frame, only a place: go further back."""
+    for back_s in BACK_S:
+        seek = None if back_s is None else at - back_s
+        with open_media(source) as file:
+            _seek(file, seek)
+            keys = list(_keys_until(file, at))
+        before = [key for key in keys if key <= at]
+        if before:
+            return _Entry(key=before[-1], seek=seek)
+    if not keys:
+        raise ProtocolError("nothing of that time is in the file")
+    return _Entry(key=keys[0], seek=None)
+
+
+def _keys_until(file: InputContainer, at: Fraction) -> Iterator[Fraction]:
+    """And the first one after it, where there is none."""
+    found = False
+    for packet in _sound(file, [video_of(file)]):
+        shown = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+        if found and shown > at:
+            return
+        if packet.is_keyframe:
+            found = True
+            yield shown
+
+
+def _seek(file: InputContainer, at: Fraction | None) -> None:
+    if at is not None and at > 0:
+        video = video_of(file)
+        with suppress(FFmpegError):
+            file.seek(int(at / (video.time_base or Fraction(1, 1000))), stream=video)
+
+
+# --- encoding ---------------------------------------------------------------------------------------------------
+
+
+def _encode(file: InputContainer, out: OutputContainer, progress: Progress, *, zero: Fraction) -> Made:
+    video = video_of(file)
+    width, height = fitting(video.codec_context.width, video.codec_context.height, tallest=TALLEST)
+    stream = encoder(out, video, width, height, ENCODER)
+    frames = 0
+    for frame in pictures(file):
+        progress.at((frame.pts or 0) * (frame.time_base or Fraction(1)))
+        show(stream, out, frame.reformat(width, height, "yuv420p"), frame, zero)
+        frames += 1
+    if not frames:
+        raise ProtocolError("nothing in it can be decoded")
+    out.mux(stream.encode(None))
+    how: dict[str, str] = {"way": "encoded", "video": "h264", "size": f"{width}x{height}", "audio": "off"}
+    return Made(how=tuple((how | ENCODER).items()))
+
+
+def encoder(
+    out: OutputContainer, video: VideoStream, width: int, height: int, options: Mapping[str, str]
+) -> VideoStream:
+    stream = out.add_stream("libx264", rate=video.average_rate or 25)
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.codec_context.time_base = video.time_base or Fraction(1, 90_000)
+    stream.options = dict(options)
+    return stream
+
+
+def show(
+    stream: VideoStream, out: OutputContainer, picture: VideoFrame, of: VideoFrame, zero: Fraction
+) -> None:
+    """At the time of the frame that it was made of, counted from the first one."""
+    base = of.time_base or Fraction(1, 1000)
+    picture.pts, picture.time_base = (of.pts or 0) - round(zero / base), base
+    picture.pict_type = 0  # the encoder chooses its own key frames
+    out.mux(stream.encode(picture))
+
+
+def pictures(file: InputContainer) -> Iterator[VideoFrame]:
+    """Every frame that can be decoded, in rising time; what cannot is passed over."""
+    last, failed = None, 0
+    for packet in file.demux(video_of(file)):
+        try:
+            frames = packet.decode()
+        except FFmpegError as error:
+            failed += 1
+            if failed > SKIPPED:
+                raise ProtocolError(f"cannot be decoded: {reason(error)}") from error
+            continue
+        for frame in frames:
+            if isinstance(frame, VideoFrame) and frame.pts is not None and (last is None or frame.pts > last):
+                last, failed = frame.pts, 0
+                yield frame
+
+
+def fitting(width: int, height: int, *, tallest: int) -> tuple[int, int]:
+    """Even sides, not higher than that."""
+    if height > tallest:
+        width, height = width * tallest // height, tallest
+    return max(2, width // 2 * 2), max(2, height // 2 * 2)

@@ -1,0 +1,84 @@
+"""A working copy plays where its original does not, keeps its times, and is never made of what cannot be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+
+from kernel.errors import ProtocolError
+from station.footage.copying import copy, cut, fitting
+from tests.station.footage.movies import Codec, frames, movie, packets
+
+pytestmark = pytest.mark.broad
+
+
+def silent(_permille: int) -> None:
+    """Nobody listens."""
+
+
+def test_h264_in_ts_and_avi_is_taken_over_packet_by_packet(tmp_path: Path) -> None:
+    for container in ("mpegts", "avi"):
+        source = movie(tmp_path / f"a.{container}", container=container)
+        made = copy(source, tmp_path / f"{container}.mp4", silent)
+        assert dict(made.how)["way"] == "remux"
+        copied = frames(tmp_path / f"{container}.mp4")
+        assert len(copied) == 20
+        assert copied[0][0] == 0
+        assert (copied[3][1] == frames(source)[3][1]).all()
+
+
+def test_what_browsers_do_not_play_is_encoded_anew_with_its_own_times(tmp_path: Path) -> None:
+    wanted: tuple[tuple[Codec, str], ...] = (("mpeg4", "avi"), ("libx265", "mp4"))
+    for codec, container in wanted:
+        source = movie(tmp_path / f"{codec}.{container}", codec=codec, container=container, seconds=1)
+        told: list[int] = []
+        to = tmp_path / f"{codec}-copy.mp4"
+        made = copy(source, to, told.append)
+        assert dict(made.how)["video"] == "h264"
+        assert [at for at, _ in frames(to)] == list(range(0, 1000, 100))
+        with av.open(str(to)) as file:
+            assert file.streams.video[0].codec_context.name == "h264"
+        assert told == sorted(told)
+        assert told[-1] >= 800
+
+
+def test_a_span_begins_at_the_key_frame_before_and_changes_no_packet(tmp_path: Path) -> None:
+    source = movie(tmp_path / "a.mp4", seconds=5, sound=True)
+    made = cut(source, tmp_path / "s.mp4", from_ms=2_450, to_ms=3_500, tags={"passage": "p-1"}, tell=silent)
+    assert (made.from_ms, made.to_ms) == (2_000, 3_500)
+    span, whole = packets(tmp_path / "s.mp4"), packets(source)
+    assert [data for _, data in span] == [data for at, data in whole if 2_000 <= at < 3_500]
+    assert span[0][0] == 0
+    with av.open(str(tmp_path / "s.mp4")) as file:
+        assert file.metadata["passage"] == "p-1"
+        assert file.metadata["actual_start_ms"] == "2000"
+        assert len(file.streams.audio) == 1
+
+
+def test_a_span_reaches_no_further_than_its_source(tmp_path: Path) -> None:
+    source = movie(tmp_path / "a.ts", container="mpegts")
+    made = cut(source, tmp_path / "s.mp4", from_ms=1_500, to_ms=99_000, tags={}, tell=silent)
+    assert (made.from_ms, made.to_ms) == (1_000, 2_000)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 5_000, b"<html>not a video</html>" * 50])
+def test_what_is_no_recording_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(ProtocolError, match="cannot be read"):
+        copy(tmp_path / "a.mp4", tmp_path / "to.mp4", silent)
+
+
+def test_a_torn_file_gives_what_is_left_of_it(tmp_path: Path) -> None:
+    whole = movie(tmp_path / "a.ts", container="mpegts", seconds=4)
+    torn = tmp_path / "torn.ts"
+    torn.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    copy(torn, tmp_path / "to.mp4", silent)
+    assert 10 < len(packets(tmp_path / "to.mp4")) < 40
+
+
+def test_pictures_are_made_to_fit_and_stay_even() -> None:
+    assert fitting(1920, 1080, tallest=720) == (1280, 720)
+    assert fitting(853, 481, tallest=720) == (852, 480)
+    assert fitting(1, 1, tallest=720) == (2, 2)

@@ -1,0 +1,230 @@
+"""What is ordered is made once, said once, and survives the death of whoever makes it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from kernel.evidence import header
+from kernel.footage.bodies import FootageDerived, FootageDisposed, FootageLinked
+from station.footage.folders import DigestFolder
+from station.footage.index import FootageIndex
+from station.footage.orders import Box, Order, Orders, Redaction
+from tests.station.footage.movies import frames, movie
+from tests.station.footage.workplace import Workplace, workplace
+
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+
+
+def made(place: Workplace) -> list[FootageDerived]:
+    return [one.body for one in place.room.index.of(FootageDerived)]
+
+
+def workers() -> list[psutil.Process]:
+    return [
+        one for one in psutil.Process().children(recursive=True) if "station.footage.worker" in one.cmdline()
+    ]
+
+
+async def test_a_working_copy_is_made_beside_its_original_and_said(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place, place.working():
+        source = await place.original(movie(tmp_path / "a.avi", codec="mpeg4"), codec="mpeg4")
+        before = place.room.library.path(source)
+        assert before is not None
+        first = await place.room.workshop.order("working_copy", source, by="li", again=False)
+        second = await place.room.workshop.order("working_copy", source, by="wang", again=False)
+        assert first == second
+        await place.until(lambda: not place.room.workshop.standing())
+        [copy] = made(place)
+        assert (copy.kind, copy.sources, copy.by) == ("working_copy", (source,), "li")
+        path = place.room.library.path(copy.sha256)
+        assert path is not None
+        assert path.parent.parent.name == "derived"
+        assert len(frames(path)) == 20
+        assert place.room.library.copy_of(source) == copy.sha256
+        assert hashlib.sha256(before.read_bytes()).hexdigest() == source
+
+
+async def test_a_corrupt_file_is_a_clear_failure_and_not_the_end(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place, place.working():
+        (tmp_path / "bad.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + os.urandom(50_000))
+        bad = await place.original(tmp_path / "bad.mp4", codec="hevc")
+        good = await place.original(movie(tmp_path / "a.ts", container="mpegts"), codec="h264")
+        await place.room.workshop.order("working_copy", bad, by="li")
+        await place.room.workshop.order("working_copy", good, by="li")
+        await place.room.workshop.order("working_copy", "ee" * 32, by="li")
+        await place.until(lambda: all(one.state == "failed" for one in place.room.workshop.standing()))
+        failed = {one.order.sha256: one.order.problem for one in place.room.workshop.standing()}
+        assert "cannot be read as a video" in failed[bad]
+        assert failed["ee" * 32] == "the file is not here"
+        assert [one.sources for one in made(place)] == [(good,)]
+        assert not list(place.room.library.derived.incoming.iterdir())
+        gone = place.room.workshop.standing()[0].order.id
+        assert await place.room.workshop.drop(gone)
+        assert not await place.room.workshop.drop(gone)
+
+
+async def test_a_worker_that_is_killed_is_said_to_have_died_and_one_of_a_dead_station_begins_anew(
+    tmp_path: Path,
+) -> None:
+    source_movie = movie(tmp_path / "a.avi", codec="mpeg4", seconds=90, size=(320, 240), still=True)
+    async with workplace(tmp_path / "s") as place:
+        source = await place.original(source_movie, codec="mpeg4", duration_ms=60_000)
+        await place.room.workshop.order("working_copy", source, by="li")
+        async with place.working():
+            await place.until(lambda: bool(workers()))
+            workers()[0].send_signal(signal.SIGKILL)
+            await place.until(lambda: bool(place.room.workshop.standing()[0].order.problem))
+        assert "died" in place.room.workshop.standing()[0].order.problem
+        await place.room.workshop.order("working_copy", source, by="li")
+        async with place.working():
+            await place.until(lambda: any(one.done_permille > 20 for one in place.room.workshop.standing()))
+        await place.until(lambda: not workers())
+        # As after kill -9: the order and a part are there, and nobody works on them.
+        (place.room.library.derived.incoming / "made-0.mp4").write_bytes(b"half")
+    async with workplace(tmp_path / "s") as place:
+        assert not list(place.room.library.derived.incoming.iterdir())
+        assert [bool(one.order.problem) for one in place.room.workshop.standing()] == [True, False]
+        assert made(place) == []
+
+
+def test_a_station_that_is_killed_makes_its_copy_after_the_next_start(tmp_path: Path) -> None:
+    film = movie(tmp_path / "a.avi", codec="mpeg4", seconds=90, size=(320, 240), still=True)
+    command = [sys.executable, "-m", "tests.station.footage.workshop_process", str(tmp_path / "s")]
+    incoming = tmp_path / "s" / "footage" / "derived" / "incoming"
+    pause = threading.Event()
+    for kills in range(3):
+        with subprocess.Popen(
+            [*command, *([str(film)] if not kills else [])], stdout=subprocess.PIPE
+        ) as station:
+            deadline = time.monotonic() + 40
+            while not any(part.stat().st_size for part in incoming.glob("made-*")):
+                assert time.monotonic() < deadline
+                assert station.poll() is None
+                pause.wait(0.01)
+            station.kill()
+    subprocess.run(command, check=True, timeout=60)
+    index = FootageIndex(tmp_path / "s" / "footage" / "footage.db")
+    [copy] = [one.body for one in index.of(FootageDerived)]
+    path = DigestFolder(tmp_path / "s" / "footage" / "derived").path(copy.sha256)
+    assert path is not None
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == copy.sha256
+    assert len(frames(path)) == 900
+    assert not list(incoming.iterdir())
+
+
+async def test_what_was_said_before_the_death_is_not_made_twice(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        source = await place.original(movie(tmp_path / "a.ts", container="mpegts"))
+        order = await place.room.workshop.order("working_copy", source, by="li")
+        await place.room.workshop.make(order)
+        Orders(place.room.folder / "orders").put(order)
+        await place.room.workshop.make(order)
+        assert len(made(place)) == 1
+        assert place.room.workshop.standing() == []
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_what_was_finished_before_the_death_is_said_and_not_made_anew(
+    tmp_path: Path, stored: bool
+) -> None:
+    async with workplace(tmp_path / "s") as place:
+        source = await place.original(movie(tmp_path / "a.ts", container="mpegts"))
+        order = await place.room.workshop.order("working_copy", source, by="li")
+        derived = place.room.library.derived
+        part = derived.incoming / f"made-{order.id}.mp4"
+        part.write_bytes(b"finished")
+        sha256 = hashlib.sha256(b"finished").hexdigest()
+        body = FootageDerived(kind="working_copy", sha256=sha256, size=8, sources=(source,), by="li")
+        Orders(place.room.folder / "orders").put(msgspec.structs.replace(order, made=body))
+        if stored:
+            derived.take(part, sha256)
+    async with workplace(tmp_path / "s") as place, place.working():
+        await place.until(lambda: not place.room.workshop.standing())
+        assert made(place) == [body]
+        assert place.room.library.path(sha256) is not None
+        assert not list(place.room.library.derived.incoming.iterdir())
+
+
+async def test_working_copies_have_their_room_and_the_oldest_goes_first(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        shop = place.room.workshop
+        shop._most_bytes = 1
+        for number in range(2):
+            source = await place.original(
+                movie(tmp_path / f"{number}.ts", seconds=1 + number, container="mpegts")
+            )
+            await shop.make(await shop.order("working_copy", source, by="li"))
+        first, second = made(place)
+        assert place.room.library.path(first.sha256) is None
+        assert place.room.library.path(second.sha256) is not None
+        [disposed] = place.room.index.of(FootageDisposed)
+        assert (disposed.body.files, disposed.body.rule) == ((first.sha256,), "copies.room")
+
+
+async def test_a_redacted_copy_names_its_boxes_and_its_reason(tmp_path: Path) -> None:
+    box = Box(at_ms=0, left_permille=100, top_permille=100, width_permille=200, height_permille=200)
+    async with workplace(tmp_path / "s") as place:
+        source = await place.original(movie(tmp_path / "a.mp4", sound=True))
+        order = await place.room.workshop.order(
+            "redacted", source, by="li", reason="public notice", redaction=Redaction(tracks=((box,),))
+        )
+        await place.room.workshop.make(order)
+        [copy] = made(place)
+        assert (copy.kind, copy.reason, copy.sources) == ("redacted", "public notice", (source,))
+        assert {"mode", "block_px", "audio", "boxes"} == set(dict(copy.how))
+        assert (await place.room.workshop.follow(source, box, until_ms=900))[0] == box
+
+
+async def test_a_link_cuts_its_span_once_and_names_it_in_the_journal(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        source = await place.original(movie(tmp_path / "a.mp4", seconds=5), duration_ms=5_000)
+        said = FootageLinked(
+            link="l-1",
+            act="linked",
+            sha256=source,
+            from_ms=1_500,
+            to_ms=3_000,
+            by="rule",
+            reason="same officer",
+            box="s01-lane2",
+            passage="p-1",
+        )
+        await place.room.ledger.say(said)
+        proposed = FootageLinked(
+            link="l-2", act="proposed", sha256=source, from_ms=0, to_ms=1, by="rule", reason="near"
+        )
+        await place.room.ledger.say(proposed)
+        async with place.working():
+            await place.until(lambda: bool(made(place)))
+        [span] = made(place)
+        assert (span.kind, span.link, span.box, span.passage) == ("span", "l-1", "s01-lane2", "p-1")
+        assert (span.from_ms, span.to_ms) == (1_000, 3_000)
+        path = place.own_files.path(span.sha256)
+        assert path is not None
+        assert len(frames(path)) == 20
+        newest = header.decode((await place.journal.read(place.journal.size - 1, 1))[0].header)
+        assert [file.sha256 for file in newest.files] == [span.sha256]
+    async with workplace(tmp_path / "s") as place, place.working():
+        await place.until(lambda: not place.room.workshop.standing())
+        assert len(made(place)) == 1
+
+
+def test_an_order_that_is_torn_is_none(tmp_path: Path) -> None:
+    orders = Orders(tmp_path)
+    order = Order(id="1", kind="working_copy", sha256="ab" * 32, by="li")
+    orders.put(order)
+    (tmp_path / "2.json").write_bytes(b"{half")
+    (tmp_path / "3.part").write_bytes(b"{half")
+    assert Orders(tmp_path).all() == [order]
+    assert not list(tmp_path.glob("*.part"))
