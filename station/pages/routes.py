@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import msgspec
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi import Path as InPath
 from msgspec import Meta, Struct
@@ -21,6 +20,7 @@ from kernel.events import EntryRef
 from station.acts import Answer, Refused, Tap
 from station.confirming import Seen
 from station.pages import footage, wording
+from station.pages.bodies import answer, body
 from station.pages.detail import DetailView, detail_view, verdict_view
 from station.parts import Parts
 from station.releasing import Grounds, Override
@@ -30,7 +30,6 @@ from web.accounts import LADDER
 from web.sessions import Visitor
 
 SUPERVISOR = LADDER[LADDER.index("operator") + 1]  # the duty supervisor signs in as one above an operator
-LONGEST = 16 * 1024
 
 BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
 PassageId = Annotated[str, InPath(pattern="^[A-Za-z0-9._-]{1,100}$")]
@@ -249,20 +248,3 @@ class Pages:
             joint_mode=self._parts.settings.joint_mode,
         )
         return view, detail.row.weighed
-
-
-async def body(request: Request, kind: type[T]) -> T:
-    """The JSON of a request, or 413, or 422 with what is wrong."""
-    data = b""
-    async for piece in request.stream():
-        data += piece
-        if len(data) > LONGEST:
-            raise HTTPException(413)
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise HTTPException(422, str(error)) from error
-
-
-def answer(value: object, *, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
