@@ -51,6 +51,8 @@ TRUCKS: tuple[
     (PLATFORM, "苏N7730B", None, TWO, None, (), ("not_settled",)),
 )
 
+OVER_ON_PLATFORM = 6
+
 
 class Site:
     def __init__(self, moving: FakeLane, platform: FakeLane) -> None:
@@ -91,7 +93,7 @@ class Site:
 
 async def serve(county: County) -> None:
     settings = load_settings(county.write())
-    _accounts(settings.folder)
+    accounts(settings.folder)
     ready = asyncio.Event()
     station = asyncio.ensure_future(run(settings, clock=SystemClock(), ready=lambda _address: ready.set()))
     waiting = asyncio.ensure_future(ready.wait())
@@ -109,7 +111,7 @@ async def serve(county: County) -> None:
         await station
 
 
-def _accounts(folder: Path) -> None:
+def accounts(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     hashed = Passwords(Cost(memory_kib=64, passes=1)).hash(PASSWORD)
     account = partial(Account, password_hash=hashed)
