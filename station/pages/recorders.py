@@ -22,7 +22,6 @@ from kernel.footage.bodies import (
     RecorderRegistered,
     RecorderStatus,
 )
-from kernel.footage.clocks import clock_model, known_anchors
 from kernel.footage.register import Recorder, on_duty, shifts
 from station.footage.index import Said
 from station.footage.recorders import EVENT_ERR_MS
@@ -222,8 +221,8 @@ class Pages:
         index = self._room.index
         said = index.of(ClockAnchored, recorder=recorder)
         docked = [one.body for one in index.of(RecorderDocked, recorder=recorder)]
-        model = clock_model(known_anchors([one.body for one in said], docked))
         timing = Times([one.body for one in said], docked)
+        model = timing.model
         files = index.of(FootageImported, recorder=recorder, newest=FILES_SHOWN)
         crossings = self._room.desk.crossings.newest_of(FILES_SHOWN)
         return {

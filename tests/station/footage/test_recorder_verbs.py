@@ -62,7 +62,7 @@ class TestRunningStation:
             accounts.save_account(Account(name="li", shown="李明", role="operator", password_hash=hashed))
         yield path
         process.terminate()
-        await process.wait()
+        await process.communicate()
 
     async def test_a_recorder_is_registered_taken_and_told_the_time_by_verbs(self, settings: Path) -> None:
         async def verb(*arguments: str) -> tuple[int, str]:
