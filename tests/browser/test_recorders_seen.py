@@ -36,6 +36,7 @@ def tablet(station: Served, new_page: NewPage) -> Page:
 
 def read(page: Page) -> Code | None:
     picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
     text = cv2.QRCodeDetector().detectAndDecode(picture)[0]
     return parse(text) if text else None
 

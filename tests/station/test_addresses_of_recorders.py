@@ -181,7 +181,8 @@ async def test_a_stranger_is_told_nothing_of_clocks_and_recorders(visited: Visit
 
 async def test_hostile_forms_are_refused(visited: Visited) -> None:
     await visited.sign_in()
-    for said in ([], {"recorder": 5}, {"recorder": "x", "officer": "li", "at_ms": 5}):
+    hostile: tuple[object, ...] = ([], {"recorder": 5}, {"recorder": "x", "officer": "li", "at_ms": 5})
+    for said in hostile:
         assert (await visited.post("/recorders/issue", said)).status_code == 422
     long = {"recorder": "x" * 20_000, "officer": "li"}
     assert (await visited.post("/recorders/issue", long)).status_code == 413

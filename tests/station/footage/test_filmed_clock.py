@@ -49,7 +49,7 @@ def taken_in(folder: DigestFolder, file: Path, **changes: object) -> FootageImpo
     part = folder.incoming / "1.part"
     shutil.copyfile(file, part)
     folder.take(part, digest)
-    values = {
+    values: dict[str, object] = {
         "recorder": "3700123",
         "dock": "dock1",
         "state": "imported",
