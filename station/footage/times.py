@@ -17,7 +17,8 @@ class Times:
 
     def __init__(self, anchored: Sequence[ClockAnchored], docked: Sequence[RecorderDocked]) -> None:
         self.model: ClockModel = clock_model(one.anchor for one in anchored)
-        self._filmed = [one for one in anchored if one.sha256 is not None]
+        # What was told against measurements does not time its own file either.
+        self._filmed = [one for one in anchored if one.sha256 and one.anchor not in self.model.set_aside]
         self._docked = sorted(one.at_ms for one in docked if one.state == "open")
 
     @classmethod
