@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -61,6 +62,15 @@ REFUSALS = {
     "already_unlinked": _("Somebody has taken it back already."),
     "outside_the_file": _("The file does not reach so far."),
     "no_such_passage": _("This passage is not known here."),
+}
+SCANS = {
+    "anchored": _("shows the QR clock"),
+    "other_text": _("shows a code that is no clock"),
+    "other_station": _("shows the clock of another station: not used"),
+    "too_few": _("shows the QR clock too briefly, or one that stands still: not used"),
+    "contradicting": _("shows clocks that contradict each other: not used"),
+    "time_impossible": _("shows a clock with a time that cannot be: not used"),
+    "unreadable": _("could not be searched for the QR clock"),
 }
 FILES_SHOWN = 40
 
@@ -224,11 +234,12 @@ class Pages:
         timing = Times([one.body for one in said], docked)
         model = timing.model
         files = index.of(FootageImported, recorder=recorder, newest=FILES_SHOWN)
+        scans = {one.sha256: one.result for one in self._room.desk.scanned.all()}
         crossings = self._room.desk.crossings.newest_of(FILES_SHOWN)
         return {
             "anchors": [_anchor(one, model.set_aside, texts) for one in reversed(said)],
             "pieces": len(model.pieces),
-            "files": [_file(one, timing, texts) for one in reversed(files) if one.body.sha256],
+            "files": [_file(one, timing, scans, texts) for one in reversed(files) if one.body.sha256],
             "crossings": [(f"{one.box}/{one.passage}", times.stamp(one.at_ms)) for one in crossings],
         }
 
@@ -358,8 +369,12 @@ def _anchor(one: Said[ClockAnchored], aside: tuple[ClockAnchor, ...], texts: Tex
     }
 
 
-def _file(one: Said[FootageImported], timing: Times, texts: Texts) -> dict[str, Any]:
+def _file(
+    one: Said[FootageImported], timing: Times, scans: Mapping[str, str], texts: Texts
+) -> dict[str, Any]:
+    result = scans.get(one.body.sha256 or "")
     return {
+        "scan": texts(SCANS[result]) if result in SCANS else "",
         "sha256": one.body.sha256,
         "name": one.body.name,
         "own": times.stamp(one.body.own_start_ms),

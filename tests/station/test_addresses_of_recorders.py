@@ -16,6 +16,7 @@ from kernel.law.shipped import national
 from kernel.settings import read
 from station.assembly import Assembly, load_keys
 from station.footage.room import FootageRoom
+from station.footage.scans import Scanned
 from station.settings import Settings
 from tests.journal.brokers import MemoryBroker
 from tests.journal.making import NOW, TestClock
@@ -99,10 +100,12 @@ async def test_a_shift_begins_and_ends_on_the_tablet(visited: Visited) -> None:
 async def test_a_moment_of_a_file_that_is_a_passage_is_an_anchor(visited: Visited) -> None:
     visited.weighed(58_000)
     await taken_in(visited)
+    room(visited).desk.scanned.hold(Scanned(sha256=DIGEST, at_ms=NOW, result="other_station", read=9))
     await visited.sign_in()
     page = (await visited.client.get(f"/recorders/clock?recorder={NUMBER}")).text
     assert "a 1.mp4" in page
     assert "标准时间未知" in page
+    assert "拍到的是其他站的时钟，未采用" in page
     passage = re.search(rf'value="({PLATFORM}/[^"]+)"', page)
     assert passage is not None
     said = {"sha256": DIGEST, "at": "4:30", "passage": passage[1], "note": "the wheel leaves"}
