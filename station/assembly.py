@@ -64,7 +64,7 @@ from web.live import Hub
 from web.passwords import Passwords
 from web.sessions import Lifetimes, Sessions, Visitor
 from web.shell import HERE as WEB
-from web.shell import Shell, Site, build_id
+from web.shell import Link, Shell, Site, build_id
 from web.sqlite_accounts import SqliteAccounts
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 T = TypeVar("T")
 
 PAGES = Path(__file__).parent / "pages"
+LINKS = (Link(path="/recorders", key="Recorders"), Link(path="/footage/links", key="Links to confirm"))
 HOUR_S = 3_600.0
 PATIENCE_S = 20.0
 CLEAN_S = 5.0
@@ -407,7 +408,7 @@ class Assembly:
             title_zh=settings.station.name_zh,
             title_en=settings.station.name_en,
             home="/tablet",
-            links=(DOCKING, DAY) if settings.footage else (),
+            links=(DOCKING, *LINKS, DAY) if settings.footage else (),
             templates=(PAGES / "templates",),
             locales=(VOCABULARY, PAGES / "locales"),
             static=(("station", PAGES / "static"),),

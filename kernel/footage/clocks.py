@@ -9,15 +9,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from kernel.footage.bodies import ClockAnchor, ClockAnchored, RecorderDocked
+from kernel.footage.bodies import ClockAnchor
 
 NEVER_BEFORE_MS = 1_577_836_800_000  # 2020-01-01: a clock that says less has lost its battery
 DRIFT_PPM = 140  # the most that any recorder's clock gains or loses: 0.5 s an hour
 WANDER_PPM = 20  # how far its rate strays from its own mean between two anchors: a crystal in winter air
 TOLD_BY_PEOPLE = ("event", "manual")
 ROUNDING_MS = 2
-SETTING_MS = 60_000  # so long after a recorder was docked its clock has surely been set
-SET_ERR_MS = 1_000  # most recorders are set to a whole second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +94,6 @@ def clock_model(anchors: Iterable[ClockAnchor]) -> ClockModel:
         else:
             chains.append([anchor])
     return ClockModel(pieces=tuple(_pieces(chains)), set_aside=tuple(aside))
-
-
-def known_anchors(
-    anchored: Iterable[ClockAnchored], docked: Iterable[RecorderDocked] = ()
-) -> list[ClockAnchor]:
-    """What was said of one recorder's clock; where the dock has set it, it was right a minute later."""
-    return [*(one.anchor for one in anchored), *(_as_set(one) for one in docked if one.clock_set)]
 
 
 def offset_ms(anchor: ClockAnchor) -> int:
@@ -188,11 +179,6 @@ def _known_before(anchors: Sequence[ClockAnchor]) -> list[int]:
         known.append(reach)
         best = anchor if best is None or anchor.err_ms < reach else best
     return known
-
-
-def _as_set(docked: RecorderDocked) -> ClockAnchor:
-    at_ms = docked.at_ms + SETTING_MS
-    return ClockAnchor(kind="dock", own_ms=at_ms, true_ms=at_ms, err_ms=SET_ERR_MS)
 
 
 def _from_one(anchor: ClockAnchor, own_ms: int) -> TrueTime:

@@ -89,6 +89,8 @@ def fit(film: Film, crossing: Crossing) -> Fit | None:
 
 
 SURE = frozenset[Reason](("officer_acted", "officer_on_duty", "same_station"))
+# Whose recorder it is is no reason to doubt a link: a register that is begun later speaks of no time.
+UNSURE = frozenset[Reason](("clock_unsure", "clock_unknown", "nearby"))
 _BY_WHO: Mapping[Who, Reason] = {
     "acted": "officer_acted",
     "on_duty": "officer_on_duty",
@@ -114,9 +116,9 @@ def decide(film: Film, crossing: Crossing, known: FootageLinked | None) -> Foota
         return _said(film, crossing, found) if found else None
     if known.act in ("declined", "unlinked") or known.by != RULE:
         return None
-    if found is None or (known.act == "linked" and not found.sure):
+    if found is None or (known.act == "linked" and found.reason in UNSURE):
         return _doubted(film, crossing, known)
-    if known.act == "proposed" and not found.sure:
+    if not found.sure:
         return None
     said = _said(film, crossing, found)
     return said if known.act == "proposed" or _moved(known, said) else None

@@ -5,7 +5,7 @@ Folds over entries, in whatever order they come; times are UTC, days are those o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,6 +21,8 @@ from kernel.footage.clocks import TOLD_BY_PEOPLE, offset_ms
 from kernel.law.rows import china_day
 
 LONGEST_SHIFT_MS = 24 * 3_600_000  # whoever forgot to end a shift is not on duty for ever
+
+AT_ONCE_MS = 5 * 60_000  # nothing says that a recorder was taken out of its dock in good order
 
 Conflict = Literal["two_docks", "two_models", "two_holders"]
 
@@ -155,8 +157,12 @@ def register(
     issued: Iterable[RecorderIssued] = (),
     docked: Iterable[RecorderDocked] = (),
     anchored: Iterable[ClockAnchored] = (),
+    doubled: Collection[str] = (),
 ) -> list[Recorder]:
-    """Every recorder that anybody has spoken of, by number; entries in the order in which they were said."""
+    """Every recorder that anybody has spoken of, by number; entries in the order in which they were said.
+
+    `doubled` are numbers that a dock has met while another had them.
+    """
     rows: dict[str, Recorder] = {}
     for entry in registered:
         row = _row(rows, entry.recorder)
@@ -169,7 +175,7 @@ def register(
         rows[dock.recorder or ""] = _docked(_row(rows, dock.recorder or ""), dock)
     for anchor in anchored:
         rows[anchor.recorder] = _anchored(_row(rows, anchor.recorder), anchor)
-    found = _conflicts(log, docks)
+    found = _conflicts(log, docks, doubled)
     return [replace(row, conflicts=tuple(found.get(name, ()))) for name, row in sorted(rows.items())]
 
 
@@ -207,7 +213,7 @@ def _anchored(row: Recorder, said: ClockAnchored) -> Recorder:
 
 
 def _conflicts(
-    issued: Sequence[RecorderIssued], docked: Sequence[RecorderDocked]
+    issued: Sequence[RecorderIssued], docked: Sequence[RecorderDocked], doubled: Collection[str]
 ) -> dict[str, list[Conflict]]:
     found: dict[str, list[Conflict]] = {}
     for recorder in sorted(
@@ -216,7 +222,7 @@ def _conflicts(
         docks = [one for one in docked if one.recorder == recorder]
         log = sorted((one for one in issued if one.recorder == recorder), key=lambda one: one.at_ms)
         said: list[tuple[Conflict, bool]] = [
-            ("two_docks", _in_two_docks(docks)),
+            ("two_docks", recorder in doubled or _in_two_docks(docks)),
             ("two_models", len({one.model for one in docks if one.model}) > 1),
             ("two_holders", _with_two(log)),
         ]
@@ -226,15 +232,15 @@ def _conflicts(
 
 
 def _in_two_docks(docked: Sequence[RecorderDocked]) -> bool:
-    """It came into one dock while it was still in another."""
-    inside: set[str] = set()
+    """It came into one dock minutes after another; who carries one over in between is asked, not overlooked."""
+    inside: dict[str, int] = {}
     for one in sorted(docked, key=lambda dock: dock.at_ms):
         if one.state == "removed":
-            inside.discard(one.dock)
-        elif inside - {one.dock}:
+            inside.pop(one.dock, None)
+            continue
+        if any(dock != one.dock and one.at_ms - at_ms <= AT_ONCE_MS for dock, at_ms in inside.items()):
             return True
-        else:
-            inside.add(one.dock)
+        inside[one.dock] = one.at_ms
     return False
 
 

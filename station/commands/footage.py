@@ -12,7 +12,7 @@ import msgspec
 from journal.console import Console, Verbs, write, write_rows
 from kernel.errors import ConfigError
 from kernel.footage.bodies import FootageDerived, FootageImported, FootageLinked, FootageTagged
-from station.commands import keeping
+from station.commands import keeping, links
 from station.commands.shared import load_settings, needs_settings
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
@@ -64,6 +64,7 @@ def add(verbs: Verbs) -> None:
     tags.add_argument("sha256", nargs="?")
     tags.set_defaults(run=_tags)
     keeping.add_to(kinds)
+    links.add_to(kinds)
     for parser in (listed, show, tags):
         parser.add_argument("--json", action="store_true")
         needs_settings(parser)

@@ -1,26 +1,21 @@
-"""The desk of recorders: register, clocks, links and what is typed of them, put together for pages, tasks and verbs."""
+"""The desk of recorders: register, clocks, and links, put together for pages and tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kernel.clock import Clock
-from kernel.events import Body
-from kernel.footage.bodies import FootageLinked
 from station.footage.folders import DigestFolder
 from station.footage.ledger import Ledger
 from station.footage.linking import Links
 from station.footage.passages import Crossings
 from station.footage.recorders import Recorders
 from station.footage.scans import Remembered, Scans, in_own_process
-from station.footage.typed import Do, Orders, obey
 
 Run = Callable[[], Coroutine[Any, Any, None]]
-TYPED = "typed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +27,9 @@ class Desk:
     crossings: Crossings
     scans: Scans
     scanned: Remembered
-    orders: Orders
-    clock: Clock
 
     def tasks(self) -> dict[str, Run]:
-        rules: dict[type[Body], Do] = {FootageLinked: self.links.say}
-        typed = partial(obey, self.orders, rules=rules, otherwise=self._say, clock=self.clock)
-        return {"footage links": self.links.run, "footage clocks": self.scans.run, "footage typed": typed}
-
-    async def _say(self, body: Body, key: str) -> object:
-        return await self.recorders.say(body, key=key)
+        return {"footage links": self.links.run, "footage clocks": self.scans.run}
 
 
 def open_desk(ledger: Ledger, *, folder: Path, store: Path, station: str, clock: Clock) -> Desk:
@@ -62,6 +50,4 @@ def open_desk(ledger: Ledger, *, folder: Path, store: Path, station: str, clock:
         crossings=crossings,
         scans=scans,
         scanned=scanned,
-        orders=Orders(folder / TYPED),
-        clock=clock,
     )

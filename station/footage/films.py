@@ -60,11 +60,16 @@ class Films:
                 # The first import of a file says when it was here.
                 self._files.setdefault(body.sha256, Said(ref=one.ref, at_ms=one.at_ms, body=body))
 
+    def _registered(self, recorder: str) -> bool:
+        """Where nobody keeps a register, whatever is docked here is of here."""
+        own = self._index.of(RecorderRegistered, recorder=recorder, newest=1)
+        return bool(own) or not self._index.of(RecorderRegistered, newest=1)
+
     def _touched(self, bodies: Sequence[Body]) -> list[Said[FootageImported]]:
-        if any(isinstance(body, DutyKept) for body in bodies):
+        if any(isinstance(body, DutyKept | RecorderRegistered) for body in bodies):
             return list(self._files.values())
         new = {body.sha256 for body in _only(bodies, FootageImported)}
-        kinds = ClockAnchored | RecorderDocked | RecorderIssued | RecorderRegistered
+        kinds = ClockAnchored | RecorderDocked | RecorderIssued
         recorders = {body.recorder for body in bodies if isinstance(body, kinds)}
         return [
             file
@@ -93,7 +98,7 @@ class Films:
             return
         times = Times.of(self._index, recorder)
         log = [one.body for one in self._index.of(RecorderIssued, recorder=recorder)]
-        home = bool(log or self._index.of(RecorderRegistered, recorder=recorder, newest=1))
+        home = bool(log) or self._registered(recorder)
         yield from (film for file in files if (film := _film(file, times, log, kept, home=home)))
 
 

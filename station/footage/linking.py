@@ -13,7 +13,6 @@ import msgspec
 
 from kernel.clock import Clock
 from kernel.errors import FullError, RefusedError
-from kernel.events import Body
 from kernel.footage.bodies import FootageLinked
 from kernel.footage.linking import (
     LOST_MS,
@@ -92,17 +91,6 @@ class Links:
             if body.from_ms < 0 or body.to_ms <= body.from_ms or body.to_ms > film.duration_ms:
                 raise RefusedError("outside_the_file")
             return (await self._ledger.say(body, key=key)).body
-
-    async def say(self, body: Body, key: str) -> FootageLinked:
-        """What a person has typed of a link, by its act."""
-        if not isinstance(body, FootageLinked):
-            raise RefusedError("not_said_here")
-        if body.act == "unlinked":
-            return await self.unlink(body.link, by=body.by, reason=body.reason, key=key)
-        seen = self._films.links.get(body.link)
-        if body.act == "declined" or (seen is not None and seen.act == "proposed"):
-            return await self.answer(body.link, yes=body.act == "linked", by=body.by, key=key)
-        return await self.link(body, key=key)
 
     # --- inside -----------------------------------------------------------------------------------------------
 

@@ -33,6 +33,11 @@ class Crossings:
         """Those that the station met after that one, in its order."""
         return self._found("place > ?", (place,))
 
+    def newest_of(self, most: int) -> list[Crossing]:
+        """The newest that concern somebody, newest first."""
+        where = f"place IN (SELECT place FROM passage WHERE {_CONCERNS} ORDER BY shown DESC LIMIT ?)"  # noqa: S608
+        return self._found(where, (most,))[::-1]
+
     def newest(self) -> int:
         """The place of the newest crossing; 0: there is none."""
         with self._reading() as db:

@@ -13,6 +13,7 @@ from kernel.events import Body
 from kernel.footage.bodies import (
     ClockAnchored,
     DutyKept,
+    FootageImported,
     RecorderDocked,
     RecorderIssued,
     RecorderRegistered,
@@ -37,6 +38,7 @@ LARGEST_ERR_MS = 24 * 3_600_000
 LONGEST = 64
 EVENT_ERR_MS = 2_000  # how well a person sees on footage when a vehicle leaves the scale
 REMEMBERED = 1_000
+NUMBER_TWICE = "number_twice"  # what a dock says of such files
 
 
 class Recorders:
@@ -74,7 +76,14 @@ def rows(index: FootageIndex) -> list[Recorder]:
         issued=[one.body for one in index.of(RecorderIssued)],
         docked=[one.body for one in index.of(RecorderDocked)],
         anchored=[one.body for one in index.of(ClockAnchored)],
+        doubled=_doubled(index),
     )
+
+
+def _doubled(index: FootageIndex) -> set[str]:
+    """Numbers under which two recorders were in docks at once, as their files were taken in with that said of them."""
+    files = (one.body for one in index.of(FootageImported))
+    return {file.recorder for file in files if file.recorder and NUMBER_TWICE in file.problems}
 
 
 def missing(index: FootageIndex, *, now_ms: int) -> list[MissingDay]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported, RecorderDocked
-from kernel.footage.clocks import ClockModel, TrueTime, clock_model, drift_ms, known_anchors
+from kernel.footage.clocks import ClockModel, TrueTime, clock_model, drift_ms
 from station.footage.index import FootageIndex, Said
 
 EMPTIED_MS = 4 * 3_600_000  # a docking so long before an import was another: it had emptied the recorder
@@ -16,8 +16,9 @@ class Times:
     """One recorder's clock as it is known now.  It does not change: make another when more was said."""
 
     def __init__(self, anchored: Sequence[ClockAnchored], docked: Sequence[RecorderDocked]) -> None:
-        self.model: ClockModel = clock_model(known_anchors(anchored, docked))
-        self._filmed = [one for one in anchored if one.sha256 is not None]
+        self.model: ClockModel = clock_model(one.anchor for one in anchored)
+        # What was told against measurements does not time its own file either.
+        self._filmed = [one for one in anchored if one.sha256 and one.anchor not in self.model.set_aside]
         self._docked = sorted(one.at_ms for one in docked if one.state == "open")
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from station.footage.room import FootageRoom
-from station.pages import docking, steps, supervising
+from station.pages import clock, docking, footage_links, recorders, steps, supervising
 from station.pages.player import Player
 from station.parts import Parts
 
@@ -15,4 +15,7 @@ def install(app: FastAPI, parts: Parts, room: FootageRoom) -> None:
     steps.install(app, parts, room)
     supervising.install(app, parts, room)
     docking.install(app, parts, room.docking)
+    clock.install(app, parts)
+    recorders.Pages(parts, room).install(app)
+    footage_links.Pages(parts, room).install(app)
     Player(parts, room).install(app)

@@ -17,7 +17,7 @@ from journal.clock import SystemClock
 from simulators.recorders.recorder import Recorder
 from station.commands.shared import load_settings
 from station.running import run
-from tests.browser.station_site import _accounts
+from tests.browser.station_site import accounts
 from tests.station.county import County
 
 DOCKS = ("dock-1", "dock-2", "dock-3")
@@ -50,7 +50,7 @@ async def serve(folder: Path) -> None:
     path = folder / "station.toml"
     path.write_text(text, encoding="utf-8")
     settings = load_settings(path)
-    _accounts(settings.folder)
+    accounts(settings.folder)
     ready = asyncio.Event()
     station = asyncio.ensure_future(run(settings, clock=SystemClock(), ready=lambda _address: ready.set()))
     waiting = asyncio.ensure_future(ready.wait())

@@ -24,7 +24,7 @@ from station.footage.ledger import LooseLedger
 from station.queries import Queries
 from station.running import run
 from tests.browser import pictures
-from tests.browser.station_site import SIX, _accounts
+from tests.browser.station_site import SIX, accounts
 from tests.station.county import PLATFORM, County, FakeLane, lanes
 from tests.station.footage.movies import movie
 
@@ -119,7 +119,7 @@ async def serve(folder: Path) -> None:
     path = county.write()
     path.write_text(path.read_text(encoding="utf-8") + "\n[footage]\n", encoding="utf-8")
     settings = load_settings(path)
-    _accounts(settings.folder)
+    accounts(settings.folder)
     footage = settings.folder / "footage"
     plays, old = await asyncio.to_thread(films, footage)
     ready = asyncio.Event()

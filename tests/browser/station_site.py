@@ -51,6 +51,8 @@ TRUCKS: tuple[
     (PLATFORM, "苏N7730B", None, TWO, None, (), ("not_settled",)),
 )
 
+OVER_ON_PLATFORM = 6
+
 
 class Site:
     def __init__(self, moving: FakeLane, platform: FakeLane) -> None:
@@ -93,7 +95,7 @@ async def serve(county: County, more: str = "") -> None:
     path = county.write()
     path.write_text(f"{path.read_text(encoding='utf-8')}\n{more}", encoding="utf-8")
     settings = load_settings(path)
-    _accounts(settings.folder)
+    accounts(settings.folder)
     ready = asyncio.Event()
     station = asyncio.ensure_future(run(settings, clock=SystemClock(), ready=lambda _address: ready.set()))
     waiting = asyncio.ensure_future(ready.wait())
@@ -111,7 +113,7 @@ async def serve(county: County, more: str = "") -> None:
         await station
 
 
-def _accounts(folder: Path) -> None:
+def accounts(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     hashed = Passwords(Cost(memory_kib=64, passes=1)).hash(PASSWORD)
     account = partial(Account, password_hash=hashed)

@@ -40,7 +40,17 @@ def test_every_command_is_described(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     verbs = re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE)
     text = DOCS.read_text(encoding="utf-8")
-    assert set(verbs) == {"run", "enrol", "user", "queue", "journals", "capacity", "dock", "footage"}
+    assert set(verbs) == {
+        "run",
+        "enrol",
+        "user",
+        "queue",
+        "journals",
+        "capacity",
+        "dock",
+        "footage",
+        "recorders",
+    }
     assert all(f"weighpost-station {verb}" in text for verb in verbs)
 
 

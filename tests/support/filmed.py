@@ -65,7 +65,6 @@ def film(
         stream.width, stream.height, stream.pix_fmt = *look.size, "yuv420p"
         stream.gop_size, stream.bit_rate = look.gop, look.kbit * 1000
         stream.options = {"preset": "ultrafast", "x264-params": "scenecut=0:threads=2"}
-        cv2.setRNGSeed(seed)
         for number, picture in enumerate(_pictures(look, told, true_start_ms, clock_s, seconds, phase, dice)):
             frame = av.VideoFrame.from_ndarray(picture, format="gray")
             frame.pts, frame.time_base = number, Fraction(1, look.fps)
@@ -117,6 +116,6 @@ def _filmed(yard: Picture, clock: Picture, look: Look, dice: np.random.Generator
 
 def _spoiled(picture: Picture, look: Look, dice: np.random.Generator) -> Picture:
     soft = np.asarray(cv2.GaussianBlur(picture, (0, 0), look.blur), dtype=np.float32)
-    noise = cv2.randn(np.empty(picture.shape, dtype=np.float32), 20, look.noise)
+    noise = dice.standard_normal(picture.shape, dtype=np.float32) * look.noise + 20
     spoiled: Picture = np.clip(soft * 0.8 + noise, 0, 255).astype(np.uint8)
     return spoiled

@@ -112,10 +112,16 @@ def test_a_recorder_that_nobody_has_registered_is_in_the_register_as_that() -> N
 
 
 def test_two_recorders_with_one_number_are_a_conflict() -> None:
-    apart = register(docked=[docked("dock1", 0), docked("dock1", 1, state="removed"), docked("dock2", 2)])
+    apart = register(
+        docked=[docked("dock1", 0), docked("dock1", 0.01, state="removed"), docked("dock2", 0.02)]
+    )
     assert apart[0].conflicts == ()
-    at_once = register(docked=[docked("dock1", 0), docked("dock2", 2)])
+    apart = register(docked=[docked("dock1", 0), docked("dock2", 8)])
+    assert apart[0].conflicts == ()
+    at_once = register(docked=[docked("dock1", 0), docked("dock2", 0.02)])
     assert at_once[0].conflicts == ("two_docks",)
+    met = register(docked=[docked("dock1", 0)], doubled={NUMBER})
+    assert met[0].conflicts == ("two_docks",)
     models = register(docked=[docked("dock1", 0), docked("dock1", 2, model="dsj-b")])
     assert models[0].conflicts == ("two_models",)
     holders = register(issued=[act("issued", "li", 0), act("issued", "zhao", 1)])

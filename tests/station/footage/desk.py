@@ -65,8 +65,8 @@ class FootageDesk:
     async def duty(self, officer: str = "li") -> None:
         await self.ledger.say(DutyKept(officer=officer, act="begun", at_ms=NOW - 120 * MINUTE, by=officer))
 
-    async def register(self) -> None:
-        body = RecorderRegistered(recorder=NUMBER, model="dsj-a", unit="南麻站", status="in_use", by="wang")
+    async def register(self, recorder: str = NUMBER) -> None:
+        body = RecorderRegistered(recorder=recorder, model="dsj-a", unit="南麻站", status="in_use", by="wang")
         await self.ledger.say(body)
 
     async def take_in(

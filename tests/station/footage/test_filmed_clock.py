@@ -31,8 +31,8 @@ NOW = TRUE + 86_400_000
     "look",
     [
         Look(),
-        Look(blur=2.2, tilt=0.2, kbit=2_500),
-        Look(side_percent=18, noise=8, kbit=3_000),
+        Look(blur=1.6, tilt=0.2, kbit=3_000),
+        Look(side_percent=22, blur=1.0, noise=8, kbit=3_000),
     ],
     ids=["near", "out of focus", "far"],
 )
@@ -49,7 +49,7 @@ def taken_in(folder: DigestFolder, file: Path, **changes: object) -> FootageImpo
     part = folder.incoming / "1.part"
     shutil.copyfile(file, part)
     folder.take(part, digest)
-    values = {
+    values: dict[str, object] = {
         "recorder": "3700123",
         "dock": "dock1",
         "state": "imported",

@@ -48,6 +48,30 @@ async def test_a_passage_that_comes_after_its_footage_is_linked_to_it(desk: Foot
     assert desk.acts() == [("linked", "same_station")]
 
 
+async def test_where_nobody_keeps_a_register_what_is_docked_is_of_here_and_stays_linked(
+    desk: FootageDesk,
+) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.take_in()
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("linked", "same_station")]
+    await desk.register("3700999")
+    assert await desk.links.look() == 0
+
+
+async def test_a_stranger_where_a_register_is_kept_is_put_to_a_person(desk: FootageDesk) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.register("3700999")
+    await desk.take_in()
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("proposed", "other_unit")]
+    await desk.register()
+    assert await desk.links.look() == 1
+    assert desk.acts()[-1] == ("linked", "same_station")
+
+
 async def test_a_vehicle_within_its_limit_that_nobody_stopped_has_no_footage(desk: FootageDesk) -> None:
     desk.weigh(gross_kg=30_000)
     await desk.anchor()

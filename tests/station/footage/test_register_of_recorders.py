@@ -1,8 +1,7 @@
-"""What people say of recorders is checked before it is written, and what is typed is written by the running station."""
+"""What people say of recorders, shifts and clocks is checked against what is known before it is written."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +19,7 @@ from kernel.footage.bodies import (
 from simulators.clock import VirtualClock
 from station.footage.index import FootageIndex
 from station.footage.ledger import LooseLedger
-from station.footage.recorders import Recorders, missing, rows
-from station.footage.typed import Orders, done, obey
+from station.footage.recorders import Recorders, missing
 
 NOW = 1_795_406_400_000
 HOUR = 3_600_000
@@ -119,26 +117,3 @@ async def test_what_a_person_knows_of_a_clock_is_an_anchor_with_who_and_why(
         "held against the wall clock",
         "manual",
     )
-
-
-async def test_what_is_typed_is_written_once_by_the_station_or_refused_with_its_reason(
-    recorders: Recorders, ledger: LooseLedger, quick_path: Path
-) -> None:
-    orders, clock = Orders(quick_path / "typed"), VirtualClock(now_ms=NOW)
-    good, bad = orders.put(act("issued")), orders.put(act("returned", "zhao"))
-    (quick_path / "typed" / f"{'0' * 32}.order").write_bytes(b"{}")
-    (quick_path / "typed" / "notes.order").write_bytes(b"not ours")
-    assert orders.outcome(good) is None
-    task = asyncio.ensure_future(
-        obey(orders, rules={}, otherwise=lambda body, key: recorders.say(body, key=key), clock=clock)
-    )
-    for _ in range(200):
-        if orders.outcome(good) == "" and not orders.waiting():
-            break
-        await asyncio.sleep(0.01)
-    task.cancel()
-    assert await done(orders, good, clock=clock, patience_ms=0) == ""
-    assert await done(orders, bad, clock=clock, patience_ms=0) == "held_by_another"
-    assert "not an order" in (orders.outcome("0" * 32) or "")
-    assert [one.body.officer for one in ledger.index.of(RecorderIssued)] == ["li"]
-    assert [row.holder for row in rows(ledger.index)] == ["li"]
