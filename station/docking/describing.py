@@ -16,6 +16,7 @@ from kernel.footage.bodies import (
 )
 from kernel.footage.clocks import NEVER_BEFORE_MS, TrueTime, clock_model
 from kernel.footage.names import NameSays, Piece, Profile, goes_on, read_name
+from kernel.footage.register import holder_at
 from station.docking.probing import Probe
 from station.docking.volume import Found
 
@@ -112,7 +113,7 @@ def describe(
         media_type=probe.media_type,
         named_device=says.device if says else None,
         named_officer=says.officer if says else None,
-        officer=held_by(known.issues, true.true_ms if true else start.own_ms),
+        officer=_officer(known.issues, visit.recorder, true.true_ms if true else start.own_ms),
         own_start_ms=start.own_ms,
         start_basis=start.basis,
         start_err_ms=start.err_ms,
@@ -138,11 +139,9 @@ def with_problems(body: FootageImported, visit: Visit, *more: str) -> FootageImp
     )
 
 
-def held_by(issues: Sequence[RecorderIssued], at_ms: int | None) -> str | None:
+def _officer(issues: Sequence[RecorderIssued], recorder: str | None, at_ms: int | None) -> str | None:
     """Who had the recorder at that minute, by the log of issue and return 领用登记."""
-    before = [one for one in issues if at_ms is not None and one.at_ms <= at_ms]
-    last = max(before, key=lambda one: one.at_ms, default=None)
-    return last.officer if last and last.act == "issued" else None
+    return holder_at(issues, recorder, at_ms) if recorder and at_ms is not None else None
 
 
 def claims_video(name: str) -> bool:

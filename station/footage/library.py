@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from kernel.events import FileStored
-from kernel.footage.bodies import ClockAnchored, FootageDerived, FootageImported
-from kernel.footage.clocks import TrueTime, clock_model
+from kernel.footage.bodies import FootageDerived, FootageImported
+from kernel.footage.clocks import TrueTime
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex, Said
+from station.footage.times import true_start
 
 Kind = Literal["original", "working_copy", "span", "redacted", "clip"]
 CLIP_ERR_MS = 500  # of a lane camera's clock; it is an alarm beyond that
@@ -99,19 +100,6 @@ class Library:
                 return made.sha256
         return None
 
-    def true_start(self, said: Said[FootageImported]) -> TrueTime | None:
-        """Of the first frame, which was before the file was taken in."""
-        imported = said.body
-        if imported.recorder is None or imported.own_start_ms is None:
-            return None
-        anchors = [one.body.anchor for one in self.index.of(ClockAnchored, recorder=imported.recorder)]
-        found = clock_model(anchors).true_of(imported.own_start_ms, before_ms=said.at_ms)
-        if found is None:
-            return None
-        return TrueTime(
-            true_ms=found.true_ms, err_ms=found.err_ms + imported.start_err_ms, anchors=found.anchors
-        )
-
     def _original(self, said: Said[FootageImported]) -> Known:
         body = said.body
         return Known(
@@ -124,7 +112,7 @@ class Library:
             recorder=body.recorder,
             officer=body.officer or body.named_officer,
             own_start_ms=body.own_start_ms,
-            start=self.true_start(said),
+            start=true_start(self.index, said),
             problems=body.problems,
         )
 
