@@ -1,0 +1,55 @@
+"""Rendered sides read as the lane reads them: what is legible is read, and what is not there is never made up."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.support.plate_traffic import Lane, Tally, sides
+
+pytestmark = [pytest.mark.broad, pytest.mark.timeout(120)]
+SEED = 77
+
+
+@pytest.fixture(scope="module")
+def lane() -> Lane:
+    return Lane()
+
+
+def tally_of(lane: Lane, condition: str, count: int) -> Tally:
+    tally = Tally()
+    for shown in sides(condition, count, seed=SEED):
+        tally.add(shown, lane.read(shown, clock_ms=lambda: time.process_time_ns() / 1e6, tally=tally))
+    return tally
+
+
+@pytest.mark.parametrize(
+    ("condition", "least"),
+    [
+        ("day", 4),
+        ("night", 4),
+        ("rain", 4),
+        ("headlights", 3),
+        ("wet road", 3),
+        ("low sun", 3),
+        ("two rows", 3),
+    ],
+)
+def test_in_every_light_plates_are_read_and_none_is_read_wrong(
+    lane: Lane, condition: str, least: int
+) -> None:
+    tally = tally_of(lane, condition, 4)
+    assert tally.wrong is None
+    assert tally.right >= least
+
+
+@pytest.mark.parametrize("condition", ["bent", "mud over characters", "snow", "another colour", "billboards"])
+def test_a_plate_that_cannot_be_read_is_not_guessed(lane: Lane, condition: str) -> None:
+    assert tally_of(lane, condition, 4).wrong is None
+
+
+@pytest.mark.parametrize("condition", ["foreign", "no plate"])
+def test_where_there_is_no_chinese_plate_none_is_read(lane: Lane, condition: str) -> None:
+    tally = tally_of(lane, condition, 4)
+    assert (tally.right, tally.wrong) == (4, None)
