@@ -29,6 +29,7 @@ class Onlooker:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vehicles", initializer=_quietly)
         self._empty: dict[str, bytes] = {}
         self._under_way = 0
+        self._closed = False
 
     def nobody_there(self, shots: Sequence[Shots]) -> None:
         """What the cameras see when no vehicle is in their pictures; the last one is kept, as it was delivered."""
@@ -43,7 +44,7 @@ class Onlooker:
         return max(found, key=lambda hint: hint.axle_count_permille, default=None)
 
     async def _looked(self, shots: Shots) -> VehicleHints | None:
-        if self._under_way >= WAITING:
+        if self._closed or self._under_way >= WAITING:
             return None
         timely = _timely(shots.frames)
         chosen = sorted(timely[n] for n in middle_out(len(timely))[:LOOKS])
@@ -61,7 +62,9 @@ class Onlooker:
             self._under_way -= 1
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+        """Waits for what is being looked at; afterwards nothing is."""
+        self._closed = True
+        await asyncio.to_thread(self._thread.shutdown)
 
 
 def _suggested(
