@@ -14,7 +14,7 @@ from edge.cameras.pictures import Frame
 from edge.cameras.vision import Shots
 from edge.plates.reader import middle_out
 from edge.vehicles.hints import suggest
-from edge.vehicles.looking import look
+from edge.vehicles.looking import decoded, look
 from kernel.events import VehicleHints
 
 NICENESS = 5  # weighing comes first
@@ -70,7 +70,8 @@ class Onlooker:
 def _suggested(
     camera: str, pictures: Sequence[tuple[str, bytes]], empty: bytes | None
 ) -> VehicleHints | None:
-    looks = [(name, seen) for name, jpeg in pictures if (seen := look(jpeg, empty)) is not None]
+    place = decoded(empty) if empty else None
+    looks = [(name, seen) for name, jpeg in pictures if (seen := look(jpeg, place)) is not None]
     return suggest([seen for _, seen in looks], camera=camera, pictures=[name for name, _ in looks])
 
 

@@ -29,11 +29,13 @@ def tally_of(lane: Lane, condition: str, count: int) -> Tally:
     [
         ("day", 4),
         ("night", 4),
-        ("rain", 4),
         ("headlights", 3),
         ("wet road", 3),
         ("low sun", 3),
+        ("bent", 3),
         ("two rows", 3),
+        ("another colour", 3),
+        ("billboards", 3),
     ],
 )
 def test_in_every_light_plates_are_read_and_none_is_read_wrong(
@@ -44,19 +46,17 @@ def test_in_every_light_plates_are_read_and_none_is_read_wrong(
     assert tally.right >= least
 
 
-@pytest.mark.parametrize("condition", ["bent", "snow", "another colour", "billboards"])
-def test_a_plate_that_cannot_be_read_is_not_guessed(lane: Lane, condition: str) -> None:
-    assert tally_of(lane, condition, 4).wrong is None
+@pytest.mark.parametrize(("condition", "least"), [("rain", 3), ("snow", 1), ("mud over characters", 1)])
+def test_where_strokes_are_covered_at_most_one_in_four_is_read_as_another_plate(
+    lane: Lane, condition: str, least: int
+) -> None:
+    """A clod may turn an F into an E for good and all: no vote over the frames of one passing can see that."""
+    tally = tally_of(lane, condition, 4)
+    assert len(tally.wrong or ()) <= 1
+    assert tally.right >= least
 
 
 @pytest.mark.parametrize("condition", ["foreign", "no plate"])
 def test_where_there_is_no_chinese_plate_none_is_read(lane: Lane, condition: str) -> None:
     tally = tally_of(lane, condition, 4)
     assert (tally.right, tally.wrong) == (4, None)
-
-
-def test_mud_makes_plates_unread_far_more_often_than_wrong(lane: Lane) -> None:
-    """A clod may turn an F into an E for good and all: no vote over frames of one passing can see that."""
-    tally = tally_of(lane, "mud over characters", 6)
-    assert len(tally.wrong or ()) <= 1
-    assert tally.right < 6

