@@ -14,7 +14,7 @@ from edge.cameras.pictures import Frame
 from edge.cameras.vision import Shots
 from edge.plates.reader import middle_out
 from edge.vehicles.hints import suggest
-from edge.vehicles.looking import look
+from edge.vehicles.looking import decoded, look
 from kernel.events import VehicleHints
 
 NICENESS = 5  # weighing comes first
@@ -29,6 +29,7 @@ class Onlooker:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vehicles", initializer=_quietly)
         self._empty: dict[str, bytes] = {}
         self._under_way = 0
+        self._closed = False
 
     def nobody_there(self, shots: Sequence[Shots]) -> None:
         """What the cameras see when no vehicle is in their pictures; the last one is kept, as it was delivered."""
@@ -43,7 +44,7 @@ class Onlooker:
         return max(found, key=lambda hint: hint.axle_count_permille, default=None)
 
     async def _looked(self, shots: Shots) -> VehicleHints | None:
-        if self._under_way >= WAITING:
+        if self._closed or self._under_way >= WAITING:
             return None
         timely = _timely(shots.frames)
         chosen = sorted(timely[n] for n in middle_out(len(timely))[:LOOKS])
@@ -61,13 +62,16 @@ class Onlooker:
             self._under_way -= 1
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+        """Waits for what is being looked at; afterwards nothing is."""
+        self._closed = True
+        await asyncio.to_thread(self._thread.shutdown)
 
 
 def _suggested(
     camera: str, pictures: Sequence[tuple[str, bytes]], empty: bytes | None
 ) -> VehicleHints | None:
-    looks = [(name, seen) for name, jpeg in pictures if (seen := look(jpeg, empty)) is not None]
+    place = decoded(empty) if empty else None
+    looks = [(name, seen) for name, jpeg in pictures if (seen := look(jpeg, place)) is not None]
     return suggest([seen for _, seen in looks], camera=camera, pictures=[name for name, _ in looks])
 
 

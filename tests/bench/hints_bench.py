@@ -13,7 +13,7 @@ from typing import Any, get_args
 import cv2
 
 from edge.vehicles.hints import suggest
-from edge.vehicles.looking import look
+from edge.vehicles.looking import decoded, look
 from kernel.events import VehicleHints
 from kernel.hinting import CONFIDENT
 from simulators.traffic import Light
@@ -50,7 +50,8 @@ def _seen(light: Light, count: int) -> list[Seen]:
     found = []
     for passing in passings(count, light=light, seed=SEED):
         begun = time.process_time_ns()
-        looks = [look(jpeg, passing.empty) for jpeg in passing.pictures]
+        place = decoded(passing.empty)
+        looks = [look(jpeg, place) for jpeg in passing.pictures]
         hints = suggest([one for one in looks if one], camera="side", pictures=NAMES)
         cpu_ms = (time.process_time_ns() - begun) / 1e6 / len(passing.pictures)
         found.append(Seen(passing, hints, cpu_ms))
