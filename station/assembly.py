@@ -46,14 +46,17 @@ from kernel.law.law import Law
 from station.acts import Officers
 from station.feed import Feed
 from station.footage.room import FootageRoom, open_room
+from station.pages.links import LINKS
 from station.pages.routes import Pages
 from station.pages.state import Centre
 from station.parts import Parts
+from station.plates import Corrections, Forgetting, Plates
 from station.queries import Queries
 from station.settings import Settings
 from station.slips import Slips
 from station.store import StationStore
 from web.i18n import VOCABULARY
+from web.labelled import LabelledFolder, label_for_ever
 from web.live import Hub
 from web.passwords import Passwords
 from web.sessions import Lifetimes, Sessions, Visitor
@@ -165,6 +168,7 @@ class Assembly:
         self._shell = self._make_shell()
         self._feed = self._make_feed()
         self._officers = self._make_officers(law)
+        self._plates = Plates(folder / "station.db")
         self._footage = self._make_footage(folder)
         self._intake = Intake(transport, self._receiver, limits=settings.limits)
         self._receiver.on_committed(self._feed.committed)
@@ -179,6 +183,8 @@ class Assembly:
             feed=self._feed,
             queries=self._queries,
             officers=self._officers,
+            plates=self._plates,
+            corrections=Corrections(self._officers, self._queries, told=self._feed.changed),
             access=self._access,
             slips=Slips(self._journal, self._queries, source=settings.source),
             files=self._blobs,
@@ -238,6 +244,8 @@ class Assembly:
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _tasks(self) -> dict[str, Run]:
+        erasing = Erasing(self._journal, source=self._settings.source, cursors=self._cursors)
+        forgetting = Forgetting(self._plates, erasing, self._store.forgotten, by=self._settings.box.name)
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
         own: dict[str, Run] = {
             "sessions": self._forget_sessions,
@@ -246,12 +254,19 @@ class Assembly:
                 rehash_nightly, self._journal, hour=self._settings.journal.rehash_hour, clock=self._clock
             ),
             "erasing": self._clean,
-            "own erasures": partial(
-                finish_for_ever,
-                Erasing(self._journal, source=self._settings.source, cursors=self._cursors),
-                clock=self._clock,
-            ),
+            "own erasures": partial(finish_for_ever, erasing, clock=self._clock),
+            "corrections": partial(forgetting.run, self._clock),
         }
+        if self._settings.plates.labels is not None:
+            folder = LabelledFolder(Path(self._settings.plates.labels))
+            own["labels"] = partial(
+                label_for_ever,
+                self._plates.labels,
+                folder,
+                self._blobs.path,
+                faults=(sqlite3.Error, OSError),
+                clock=self._clock,
+            )
         if self._tls is not None:
             own["certificates"] = self._renewal(self._tls).run
         if self._revoked is not None:
@@ -366,6 +381,7 @@ class Assembly:
             title_zh=settings.station.name_zh,
             title_en=settings.station.name_en,
             home="/tablet",
+            links=LINKS,
             templates=(PAGES / "templates",),
             locales=(VOCABULARY, PAGES / "locales"),
             static=(("station", PAGES / "static"),),

@@ -26,6 +26,7 @@ from central.pages.routes import mount
 from central.parts import Parts
 from central.store.custody import CustodyStore
 from central.store.queries import Filter, Queries
+from central.store.readings import Readings
 from central.store.receiving import CentreStore
 from central.views import Alarm
 from journal.access import AccessLog
@@ -118,6 +119,7 @@ def build(folder: Path) -> tuple[Site, FastAPI]:
         clock=clock,
         settings=replace(world.parts.settings, stations=STATIONS, county=MAP),
         queries=Queries(database, register=REGISTER),
+        readings=Readings(database, register=REGISTER),
         sessions=Sessions(world.parts.accounts, clock=clock, passwords=passwords),
         access=AccessLog(world._append, clock=clock),
         alarms=site.alarms,

@@ -40,12 +40,13 @@ def test_every_command_is_described(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     verbs = re.findall(r"^    (\w+)  ", capsys.readouterr().out, re.MULTILINE)
     text = DOCS.read_text(encoding="utf-8")
-    assert set(verbs) == {"run", "enrol", "user", "queue", "journals"}
+    assert set(verbs) == {"run", "enrol", "user", "queue", "plates", "journals"}
     assert all(f"weighpost-station {verb}" in text for verb in verbs)
 
 
 def test_every_address_is_described() -> None:
-    source = (DOCS.parents[1] / "station" / "pages" / "routes.py").read_text(encoding="utf-8")
+    pages = (DOCS.parents[1] / "station" / "pages").glob("*.py")
+    source = "".join(page.read_text(encoding="utf-8") for page in pages)
     text = DOCS.read_text(encoding="utf-8")
     paths = set(re.findall(r'@app\.\w+\("([^"]+)"\)', source)) - {"/"}
     assert len(paths) > 6
