@@ -1,7 +1,7 @@
 """A centre that a browser can visit: the real pages, API and store over stored entries, as a process of its own.
 
 `python -m tests.browser.centre_site FOLDER` prints one line of JSON with its address and serves until it is ended.
-POST /test/weigh makes a vehicle cross; it exists only here.
+POST /test/weigh makes a vehicle cross, POST /test/doubt one whose plate is not read for certain; they exist only here.
 """
 
 from __future__ import annotations
@@ -133,6 +133,12 @@ def build(folder: Path) -> tuple[Site, FastAPI]:
     async def weigh(pictured: bool = True, truck: int | None = None) -> dict[str, int]:
         entries = await asyncio.to_thread(site.weigh, pictured=pictured, truck=truck)
         site.tell(entries)
+        return {"seq": entries[0].seq}
+
+    @app.post("/test/doubt")
+    async def doubt() -> dict[str, int]:
+        entries = await asyncio.to_thread(site.county.doubted, "s01-lane1", clock.now_ms())
+        await asyncio.to_thread(site.take, *entries)
         return {"seq": entries[0].seq}
 
     return site, app
