@@ -23,11 +23,13 @@ from central.store.queries import Filter, Queries
 from central.store.readings import Readings, Wanted
 from central.store.receiving import CentreStore
 from journal.store import Accepted
+from kernel.errors import FullError
 from kernel.events import EntryRef, PlateCorrected, PlateRead, RecordAccessed, RecordErased, VehiclePictured
 from kernel.evidence.header import FileRef
 from tests.central.made import NOON_MS, REGISTER, Made, decided, weighed
 from tests.central.pages.test_pages_answer import BASE, Visit
 from tests.central.world import World
+from tests.support.log_lines import whole
 
 pytestmark = pytest.mark.broad
 
@@ -243,6 +245,28 @@ async def test_i14_a_correction_goes_with_its_pictures_also_when_it_comes_too_la
     assert found(world, RIGHT) == []
     with world.database.reader.connect() as connection:
         assert connection.execute(select(schema.correction)).all() == []
+
+
+async def test_no_line_of_the_log_names_a_plate_whatever_is_done_with_it(
+    visit: Visit, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    made = Made()
+    world.take(
+        *crossing(made), made.add('{"passage":7,"tractor":"鲁C7X902"}'.encode(), stream="vehicle.pictured")
+    )
+    await visit.sign_in("wang")
+    page = await visit.see("/plates")
+    for text in (RIGHT, "鲁C7X9O2"):
+        await post(visit, page, "/plates/lane1-box/p1/front", {"said": "plate", "text": text})
+    for path in (f"/events?plate={READ}", f"/events/{'a' * 32}/0", "/quarantine", f"/events?cursor={READ}"):
+        await visit.client.get(path)
+    world.refuse = FullError("no room")
+    await visit.client.get(f"/events?plate={RIGHT}")
+    await world.keeping.sweep()
+    own = [record for record in caplog.records if not record.name.startswith(("httpx", "asyncio"))]
+    assert own
+    assert "鲁C7X9" not in whole(own)
 
 
 def test_labels_are_the_crops_that_people_have_named(world: World) -> None:

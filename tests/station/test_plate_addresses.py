@@ -11,6 +11,7 @@ from kernel.events import PlateCorrected, PlatePrior, PlateRead, RecordAccessed
 from kernel.evidence.header import FileRef
 from tests.station.county import PLATFORM
 from tests.station.test_tablet_addresses import KEY, Visited, _upload, visited
+from tests.support.log_lines import whole
 
 __all__ = ["visited"]
 
@@ -119,3 +120,25 @@ async def test_a_hostile_form_writes_nothing(visited: Visited) -> None:
     assert (await visited.client.get(f"/plates?place={'x' * 200}")).status_code == 422
     assert (await visited.client.get("/plates?place=no-such-lane&status=huh")).status_code == 200
     assert await written(visited, PlateCorrected.stream) == []
+
+
+async def test_no_line_of_the_log_names_a_plate_whatever_is_done_with_it(
+    visited: Visited, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    address = await crossing(visited)
+    await visited.sign_in()
+    for said in ("鲁C7X9Q2", "鲁C7X9O2", "鲁C7X9"):
+        await visited.post(
+            f"{address}/front", {"said": "plate", "text": said}, **{"Idempotency-Key": f"key-{said[3:]}0000"}
+        )
+    tablet = address.replace("/plates", "/tablet")
+    for path in ("/plates", address, tablet, "/tablet", f"/files/{CROP.sha256}", "/plates?place=鲁C7X9Q2"):
+        await visited.client.get(path)
+    await visited.post(f"{tablet}/hold", {"note": "鲁C7X9Q2 不停车"})
+    visited.lane.say_bytes('{"passage":7,"tractor":"鲁C7X9Q2"}'.encode(), stream="vehicle.pictured")
+    visited.lane.put()
+    visited.assembly._live(f"weighpost/v1/up/{PLATFORM}/live/weight", "鲁C7X9Q2".encode())
+    own = [record for record in caplog.records if not record.name.startswith(("httpx", "asyncio"))]
+    assert own
+    assert "鲁C7X9" not in whole(own)

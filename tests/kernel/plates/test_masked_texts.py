@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import logging
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from journal.logs import JsonLines
 from kernel.plates import CLASSES, PlateClass, classify
 from kernel.plates.masking import masked
 
@@ -13,6 +17,7 @@ SHAPES = [shape for row in CLASSES.values() for shape in row.shapes if row.plate
 TEXTS = st.sampled_from(SHAPES).flatmap(lambda shape: st.tuples(*(st.sampled_from(place) for place in shape)))
 
 
+@settings(max_examples=60)
 @given(TEXTS.map("".join), st.sampled_from(["", " ", '"', ":", "牌", "/"]))
 def test_every_plate_with_a_province_is_hidden(plate: str, beside: str) -> None:
     assert classify(plate) is not None
@@ -38,3 +43,9 @@ def test_every_plate_with_a_province_is_hidden(plate: str, beside: str) -> None:
 )
 def test_what_is_hidden_and_what_stays(text: str, shown: str) -> None:
     assert masked(text) == shown
+
+
+def test_a_line_of_the_log_is_masked_whole() -> None:
+    record = logging.makeLogRecord({"msg": "odd: %s", "args": ("鲁C12345",), "reason": "near 京A12345"})
+    line = json.loads(JsonLines().format(record))
+    assert (line["message"], line["reason"]) == ("odd: 鲁C*****", "near 京A*****")
