@@ -16,10 +16,11 @@ from kernel.evidence.header import FileRef
 from kernel.plates.correcting import Answer
 from kernel.plates.saying import Refused
 from station.acts import Done, Tap
+from station.main import main
 from station.plates import Corrections, Forgetting, NotCorrected, Plates
 from station.releasing import Grounds
 from tests.journal.making import NOW
-from tests.station.county import PLATFORM, WIM
+from tests.station.county import PLATFORM, WIM, County
 from tests.station.desk import Desk
 from web.labelled import LabelledFolder
 
@@ -234,3 +235,27 @@ def test_a_form_with_more_than_it_may_hold_is_no_answer() -> None:
     ):
         with pytest.raises(msgspec.ValidationError):
             msgspec.json.decode(wrong, type=Answer)
+
+
+async def test_the_verb_lists_readings_with_what_people_say(
+    quick_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    county = County.make(quick_path / "county")
+    file = county.write()
+    folder = quick_path / "county" / "data"
+    folder.mkdir()
+    desk = await Desk.open(folder)
+    try:
+        passage = Read(desk, unsure()).passage
+        await correct(desk, passage, said())
+        desk.weighed(48_000)
+        asked = ["--settings", str(file)]
+        assert main(["plates", "--status", "unsure", "--json", *asked]) == 0
+        [row] = json.loads(capsys.readouterr().out)
+        assert (row["passage"], row["text"], row["said"], row["said_by"]) == (passage, None, RIGHT, "li")
+        assert main(["plates", "--lane", PLATFORM, *asked]) == 0
+        assert capsys.readouterr().out.count("\n") == 2
+        for wrong in (["--lane", "nobody"], ["--limit", "0"]):
+            assert main(["plates", *wrong, *asked]) == 2
+    finally:
+        desk.close()
