@@ -40,7 +40,7 @@ def reading(page: Page) -> Locator:
 
 
 def legible(page: Page) -> list[str]:
-    return [one["text"] for one in page.evaluate(CONTRASTS) if one["ratio"] < 4.5]
+    return [one["text"] for one in page.evaluate(CONTRASTS) if one["ratio"] < 7]
 
 
 def small(page: Page) -> list[str]:
