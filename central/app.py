@@ -15,6 +15,7 @@ from central.api.evidence import EvidenceApi
 from central.api.files import FilesApi
 from central.api.instruments import InstrumentsApi
 from central.api.passages import PassagesApi
+from central.api.plates import PlatesApi
 from central.api.published import PublishedApi
 from central.api.state import StateApi
 from central.api.tariff import TariffApi
@@ -39,6 +40,7 @@ def create_app(parts: Parts, *, mounts: Sequence[Mount] = ()) -> FastAPI:
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     apis = (
         PassagesApi(parts),
+        PlatesApi(parts),
         EvidenceApi(parts),
         FilesApi(parts),
         StateApi(parts),

@@ -51,11 +51,13 @@ from central.store.counters import Counters
 from central.store.custody import CustodyStore
 from central.store.engines import Database
 from central.store.findings import Findings
+from central.store.hiding import hide_earlier
 from central.store.holds import Holds
 from central.store.instruments import Instruments
 from central.store.keeping import Keeper
 from central.store.partitions import make_ahead
 from central.store.queries import Queries
+from central.store.readings import Readings
 from central.store.receiving import CentreStore
 from central.store.requests import Requested
 from central.store.speakers import Speakers
@@ -79,6 +81,7 @@ from kernel.clock import Clock
 from kernel.evidence.frames import Hello
 from kernel.evidence.notes import decode_base64
 from kernel.law.shipped import national
+from web.labelled import LabelledFolder, label_for_ever
 from web.sessions import Lifetimes, Sessions
 
 log = logging.getLogger(__name__)
@@ -182,6 +185,7 @@ def assemble(given: Given, *, mounts: Sequence[Mount] = ()) -> Centre:
             "declaring": Declaring(ingest.findings, ingest.own.append, clock=given.clock).run,
             "housekeeping": partial(_keep_house, given, parts, ingest.recounting),
             "keeping": parts.keeping.run,
+            **_of_plates(given, parts),
             "enrolment": enrolment.run,
             **_own_renewal(given),
         },
@@ -231,6 +235,24 @@ def _take_in(given: Given) -> _Ingest:
     )
 
 
+def _of_plates(given: Given, parts: Parts) -> dict[str, Run]:
+    """What the settings ask to be done with plates beside taking them in."""
+    settings, key = given.settings.plates, given.admission.register.plate_key
+    tasks: dict[str, Run] = {}
+    if settings.labels is not None:
+        tasks["labels"] = partial(
+            label_for_ever,
+            parts.readings.labels,
+            LabelledFolder(Path(settings.labels)),
+            parts.files.path,
+            faults=(SQLAlchemyError, OSError),
+            clock=given.clock,
+        )
+    if key is not None:
+        tasks["hiding plates"] = partial(hide_earlier, given.database, key=key, clock=given.clock)
+    return tasks
+
+
 def _parts(
     given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding, enrolment: Enrolment
 ) -> Parts:
@@ -241,6 +263,7 @@ def _parts(
         settings=settings,
         clock=clock,
         queries=queries,
+        readings=Readings(given.database, register=given.admission.register),
         accounts=accounts,
         sessions=Sessions(accounts, clock=clock, lifetimes=lifetimes),
         access=AccessLog(ingest.own.append, clock=clock),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from central.authority import TlsAuthority, read_request
 from central.settings import Settings
+from central.store.projections import Register
 from journal.enrolling import TlsRequest, places_in
 from journal.keys import Identity, SigningKey, issue, parse_certificate, read_certificate, write_durably
 from journal.tls import Credentials, TlsTime
@@ -20,6 +21,8 @@ _YEAR_MS = 366 * 86_400_000
 _LIFE_YEARS: dict[Kind, int] = {"root": 30, "enrolment": 10, "witness": 10}
 _BOX_YEARS = 3
 _TLS_YEARS = 1
+
+SHORTEST_PLATE_KEY = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,27 @@ def load(settings: Settings) -> CentreKeys:
         root_public=root,
         store_certs=_certificates(folder, "store", settings.store_id),
     )
+
+
+def plate_key(settings: Settings) -> bytes | None:
+    """The key of the hashes in the place of plates, None when they are kept as texts; ConfigError: it is no key."""
+    path = settings.plates.hash_key
+    if path is None:
+        return None
+    try:
+        key = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError.one("plates.hash_key", f"cannot be read: {error.strerror}") from error
+    if len(key) < SHORTEST_PLATE_KEY:
+        raise ConfigError.one(
+            "plates.hash_key", f"has {len(key)} bytes, must have {SHORTEST_PLATE_KEY} or more"
+        )
+    return key
+
+
+def register(settings: Settings) -> Register:
+    """Who stands where, for who reads the store beside the centre."""
+    return replace(settings.register, plate_key=plate_key(settings))
 
 
 def credentials(settings: Settings, *, clock: Clock) -> Credentials | None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from central.commands import acts, backups, evidence, instruments, keys, listings, people, running, speakers
+from central.commands import (
+    acts,
+    backups,
+    evidence,
+    instruments,
+    keys,
+    listings,
+    people,
+    plates,
+    running,
+    speakers,
+)
 from journal.clock import SystemClock
 from journal.console import Console, end
 from kernel.errors import WeighpostError
@@ -16,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="weighpost-central", description="The centre of a county's weigh stations."
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for part in (running, keys, speakers, people, listings, acts, instruments, evidence, backups):
+    for part in (running, keys, speakers, people, listings, plates, acts, instruments, evidence, backups):
         part.add(verbs)
     given = parser.parse_args(arguments)
     try:

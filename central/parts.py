@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from central.store.accounts import CentreAccounts
     from central.store.instruments import Instruments
     from central.store.queries import Queries
+    from central.store.readings import Readings
     from journal.access import AccessLog
 
 
@@ -61,11 +62,12 @@ class IssuesSlips(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`queries`, `instruments`, `accounts`, `files`, `packages` and `alarms` block: call them from a thread."""
+    """`queries`, `readings`, `instruments`, `accounts`, `files`, `packages` and `alarms` block: call them from a thread."""
 
     settings: Settings
     clock: Clock
     queries: Queries
+    readings: Readings  # of plates
     accounts: CentreAccounts  # implements web.accounts.Accounts
     sessions: Sessions  # over these accounts: pages sign in with it, the API takes its cookie
     access: AccessLog

@@ -79,7 +79,9 @@ def _listen_at_gate(settings: Settings, stack: AsyncExitStack) -> socket.socket 
 
 def _admission(settings: Settings, speakers: Speakers) -> Admission:
     boxes = {box.name: box.source for box in settings.boxes}
-    admission = Admission(centre=settings.box, source=settings.source, boxes=boxes)
+    admission = Admission(
+        centre=settings.box, source=settings.source, boxes=boxes, plate_key=keyring.plate_key(settings)
+    )
     admission.learn(Standing.read(speakers))
     return admission
 

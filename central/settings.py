@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import journal.settings
+import web.settings
 from central.keeping.rules import Retention
 from central.pages.county import County
 from central.store.projections import Register
@@ -106,6 +107,13 @@ class Custody(Keeping):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plates(web.settings.Plates):
+    """And how plates of vehicles within their limit are kept: as texts, or as hashes under a key."""
+
+    hash_key: str | None = None  # path of a file with 32 random bytes or more; None: plates are kept as texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One centre."""
 
@@ -119,6 +127,7 @@ class Settings:
     database: Database = field(default_factory=Database)
     custody: Custody = field(default_factory=Custody)
     limits: Limits = field(default_factory=Limits)
+    plates: Plates = field(default_factory=Plates)
     retention: Retention = field(default_factory=Retention)
     journal: journal.settings.Journal = field(default_factory=journal.settings.Journal)
     boxes: tuple[Box, ...] = ()

@@ -15,6 +15,8 @@ from kernel.events import (
     InstrumentChanged,
     PassageDecided,
     PassageReviewed,
+    PlateCorrected,
+    PlateRead,
     ScaleChecked,
     ScaleDrifted,
     VehiclePictured,
@@ -83,6 +85,8 @@ class PassageRow:
     reviewed: str | None = None  # newest review at the centre: confirmed, rejected, returned
     erased_ms: int | None = None  # when its plates and pictures were erased by a rule
     taken_back: bool = False  # its vehicle rolled back off the weigher: the weighing counts no more
+    corrected: str | None = None  # the plates that people have said it has
+    hashed: bool = False  # its plates are kept as keyed hashes: they are found, and not shown in lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +206,49 @@ class MarkView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionView:
+    """What a person has said of a plate, at the station or here."""
+
+    journal: str
+    seq: int
+    at_ms: int
+    said: PlateCorrected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateReading:
+    """One side of one crossing as its camera was read, with the newest word of a person beside it."""
+
+    row: PassageRow
+    read: PlateRead
+    crop: str | None  # SHA-256
+    crop_stored: bool
+    said: CorrectionView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateLine:
+    """A reading as lists show it; `text` is what the reader was sure of, `said` what a person says it is."""
+
+    shown_ms: int
+    station: str
+    lane: str
+    box: str
+    passage: str
+    role: str
+    status: str
+    text: str | None
+    said: str | None
+    said_by: str | None
+    plate_class: str | None
+    colour: str | None
+    score_permille: int
+    chars_permille: tuple[int, ...]
+    candidates: tuple[str, ...]
+    crop: str | None  # SHA-256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassageDetail:
     """Everything held about one crossing."""
 
@@ -217,6 +264,7 @@ class PassageDetail:
     cases: tuple[str, ...] = ()  # that one of its entries belongs to
     spans: tuple[SpanView, ...] = ()
     marks: tuple[MarkView, ...] = ()  # on its clips and on the films of its spans
+    corrections: tuple[CorrectionView, ...] = ()  # of its plates, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
-"""Log lines as JSON, one a line: the fixed sentence, and beside it what it was about."""
+"""Log lines as JSON, one a line: the fixed sentence, and beside it what it was about; a plate is never in one."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+
+from kernel.plates.masking import masked
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -20,7 +22,7 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _OWN}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return masked(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def log_as_json(level: str) -> None:

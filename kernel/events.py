@@ -444,6 +444,7 @@ class PlateCorrected(Body, frozen=True, kw_only=True):
     crop: str | None = None  # SHA-256
     by: str
     note: str = ""
+    without: Literal["no_plate", "unreadable"] | None = None  # why there is no text
 
 
 class FileStored(Body, frozen=True, kw_only=True):

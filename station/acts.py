@@ -22,6 +22,7 @@ from kernel.events import (
     EntryRef,
     JointMode,
     PassageDecided,
+    PlateCorrected,
     ReleaseGrounds,
     VehicleFacts,
     Verdict,
@@ -39,6 +40,10 @@ log = logging.getLogger(__name__)
 
 REMEMBERED = 10_000
 AT_ONCE = 256
+
+_OWN: dict[str, type[PassageDecided] | type[PlateCorrected]] = {
+    body.stream: body for body in (PassageDecided, PlateCorrected)
+}
 
 Told = Callable[[str, str], None]  # box, passage
 Keeps = Callable[[Detail], bool]  # blocking
@@ -160,6 +165,13 @@ class Officers:
 
         return await self._act(tap, "released", body)
 
+    async def say(self, body: PlateCorrected, key: str) -> Done:
+        """Something else that an officer says of a crossing, in its place among the acts."""
+        async with self._one:
+            if (known := self._taps.get(key)) is not None:
+                return replace(known, again=True)
+            return await self._write(body, key)
+
     async def _act(self, tap: Tap, act: Act, make: Callable[[Detail], PassageDecided | Refused]) -> Answer:
         key = f"{act}/{tap.box}/{tap.passage}/{tap.by}/{tap.key}"
         async with self._one:
@@ -181,19 +193,16 @@ class Officers:
             self._told(row.box, row.passage)
         return done
 
-    async def _write(self, body: PassageDecided, key: str) -> Done:
+    async def _write(self, body: PassageDecided | PlateCorrected, key: str) -> Done:
         appended = await self._journal.append(body, source=self._source, key=key)
-        await asyncio.to_thread(
-            self._store.project_own,
-            [_act_of(appended, body)],
-            journal=appended.journal,
-            size=appended.seq + 1,
-        )
+        # Only catching up counts: what was written before this, and not shown, is not passed over.
+        act = _act_of(appended, body)
+        await asyncio.to_thread(self._store.project_own, [act], journal=appended.journal, size=0)
         done = Done(ref=appended.ref)
         self._taps[key] = done
         while len(self._taps) > REMEMBERED:
             self._taps.popitem(last=False)
-        log.info("officer acted", extra={"act": body.act, "by": body.by, "passage": body.passage})
+        log.info("officer acted", extra={"act": _name(body), "by": body.by, "passage": body.passage})
         return done
 
     def _judged(self, detail: Detail, seen: Seen) -> tuple[VehicleFacts, Verdict]:
@@ -248,16 +257,21 @@ def _same_act(detail: Detail, act: Act, by: str) -> Done | None:
     return Done(ref=last.ref, again=True)
 
 
-def _act_of(appended: Appended, body: PassageDecided) -> OwnAct:
+def _name(body: PassageDecided | PlateCorrected) -> str:
+    return body.act if isinstance(body, PassageDecided) else body.stream
+
+
+def _act_of(appended: Appended, body: PassageDecided | PlateCorrected) -> OwnAct:
     return OwnAct(ref=appended.ref, at_ms=appended.at, body=body)
 
 
 def _own_act(entry: StoredEntry) -> OwnAct | None:
     try:
         head, body, ref = first_said_of(entry)
-        if head.stream != PassageDecided.stream or body is None:
+        kind = _OWN.get(head.stream)
+        if kind is None or body is None:
             return None
-        decided = msgspec.json.decode(body, type=PassageDecided)
+        decided = msgspec.json.decode(body, type=kind)
     except (ProtocolError, msgspec.MsgspecError):
         log.exception("own entry unreadable")
         return None

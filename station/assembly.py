@@ -50,21 +50,22 @@ from station.footage.index import FootageIndex
 from station.footage.keeping import Rules
 from station.footage.room import Around, FootageRoom, open_room
 from station.footage.travelled import Travelled
-from station.pages.docking import DOCKING
+from station.pages.links import FOOTAGE_LINKS, STATION_LINKS
 from station.pages.routes import Pages
 from station.pages.state import Centre
-from station.pages.supervising import DAY
 from station.parts import Parts
+from station.plates import Corrections, Forgetting, Plates
 from station.queries import Queries
 from station.settings import Settings
 from station.slips import Slips
 from station.store import StationStore
 from web.i18n import VOCABULARY
+from web.labelled import LabelledFolder, label_for_ever
 from web.live import Hub
 from web.passwords import Passwords
 from web.sessions import Lifetimes, Sessions, Visitor
 from web.shell import HERE as WEB
-from web.shell import Link, Shell, Site, build_id
+from web.shell import Shell, Site, build_id
 from web.sqlite_accounts import SqliteAccounts
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,6 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 T = TypeVar("T")
 
 PAGES = Path(__file__).parent / "pages"
-LINKS = (Link(path="/recorders", key="Recorders"), Link(path="/footage/links", key="Links to confirm"))
 HOUR_S = 3_600.0
 PATIENCE_S = 20.0
 CLEAN_S = 5.0
@@ -177,6 +177,7 @@ class Assembly:
         self._feed = self._make_feed()
         self._footage = self._make_footage(folder, law)
         self._officers = self._make_officers(law)
+        self._plates = Plates(folder / "station.db")
         self._intake = Intake(transport, self._receiver, limits=settings.limits)
         self._receiver.on_committed(self._feed.committed)
         transport.subscribe(f"{UP}/+/live/+", self._live)
@@ -190,6 +191,8 @@ class Assembly:
             feed=self._feed,
             queries=self._queries,
             officers=self._officers,
+            plates=self._plates,
+            corrections=Corrections(self._officers, self._queries, told=self._feed.changed),
             access=self._access,
             slips=Slips(self._journal, self._queries, source=settings.source),
             files=self._blobs,
@@ -252,6 +255,9 @@ class Assembly:
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _tasks(self) -> dict[str, Run]:
+        forgetting = Forgetting(
+            self._plates, self._erasing, self._store.forgotten, by=self._settings.box.name
+        )
         uplinks = {f"uplink {uplink.destination.name}": uplink.run for uplink in self._uplinks}
         own: dict[str, Run] = {
             "sessions": self._forget_sessions,
@@ -261,7 +267,18 @@ class Assembly:
             ),
             "erasing": self._clean,
             "own erasures": partial(finish_for_ever, self._erasing, clock=self._clock),
+            "corrections": partial(forgetting.run, self._clock),
         }
+        if self._settings.plates.labels is not None:
+            folder = LabelledFolder(Path(self._settings.plates.labels))
+            own["labels"] = partial(
+                label_for_ever,
+                self._plates.labels,
+                folder,
+                self._blobs.path,
+                faults=(sqlite3.Error, OSError),
+                clock=self._clock,
+            )
         if self._tls is not None:
             own["certificates"] = self._renewal(self._tls).run
         if self._revoked is not None:
@@ -408,7 +425,7 @@ class Assembly:
             title_zh=settings.station.name_zh,
             title_en=settings.station.name_en,
             home="/tablet",
-            links=(DOCKING, *LINKS, DAY) if settings.footage else (),
+            links=(*STATION_LINKS, *(FOOTAGE_LINKS if settings.footage else ())),
             templates=(PAGES / "templates",),
             locales=(VOCABULARY, PAGES / "locales"),
             static=(("station", PAGES / "static"),),

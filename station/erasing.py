@@ -15,6 +15,7 @@ from journal.store import Accepted
 from kernel.errors import ProtocolError
 from kernel.events import EntryRef, JournalRecovered, PassageDecided, RecordErased, VehiclePictured
 from kernel.evidence.recovery import unwrap
+from station import correcting
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS erasure (
@@ -157,10 +158,11 @@ def _stays(stream: str) -> bool:
 def _strip(db: sqlite3.Connection, passage: Passage) -> None:
     """With the pictures goes what the queue says of the vehicle, and what officers wrote in their own words."""
     db.execute(
-        "UPDATE passage SET tractor = NULL, tractor_colour = NULL, trailer = NULL, trailer_colour = NULL, erased = 1"
-        " WHERE box = ? AND passage = ?",
+        "UPDATE passage SET tractor = NULL, tractor_colour = NULL, trailer = NULL, trailer_colour = NULL,"
+        " vehicle = NULL, erased = 1 WHERE box = ? AND passage = ?",
         passage,
     )
+    correcting.forget(db, *passage)
     acts = db.execute(
         "SELECT act.journal, act.seq, act.body FROM act JOIN passage ON passage.journal = weighed_journal"
         " AND passage.seq = weighed_seq WHERE box = ? AND passage = ?",

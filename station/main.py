@@ -9,7 +9,7 @@ from journal import enrol_verb
 from journal.clock import SystemClock
 from journal.console import Console, end
 from kernel.errors import WeighpostError
-from station.commands import docking, footage, keeping, listings, people, recorders, running
+from station.commands import docking, footage, keeping, listings, people, plates, recorders, running
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="weighpost-station", description="A staffed weigh station and its tablets."
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for part in (running, people, listings, docking, footage, recorders, keeping):
+    for part in (running, people, listings, plates, docking, footage, recorders, keeping):
         part.add(verbs)
     enrol_verb.add(verbs, store=True)
     given = parser.parse_args(arguments)

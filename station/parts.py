@@ -12,6 +12,7 @@ from kernel.clock import Clock
 from station.acts import Officers
 from station.feed import Feed
 from station.footage.room import FootageRoom
+from station.plates import Corrections, Plates
 from station.queries import Queries
 from station.settings import Settings
 from station.slips import Slips
@@ -26,7 +27,7 @@ class PlacesFiles(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`queries` and `files` block: call them from a thread."""
+    """`queries`, `plates` and `files` block: call them from a thread."""
 
     settings: Settings
     clock: Clock
@@ -34,6 +35,8 @@ class Parts:
     feed: Feed
     queries: Queries
     officers: Officers
+    plates: Plates
+    corrections: Corrections
     access: AccessLog
     slips: Slips
     files: PlacesFiles

@@ -17,6 +17,7 @@ from kernel.events import (
     LaneHealth,
     PassageCancelled,
     PassageDecided,
+    PlateCorrected,
     PlateRead,
     RecordErased,
     RecordHeld,
@@ -25,6 +26,7 @@ from kernel.events import (
     Verdict,
 )
 from station import cancelling, holding
+from station.correcting import know_vehicle, project_correction
 from station.erasing import erase, forget_late
 from station.releasing import SAME_STAY_MS
 
@@ -37,12 +39,11 @@ CREATE TABLE IF NOT EXISTS passage (
   trailer TEXT, trailer_colour TEXT, pictured INTEGER NOT NULL DEFAULT 0, missing TEXT NOT NULL DEFAULT '[]',
   unseen TEXT NOT NULL DEFAULT '[]', quality TEXT NOT NULL DEFAULT '[]', confirmed INTEGER NOT NULL DEFAULT 0,
   act TEXT, act_by TEXT NOT NULL DEFAULT '', act_ms INTEGER, erased INTEGER NOT NULL DEFAULT 0,
-  taken_back INTEGER NOT NULL DEFAULT 0,
+  taken_back INTEGER NOT NULL DEFAULT 0, vehicle TEXT,
   UNIQUE (box, passage)
 );
 CREATE INDEX IF NOT EXISTS passage_shown ON passage (shown);
 CREATE INDEX IF NOT EXISTS passage_weighed ON passage (journal, seq);
-CREATE INDEX IF NOT EXISTS passage_tractor ON passage (tractor, shown);
 CREATE TABLE IF NOT EXISTS said (
   box TEXT, passage TEXT, journal TEXT, seq INTEGER, stream TEXT NOT NULL,
   PRIMARY KEY (box, passage, journal, seq)
@@ -107,9 +108,18 @@ def shown_ms(at_ms: int, received_ms: int) -> int:
 
 
 def project_act(
-    db: sqlite3.Connection, body: PassageDecided, *, journal: str, seq: int, leaf: str, at_ms: int
+    db: sqlite3.Connection,
+    body: PassageDecided | PlateCorrected,
+    *,
+    journal: str,
+    seq: int,
+    leaf: str,
+    at_ms: int,
 ) -> None:
     """An officer's act; doing it again changes nothing."""
+    if isinstance(body, PlateCorrected):
+        project_correction(db, body, journal=journal, seq=seq, leaf=leaf, at_ms=at_ms)
+        return
     about = body.weighed
     row = (journal, seq, leaf, at_ms, about.journal, about.seq, msgspec.json.encode(body))
     if db.execute("INSERT OR IGNORE INTO act VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount:
@@ -207,6 +217,7 @@ def _pictured(db: sqlite3.Connection, entry: Accepted, body: VehiclePictured) ->
             body.passage,
         ),
     )
+    know_vehicle(db, entry.box, body.passage)
 
 
 def _colour(plates: Sequence[PlateRead], text: str | None) -> str | None:
@@ -259,17 +270,17 @@ def _close_stay(db: sqlite3.Connection, body: PassageDecided, at_ms: int) -> Non
     """The vehicle goes: its re-weighing and what was weighed of it before wait for nobody any more."""
     last = body.grounds.reweigh if body.grounds and body.grounds.reweigh else body.weighed
     row = db.execute(
-        "SELECT place, box, shown, coalesce(tractor, (SELECT tractor FROM passage WHERE journal = ? AND seq = ?))"
+        "SELECT place, box, shown, coalesce(vehicle, (SELECT vehicle FROM passage WHERE journal = ? AND seq = ?))"
         " FROM passage WHERE journal = ? AND seq = ?",
         (body.weighed.journal, body.weighed.seq, last.journal, last.seq),
     ).fetchone()
     if row is None:
         return
-    place, box, shown, tractor = row
+    place, box, shown, vehicle = row
     db.execute(
         "UPDATE passage SET act = 'released', act_by = ?, act_ms = ? WHERE act IS NOT 'released' AND (place = ?"
-        " OR (tractor = ? AND abs(shown - ?) <= ? AND CASE box WHEN ? THEN place < ? ELSE shown <= ? END))",
-        (body.by, at_ms, place, tractor, shown, SAME_STAY_MS, box, place, shown),
+        " OR (vehicle = ? AND abs(shown - ?) <= ? AND CASE box WHEN ? THEN place < ? ELSE shown <= ? END))",
+        (body.by, at_ms, place, vehicle, shown, SAME_STAY_MS, box, place, shown),
     )
 
 

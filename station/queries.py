@@ -24,6 +24,7 @@ from kernel.events import (
 from kernel.evidence import header
 from kernel.evidence.header import Header
 from kernel.footage.keeping import Hold
+from station.correcting import corrections
 from station.releasing import SAME_STAY_MS
 from station.views import Acted, Detail, HeldJournal, LaneState, NamedFile, Passage, Today
 
@@ -70,13 +71,13 @@ class Queries:
     def stay(self, row: Passage) -> list[Passage]:
         """Other crossings near it in time that may be of the same vehicle: same plate, or none read."""
         return self._passages(
-            "place != ? AND shown BETWEEN ? AND ? AND (tractor IS NULL OR tractor = ? OR ? IS NULL) ORDER BY place",
+            "place != ? AND shown BETWEEN ? AND ? AND (vehicle IS NULL OR vehicle = ? OR ? IS NULL) ORDER BY place",
             (
                 row.order,
                 row.shown_ms - SAME_STAY_MS,
                 row.shown_ms + SAME_STAY_MS,
-                row.tractor,
-                row.tractor,
+                row.vehicle,
+                row.vehicle,
             ),
         )
 
@@ -223,6 +224,7 @@ def _passage(row: dict[str, Any]) -> Passage:
         act_ms=row["act_ms"],
         erased=bool(row["erased"]),
         taken_back=bool(row["taken_back"]),
+        vehicle=row["vehicle"],
     )
 
 
@@ -246,6 +248,7 @@ def _detail(db: sqlite3.Connection, row: Passage) -> Detail:
         clips=tuple(body for body in _bodies(headers, FileStored) if body.kind == "clip"),
         files=_files(db, [head for head, _, _ in headers]),
         acts=tuple(_acts(db, row)),
+        corrected=tuple(corrections(db, row.box, row.passage)),
     )
 
 

@@ -103,7 +103,7 @@ def _reweigh(passage: Passage, reweigh: Passage) -> Refusal | None:
         return "taken_back"
     if reweigh.act == "released":
         return "reweigh_used"
-    if passage.tractor and reweigh.tractor and passage.tractor != reweigh.tractor:
+    if passage.vehicle and reweigh.vehicle and passage.vehicle != reweigh.vehicle:
         return "reweigh_of_another"
     if not reweigh.certified:
         return "reweigh_not_certified"
@@ -126,8 +126,8 @@ def open_findings(passage: Passage, others: Sequence[Passage]) -> tuple[Passage,
         other
         for other in others
         if other.id != passage.id
-        and other.tractor is not None
-        and other.tractor == passage.tractor
+        and other.vehicle is not None
+        and other.vehicle == passage.vehicle
         and other.found_over
         and other.act != "released"
         and abs(passage.shown_ms - other.shown_ms) <= SAME_STAY_MS

@@ -22,6 +22,7 @@ from journal.settings import (
 from kernel.events import JointMode
 from kernel.settings import must, once_each, refuse, token
 from station.footage.settings import Footage
+from web.settings import Plates
 
 _SOURCE = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)+")
 
@@ -104,6 +105,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     boxes: tuple[Box, ...] = ()
     destinations: tuple[Destination, ...] = ()
+    plates: Plates = field(default_factory=Plates)
     footage: Footage | None = None  # None: no recorders are taken in here
     law: str | None = None  # path of a TOML with this site's own rows
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

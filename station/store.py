@@ -10,8 +10,8 @@ from pathlib import Path
 
 from journal.store import Declared
 from journal.stores import SqliteStore
-from kernel.events import EntryRef, PassageDecided
-from station import cancelling, erasing, holding
+from kernel.events import EntryRef, PassageDecided, PlateCorrected
+from station import cancelling, correcting, erasing, holding
 from station.projecting import SCHEMA, project, project_act
 
 Stored = Callable[[str, str], None]  # box, digest
@@ -26,7 +26,7 @@ class OwnAct:
 
     ref: EntryRef
     at_ms: int
-    body: PassageDecided
+    body: PassageDecided | PlateCorrected
 
 
 class StationStore(SqliteStore):
@@ -37,12 +37,14 @@ class StationStore(SqliteStore):
         self._on_file = on_file
         super().__init__(path, store_id=store_id, project=project)
         with closing(sqlite3.connect(path)) as db:
-            db.executescript(SCHEMA + erasing.SCHEMA + cancelling.SCHEMA + holding.SCHEMA)
+            db.executescript(SCHEMA + erasing.SCHEMA + cancelling.SCHEMA + holding.SCHEMA + correcting.SCHEMA)
             columns = {row[1] for row in db.execute("PRAGMA table_info(passage)")}
             for name in {"erased", "taken_back"} - columns:  # a store of before
                 db.execute(f"ALTER TABLE passage ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
             if "taken_back" not in columns:
                 cancelling.mark_earlier(db)
+            correcting.bring_up_to_date(db)
+            db.commit()
 
     def declared(self, box: str, sha256: str) -> Declared | None:
         """None also for a file that its box has erased: it is not taken again."""
@@ -86,6 +88,14 @@ class StationStore(SqliteStore):
             db.execute(
                 "INSERT OR REPLACE INTO own VALUES (?, max(?, coalesce((SELECT size FROM own WHERE journal = ?), 0)))",
                 (journal, size, journal),
+            )
+
+    def forgotten(self, refs: Sequence[EntryRef]) -> None:
+        """These corrections have left the own journal too."""
+        with self._writing() as db:
+            db.executemany(
+                "UPDATE correction SET gone = 1 WHERE journal = ? AND seq = ?",
+                [(ref.journal, ref.seq) for ref in refs],
             )
 
     @contextmanager

@@ -11,6 +11,8 @@ from kernel.events import (
     FileStored,
     Outcome,
     PassageDecided,
+    PlateCorrected,
+    PlateRead,
     VehiclePictured,
     VehicleWeighed,
 )
@@ -50,6 +52,7 @@ class Passage:
     act_ms: int | None
     erased: bool = False  # its plates and pictures are gone, by the lane's rule
     taken_back: bool = False  # its vehicle rolled back off the weigher: the weighing counts no more
+    vehicle: str | None = None  # the plate it is known by: as it was read, or as a person has said
 
     @property
     def id(self) -> str:
@@ -82,11 +85,52 @@ class Acted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """What a person has said of a plate, with its place in the journal that holds it."""
+
+    ref: EntryRef
+    at_ms: int
+    body: PlateCorrected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NamedFile:
     """A file that an entry names, and whether its bytes are here."""
 
     file: FileRef
     stored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateReading:
+    """One side of one crossing as its camera was read, with the newest word of a person beside it."""
+
+    box: str
+    passage: str
+    shown_ms: int
+    read: PlateRead
+    crop: NamedFile | None
+    said: Corrected | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateLine:
+    """A reading as lists show it; `text` is what the reader was sure of, `said` what a person says it is."""
+
+    shown_ms: int
+    box: str
+    passage: str
+    role: str
+    status: str
+    text: str | None
+    said: str | None
+    said_by: str | None
+    plate_class: str | None
+    colour: str | None
+    score_permille: int
+    chars_permille: tuple[int, ...]
+    candidates: tuple[str, ...]
+    crop: str | None  # SHA-256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +144,7 @@ class Detail:
     clips: tuple[FileStored, ...]
     files: dict[str, NamedFile]  # by name
     acts: tuple[Acted, ...]
+    corrected: tuple[Corrected, ...] = ()  # of its plates, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

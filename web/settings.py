@@ -1,10 +1,10 @@
-"""Where pages listen, and how long a person stays signed in."""
+"""Where pages listen, how long a person stays signed in, and what is kept of what people say of plates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kernel.settings import above_zero, port, refuse
+from kernel.settings import above_zero, must, port, refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,3 +21,15 @@ class Web:
     def tls(self) -> bool:
         """Whether people come by https."""
         return (self.public_url or "").startswith("https://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plates:
+    """Plates as people see and correct them."""
+
+    labels: str | None = (
+        None  # folder for crops whose plates people have said, for training; None: none is kept
+    )
+
+    def __post_init__(self) -> None:
+        refuse(must(self.labels is None or bool(self.labels), "labels", "must not be empty"))

@@ -32,6 +32,8 @@ from kernel.footage.bodies import GapExplained, Step
 from kernel.law.instrument_acts import AT_THE_BOX, CHANGES, saying_of
 from kernel.law.law import Law
 from kernel.plates import normalise
+from kernel.plates.correcting import Answer, corrected, reading
+from kernel.plates.saying import Refused
 
 Outcome = Literal["confirmed", "rejected", "returned"]
 
@@ -111,6 +113,21 @@ class Desk:
             case=case,
         )
         return await self._write(body, key=f"review/{box}/{passage}/{who.by}/{who.key}")
+
+    async def correct(
+        self, box: str, passage: str, role: str, answer: Answer, *, who: Who
+    ) -> EntryRef | Refused:
+        """人工校正: a person's word beside the reading, which stays; Refused: it is no plate."""
+        detail = await self._passage(box, passage)
+        read = reading(detail.pictured, role)
+        if read is None:
+            raise RefusedError("no_such_read" if detail.row.erased_ms is None else "erased")
+        crops = [file.sha256 for file in detail.files if file.name == read.crop]
+        crop = crops[-1] if crops else None
+        said = corrected(read, answer, box=box, passage=passage, by=who.by, crop=crop)
+        if isinstance(said, Refused):
+            return said
+        return await self._write(said, key=f"plate/{box}/{passage}/{role}/{who.by}/{who.key}")
 
     async def add_to_case(
         self,

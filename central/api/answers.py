@@ -19,6 +19,7 @@ _REF = "#/components/schemas/{name}"
 _SHOWN: tuple[type, ...] = (
     views.Page,
     views.PassageRow,
+    views.PlateLine,
     views.PassageDetail,
     views.EntryView,
     views.HourRow,

@@ -12,6 +12,7 @@ from central.acts.steps import step_views
 from central.commands.asking import asking
 from central.commands.shared import load_settings, needs_settings, open_database
 from central.keeping.housekeeping import due
+from central.keyring import register
 from central.store.instruments import Instruments
 from central.store.keeping import Keeper
 from central.store.queries import Queries
@@ -117,7 +118,7 @@ def _add_to_case(arguments: argparse.Namespace, console: Console) -> int:
 def _show_case(arguments: argparse.Namespace, _console: Console) -> int:
     settings = load_settings(arguments.settings)
     with open_database(settings) as database:
-        queries = Queries(database, register=settings.register)
+        queries = Queries(database, register=register(settings))
         found = judged_case(arguments.case, queries, Instruments(database))
     if found is None:
         raise RefusedError(f"no such case: {arguments.case}")

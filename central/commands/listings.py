@@ -10,6 +10,7 @@ from typing import get_args
 import msgspec
 
 from central.commands.shared import load_settings, needs_settings, open_database
+from central.keyring import register
 from central.settings import Settings
 from central.store.engines import snapshot
 from central.store.projecting import reread
@@ -125,8 +126,8 @@ def _lister(listing: _Listing) -> Callable[[argparse.Namespace, Console], int]:
             _note(settings, arguments, console)
         with open_database(settings) as database:
             if getattr(arguments, "retry", False):
-                reread(database, register=settings.register)
-            rows = listing.ask(Queries(database, register=settings.register), arguments, console)
+                reread(database, register=register(settings))
+            rows = listing.ask(Queries(database, register=register(settings)), arguments, console)
         write_rows(rows, listing.columns, as_json=arguments.json)
         return 0
 
@@ -149,7 +150,7 @@ def _note(settings: Settings, given: argparse.Namespace, console: Console) -> No
 def _recount(arguments: argparse.Namespace, _console: Console) -> int:
     settings = load_settings(arguments.settings)
     with open_database(settings) as database, snapshot(database) as connection:
-        counted = recount(connection, register=settings.register)
+        counted = recount(connection, register=register(settings))
     if arguments.json:
         write(msgspec.json.encode(counted).decode())
     else:

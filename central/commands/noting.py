@@ -14,13 +14,13 @@ from kernel.errors import ConfigError
 from kernel.events import RecordAccessed
 
 
-def note_list(settings: Settings, clock: Clock, **wanted: str | None) -> None:
+def note_list(settings: Settings, clock: Clock, *, of: str = "events", **wanted: str | None) -> None:
     """Written by the running centre, or into its journal while it is stopped.  RefusedError: neither can be done."""
     try:
         with asking(settings, role="viewer", clock=clock) as centre:
-            centre.get("/events", limit=1, **wanted)
+            centre.get(f"/{of}", limit=1, **wanted)
     except ConfigError:  # it does not run: then the journal is free
-        asyncio.run(_append(settings, clock, narrowed(**wanted)))
+        asyncio.run(_append(settings, clock, narrowed(page=None if of == "events" else of, **wanted)))
 
 
 async def _append(settings: Settings, clock: Clock, told: str) -> None:

@@ -27,13 +27,15 @@ class Standing:
 class Admission:
     """Implements journal.guests.Guests; `bound` is what custody asks.  Both may be asked in any thread."""
 
-    def __init__(self, *, centre: str, source: str, boxes: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, centre: str, source: str, boxes: Mapping[str, str], plate_key: bytes | None = None
+    ) -> None:
         self._sources = {**boxes, centre: source}
         self.known = Revoked()
         self._shut: frozenset[str] = frozenset()
         self._bounds: dict[str, int] = {}
         self._callbacks: list[ShutOut] = []
-        self.register = Register(centre=centre, sources=self._sources)
+        self.register = Register(centre=centre, sources=self._sources, plate_key=plate_key)
 
     def admits(self, box: str) -> bool:
         return box in self._sources and box not in self._shut

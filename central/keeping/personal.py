@@ -13,6 +13,7 @@ from kernel.events import (
     JournalRecovered,
     PassageDecided,
     PassageReviewed,
+    PlateCorrected,
     VehiclePictured,
 )
 from kernel.evidence.recovery import unwrap
@@ -69,7 +70,7 @@ def _says(stream: str, body: bytes) -> bool:
             return bool(msgspec.json.decode(body, type=PassageReviewed).reason)
     except (msgspec.MsgspecError, ProtocolError):
         return True  # what cannot be read may say anything
-    return stream in (VehiclePictured.stream, GapExplained.stream)
+    return stream in (VehiclePictured.stream, GapExplained.stream, PlateCorrected.stream)
 
 
 def _has_words(act: PassageDecided) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -26,7 +26,6 @@ from kernel.events import (
     Candidate,
     FileStored,
     Picture,
-    PlateRead,
     VehicleFacts,
     VehicleWeighed,
     Verdict,
@@ -37,6 +36,7 @@ from web.hints import suggested
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped, size
+from web.plates import ReadCard, Said, Seen, plate_view, read_card
 from web.weighings import beside_the_mass, no_evidence
 
 FILES = "/api/v1/files"
@@ -102,18 +102,6 @@ class Still:
     flags: str
     sha256: str
     pixels: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlateLine:
-    role: str
-    text: str
-    colour: str | None
-    colour_word: str
-    state: str
-    status: str
-    certainty: str
-    crop: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +206,7 @@ class EventView:
     groups: tuple[GroupLine, ...]
     trace: str | None  # JSON for trace.js
     stills: tuple[Still, ...]
-    plates: tuple[PlateLine, ...]
+    plates: tuple[ReadCard, ...]
     clips: tuple[Clip, ...]
     missing: tuple[str, ...]
     acts: tuple[ActLine, ...]
@@ -231,10 +219,17 @@ class EventView:
     record_hex: str
 
 
-def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -> EventView:
-    weighed = detail.weighed
+def event_view(
+    detail: PassageDetail,
+    texts: Texts,
+    station_name: StationName,
+    *,
+    seen: Mapping[str, Sequence[Seen]] | None = None,
+) -> EventView:
+    """`seen`: what passed before with the plate of each side, or one like it."""
+    weighed, shown = detail.weighed, line(detail.row, texts, station_name)
     return EventView(
-        line=line(detail.row, texts, station_name),
+        line=shown,
         verdict=_verdict(weighed.verdict, weighed, detail.row, texts) if weighed else None,
         about=(
             *(_about(weighed, texts, taken_back=detail.row.taken_back) if weighed else ()),
@@ -245,7 +240,7 @@ def event_view(detail: PassageDetail, texts: Texts, station_name: StationName) -
         groups=_groups(weighed, texts) if weighed else (),
         trace=_trace(weighed, texts) if weighed and weighed.trace else None,
         stills=tuple(_stills(detail, texts)),
-        plates=tuple(_plates(detail, texts)),
+        plates=tuple(cards_of(detail, seen or {}, texts, shown.place)),
         clips=(*_clips(detail, texts), *_spans(detail, texts)),
         missing=tuple(_missing(detail, texts)),
         acts=tuple(_act(decision, texts) for decision in detail.decisions),
@@ -427,31 +422,30 @@ def _still(picture: Picture, file: FileView | None, texts: Texts) -> Still:
     )
 
 
-def _plates(detail: PassageDetail, texts: Texts) -> Iterator[PlateLine]:
+def cards_of(
+    detail: PassageDetail, seen: Mapping[str, Sequence[Seen]], texts: Texts, lane: str
+) -> list[ReadCard]:
+    """Each side of the vehicle as it was read, the newest entry of each; `seen` by side."""
     files = {file.name: file for file in detail.files}
-    for pictured in detail.pictured:
-        for plate in pictured.plates:
-            yield _plate(plate, files.get(plate.crop or ""), texts)
-
-
-def _plate(plate: PlateRead, crop: FileView | None, texts: Texts) -> PlateLine:
-    read = plate.text is not None
-    certainty = texts(
-        _("{score} ‰, {agreeing} of {frames} frames agree"),
-        score=plate.score_permille,
-        agreeing=plate.agreeing,
-        frames=plate.frames,
-    )
-    return PlateLine(
-        role=word(vocabulary.ROLES, plate.role, texts),
-        text=plate.text or word(vocabulary.PLATE_STATUS, plate.status, texts),
-        colour=plate.colour if read else None,
-        colour_word=word(wording.COLOURS, plate.colour, texts) if read else "",
-        state="read" if read else "unread",
-        status=word(vocabulary.PLATE_STATUS, plate.status, texts),
-        certainty=certainty if plate.frames else "",
-        crop=_address(crop),
-    )
+    reads = {read.role: read for pictured in detail.pictured for read in pictured.plates}
+    said = {one.said.role: Said(body=one.said, at_ms=one.at_ms) for one in detail.corrections}
+    return [
+        read_card(
+            plate_view(
+                read,
+                texts,
+                crop=_address(files.get(read.crop or "")),
+                said=said.get(role),
+                seen=seen.get(role, ()),
+            ),
+            box=detail.row.box,
+            passage=detail.row.passage,
+            lane=lane,
+            at_ms=detail.row.shown_ms,
+            link=None,
+        )
+        for role, read in reads.items()
+    ]
 
 
 def _clips(detail: PassageDetail, texts: Texts) -> Iterator[Clip]:

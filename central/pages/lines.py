@@ -41,6 +41,7 @@ class Line:
     decided: str
     files: str
     notes: str
+    corrected: str = ""  # the plates that people have said it has
 
 
 def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
@@ -78,12 +79,15 @@ def line(row: PassageRow, texts: Texts, station_name: StationName) -> Line:
         decided=texts(vocabulary.ACTS[row.decided]) if row.decided in vocabulary.ACTS else "",
         files=_files(row, texts),
         notes=_notes(row, texts),
+        corrected=row.corrected or "",
     )
 
 
 def _no_plate(row: PassageRow, texts: Texts) -> str:
     if not row.pictured:
         return "…"
+    if row.hashed:
+        return texts(_("plate not shown"))
     return texts(_("plate not read")) if row.erased_ms is None else texts(_("plate erased"))
 
 

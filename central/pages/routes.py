@@ -24,6 +24,7 @@ from central.pages.event import event_view
 from central.pages.feed import Feed
 from central.pages.lines import line
 from central.pages.naming import Names
+from central.pages.plates import PlatePages, seen_before
 from central.pages.wall import HOURS, SLOT, chips
 from central.parts import SITE, Parts
 from central.store.queries import Filter
@@ -37,6 +38,7 @@ from web.i18n import VOCABULARY, word
 from web.i18n import mark as _
 from web.lifespan import run_with
 from web.live import Hub
+from web.plates import form_words
 from web.sessions import Visitor
 from web.shell import HERE as WEB
 from web.shell import Link, Shell, Site, build_id
@@ -59,6 +61,7 @@ OUTCOMES = {
 LINKS = (
     Link(path="/wall", key=_("Wall")),
     Link(path="/events", key=_("Crossings")),
+    Link(path="/plates", key=_("Plates")),
     Link(path="/sources", key=_("Devices")),
     Link(path="/quarantine", key=_("Quarantine")),
     Link(path="/accesses", key=_("Accesses"), role="auditor"),
@@ -134,6 +137,7 @@ class Pages:
     def install(self, app: FastAPI) -> None:
         self._shell.install(app)
         self._install_packages(app)
+        PlatePages(self._parts, shell=self._shell, names=self._names).install(app)
         looks, acts = Depends(self._shell.at_least("viewer")), Depends(self._shell.at_least("operator"))
         self._install_acts(app)
 
@@ -255,9 +259,9 @@ class Pages:
         await self._parts.access.looked(by=visitor.account.name, what="event", passage=passage, about=about)
         if detail is None:
             return self._shell.page(request, "entry.html", visitor=visitor, entry=entry)
-        return self._show(request, visitor, detail)
+        return await self._show(request, visitor, detail)
 
-    def _show(
+    async def _show(
         self,
         request: Request,
         visitor: Visitor,
@@ -267,15 +271,17 @@ class Pages:
         reason: str = "",
     ) -> Response:
         texts = self._shell.texts(request)
+        seen = await asyncio.to_thread(seen_before, detail, self._parts.readings)
         return self._shell.page(
             request,
             "event.html",
             visitor=visitor,
             status=409 if refusal else 200,
-            event=event_view(detail, texts, self._names(texts.language)),
+            event=event_view(detail, texts, self._names(texts.language), seen=seen),
             row=detail.row,
             can_act=visitor.may("operator"),
             can_review=visitor.may("reviewer"),
+            plate_form=form_words(texts),
             review_key=uuid.uuid4().hex,
             refusal=refusal,
             reason=reason,
@@ -293,7 +299,7 @@ class Pages:
             await self._parts.desk.review(row.box, row.passage, said.outcome, who=who, reason=said.reason)
         except RefusedError as error:
             why = word(wording.REFUSALS, str(error), self._shell.texts(request))
-            return self._show(request, visitor, detail, refusal=why, reason=said.reason)
+            return await self._show(request, visitor, detail, refusal=why, reason=said.reason)
         return RedirectResponse(f"/events/{place[0]}/{place[1]}#review", 303)
 
     async def _accesses(

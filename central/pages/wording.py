@@ -81,14 +81,6 @@ NO_PACKAGE = {
     ),
 }
 CLOCK_STATES = {"ok": _("checked"), "holdover": _("running free"), "unset": _("not set")}
-COLOURS = {
-    "yellow": _("yellow"),
-    "blue": _("blue"),
-    "green": _("green"),
-    "yellow_green": _("yellow and green"),
-    "white": _("white"),
-    "black": _("black"),
-}
 
 
 def device_missing(said: str, texts: Texts) -> str:

@@ -62,6 +62,16 @@ def _asked_before() -> Any:
 
 # Made once: every batch asks, and building such a statement costs more than running it.
 _ASKED_BEFORE = _asked_before()
+# What a line says of the vehicle.
+_OF_VEHICLE = (
+    "tractor",
+    "tractor_colour",
+    "tractor_hash",
+    "trailer",
+    "trailer_colour",
+    "trailer_hash",
+    "corrected",
+)
 _FILES_ASKED_BEFORE = select(schema.erased_file.c.sha256).where(
     schema.erased_file.c.sha256.in_(bindparam("digests", expanding=True))
 )
@@ -322,7 +332,7 @@ def _forget_entries(connection: Connection, places: Sequence[Place], now_ms: int
         return
     # One order of locks for all writers.
     rows = [{"in_journal": journal, "in_seq": seq} for journal, seq in sorted(places)]
-    for table in (schema.body, schema.quarantine):
+    for table in (schema.body, schema.quarantine, schema.correction):
         connection.execute(
             delete(table).where(
                 table.c.journal == bindparam("in_journal"), table.c.seq == bindparam("in_seq")
@@ -348,7 +358,7 @@ def _strip(connection: Connection, places: Sequence[Place], now_ms: int) -> None
         if places
         else []
     )
-    nothing: dict[str, Any] = dict.fromkeys(("tractor", "tractor_colour", "trailer", "trailer_colour"))
+    nothing: dict[str, Any] = dict.fromkeys(_OF_VEHICLE)
     statement = update(table).where(
         table.c.box == bindparam("in_box"), table.c.passage == bindparam("in_passage")
     )

@@ -33,7 +33,7 @@ Kind = Literal["compliant", "undetermined", "over_limit"]
 
 MOST = 500  # passages a look; the next look goes on after them
 _BOOKS = (schema.erasure, schema.erased_file)
-_ERASED = (schema.body, schema.quarantine, schema.passage, schema.stored_file)
+_ERASED = (schema.body, schema.quarantine, schema.passage, schema.stored_file, schema.correction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

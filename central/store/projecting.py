@@ -12,11 +12,13 @@ from central.live import Change
 from central.store import schema
 from central.store.acting import project_acts
 from central.store.cancelling import take_back
+from central.store.correcting import project_corrections
 from central.store.dating import date_earlier, settle, summed, with_dates
 from central.store.engines import Database, upsert
 from central.store.erasing import file_erased, project_erasures
 from central.store.filming import project_filming
 from central.store.footage import project_footage
+from central.store.hiding import hide_plates
 from central.store.instruments import project_instruments
 from central.store.projections import (
     NamedFile,
@@ -38,6 +40,7 @@ from central.store.projections import (
     read,
     retold_row,
     rollup_rows,
+    station_of,
     weighed_row,
 )
 from central.store.rollups import add, as_accepted
@@ -127,9 +130,12 @@ def _project(connection: Connection, reads: Sequence[Read], register: Register) 
     dated, redated = _date_earlier(connection, reads)
     changes += redated
     changes += project_footage(connection, reads)
+    changes += project_corrections(connection, reads)
     changes += project_acts(connection, reads, centre=register.centre)
     changes += project_filming(connection, reads, register)
     project_instruments(connection, reads)
+    if register.plate_key is not None:
+        hide_plates(connection, reads, key=register.plate_key)
     erased = project_erasures(connection, reads, centre=register.centre)
     refresh_passages(connection, erased)
     add(connection, summed([*rollup_rows(reads), *moves, *dated]))
@@ -322,7 +328,7 @@ def _refresh_decisions(connection: Connection, about: Sequence[tuple[str, int]])
     newest = {
         (row.weighed_journal, row.weighed_seq): row
         for row in connection.execute(_DECISIONS, {"about": sorted(set(about))})
-        if row.weighed_leaf == row.leaf.hex() and row.lane.startswith(f"{row.by}/")
+        if row.weighed_leaf == row.leaf.hex() and row.lane.startswith(f"{station_of(row.by)}/")
     }
     rows = [
         {"in_journal": journal, "about": seq, "decided": row.act, "decided_outcome": row.outcome}

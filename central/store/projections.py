@@ -27,6 +27,7 @@ from kernel.events import (
     PassageCancelled,
     PassageDecided,
     PassageReviewed,
+    PlateCorrected,
     PlateRead,
     RecordAccessed,
     RecordErased,
@@ -44,6 +45,7 @@ HOUR_MS = 3_600_000
 _DAY_MS = 24 * HOUR_MS
 _OLDEST_MS, _NEWEST_MS = 400 * _DAY_MS, _DAY_MS
 _PASSAGE = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+_BOX = re.compile(r"[a-z0-9-]{3,40}")
 _JOURNAL = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_PLATE = 20
@@ -67,6 +69,7 @@ class Register:
 
     centre: str
     sources: Mapping[str, str]
+    plate_key: bytes | None = None  # with it plates of vehicles within their limit are kept as hashes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +141,22 @@ def read(entry: Accepted, *, register: Register) -> Read:
         return Read(entry=entry, fault=f"invalid body: {error}"[:400])
     if type(body) in _CENTRE_SAYS and entry.box != register.centre:
         return Read(entry=entry, fault=_CENTRE_SAYS[type(body)])
+    if isinstance(body, PlateCorrected) and not _may_correct(entry.box, body, register):
+        return Read(entry=entry, fault="corrects plates of a lane that is not its own")
     return Read(entry=entry, body=body)
+
+
+def _may_correct(box: str, body: PlateCorrected, register: Register) -> bool:
+    """The centre any, a station those of its lanes."""
+    lane, own = register.sources.get(body.box), register.sources.get(box)
+    if box == register.centre:
+        return True
+    return lane is not None and own is not None and lane.startswith(f"{station_of(own)}/")
+
+
+def station_of(source: str) -> str:
+    """The place below which the lanes of a station stand; its own process speaks as their sibling, or as the place."""
+    return source.removesuffix("/station")
 
 
 def _read_retold(entry: Accepted, register: Register) -> Read:
@@ -440,23 +458,25 @@ def _check_names(body: Body) -> None:
         raise ProtocolError("passage is not a name")
     if isinstance(body, VehiclePictured):
         _check_plates(body.tractor, body.trailer)
-    if isinstance(body, FileRequested | RecordAccessed) and not _DIGEST.fullmatch(body.sha256 or "0" * 64):
-        raise ProtocolError("sha256 is not a digest")
-    if not all(map(_DIGEST.fullmatch, _recordings(body))):
-        raise ProtocolError("sha256 is not a digest")
+    if isinstance(body, PlateCorrected):
+        _check_correction(body)
+    if not all(map(_DIGEST.fullmatch, _digests(body))):
+        raise ProtocolError("a file is not a digest")
     for ref in _named_entries(body):
         if not (_JOURNAL.fullmatch(ref.journal) and _DIGEST.fullmatch(ref.leaf) and 0 <= ref.seq < 2**53):
             raise ProtocolError("what it is about is not a reference")
-    if isinstance(body, RecordErased | RecordHeld) and not all(map(_DIGEST.fullmatch, body.files)):
-        raise ProtocolError("a file is not a digest")
     case = body.case if isinstance(body, CaseRecorded | RecordPublished | PassageReviewed) else None
     if case is not None and not 0 < len(case) <= _LONGEST_CASE:
         raise ProtocolError("case is not a name")
 
 
-def _recordings(body: Body) -> tuple[str, ...]:
-    """The recordings it speaks of, what they were made of included."""
+def _digests(body: Body) -> tuple[str, ...]:
+    """The files it speaks of, and what they were made of."""
     match body:
+        case FileRequested() | RecordAccessed():
+            return (body.sha256,) if body.sha256 is not None else ()
+        case RecordErased() | RecordHeld():
+            return body.files
         case FootageLinked() | FootageTagged():
             return (body.sha256,)
         case FootageDerived():
@@ -483,6 +503,12 @@ def _named_entries(body: Body) -> tuple[EntryRef, ...]:
 def _check_plates(*plates: str | None) -> None:
     if any(plate is not None and len(plate) > _LONGEST_PLATE for plate in plates):
         raise ProtocolError("plate is too long")
+
+
+def _check_correction(body: PlateCorrected) -> None:
+    _check_plates(body.text)
+    if not (_BOX.fullmatch(body.box) and _PASSAGE.fullmatch(body.passage)):
+        raise ProtocolError("crossing is not a name")
 
 
 def _clip(clips: Sequence[NamedFile]) -> ClipState:

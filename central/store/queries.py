@@ -8,19 +8,21 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select, tuple_
 
 from central.store import schema
 from central.store.custody import custody_view
 from central.store.engines import Database
 from central.store.erasing import file_erased
 from central.store.footage import marks_on, said_of
+from central.store.hiding import plate_hash
 from central.store.projections import Register, place
 from central.store.staying import entries_of, held_passages
 from central.views import (
     AccessRow,
     CaseEntry,
     CaseView,
+    CorrectionView,
     Custody,
     DecisionView,
     DeviceState,
@@ -50,6 +52,7 @@ from kernel.events import (
     LaneHealth,
     PassageDecided,
     PassageReviewed,
+    PlateCorrected,
     VehiclePictured,
     VehicleWeighed,
 )
@@ -58,7 +61,7 @@ from kernel.footage.bodies import FootageDerived, FootageLinked, FootageTagged
 from kernel.plates import normalise
 
 MOST_ROWS = 500
-_ROW_FIELDS = tuple(field.name for field in fields(PassageRow))
+_ROW_FIELDS = tuple(field.name for field in fields(PassageRow) if field.name != "hashed")
 _CURSOR = re.compile(r"(-?\d{1,16})~([a-z0-9-]{3,40})~([A-Za-z0-9._:-]{1,80})")
 _SILENT_MS = (STREAMS[LaneHealth.stream].silent_s or 0) * 1000
 
@@ -92,8 +95,9 @@ class Queries:
         newest_first = (table.c.shown_ms.desc(), table.c.box.desc(), table.c.passage.desc())
         limit = max(1, min(limit, MOST_ROWS))
         with self._engine.connect() as connection:
+            query = _of_plate(connection, query, wanted.plate, self._register)
             found = connection.execute(query.order_by(*newest_first).limit(limit + 1)).mappings().all()
-        rows = tuple(_passage_row(row) for row in found[:limit])
+        rows = tuple(passage_row(row) for row in found[:limit])
         last = rows[-1] if len(found) > limit else None
         return Page(rows=rows, cursor=f"{last.shown_ms}~{last.box}~{last.passage}" if last else None)
 
@@ -103,7 +107,7 @@ class Queries:
         query = select(table).where(table.c.box == box, table.c.passage == passage)
         with self._engine.connect() as connection:
             row = connection.execute(query).mappings().one_or_none()
-        return _passage_row(row) if row else None
+        return passage_row(row) if row else None
 
     def boxes_of(self, passage: str) -> tuple[str, ...]:
         """Whose passage it is: more than one only if two boxes chose the same id."""
@@ -128,7 +132,10 @@ class Queries:
             filmed = [digest for span in spans for digest in span.said.sources]
             marks = _marks(connection, row, [*filmed, *(f.sha256 for f in files if f.kind == "clip")])
         detail = _detail(row, entries, files, tuple(view for view in custody if view is not None))
-        return replace(detail, reviews=reviews, cases=cases, spans=spans, marks=marks)
+        corrections = _corrections(entries)
+        return replace(
+            detail, reviews=reviews, cases=cases, spans=spans, marks=marks, corrections=corrections
+        )
 
     def held(self, box: str, passage: str, *, now_ms: int) -> str | None:
         """Why nothing of it may be erased now, if anything forbids it."""
@@ -290,15 +297,36 @@ def _narrowed(query: Select[Any], wanted: Filter) -> Select[Any]:
             query = query.where(table[name] == value)
     if wanted.outcome is not None:
         query = query.where(~table.taken_back)  # it has none any more
-    plate = normalise(wanted.plate) if wanted.plate else ""
-    if plate:
-        after = plate + "\U0010ffff"  # a range uses the index in both engines; LIKE does not
-        query = query.where(or_(*(column.between(plate, after) for column in (table.tractor, table.trailer))))
     if wanted.from_ms is not None:
         query = query.where(table.shown_ms >= wanted.from_ms)
     if wanted.to_ms is not None:
         query = query.where(table.shown_ms < wanted.to_ms)
     return query
+
+
+def _of_plate(
+    connection: Connection, query: Select[Any], asked: str | None, register: Register
+) -> Select[Any]:
+    """A plate from its beginning as it was read, or as people say; where plates are hashed, a whole one."""
+    plate = normalise(asked) if asked else ""
+    if not plate:
+        return query
+    table, said = schema.passage.c, schema.correction.c
+    after = plate + "\U0010ffff"  # a range uses the index in both engines; LIKE does not
+    ways: list[ColumnElement[bool]] = [
+        column.between(plate, after) for column in (table.tractor, table.trailer)
+    ]
+    says: ColumnElement[bool] = said.text.between(plate, after)
+    if register.plate_key is not None:
+        hashed = plate_hash(plate, key=register.plate_key)
+        ways += [column == hashed for column in (table.tractor_hash, table.trailer_hash)]
+        says = or_(says, said.text == hashed)
+    # Looked up first: inside of the other question no engine would use the index of both.
+    corrected = connection.execute(select(said.box, said.passage).where(says).distinct().limit(MOST_ROWS))
+    places = [(row.box, row.passage) for row in corrected]
+    if places:
+        ways.append(tuple_(table.box, table.passage).in_(places))
+    return query.where(or_(*ways))
 
 
 def _cursor(cursor: str) -> tuple[int, str, str]:
@@ -308,10 +336,12 @@ def _cursor(cursor: str) -> tuple[int, str, str]:
     return int(match[1]), match[2], match[3]
 
 
-def _passage_row(row: RowMapping) -> PassageRow:
+def passage_row(row: RowMapping) -> PassageRow:
+    """A line out of the row of a crossing."""
     values = {name: row[name] for name in _ROW_FIELDS}
     for name in ("missing", "quality"):
         values[name] = msgspec.json.decode(values[name], type=tuple[str, ...])
+    values["hashed"] = row["tractor_hash"] is not None or row["trailer_hash"] is not None
     values["limits_kg"] = msgspec.json.decode(values["limits_kg"], type=tuple[int, ...])
     # A person has looked: it is over limit, or it is not upheld, but no mere suspicion any more.
     values["suspected"] = values["suspected"] and values["reviewed"] not in ("confirmed", "rejected")
@@ -406,6 +436,16 @@ def _marks(connection: Connection, row: PassageRow, digests: Sequence[str]) -> t
     return tuple(sorted(standing.values(), key=lambda mark: (mark.said.sha256, mark.said.from_ms)))
 
 
+def _corrections(entries: Sequence[EntryView]) -> tuple[CorrectionView, ...]:
+    said = [(entry, _body(entry)) for entry in entries]
+    found = [
+        CorrectionView(journal=entry.journal, seq=entry.seq, at_ms=entry.at_ms, said=body)
+        for entry, body in said
+        if isinstance(body, PlateCorrected)
+    ]
+    return tuple(sorted(found, key=lambda one: (one.at_ms, one.journal, one.seq)))
+
+
 def _leaf(row: PassageRow, entries: Sequence[EntryView]) -> str | None:
     """Of the weighing."""
     return next((e.leaf for e in entries if (e.journal, e.seq) == (row.journal, row.seq)), None)
@@ -480,9 +520,7 @@ def _weighings(connection: Connection, about: Sequence[EntryRef]) -> tuple[Passa
         .order_by(table.c.shown_ms, table.c.box, table.c.passage)
     )
     found = connection.execute(query).mappings().all() if leaves else []
-    return tuple(
-        _passage_row(row) for row in found if leaves[row["journal"], row["seq"]] == row["leaf"].hex()
-    )
+    return tuple(passage_row(row) for row in found if leaves[row["journal"], row["seq"]] == row["leaf"].hex())
 
 
 class _SpeaksOfPassage(msgspec.Struct, frozen=True):

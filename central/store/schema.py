@@ -249,6 +249,9 @@ passage = Table(
     Column(
         "taken_back", Boolean, nullable=False, server_default=text("false")
     ),  # by its weigher: counts no more
+    Column("corrected", Text),  # the plates that people have said it has
+    Column("tractor_hash", String(64)),  # in the place of the texts, where the settings ask for it
+    Column("trailer_hash", String(64)),
     PrimaryKeyConstraint("box", "passage"),
 )
 Index("passage_id", passage.c.passage)
@@ -263,6 +266,8 @@ Index(
     postgresql_where=text("erased_ms IS NULL"),
 )
 Index("passage_tractor", passage.c.tractor, passage.c.shown_ms)
+Index("passage_tractor_hash", passage.c.tractor_hash)
+Index("passage_trailer_hash", passage.c.trailer_hash)
 Index("passage_trailer", passage.c.trailer, passage.c.shown_ms)
 Index(
     "passage_over",
@@ -316,6 +321,21 @@ footage = Table(  # what stations say of recordings: links, what was made of the
 )
 Index("footage_of", footage.c.box, footage.c.passage)
 Index("footage_file", footage.c.sha256, footage.c.stream)
+
+correction = Table(  # what a person says a plate is; its crossing may arrive after it
+    "correction",
+    metadata,
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    _required("at_ms", BigInteger),
+    _required("box", Text),  # the lane's
+    _required("passage", Text),
+    _required("role", Text),
+    Column("text", Text),
+    PrimaryKeyConstraint("journal", "seq"),
+)
+Index("correction_of", correction.c.box, correction.c.passage)
+Index("correction_text", correction.c.text)
 
 reversal = Table(  # passage.cancelled that names a weighing by its entry alone, until that is here
     "reversal",

@@ -80,6 +80,7 @@ def letter_in_doubt(text: str) -> bool:
 
 
 DOTS = "·•・‧∙⋅●."
+COLOURS = ("yellow", "blue", "green", "yellow_green", "white", "black")  # of the ground
 
 SPECIAL = frozenset({PlateClass.POLICE, PlateClass.WJ, PlateClass.MILITARY, PlateClass.EMERGENCY})
 

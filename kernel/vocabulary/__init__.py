@@ -215,6 +215,7 @@ VERDICTS = {"taken_back": "weighing void"}
 NOTES = QUALITY | LAW_NOTES
 PLATE_STATUS = {
     "read": "read",
+    "unsure": "not sure",
     "unread": "not read",
     "no_plate": "no plate",
     "foreign": "foreign plate",

@@ -11,7 +11,6 @@ from kernel.events import (
     Candidate,
     JointMode,
     Picture,
-    PlateRead,
     VehicleFacts,
     VehicleWeighed,
     Verdict,
@@ -27,6 +26,7 @@ from web.hints import suggested
 from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped
+from web.plates import PlateView, PriorLine
 from web.weighings import beside_the_mass, no_evidence
 
 FILES = "/files"
@@ -56,6 +56,23 @@ class Still:
     caption: str
     address: str | None
     state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateItem:
+    """One side's reading in texts, as the tablet writes it; `said` is a person's word beside it."""
+
+    id: str
+    role: str
+    text: str
+    state: str
+    colour: str | None
+    candidates: str
+    weak: str
+    said: str
+    priors: str
+    crop: str | None
+    address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +107,7 @@ class DetailView:
     line: Line
     verdict: VerdictView | None
     stills: tuple[Still, ...]
-    plates: tuple[Item, ...]
+    plates: tuple[PlateItem, ...]
     axles: tuple[AxleLine, ...]
     axle_note: str
     missing: tuple[Item, ...]
@@ -106,8 +123,15 @@ class DetailView:
 
 
 def detail_view(
-    detail: Detail, stay: Sequence[Passage], texts: Texts, lane_name: LaneName, *, joint_mode: JointMode
+    detail: Detail,
+    stay: Sequence[Passage],
+    texts: Texts,
+    lane_name: LaneName,
+    *,
+    joint_mode: JointMode,
+    read: Sequence[PlateView] = (),
 ) -> DetailView:
+    """`read`: its plates, each side once."""
     row, weighed = detail.row, detail.weighed
     verdict = current_verdict(detail)
     facts = _facts(detail)
@@ -115,7 +139,7 @@ def detail_view(
         line=line(row, texts, lane_name),
         verdict=_verdict(row, verdict, weighed, texts) if verdict and weighed else None,
         stills=tuple(_stills(detail, texts)),
-        plates=tuple(_plates(detail, texts)),
+        plates=tuple(_plate(view, row, texts) for view in read),
         axles=tuple(_axles(weighed, texts)) if weighed else (),
         axle_note=_axle_note(weighed, texts),
         missing=_numbered(_missing(detail, texts)),
@@ -211,18 +235,27 @@ def _still(picture: Picture, named: NamedFile | None, texts: Texts) -> Still:
     )
 
 
-def _plates(detail: Detail, texts: Texts) -> Iterator[Item]:
-    for pictured in detail.pictured:
-        for plate in pictured.plates:
-            yield Item(
-                id=plate.role,
-                name=word(vocabulary.ROLES, plate.role, texts),
-                value=_plate(plate, texts),
-            )
+def _plate(view: PlateView, row: Passage, texts: Texts) -> PlateItem:
+    weak = "".join(char.text if char.weak else "·" for char in view.chars)
+    said = view.said
+    return PlateItem(
+        id=view.id,
+        role=view.role,
+        text=view.text,
+        state="read" if view.state == "read" else "unread",
+        colour=view.colour,
+        candidates=texts(_("may be {plates}"), plates=" / ".join(view.candidates)) if view.candidates else "",
+        weak=texts(_("look at {characters}"), characters=weak) if weak.strip("·") else "",
+        said=f"{said.words} {said.text} ({said.by} {said.when})" if said else "",
+        priors=texts(_("; ")).join(_prior(prior) for prior in view.priors),
+        crop=view.crop,
+        address=f"/plates/{row.box}/{row.passage}#{row.box}.{row.passage}.{view.id}",
+    )
 
 
-def _plate(plate: PlateRead, texts: Texts) -> str:
-    return plate.text or word(vocabulary.PLATE_STATUS, plate.status, texts)
+def _prior(prior: PriorLine) -> str:
+    sign = "=" if prior.state == "same" else "≠"
+    return " ".join(part for part in (prior.source, prior.text, sign, prior.words, prior.when) if part)
 
 
 # --- weighing --------------------------------------------------------------------------------------------------

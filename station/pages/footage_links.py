@@ -19,7 +19,7 @@ from station.footage.index import Said
 from station.footage.linking import proposals
 from station.footage.room import FootageRoom
 from station.pages import truetimes
-from station.pages.bodies import answer, body
+from station.pages.http import answer, body
 from station.pages.recorders import refused
 from station.parts import Parts
 from web import times

@@ -30,6 +30,7 @@ class Line:
     plate: str
     plate_colour: str | None
     plate_state: str
+    corrected: str
     trailer: str
     trailer_colour: str | None
     axles: str
@@ -63,6 +64,7 @@ def line(row: Passage, texts: Texts, lane_name: LaneName) -> Line:
         plate=plate,
         plate_colour=row.tractor_colour if row.tractor else None,
         plate_state="read" if row.tractor else "unread",
+        corrected=row.vehicle if row.vehicle and row.vehicle != row.tractor else "",
         trailer=row.trailer or "",
         trailer_colour=row.trailer_colour if row.trailer else None,
         axles=texts(_("{count} axles"), count=row.axle_count) if row.axle_count else texts(_("axles ?")),

@@ -23,7 +23,7 @@ from station.footage.room import FootageRoom
 from station.footage.spans import linked
 from station.footage.tags import Tag, standing, webvtt
 from station.pages import watching
-from station.pages.bodies import answer, body
+from station.pages.http import answer, body
 from station.parts import Parts
 from station.views import Detail
 from web.i18n import word

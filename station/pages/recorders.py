@@ -29,7 +29,7 @@ from station.footage.recorders import EVENT_ERR_MS
 from station.footage.room import FootageRoom
 from station.footage.times import Times
 from station.pages import truetimes
-from station.pages.bodies import answer, body
+from station.pages.http import answer, body
 from station.parts import Parts
 from web import times
 from web.i18n import Texts, word

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, FastAPI, Header, Request
-from fastapi import Path as InPath
+from fastapi import Depends, FastAPI, Request
 from msgspec import Meta, Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -20,9 +19,9 @@ from kernel.errors import FullError, RefusedError
 from kernel.events import EntryRef
 from station.acts import Answer, Refused, Tap
 from station.confirming import Seen
-from station.pages import footage, player, wording
-from station.pages.bodies import answer, body
+from station.pages import footage, plates, player, wording
 from station.pages.detail import DetailView, detail_view, verdict_view
+from station.pages.http import BoxName, Digest, Key, PassageId, answer, body
 from station.parts import Parts
 from station.releasing import Grounds, Override
 from station.slips import Kind
@@ -32,10 +31,6 @@ from web.sessions import Visitor
 
 SUPERVISOR = LADDER[LADDER.index("operator") + 1]  # the duty supervisor signs in as one above an operator
 
-BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
-PassageId = Annotated[str, InPath(pattern="^[A-Za-z0-9._-]{1,100}$")]
-Digest = Annotated[str, InPath(pattern="^[0-9a-f]{64}$")]
-Key = Annotated[str, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9-]{8,64}$")]
 Words = Annotated[str, Meta(max_length=500)]
 Short = Annotated[str, Meta(max_length=80)]
 
@@ -78,6 +73,7 @@ class Pages:
         self._shell.install(app)
         self._install_looks(app)
         self._install_acts(app)
+        plates.install(app, self._parts)
         if self._parts.footage is not None:
             footage.install(app, self._parts, self._parts.footage)
 
@@ -242,12 +238,14 @@ class Pages:
             raise HTTPException(404)
         stay = await asyncio.to_thread(queries.stay, detail.row)
         texts = self._shell.texts(request)
+        read = await asyncio.to_thread(plates.views_of, detail, texts, self._parts.plates.seen)
         view = detail_view(
             detail,
             stay,
             texts,
             partial(self._parts.feed.lane_name, texts.language),
             joint_mode=self._parts.settings.joint_mode,
+            read=read,
         )
         room = self._parts.footage
         if room is not None and await asyncio.to_thread(player.has_footage, room, detail):

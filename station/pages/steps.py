@@ -20,7 +20,7 @@ from kernel.footage.steps import StepState, lacking
 from station.footage.room import FootageRoom
 from station.footage.steps import Who
 from station.pages import wording
-from station.pages.bodies import answer, body
+from station.pages.http import answer, body
 from station.parts import Parts
 from web import times
 from web.i18n import Texts, word

@@ -24,7 +24,7 @@ from station.footage.room import FootageRoom
 from station.footage.stock import Stocked, holds_of, stock_of
 from station.footage.supervising import DayReport, Sampled
 from station.pages import wording
-from station.pages.bodies import answer, body
+from station.pages.http import answer, body
 from station.pages.steps import done
 from station.parts import Parts
 from web import times

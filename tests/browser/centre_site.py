@@ -1,7 +1,7 @@
 """A centre that a browser can visit: the real pages, API and store over stored entries, as a process of its own.
 
 `python -m tests.browser.centre_site FOLDER` prints one line of JSON with its address and serves until it is ended.
-POST /test/weigh makes a vehicle cross; it exists only here.
+POST /test/weigh makes a vehicle cross, POST /test/doubt one whose plate is not read for certain; they exist only here.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from central.pages.routes import mount
 from central.parts import Parts
 from central.store.custody import CustodyStore
 from central.store.queries import Filter, Queries
+from central.store.readings import Readings
 from central.store.receiving import CentreStore
 from central.views import Alarm
 from journal.access import AccessLog
@@ -121,6 +122,7 @@ def build(folder: Path) -> tuple[Site, FastAPI]:
         clock=clock,
         settings=replace(world.parts.settings, stations=STATIONS, county=MAP),
         queries=Queries(database, register=REGISTER),
+        readings=Readings(database, register=REGISTER),
         sessions=Sessions(world.parts.accounts, clock=clock, passwords=passwords),
         access=AccessLog(world._append, clock=clock),
         alarms=site.alarms,
@@ -136,6 +138,12 @@ def build(folder: Path) -> tuple[Site, FastAPI]:
         if filmed:
             await asyncio.to_thread(site.film, entries[0])
         site.tell(entries)
+        return {"seq": entries[0].seq}
+
+    @app.post("/test/doubt")
+    async def doubt() -> dict[str, int]:
+        entries = await asyncio.to_thread(site.county.doubted, "s01-lane1", clock.now_ms())
+        await asyncio.to_thread(site.take, *entries)
         return {"seq": entries[0].seq}
 
     return site, app

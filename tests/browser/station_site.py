@@ -1,7 +1,7 @@
 """A station that a browser can visit: the real process over its real broker, with two lanes that speak to it.
 
 `python -m tests.browser.station_site FOLDER [TOML]` (more settings) prints one line of JSON with its address and then obeys commands, one a
-line of standard input: `weigh NUMBER`, `weight off` or `weight KG STATE WORD...`, `glimpse KG`, `health camera STATE`, `end`.
+line of standard input: `weigh NUMBER`, `doubt`, `weight off` or `weight KG STATE WORD...`, `glimpse KG`, `health camera STATE`, `end`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from journal.clock import SystemClock
-from kernel.events import VehicleFacts
+from kernel.events import PlatePrior, PlateRead, VehicleFacts
 from station.commands.shared import load_settings
 from station.running import run
 from tests.browser import pictures
@@ -28,6 +28,20 @@ UNKNOWN = VehicleFacts()
 SIX = VehicleFacts(axle_count=6, single_tyre_axles=0, sources=(("axle_count", "wire"),))
 FOUR = VehicleFacts(axle_count=4, combination=False, single_tyre_axles=0)
 TWO = VehicleFacts(axle_count=2, combination=False, single_tyre_axles=0)
+UNSURE = PlateRead(
+    role="front",
+    status="unsure",
+    plate_class="ordinary",
+    colour="yellow",
+    score_permille=430,
+    frames=6,
+    agreeing=3,
+    candidates=("鲁C3B702", "鲁C3D702"),
+    chars_permille=(990, 985, 970, 420, 960, 950, 980),
+    province_permille=830,
+    reader="pp-ocrv4",
+    priors=(PlatePrior(source="other_side", text="鲁C3D702", agrees=False),),
+)
 # Each is: its lane, plate, trailer, what the wire knows, the mass, devices that are missing, words on quality.
 TRUCKS: tuple[
     tuple[str, str | None, str | None, VehicleFacts, int | None, tuple[str, ...], tuple[str, ...]], ...
@@ -74,10 +88,20 @@ class Site:
         jpeg = await asyncio.to_thread(lambda: pictures.jpeg(pictures.truck(plate or "", seed=number)))
         await lane.picture(body, plate, trailer=trailer, jpeg=jpeg, missing=missing)
 
+    async def doubt(self) -> None:
+        """A plate that was not read past the gate."""
+        lane = self._lanes[WIM]
+        body = await lane.weigh(29_840, FOUR)
+        image = await asyncio.to_thread(lambda: pictures.truck("鲁C3D702", seed=0))
+        jpeg, crop = pictures.jpeg(image), pictures.jpeg(pictures.crop(image))
+        await lane.read(body, UNSURE, jpeg=jpeg, crop=crop)
+
     async def obey(self, words: list[str]) -> None:
         match words:
             case ["weigh", number]:
                 await self.weigh(int(number))
+            case ["doubt"]:
+                await self.doubt()
             case ["weight", "off"]:
                 self._shown = None
             case ["weight", kg, state, *says]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from central.settings import Station
 from central.store.projections import Register
 from journal.store import Accepted
@@ -72,6 +74,20 @@ TRUCKS: tuple[tuple[str | None, str, str | None, VehicleFacts, int], ...] = (
     ("冀J90X83", "yellow", "冀JKL62挂", VehicleFacts(axle_count=5, combination=True), 41_060),
     ("鲁Q2M118", "blue", None, VehicleFacts(axle_count=2, combination=False, single_tyre_axles=0), 4_260),
     ("苏N7730B", "yellow", None, VehicleFacts(), 36_200),
+)
+
+
+UNSURE = PlateRead(
+    role="front",
+    status="unsure",
+    plate_class="ordinary",
+    colour="yellow",
+    score_permille=430,
+    frames=6,
+    agreeing=3,
+    candidates=("鲁C3B702", "鲁C3D702"),
+    chars_permille=(990, 985, 970, 420, 960, 950, 980),
+    reader="pp-ocrv4",
 )
 
 
@@ -156,6 +172,17 @@ class County:
             self._add(STATION, derived, at_ms, (span,)),
             self._add(STATION, marked, at_ms, ()),
         ]
+
+    def doubted(self, box: str, at_ms: int) -> list[Accepted]:
+        """A crossing whose plate was not read past the gate, with its crop."""
+        [weighed] = self.vehicle(box, at_ms, pictured=False, truck=0)
+        passage = f"{_hex(box)[:8]}-{self.passed:05d}"
+        image = pictures.truck("鲁C3D702", seed=self.passed)
+        crop = self._keep(box, pictures.jpeg(pictures.crop(image)), "front-plate.jpg")
+        body = VehiclePictured(
+            passage=passage, weighed=None, weighed_durable_ms=None, plates=(replace(UNSURE, crop=crop.name),)
+        )
+        return [weighed, self._add(box, body, at_ms + 1_800, (crop,))]
 
     def decided(self, weighed: Accepted, at_ms: int) -> Accepted:
         about = EntryRef(journal=weighed.header.journal, seq=weighed.seq, leaf=weighed.leaf.hex())

@@ -53,6 +53,8 @@ async def test_i14_a_plate_is_erased_by_a_verb_from_the_whole_centre(county: Cou
             await lane.journal.append(pictured("p1", tractor=PLATE), source=SOURCE, files=files)
             await until(lambda: arrived(asked), what="the truck whole")
         assert PLATE.encode() in raw(data)
+        [read] = listed(verb(county, "plates", "--status", "read", "--json", *SETTINGS))
+        assert (read["text"], read["role"], read["said"]) == (PLATE, "front", None)
 
         assert verb(county, "hold", "p1", "--reason", "复议", *BY).returncode == 0
         refused = verb(county, "erase", "p1", "--rule", "个人信息保护法 第四十七条", *BY)
@@ -66,9 +68,11 @@ async def test_i14_a_plate_is_erased_by_a_verb_from_the_whole_centre(county: Cou
         assert again.stdout.strip() == "nothing personal is left"
         [row] = listed(verb(county, "events", "--json", *SETTINGS))
         assert (row["tractor"], row["gross_kg"]) == (None, 30_000)
+        assert listed(verb(county, "plates", "--json", *SETTINGS)) == []
         async with desk(county, role="auditor") as audit:
             looks = await audit.get("accesses", by="token:command-line")
-            assert [(look["what"], look["wanted"]) for look in looks] == [("list", "")]
+            wanted = [("list", "page=plates"), ("list", ""), ("list", "page=plates status=read")]
+            assert [(look["what"], look["wanted"]) for look in looks] == wanted
     assert PLATE.encode() not in raw(data)
 
 

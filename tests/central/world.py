@@ -24,6 +24,7 @@ from central.store.engines import Database
 from central.store.instruments import Instruments
 from central.store.keeping import Keeper
 from central.store.queries import Queries
+from central.store.readings import Readings
 from central.store.receiving import CentreStore
 from journal.access import AccessLog
 from journal.store import Accepted
@@ -151,6 +152,7 @@ class World:
             settings=settings(),
             clock=self.clock,
             queries=queries,
+            readings=Readings(database, register=REGISTER),
             accounts=accounts,
             sessions=Sessions(accounts, clock=self.clock, passwords=Passwords(Cost(memory_kib=8, passes=1))),
             access=AccessLog(self._append, clock=self.clock),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
 from edge.lane import Cut, Lane, Seen
 from edge.settings import Lane as LaneSettings
 from edge.settings import Scale
@@ -29,6 +31,7 @@ from kernel.events import (
 from kernel.evidence.header import FileRef
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance
+from tests.support.log_lines import whole
 
 NOW = 1_790_000_000_000
 
@@ -204,6 +207,14 @@ async def test_durable_first_then_the_device_may_forget_and_the_sign_lights() ->
     clip = bodies[2]
     assert isinstance(clip, FileStored)
     assert (clip.upload, clip.priority) == ("now", 1)
+
+
+async def test_no_line_of_the_log_names_a_plate(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    await run_lane(weighed(52_000, axles=6), book=Book([]))
+    await run_lane(weighed(52_000, axles=6), book=Book([], refuse=3), shelf=Shelf(full=True))
+    assert caplog.records
+    assert "鲁C1234" not in whole(caplog.records)
 
 
 async def test_the_clip_of_a_compliant_vehicle_stays_on_the_box() -> None:

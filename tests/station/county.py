@@ -256,6 +256,14 @@ class FakeLane:
             shot,
         )
 
+    async def read(self, body: VehicleWeighed, read: PlateRead, *, jpeg: bytes, crop: bytes) -> None:
+        """A picture with what was read in it, and the crop that shows it."""
+        name = f"{body.passage}-front-plate.jpg"
+        shots = ((f"{body.passage}-front.jpg", jpeg),)
+        plain = pictured(body.passage, read.text, at_ms=self._clock.now_ms(), shots=shots)
+        said = msgspec.structs.replace(plain, plates=(msgspec.structs.replace(read, crop=name),))
+        await self.say(said, (*shots, (name, crop)))
+
     async def heartbeat(self, **states: str) -> None:
         kinds = {"scale": "scale", "front": "camera", "rear": "camera", "controller": "controller"}
         devices = tuple(

@@ -9,7 +9,16 @@ from pathlib import Path
 from journal import checking
 from journal.store import Accepted
 from journal.writer import Journal
-from kernel.events import Body, EntryRef, JointMode, PassageCancelled, VehicleFacts, VehicleWeighed
+from kernel.events import (
+    Body,
+    EntryRef,
+    JointMode,
+    PassageCancelled,
+    PlateRead,
+    VehicleFacts,
+    VehiclePictured,
+    VehicleWeighed,
+)
 from kernel.evidence.header import FileRef
 from kernel.law.shipped import national
 from station.acts import Officers, Tap
@@ -58,6 +67,14 @@ class Paper:
 
     def say(self, body: Body, *, files: tuple[FileRef, ...] = ()) -> None:
         self._journal.say(body, files=files)
+
+    def read_plates(self, passage: str, *reads: PlateRead, files: tuple[FileRef, ...] = ()) -> int:
+        """As the lane's reader says it; the place of the entry."""
+        body = VehiclePictured(
+            passage=passage, weighed=None, weighed_durable_ms=None, plates=reads, tractor=reads[0].text
+        )
+        self._journal.say(body, files=files)
+        return self._journal.size - 1
 
     def say_bytes(self, body: bytes, *, stream: str) -> None:
         self._journal.say_bytes(body, stream=stream)

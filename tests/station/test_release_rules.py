@@ -26,6 +26,7 @@ LEGAL = Passage(
     grade="certified",
     attended=True,
     tractor="鲁C12345",
+    vehicle="鲁C12345",
     tractor_colour="yellow",
     trailer=None,
     trailer_colour=None,
@@ -90,13 +91,13 @@ def test_a_suspicion_ends_with_a_certified_weighing_and_needs_no_police() -> Non
         (OVER, "reweigh_earlier"),
         (replace(AGAIN, act="released"), "reweigh_used"),
         (replace(AGAIN, taken_back=True), "taken_back"),
-        (replace(AGAIN, tractor="豫G99999"), "reweigh_of_another"),
+        (replace(AGAIN, vehicle="豫G99999"), "reweigh_of_another"),
         (replace(AGAIN, grade="pre_check"), "reweigh_not_certified"),
         (replace(AGAIN, attended=False), "reweigh_not_certified"),
         (replace(AGAIN, suspected=True), "reweigh_not_certified"),  # its scale yields no evidence
         (replace(AGAIN, outcome="over_limit"), "reweigh_not_legal"),
         (replace(AGAIN, outcome="undetermined"), "reweigh_not_legal"),
-        (replace(AGAIN, tractor=None), None),
+        (replace(AGAIN, vehicle=None), None),
     ],
 )
 def test_not_every_weighing_is_a_re_weighing(reweigh: Passage, why: Refusal | None) -> None:
@@ -148,8 +149,8 @@ def test_a_lane_that_sends_its_backlog_late_does_not_turn_the_order_around() -> 
 @pytest.mark.parametrize(
     "other",
     [
-        replace(OVER, passage="p0", tractor="豫G99999"),
-        replace(OVER, passage="p0", tractor=None),
+        replace(OVER, passage="p0", vehicle="豫G99999"),
+        replace(OVER, passage="p0", vehicle=None),
         replace(OVER, passage="p0", act="released"),
         replace(OVER, passage="p0", taken_back=True),
         replace(OVER, passage="p0", shown_ms=LEGAL.shown_ms - 49 * 3_600_000),

@@ -45,6 +45,7 @@ def test_every_command_is_described(capsys: pytest.CaptureFixture[str]) -> None:
         "enrol",
         "user",
         "queue",
+        "plates",
         "journals",
         "capacity",
         "dock",
@@ -55,7 +56,8 @@ def test_every_command_is_described(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_address_is_described() -> None:
-    source = (DOCS.parents[1] / "station" / "pages" / "routes.py").read_text(encoding="utf-8")
+    pages = (DOCS.parents[1] / "station" / "pages").glob("*.py")
+    source = "".join(page.read_text(encoding="utf-8") for page in pages)
     text = DOCS.read_text(encoding="utf-8")
     paths = set(re.findall(r'@app\.\w+\("([^"]+)"\)', source)) - {"/"}
     assert len(paths) > 6

@@ -313,8 +313,9 @@ def test_accounts_are_made_on_the_command_line(county: County) -> None:
 
 def test_a_station_that_never_ran_has_nothing_to_list(county: County) -> None:
     county.write()
-    ended = command(county, "queue", "--json")
-    assert (ended.returncode, "has not run yet" in ended.stderr) == (2, True)
+    for verb in ("queue", "plates"):
+        ended = command(county, verb, "--json")
+        assert (ended.returncode, "has not run yet" in ended.stderr) == (2, True)
 
 
 @asynccontextmanager

@@ -186,6 +186,8 @@ function show(newer) {
   showPictures(detail.stills);
   fillWith("missing", detail.missing, "words");
   fillWith("about", detail.about);
+  fillWith("plates", detail.plates);
+  one("[data-plates-head]").hidden = detail.plates.length === 0;
   fillWith("axles", detail.axles);
   fillWith("acts", detail.acts);
   one("[data-axles]").hidden = detail.axles.length === 0;
@@ -452,3 +454,4 @@ for (const box of told.platforms) {
   if (here) live.on(`glimpse.${box}`, { snapshot: (now) => showGlimpse(box, now) });
 }
 live.start();
+if (location.hash.includes("/")) choose(decodeURIComponent(location.hash.slice(1)));

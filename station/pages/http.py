@@ -1,16 +1,23 @@
-"""What a request says, as a value, and what is answered, as JSON."""
+"""What the station's addresses take and answer: names in paths, bounded JSON bodies, JSON answers."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from fastapi import Request
+from fastapi import Header, Request
+from fastapi import Path as InPath
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-T = TypeVar("T")
 LONGEST = 16 * 1024
+
+BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
+PassageId = Annotated[str, InPath(pattern="^[A-Za-z0-9._-]{1,100}$")]
+Digest = Annotated[str, InPath(pattern="^[0-9a-f]{64}$")]
+Key = Annotated[str, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9-]{8,64}$")]
+
+T = TypeVar("T")
 
 
 async def body(request: Request, kind: type[T], *, longest: int = LONGEST) -> T:
