@@ -15,7 +15,9 @@ from sqlalchemy import select
 
 from central.app import create_app
 from central.keeping.rules import DAY_MS
+from central.keyring import plate_key
 from central.pages.routes import mount
+from central.settings import Plates
 from central.store import schema
 from central.store.engines import Database
 from central.store.hiding import hide_some, plate_hash
@@ -23,12 +25,12 @@ from central.store.queries import Filter, Queries
 from central.store.readings import Readings, Wanted
 from central.store.receiving import CentreStore
 from journal.store import Accepted
-from kernel.errors import FullError
+from kernel.errors import ConfigError, FullError
 from kernel.events import EntryRef, PlateCorrected, PlateRead, RecordAccessed, RecordErased, VehiclePictured
 from kernel.evidence.header import FileRef
 from tests.central.made import NOON_MS, REGISTER, Made, decided, weighed
 from tests.central.pages.test_pages_answer import BASE, Visit
-from tests.central.world import World
+from tests.central.world import World, settings
 from tests.support.log_lines import whole
 
 pytestmark = pytest.mark.broad
@@ -351,3 +353,14 @@ def test_with_the_entry_the_hash_is_erased(hashing: World) -> None:
 def test_a_hash_is_of_the_plate_as_it_is_matched() -> None:
     assert plate_hash("鲁c·12345", key=KEY) == plate_hash("鲁C12345", key=KEY)
     assert len(plate_hash(READ, key=KEY)) == 2 * hashlib.sha256().digest_size
+
+
+def test_a_key_that_is_short_or_away_is_a_fault_of_the_settings(tmp_path: Path) -> None:
+    plain = settings()
+    assert plate_key(plain) is None
+    (tmp_path / "key").write_bytes(KEY)
+    assert plate_key(replace(plain, plates=Plates(hash_key=str(tmp_path / "key")))) == KEY
+    (tmp_path / "short").write_bytes(KEY[:31])
+    for name, why in (("short", "has 31 bytes"), ("away", "cannot be read")):
+        with pytest.raises(ConfigError, match=why):
+            plate_key(replace(plain, plates=Plates(hash_key=str(tmp_path / name))))
