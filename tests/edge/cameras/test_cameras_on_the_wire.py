@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from edge.cameras.settings import BurstSettings, CameraSettings, RecorderSettings, VisionSettings
@@ -36,7 +37,8 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     with av.open(str(path), "w", format="mjpeg") as file:
         stream = file.add_stream("mjpeg", rate=1)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
-        file.mux(stream.encode(av.VideoFrame(320, 240, "yuvj420p")))
+        dark = av.VideoFrame.from_ndarray(np.full((240, 320, 3), 10, np.uint8), format="rgb24")
+        file.mux(stream.encode(dark.reformat(format="yuvj420p")))
         file.mux(stream.encode(None))
     return path.read_bytes()
 
