@@ -98,5 +98,5 @@ def test_words_that_are_put_together_have_words_for_people_as_well() -> None:
 def test_golden_frames_are_those_of_the_tests() -> None:
     tests = (ROOT / "tests/firmware_bridge/test_lane_controller_protocol.py").read_text(encoding="utf-8")
     golden = re.findall(r"`(00[0-9a-f]+00)`", CONTROLLER)
-    assert len(golden) == 6
+    assert len(golden) == 8
     assert all(frame in tests for frame in golden)
