@@ -14,6 +14,7 @@ import msgspec
 from edge.cameras.settings import VisionSettings
 from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.lane import Cut, Seen
+from edge.plates.priors import differ, with_priors
 from edge.recorder.cutting import Clip
 from edge.recorder.index import Lock
 from kernel.clock import Clock
@@ -179,9 +180,10 @@ def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf]) -> Seen:
     return Seen(
         pictures=tuple(pictures),
         crops=tuple(crops),
-        plates=tuple(reads),
+        plates=with_priors(reads),
         missing=tuple(f"camera {one.camera}: {one.reason}" for one in shots if one.reason)
         + tuple(f"plates {plate.camera}: {flag}" for plate in plates for flag in plate.result.flags),
+        flags=("plates_differ",) * differ(reads),
     )
 
 

@@ -79,6 +79,7 @@ class Seen:
     crops: tuple[tuple[str, bytes], ...] = ()
     plates: tuple[PlateRead, ...] = ()
     missing: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  # of VehiclePictured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +328,7 @@ class Lane:
         named += seen.crops
         refs, missing = await self._put(named)
         pictures = tuple(picture for picture, _ in seen.pictures) if refs else ()
-        tractor = _text(seen.plates, "front")
+        tractor = _tractor(seen.plates)
         await self._append(
             VehiclePictured(
                 passage=body.passage,
@@ -339,6 +340,7 @@ class Lane:
                 pictures=pictures,
                 missing=(*seen.missing, *missing),
                 priority=0 if body.verdict.outcome != "within" else 2,
+                flags=seen.flags,
             ),
             files=refs,
             key=f"pictured:{body.passage}",
@@ -411,6 +413,11 @@ def _made_ms(result: Weighed | None) -> int | None:
 
 def _text(plates: tuple[PlateRead, ...], role: str) -> str | None:
     return next((plate.text for plate in plates if plate.role == role and plate.text), None)
+
+
+def _tractor(plates: tuple[PlateRead, ...]) -> str | None:
+    """In front, or by the camera that sees nothing but the plate."""
+    return _text(plates, "front") or _text(plates, "plate")
 
 
 def _trailer(plates: tuple[PlateRead, ...]) -> str | None:

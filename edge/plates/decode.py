@@ -36,6 +36,11 @@ class Decoded:
         return mean * float(np.exp(self.margin / MARGIN_SCALE))
 
 
+def log_p_of(output: Floats) -> float:
+    """Of the free path, whatever it says."""
+    return float(np.log(np.maximum(output.max(axis=1), LEAST)).sum())
+
+
 class Alphabet:
     """Columns of the recogniser's output that matter to plates, look-alikes folded in."""
 
@@ -67,12 +72,11 @@ class Alphabet:
     def free(self, output: Floats) -> tuple[str, float, float]:
         """What is written there without any grammar: (text, least probability, log P)."""
         best, most = output.argmax(axis=1), output.max(axis=1)
-        log_p = float(np.log(np.maximum(most, LEAST)).sum())
         text, least = "", 1.0
         for n, char in enumerate(best):
             if char and (n == 0 or best[n - 1] != char):
                 text, least = text + self._all[char], min(least, float(most[n]))
-        return text.replace(" ", ""), least if text else 0.0, log_p
+        return text.replace(" ", ""), least if text else 0.0, log_p_of(output)
 
 
 class Lattice:

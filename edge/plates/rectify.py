@@ -66,6 +66,33 @@ def from_both_rows(picture: Image, line: Line, *, squeeze: float = SLIM) -> Imag
     return _side_by_side(straight(picture, above), straight(picture, below), squeeze)
 
 
+# The text of a plate with two rows is 385 x 185 mm: 60 above, 15 between, 110 below; the upper row is 220 wide.
+UPPER_ENDS, LOWER_BEGINS = 60 / 185, 75 / 185
+UPPER_SIDE = 82.5 / 385
+ROOM = 0.12  # of a row's height around it
+
+
+def of_one_row(picture: Image, corners: Floats) -> Image:
+    """A row whose corners are known; a little room, for nothing is known exactly."""
+    return straight(picture, stretched(corners, left=0.06, right=0.04, up=ROOM, down=ROOM))
+
+
+def of_two_rows(picture: Image, corners: Floats, *, squeeze: float = SLIM) -> Image:
+    """Two rows whose corners are known together, side by side."""
+    share = ROOM * UPPER_ENDS
+    above = stretched(
+        corners, left=0.04 - UPPER_SIDE, right=0.04 - UPPER_SIDE, up=share, down=UPPER_ENDS - 1 + share
+    )
+    below = stretched(
+        corners,
+        left=0.03,
+        right=0.03,
+        up=ROOM * (1 - LOWER_BEGINS) - LOWER_BEGINS,
+        down=ROOM * (1 - LOWER_BEGINS),
+    )
+    return _side_by_side(straight(picture, above), straight(picture, below), squeeze)
+
+
 def _gap(plate: Image) -> float:
     """Where the gap lies, as a share of the height: the row with the fewest edges between the rows."""
     grey = cv2.cvtColor(plate, cv2.COLOR_BGR2GRAY)
