@@ -16,6 +16,7 @@ NEVER = np.float32(-1e9)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aligned:
     chars: tuple[float, ...]  # probability of each character where it stands
+    steps: tuple[int, ...]  # where each stands best
     log_p: float  # of the best path
 
 
@@ -28,11 +29,13 @@ def align(probabilities: Floats, codes: Sequence[int]) -> Aligned | None:
     if came is None:
         return None
     total, path = came
-    steps = np.arange(len(path))
-    chars = tuple(
-        float(probabilities[steps[path == place], states[place]].max()) for place in range(1, len(states), 2)
-    )
-    return Aligned(chars=chars, log_p=total)
+    steps = tuple(_best(probabilities[:, states[place]], path == place) for place in range(1, len(states), 2))
+    chars = tuple(float(probabilities[step, code]) for step, code in zip(steps, codes, strict=True))
+    return Aligned(chars=chars, steps=steps, log_p=total)
+
+
+def _best(seen: Floats, here: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+    return int(np.where(here, seen, -1.0).argmax())
 
 
 def _may_skip(

@@ -34,7 +34,9 @@ CLEAR = 0.9  # a score that needs no second look
 PLATE_LIKE = 0.25  # score from which something is at least worth mentioning
 WRONG_COLOUR = 4.0  # log P
 FOREIGN_CERTAIN = 0.6  # the weakest character of a text that is no Chinese plate
-Unstack = Callable[..., Image]
+Unstack = tuple[Callable[..., Image], Callable[..., Image]]  # for PP-OCR and for ours
+BOTH_ROWS: Unstack = (rectify.from_both_rows, rectify.from_both_rows)
+LOWER_ROW: Unstack = (rectify.from_lower_row, rectify.of_lower_row)
 RED_CLASSES = (PlateClass.WJ, PlateClass.MILITARY)
 _LOWER_ROW = re.compile(r"[^A-Z0-9]?[A-Z0-9]{4}[A-Z0-9挂学警]")
 _FOREIGN = re.compile(r"(?=.*[A-Z])(?=(?:.*[0-9]){2})[A-Z0-9]{5,9}")
@@ -88,8 +90,8 @@ class PictureReader:
         return [one for quad in quads if (one := self._plate_at(part, quad)) and one.reading.kind == "plate"]
 
     def _plate_at(self, part: Image, quad: own.Quad) -> Found | None:
-        crop = rectify.of_two_rows if quad.two_rows else rectify.of_one_row
-        look = self._try(crop(part, quad.corners), colour(rectify.straight(part, quad.corners)))
+        crop = (rectify.of_two_rows if quad.two_rows else rectify.of_one_row)(part, quad.corners)
+        look = self._try(crop, crop, colour(rectify.straight(part, quad.corners)))
         reading = self._judge(part, Line(corners=quad.corners, score=quad.score), look)
         return Found(reading=reading, corners=quad.corners) if reading else None
 
@@ -107,25 +109,32 @@ class PictureReader:
     def _tries(self, part: Image, line: Line) -> Iterator[_Try]:
         ground = colour(rectify.straight(part, line.corners))
         if line.aspect < SINGLE_ROW:
-            yield from self._two_rows(rectify.from_both_rows, part, line, ground)
+            yield from self._two_rows(BOTH_ROWS, part, line, ground)
             if line.aspect < SINGLE_ROW * 0.6:
                 return
-        single = self._try(rectify.row(part, line), ground)
+        close = rectify.row(part, rectify.closer(line), left=0.2)
+        single = self._try(rectify.row(part, line), close, ground)
         yield single
         if single.province_lost:
-            yield self._try(rectify.row(part, line, left=TIGHT_LEFT), ground)
+            close = rectify.row(part, rectify.closer(line), left=0.0)
+            yield self._try(rectify.row(part, line, left=TIGHT_LEFT), close, ground)
         if single.seen.score < CLEAR and _LOWER_ROW.fullmatch(single.seen.free):
-            yield from self._two_rows(rectify.from_lower_row, part, line, ground)
+            yield from self._two_rows(LOWER_ROW, part, line, ground)
 
     def _two_rows(self, unstack: Unstack, part: Image, line: Line, ground: str | None) -> Iterator[_Try]:
         """Slim upper characters first; some letters read better broad."""
-        slim = self._try(unstack(part, line, squeeze=rectify.SLIM), ground)
-        yield slim
-        if slim.seen.score < CLEAR:
-            yield self._try(unstack(part, line, squeeze=rectify.BROAD), ground)
+        loosely, closely = unstack
+        for squeeze in (rectify.SLIM, rectify.BROAD):
+            close = closely(part, rectify.closer(line), squeeze=squeeze)
+            one = self._try(loosely(part, line, squeeze=squeeze), close, ground)
+            yield one
+            if one.seen.score >= CLEAR:
+                return
 
-    def _try(self, crop: Image, ground: str | None) -> _Try:
-        return _Try(seen=self._recognisers.look(crop, _penalties(ground, red=has_red(crop))), ground=ground)
+    def _try(self, loose: Image, close: Image, ground: str | None) -> _Try:
+        """`loose` as PP-OCR was trained to see a row, `close` as ours was."""
+        penalties = _penalties(ground, red=has_red(loose))
+        return _Try(seen=self._recognisers.look(loose, close, penalties), ground=ground)
 
     def _judge(self, part: Image, line: Line, best: _Try) -> Reading | None:
         seen, box = best.seen, _box(line)

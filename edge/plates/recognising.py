@@ -5,7 +5,7 @@ They were trained on different pictures by different people: where one guesses, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +22,7 @@ from kernel.plates import grammar
 
 LEAST_WIDTH = 320  # narrower rows are padded, as the recogniser was trained
 MOST_WIDTH = 640
+FLOOR = 1e-4  # no recogniser is surer than that of what is not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +57,13 @@ class Recognisers:
         if "".join(self._own.characters()) != plates.alphabet:
             raise ConfigError.one("plates", "our recogniser was trained for another alphabet: train it again")
 
-    def look(self, crop: Image, penalties: Mapping[str, float]) -> Recognised:
-        """`penalties`: log P taken off each class that may be there."""
-        output = self._words.run(_batch(crop))[0]
+    def look(self, loose: Image, close: Image, penalties: Mapping[str, float]) -> Recognised:
+        """The same row twice, as each was trained to see it; `penalties`: log P off each class that may be there."""
+        output = self._words.run(_batch(loose))[0]
         free, least, log_p = self._alphabet.free(output)
         sights = (
             Sight(probabilities=self._alphabet.probabilities(output), free_log_p=log_p),
-            self._seen(crop),
+            self._seen(close),
         )
         found = [self._lattice.decode(one.probabilities, one.free_log_p, penalties) for one in sights]
         texts = {one.text: one.plate_class for one in found if one is not None}
@@ -75,16 +76,30 @@ class Recognisers:
         return Sight(probabilities=probabilities, free_log_p=log_p_of(probabilities))
 
     def _agreed(self, text: str, plate_class: str, sights: tuple[Sight, Sight]) -> Decoded | None:
-        """Each character by the geometric mean of what the two give it: neither alone can make it certain."""
         codes = [self._codes[char] for char in text]
         seen = [align(one.probabilities, codes) for one in sights]
         if seen[0] is None or seen[1] is None:
             return None
-        chars = np.sqrt(np.array(seen[0].chars) * np.array(seen[1].chars))
+        spread = [_spread(sight, one.steps) for sight, one in zip(sights, seen, strict=True) if one]
+        chars = _shares(np.sqrt(spread[0] * spread[1]), codes)
         margin = sum(one.log_p - sight.free_log_p for one, sight in zip(seen, sights, strict=True) if one) / 2
         return Decoded(
             text=text, plate_class=plate_class, chars=tuple(map(float, chars)), margin=min(0.0, margin)
         )
+
+
+def _spread(sight: Sight, steps: Sequence[int]) -> Floats:
+    """What one recogniser gives every character in each place of a text."""
+    return np.maximum(sight.probabilities[list(steps), 1:], FLOOR)
+
+
+def _shares(spread: Floats, codes: Sequence[int]) -> Floats:
+    """Each character's share of all that might stand in its place, by what both see: a rival of either one lowers it.
+
+    A character that one of the two has overlooked and nothing rivals keeps most of its share.
+    """
+    own = spread[np.arange(len(codes)), np.array(codes) - 1]
+    return np.asarray(own / spread.sum(axis=1), np.float32)
 
 
 def _batch(crop: Image) -> Floats:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from kernel.errors import ConfigError
 
 Mask = npt.NDArray[np.uint8]
+Line = npt.NDArray[np.float32]
 Points = tuple[tuple[float, float], ...]
 
 FONTS = Path("/usr/share/fonts")
@@ -26,6 +27,7 @@ LATIN = (
     "truetype/dejavu/DejaVuSansCondensed-Bold.ttf",
 )
 CHINESE = (
+    "truetype/wqy/wqy-zenhei.ttc",
     "opentype/noto/NotoSansCJK-Bold.ttc",
     "opentype/noto/NotoSansCJK-Regular.ttc",
     "opentype/noto/NotoSerifCJK-Bold.ttc",
@@ -82,23 +84,45 @@ STROKED = len(LATIN)  # the cut of Latin characters that is drawn from strokes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """Which glyphs one plate uses, and how bold they are stamped (-2 thin to 3 fat, pixels of `TALL_PX`/32)."""
+    """Which glyphs one plate uses, and how bold each kind is stamped (-2 thin to 3 fat).
+
+    The strokes of 汉字 lie close: what makes a digit bold fills them.
+    """
 
     latin: int
     chinese: int
     weight: int
+    chinese_weight: int = 0
 
 
 @lru_cache(maxsize=8192)
 def glyph(character: str, width: int, height: int, cut: Cut) -> Mask:
     """How much ink each pixel of the cell has, 0 to 255; the ink box is stretched to the cell as GA 36 does."""
-    ink = _weighted(_drawn(character, cut), cut.weight)
+    ink = _weighted(_drawn(character, cut), cut.weight if character.isascii() else cut.chinese_weight)
     wide = round(width * 0.42) if character == "1" and cut.latin != STROKED else width
     fitted = cv2.resize(ink, (max(2, wide), height), interpolation=cv2.INTER_AREA)
     page = np.zeros((height, width), np.uint8)
     left = (width - fitted.shape[1]) // 2
     page[:, left : left + fitted.shape[1]] = fitted
     return page
+
+
+def stretched(mask: Mask, random: np.random.Generator) -> Mask:
+    """The same character in other proportions, as another stamp has them: no font has quite those of GA 36."""
+    height, width = mask.shape
+    (at_x, slow_x, fast_x), (at_y, slow_y, fast_y) = _waves(width), _waves(height)
+    ax, ay = random.normal(0, 0.03, 2)
+    bx, by = random.normal(0, 0.015, (2, 2))
+    x = (at_x + width * (ax * slow_x + bx[0] * fast_x))[None, :] + (width * bx[1] * slow_y)[:, None]
+    y = (at_y + height * (ay * slow_y + by[0] * fast_y))[:, None] + (height * by[1] * slow_x)[None, :]
+    return np.asarray(cv2.remap(mask, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR), np.uint8)
+
+
+@lru_cache(maxsize=512)
+def _waves(size: int) -> tuple[Line, Line, Line]:
+    """Places along a side, half a wave over it, and a whole one."""
+    at = np.arange(size, dtype=np.float32)
+    return at, np.sin(np.pi * at / size), np.sin(2 * np.pi * at / size)
 
 
 def _weighted(ink: Mask, weight: int) -> Mask:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernel.plates import PlateClass
-from simulators.training.glyphs import CHINESE, STROKED, Cut, glyph
+from simulators.training.glyphs import CHINESE, STROKED, Cut, glyph, stretched
 from simulators.training.texts import Plate
 
 Image = npt.NDArray[Any]
@@ -42,14 +42,15 @@ def draw(plate: Plate, random: np.random.Generator) -> Drawn:
     cells, width, height = _cells(plate, random)
     cut = Cut(
         latin=STROKED if random.random() < 0.45 else int(random.integers(STROKED)),
-        chinese=int(random.choice(len(CHINESE), p=(0.6, 0.2, 0.2))),
+        chinese=int(random.choice(len(CHINESE), p=(0.4, 0.35, 0.15, 0.1))),
         weight=int(random.integers(-1, 3)),
+        chinese_weight=int(random.integers(-1, 2)),
     )
     image = _ground(plate, width, height, random)
     ink = _ink(plate, random)
     _border(image, ink, random)
     for char, box in cells:
-        _stamp(image, char, box, _RED if _is_red(plate, char) else ink, cut)
+        _stamp(image, char, box, _RED if _is_red(plate, char) else ink, cut, random)
     _dot(image, cells, ink, plate, random)
     _bolts(image, random)
     return Drawn(image=np.clip(image, 0, 255).astype(np.uint8), rows=_rows(cells, two_rows=plate.two_rows))
@@ -117,9 +118,9 @@ def _border(image: Image, ink: Bgr, random: np.random.Generator) -> None:
         cv2.rectangle(image, (inset, inset), (width - inset, height - inset), ink, thick, cv2.LINE_AA)
 
 
-def _stamp(image: Image, char: str, box: Box, ink: Bgr, cut: Cut) -> None:
+def _stamp(image: Image, char: str, box: Box, ink: Bgr, cut: Cut, random: np.random.Generator) -> None:
     left, top = round(box[0]), round(box[1])
-    mask = glyph(char, round(box[2] - box[0]), round(box[3] - box[1]), cut)
+    mask = stretched(glyph(char, round(box[2] - box[0]), round(box[3] - box[1]), cut), random)
     under = image[top : top + mask.shape[0], left : left + mask.shape[1]]
     shape = mask[: under.shape[0], : under.shape[1], None].astype(np.float32) / 255
     under[:] = under * (1 - shape) + np.array(ink, np.float32) * shape
