@@ -15,6 +15,7 @@ from edge.cameras.lighting import Hint
 from edge.cameras.settings import Role, VisionSettings
 from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.lane import Cut, Seen
+from edge.plates.priors import differ, with_priors
 from edge.recorder.cutting import Clip
 from edge.recorder.index import Lock
 from edge.vehicles.quiet import Quiet
@@ -214,11 +215,11 @@ def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf], hints: VehicleHints
     return Seen(
         pictures=tuple(pictures),
         crops=tuple(crops),
-        plates=tuple(reads),
+        plates=with_priors(reads),
         missing=tuple(f"camera {one.camera}: {one.reason}" for one in shots if one.reason)
         + tuple(f"plates {plate.camera}: {flag}" for plate in plates for flag in plate.result.flags),
         hints=hints,
-        flags=_same_place(shots),
+        flags=(*_same_place(shots), *("plates_differ",) * differ(reads)),
     )
 
 

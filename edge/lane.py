@@ -331,7 +331,7 @@ class Lane:
         named += seen.crops
         refs, missing = await self._put(named)
         pictures = tuple(picture for picture, _ in seen.pictures) if refs else ()
-        tractor = _text(seen.plates, "front") or _text(seen.plates, "plate")
+        tractor = _tractor(seen.plates)
         await self._append(
             VehiclePictured(
                 passage=body.passage,
@@ -417,6 +417,11 @@ def _made_ms(result: Weighed | None) -> int | None:
 
 def _text(plates: tuple[PlateRead, ...], role: str) -> str | None:
     return next((plate.text for plate in plates if plate.role == role and plate.text), None)
+
+
+def _tractor(plates: tuple[PlateRead, ...]) -> str | None:
+    """In front, or by the camera that sees nothing but the plate."""
+    return _text(plates, "front") or _text(plates, "plate")
 
 
 def _trailer(plates: tuple[PlateRead, ...]) -> str | None:

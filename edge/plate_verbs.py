@@ -114,7 +114,7 @@ def _told(found: Found) -> dict[str, Any]:
         "colour": reading.colour,
         "score": reading.score_permille / 1000,
         "box": list(reading.box),
-        "corners": [[round(float(x)), round(float(y))] for x, y in found.corners],
+        "corners": [list(corner) for corner in reading.corners],
         "characters": [[char, permille / 1000] for char, permille in characters],
         "status": "read" if reading.sure else "unsure",
     }

@@ -23,6 +23,7 @@ from simulators.files import text_of
 from simulators.replay import Replay, replay
 from simulators.scale_verb import add_scale, run_scale
 from simulators.traffic import Light, read_traffic
+from simulators.training.verb import add_train, run_train
 
 BAUDS = (600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200)
 _FASTEST = 1_000_000
@@ -39,8 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     traffic.add_argument("--vehicles", type=int)
     traffic.add_argument("--json", action="store_true")
     _add_replay(verbs.add_parser("replay", help="play what a line once said, on a pty or a TCP port"))
+    add_train(verbs.add_parser("train", help="train our own plate models on drawn plates"))
     given = parser.parse_args(arguments)
     try:
+        if given.verb == "train":
+            return run_train(given)
         return run_scale(given) if given.verb == "scale" else _traffic_verbs(parser, given)
     except BrokenPipeError:  # whoever read has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

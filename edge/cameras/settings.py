@@ -114,7 +114,9 @@ class RecorderSettings:
 class PlateSettings:
     """When a plate counts as read.  Below these the answer is `unread`."""
 
-    min_score_permille: int = 550  # mean character probability, lowered by what the grammar had to bend
+    min_score_permille: int = (
+        810  # the weakest character as both recognisers see it, lowered by what the grammar bent
+    )
     min_char_permille: int = 250  # the weakest character
     long_side_px: int = 640  # the region is scaled to this for finding text
     waiting: int = 6  # requests that may wait; the oldest is given up when there are more

@@ -14,18 +14,19 @@ import numpy as np
 from msgspec.structs import replace
 
 from edge.cameras.settings import PlateSettings
-from edge.plates import rectify
+from edge.plates import own, rectify
 from edge.plates.colours import colour, has_red, stands_out
-from edge.plates.decode import Alphabet, Decoded, Lattice
+from edge.plates.decode import Decoded
 from edge.plates.locate import Finder, Image, Line
-from edge.plates.models import FINDER, RECOGNISER, model
+from edge.plates.models import FINDER, model
+from edge.plates.recognising import Recognised, Recognisers
 from edge.plates.sessions import Floats, Model
 from edge.plates.wire import Reading
-from kernel.plates import CLASSES, PlateClass, colour_fits, grammar
+from kernel.plates import CLASSES, PlateClass, colour_fits
 
-LEAST_WIDTH = 320  # narrower rows are padded, as the recogniser was trained
-MOST_WIDTH = 640
+PP_OCR = "pp-ocr-v4"
 MOST_LINES = 6
+MOST_PLATES = 3
 LEAST_HEIGHT_PX = 9
 SINGLE_ROW = 2.5  # a line less elongated than this may be two rows in one
 TIGHT_LEFT = -0.03  # of the line's width: inside the plate's border
@@ -33,7 +34,9 @@ CLEAR = 0.9  # a score that needs no second look
 PLATE_LIKE = 0.25  # score from which something is at least worth mentioning
 WRONG_COLOUR = 4.0  # log P
 FOREIGN_CERTAIN = 0.6  # the weakest character of a text that is no Chinese plate
-Unstack = Callable[..., Image]
+Unstack = tuple[Callable[..., Image], Callable[..., Image]]  # for PP-OCR and for ours
+BOTH_ROWS: Unstack = (rectify.from_both_rows, rectify.from_both_rows)
+LOWER_ROW: Unstack = (rectify.from_lower_row, rectify.of_lower_row)
 RED_CLASSES = (PlateClass.WJ, PlateClass.MILITARY)
 _LOWER_ROW = re.compile(r"[^A-Z0-9]?[A-Z0-9]{4}[A-Z0-9挂学警]")
 _FOREIGN = re.compile(r"(?=.*[A-Z])(?=(?:.*[0-9]){2})[A-Z0-9]{5,9}")
@@ -50,40 +53,47 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Try:
-    """One crop through the recogniser."""
+    """One crop through the recognisers."""
 
-    decoded: Decoded | None
-    free: str
-    free_least: float
+    seen: Recognised
     ground: str | None
-
-    @property
-    def score(self) -> float:
-        return self.decoded.score if self.decoded else 0.0
 
     @property
     def province_lost(self) -> bool:
         """All is clear but the first character: 川 beside the plate's border reads as another stroke of it."""
-        return self.decoded is not None and self.decoded.chars[0] < 0.5 <= min(self.decoded.chars[1:])
+        decoded = self.seen.decoded
+        return decoded is not None and decoded.chars[0] < 0.5 <= min(decoded.chars[1:])
 
 
 class PictureReader:
     """Holds the models; for one thread of a process of its own."""
 
     def __init__(self, settings: PlateSettings) -> None:
-        recogniser = Model(model(RECOGNISER))
-        self._settings, self._recogniser = settings, recogniser
+        self._settings = settings
+        self._recognisers = Recognisers()
+        self.name = f"{PP_OCR}+{own.version()}"
+        self._detector = own.Detector(long_side_px=settings.long_side_px)
         self._finder = Finder(Model(model(FINDER)), long_side_px=settings.long_side_px)
-        plates = grammar()
-        self._lattice = Lattice(plates)
-        self._alphabet = Alphabet(plates.alphabet, recogniser.characters())
 
     def read(self, picture: Image, *, region: Sequence[int] = (0, 0, 1000, 1000)) -> list[Found]:
         """Readings best first; boxes are in the picture's pixels."""
         x, y, part = _part(picture, region)
-        found = [one for line in self._promising(part) if (one := self._line(part, line))]
+        found = self._by_plates(part)
+        if not any(one.reading.sure for one in found):
+            found += [one for line in self._promising(part) if (one := self._line(part, line))]
         moved = [_moved(one, x, y) for one in _distinct(found)]
         return sorted(moved, key=lambda one: (one.reading.kind != "plate", -one.reading.score_permille))
+
+    def _by_plates(self, part: Image) -> list[Found]:
+        """Plates that our detector finds whole; a reading of it that is not sure is no reason to look no further."""
+        quads = self._detector.plates(part)[:MOST_PLATES]
+        return [one for quad in quads if (one := self._plate_at(part, quad)) and one.reading.kind == "plate"]
+
+    def _plate_at(self, part: Image, quad: own.Quad) -> Found | None:
+        crop = (rectify.of_two_rows if quad.two_rows else rectify.of_one_row)(part, quad.corners)
+        look = self._try(crop, crop, colour(rectify.straight(part, quad.corners)))
+        reading = self._judge(part, Line(corners=quad.corners, score=quad.score), look)
+        return Found(reading=reading, corners=quad.corners) if reading else None
 
     def _promising(self, part: Image) -> list[Line]:
         lines = [
@@ -92,58 +102,61 @@ class PictureReader:
         return sorted(lines, key=lambda line: -_promise(part, line))[:MOST_LINES]
 
     def _line(self, part: Image, line: Line) -> Found | None:
-        best = max(self._tries(part, line), key=lambda one: one.score)
+        best = max(self._tries(part, line), key=lambda one: one.seen.score)
         reading = self._judge(part, line, best)
         return Found(reading=reading, corners=line.corners) if reading else None
 
     def _tries(self, part: Image, line: Line) -> Iterator[_Try]:
         ground = colour(rectify.straight(part, line.corners))
         if line.aspect < SINGLE_ROW:
-            yield from self._two_rows(rectify.from_both_rows, part, line, ground)
+            yield from self._two_rows(BOTH_ROWS, part, line, ground)
             if line.aspect < SINGLE_ROW * 0.6:
                 return
-        single = self._try(rectify.row(part, line), ground)
+        close = rectify.row(part, rectify.closer(line), left=0.2)
+        single = self._try(rectify.row(part, line), close, ground)
         yield single
         if single.province_lost:
-            yield self._try(rectify.row(part, line, left=TIGHT_LEFT), ground)
-        if single.score < CLEAR and _LOWER_ROW.fullmatch(single.free):
-            yield from self._two_rows(rectify.from_lower_row, part, line, ground)
+            close = rectify.row(part, rectify.closer(line), left=0.0)
+            yield self._try(rectify.row(part, line, left=TIGHT_LEFT), close, ground)
+        if single.seen.score < CLEAR and _LOWER_ROW.fullmatch(single.seen.free):
+            yield from self._two_rows(LOWER_ROW, part, line, ground)
 
     def _two_rows(self, unstack: Unstack, part: Image, line: Line, ground: str | None) -> Iterator[_Try]:
         """Slim upper characters first; some letters read better broad."""
-        slim = self._try(unstack(part, line, squeeze=rectify.SLIM), ground)
-        yield slim
-        if slim.score < CLEAR:
-            yield self._try(unstack(part, line, squeeze=rectify.BROAD), ground)
+        loosely, closely = unstack
+        for squeeze in (rectify.SLIM, rectify.BROAD):
+            close = closely(part, rectify.closer(line), squeeze=squeeze)
+            one = self._try(loosely(part, line, squeeze=squeeze), close, ground)
+            yield one
+            if one.seen.score >= CLEAR:
+                return
 
-    def _try(self, crop: Image, ground: str | None) -> _Try:
-        output = self._recogniser.run(_batch(crop))[0]
-        free, least, log_p = self._alphabet.free(output)
-        penalties = _penalties(ground, red=has_red(crop))
-        decoded = self._lattice.decode(self._alphabet.probabilities(output), log_p, penalties)
-        return _Try(decoded=decoded, free=free.upper(), free_least=least, ground=ground)
+    def _try(self, loose: Image, close: Image, ground: str | None) -> _Try:
+        """`loose` as PP-OCR was trained to see a row, `close` as ours was."""
+        penalties = _penalties(ground, red=has_red(loose))
+        return _Try(seen=self._recognisers.look(loose, close, penalties), ground=ground)
 
     def _judge(self, part: Image, line: Line, best: _Try) -> Reading | None:
-        if _OVERLAY.search(best.free) and best.score < CLEAR:
+        seen, box = best.seen, _box(line)
+        if _OVERLAY.search(seen.free) and seen.score < CLEAR:
             return None
-        box = _box(line)
-        if best.decoded and best.score * 1000 >= self._settings.min_score_permille:
-            return self._plate(best.decoded, best.ground, box)
-        if _FOREIGN.fullmatch(best.free) and best.free_least >= FOREIGN_CERTAIN and stands_out(part, line):
+        if seen.decoded and seen.score * 1000 >= self._settings.min_score_permille:
+            return self._plate(seen.decoded, best.ground, line)
+        if _FOREIGN.fullmatch(seen.free) and seen.free_least >= FOREIGN_CERTAIN and stands_out(part, line):
             return Reading(
                 kind="foreign",
-                text=best.free,
+                text=seen.free,
                 colour=best.ground,
-                score_permille=round(best.free_least * 1000),
+                score_permille=round(seen.free_least * 1000),
                 box=box,
             )
-        if best.decoded and best.score >= PLATE_LIKE:
-            return self._plate(best.decoded, best.ground, box)
-        if sum(char.isascii() and char.isalnum() for char in best.free) >= 4 and stands_out(part, line):
+        if seen.decoded and seen.score >= PLATE_LIKE:
+            return self._plate(seen.decoded, best.ground, line)
+        if sum(char.isascii() and char.isalnum() for char in seen.free) >= 4 and stands_out(part, line):
             return Reading(kind="unclear", text="", colour=best.ground, box=box)
         return None
 
-    def _plate(self, decoded: Decoded, ground: str | None, box: tuple[int, int, int, int]) -> Reading:
+    def _plate(self, decoded: Decoded, ground: str | None, line: Line) -> Reading:
         chars = tuple(round(char * 1000) for char in decoded.chars)
         score = round(decoded.score * 1000)
         return Reading(
@@ -155,15 +168,17 @@ class PictureReader:
             chars_permille=chars,
             sure=score >= self._settings.min_score_permille
             and min(chars) >= self._settings.min_char_permille,
-            box=box,
+            box=_box(line),
         )
 
 
 def enlarged(found: Found, scale: int) -> Found:
     """In the pixels of a picture `scale` times as large."""
     left, top, width, height = (scale * side for side in found.reading.box)
+    corners = found.corners * scale
+    whole = tuple((round(float(x)), round(float(y))) for x, y in corners)
     return Found(
-        reading=replace(found.reading, box=(left, top, width, height)), corners=found.corners * scale
+        reading=replace(found.reading, box=(left, top, width, height), corners=whole), corners=corners
     )
 
 
@@ -192,14 +207,6 @@ def _promise(part: Image, line: Line) -> float:
     ground = colour(rectify.straight(part, line.corners))
     coloured = 2.0 if ground in ("yellow", "blue", "green", "yellow_green") else 1.0
     return shape * coloured * line.score * float(np.sqrt(line.height * min(line.width, 400)))
-
-
-def _batch(crop: Image) -> Floats:
-    width = min(crop.shape[1], MOST_WIDTH)
-    row = cv2.resize(crop, (width, rectify.ROW_PX)) if width != crop.shape[1] else crop
-    batch = np.zeros((1, 3, rectify.ROW_PX, max(width, LEAST_WIDTH)), np.float32)
-    batch[0, :, :, :width] = (row.astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)
-    return batch
 
 
 def _penalties(ground: str | None, *, red: bool) -> dict[str, float]:

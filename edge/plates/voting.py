@@ -1,7 +1,7 @@
 """One answer from several frames: readings that agree win, and what does not agree is unread.
 
 The province is voted on its own, since it is what blurs first; a legal text that only one of several frames shows is
-a candidate, not a reading.
+a candidate, not a reading: the answer is then `unsure`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from msgspec.structs import replace
 
 from edge.plates.wire import Answer, Reading
 from kernel.events import PlateRead
@@ -49,6 +51,12 @@ class Voted:
 
 def vote(role: Role, answers: Mapping[int, Answer]) -> Voted:
     """`answers` by frame number; frames that were never looked at are not in it."""
+    voted = _vote(role, answers)
+    reader = next((answer.reader for answer in answers.values() if answer.reader), "")
+    return Voted(read=replace(voted.read, reader=reader), frame=voted.frame)
+
+
+def _vote(role: Role, answers: Mapping[int, Answer]) -> Voted:
     seen = [
         Seen(frame=n, reading=reading) for n, answer in sorted(answers.items()) for reading in answer.readings
     ]
@@ -115,34 +123,36 @@ def _from_cluster(role: Role, cluster: Sequence[Seen], plates: Sequence[Seen], *
     agreeing = {one.frame for one in same}
     winner = max(same, key=lambda one: (one.reading.text == province + winner_body, one.score))
     sure = any(one.reading.sure for one in same) and winner.reading.text == province + winner_body
-    if sure and len(agreeing) >= needed(frames) and min(clear, province_clear) >= CLEAR_SHARE:
-        return Voted(
-            read=_read(role, winner.reading, frames=frames, agreeing=len(agreeing)), frame=winner.frame
-        )
-    read = PlateRead(
-        role=role,
-        status="unread",
-        colour=winner.reading.colour,
-        frames=frames,
-        agreeing=len(agreeing),
-        candidates=_texts(plates),
-        box=winner.reading.box,
+    enough = sure and len(agreeing) >= needed(frames) and min(clear, province_clear) >= CLEAR_SHARE
+    seen = _seen(role, winner.reading, frames=frames, agreeing=len(agreeing))
+    read = replace(seen, province_permille=province_clear if winner.reading.text[:1] in PROVINCES else None)
+    answer = (
+        _told(read, winner.reading) if enough else replace(read, status="unsure", candidates=_texts(plates))
     )
-    return Voted(read=read, frame=winner.frame)
+    return Voted(read=answer, frame=winner.frame)
 
 
-def _read(role: Role, reading: Reading, *, frames: int, agreeing: int) -> PlateRead:
+def _seen(role: Role, reading: Reading, *, frames: int, agreeing: int) -> PlateRead:
+    """Where it is and how often; what it says is said only when that is enough."""
     return PlateRead(
         role=role,
-        status="read",
-        text=reading.text,
-        plate_class=reading.plate_class,
+        status="unread",
         colour=reading.colour,
-        score_permille=reading.score_permille,
-        chars_permille=reading.chars_permille,
         frames=frames,
         agreeing=agreeing,
         box=reading.box,
+        corners=reading.corners,
+    )
+
+
+def _told(read: PlateRead, reading: Reading) -> PlateRead:
+    return replace(
+        read,
+        status="read",
+        text=reading.text,
+        plate_class=reading.plate_class,
+        score_permille=reading.score_permille,
+        chars_permille=reading.chars_permille,
     )
 
 
@@ -168,17 +178,9 @@ def _most(votes: Iterator[tuple[str, int]]) -> tuple[str, int]:
 def _foreign(role: Role, cluster: Sequence[Seen], *, frames: int) -> Voted:
     agreeing = len({one.frame for one in cluster})
     best = cluster[0]
-    enough = agreeing >= needed(frames)
-    read = PlateRead(
-        role=role,
-        status="foreign" if enough else "unread",
-        colour=best.reading.colour,
-        score_permille=best.score if enough else 0,
-        frames=frames,
-        agreeing=agreeing,
-        candidates=_texts(cluster),
-        box=best.reading.box,
-    )
+    read = replace(_seen(role, best.reading, frames=frames, agreeing=agreeing), candidates=_texts(cluster))
+    if agreeing >= needed(frames):
+        read = replace(read, status="foreign", score_permille=best.score)
     return Voted(read=read, frame=best.frame)
 
 

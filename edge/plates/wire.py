@@ -31,6 +31,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     chars_permille: tuple[int, ...] = ()
     sure: bool = False
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    corners: tuple[tuple[int, int], ...] = ()  # of the text, clockwise from the upper left
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     cpu_ms: int = 0
     rss_kb: int = 0
     problem: str = ""
+    reader: str = ""  # which models read it
 
 
 encode = Encoder().encode

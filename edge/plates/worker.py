@@ -52,9 +52,8 @@ def _answer(reader: PictureReader, ask: Ask) -> Answer:
         return Answer(number=ask.number, problem=error.problem)
     found = reader.read(picture.picture, region=ask.region)
     crop = crop_jpeg(picture.picture, found[0]) if found else None
-    return Answer(
-        number=ask.number, readings=tuple(enlarged(one, picture.scale).reading for one in found), crop=crop
-    )
+    readings = tuple(enlarged(one, picture.scale).reading for one in found)
+    return Answer(number=ask.number, readings=readings, crop=crop, reader=reader.name)
 
 
 def _message(asks: BinaryIO) -> bytes | None:

@@ -138,7 +138,11 @@ PICTURE_FLAGS = {
     "unreadable": "cannot be decoded",
 }
 # Of all pictures of a crossing together.
-PICTURED = {"same_place": "the pictures do not show that the vehicle moved"}
+PICTURED = {
+    "axle_count_differs": "the picture shows another number of axles than the scale",
+    "plates_differ": "front and rear carry different plates",
+    "same_place": "the pictures do not show that the vehicle moved",
+}
 QUALITY = {
     "accel_unit_unknown": "acceleration not used: its unit is not set",
     "accelerating": "changed speed on the scale",

@@ -34,7 +34,7 @@ def test_two_readings_that_agree_are_a_plate() -> None:
 
 def test_one_of_several_frames_is_a_candidate_and_no_reading() -> None:
     read = vote("front", frames(plate("鲁C12345"), None, None)).read
-    assert (read.status, read.text, read.candidates) == ("unread", None, ("鲁C12345",))
+    assert (read.status, read.text, read.candidates) == ("unsure", None, ("鲁C12345",))
 
 
 def test_the_only_frame_there_is_may_speak_alone() -> None:
@@ -44,7 +44,7 @@ def test_the_only_frame_there_is_may_speak_alone() -> None:
 def test_an_unsure_reading_may_agree_and_never_decide() -> None:
     sure, unsure = plate("鲁C12345"), plate("鲁C12345", score=300, sure=False)
     assert vote("front", frames(sure, unsure)).read.status == "read"
-    assert vote("front", frames(unsure, unsure)).read.status == "unread"
+    assert vote("front", frames(unsure, unsure)).read.status == "unsure"
 
 
 def test_a_blurred_province_is_outvoted_by_clear_ones() -> None:
@@ -55,7 +55,8 @@ def test_a_blurred_province_is_outvoted_by_clear_ones() -> None:
 
 def test_a_province_that_stays_in_doubt_is_not_forced() -> None:
     read = vote("front", frames(plate("鲁C12345"), plate("皖C12345"))).read
-    assert read.status == "unread"
+    assert read.status == "unsure"
+    assert read.province_permille == 500
     assert set(read.candidates) == {"鲁C12345", "皖C12345"}
 
 
@@ -64,10 +65,10 @@ def test_a_slip_in_one_frame_joins_its_cluster_and_loses() -> None:
     assert (read.role, read.text, read.plate_class) == ("rear", "鲁C1234挂", "trailer")
 
 
-def test_two_against_two_is_unread_and_reading_goes_on() -> None:
+def test_two_against_two_is_unsure_and_reading_goes_on() -> None:
     answers = frames(plate("蒙B52J19"), plate("蒙B52319"), plate("蒙B52J19"), plate("蒙B52319"))
     read = vote("front", answers).read
-    assert (read.status, set(read.candidates)) == ("unread", {"蒙B52J19", "蒙B52319"})
+    assert (read.status, set(read.candidates)) == ("unsure", {"蒙B52J19", "蒙B52319"})
     assert not decided(frames(plate("蒙B52J19"), plate("蒙B52319"), plate("蒙B52J19")))
     assert vote("front", {**answers, 4: answers[0]}).read.text == "蒙B52J19"
 
