@@ -30,6 +30,7 @@ test: $(STAMP)
 	$(AGAIN) -m "browser and not slow" --timeout=420 $(TEST)
 
 test-full: test faults-full
+	$(AGAIN) -m slow --timeout=1800 $(TEST)
 
 check: $(STAMP)
 	.venv/bin/ruff check .

@@ -121,6 +121,7 @@ async def test_a_disk_that_fills_keeps_nothing_half_and_goes_on_when_there_is_ro
         assert len(bench.said()) == 2
 
 
+@pytest.mark.slow  # it writes them all
 @pytest.mark.timeout(600)  # 24 GB are hashed
 async def test_a_file_of_twelve_gigabytes_is_taken_in(tmp_path: Path) -> None:
     bench = Bench(tmp_path, flush_bytes=1 << 30)
