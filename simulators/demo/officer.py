@@ -1,4 +1,4 @@
-"""An officer with a recorder at the platform: films each vehicle, docks it every few, and at the end hands all of it in."""
+"""An officer with a recorder at the platform: takes it, films each vehicle, docks it every few, and hands all of it in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from kernel.clock import Clock
+from simulators.demo.audit import match
 from simulators.demo.layout import Layout
 from simulators.demo.processes import SCRIPTS
 from simulators.recorders.recorder import Made, Recorder
@@ -18,6 +19,7 @@ from simulators.world import Truth, World
 Say = Callable[[str], None]
 Answer = dict[str, Any]
 LANE = "lane2"
+ACCOUNT = "officer"
 CLOCK_OFF_MS = -137_400  # nobody has set it since its battery was empty
 BEFORE_MS = 2_000
 AFTER_MS = 2_000
@@ -34,7 +36,7 @@ class Officer:
         self._clock = clock
         self._say = say
         self._recorder = Recorder(layout.recorder, clock=clock, clock_off_ms=CLOCK_OFF_MS)
-        self._filmed: set[int] = set()
+        self._filmed: dict[int, str] = {}  # vehicle, digest of its film
         self._free_ms = 0  # since when the recorder is in hand and not in the dock
 
     async def run(self, world: Callable[[], World | None]) -> None:
@@ -49,13 +51,29 @@ class Officer:
                 await asyncio.to_thread(self._recorder.pull)
                 self._free_ms = self._clock.now_ms()
 
-    async def hand_in(self, world: World | None) -> dict[str, int]:
-        """What the station says that it has, held against what was filmed."""
+    def take(self) -> None:
+        """Write the recorder into the register, take it, and begin the shift.  Blocking."""
+        number = self._recorder.number
+        for told in (
+            ["register", number, "--model", "h8-series", "--unit", "370323000001"],
+            ["issue", number, ACCOUNT],
+            ["duty", "begun"],
+        ):
+            self._ask("recorders", *told, "--by", ACCOUNT)
+
+    async def hand_in(self, world: World | None, details: Sequence[Answer]) -> dict[str, int]:
+        """What the station says that it has, held against what was filmed; `details` as the centre has them."""
         if world is not None:
             await self._film(world)
         await self._dock()
-        files = await self._all_there()
-        return count(self._recorder.made, files)
+        files = await self._listed(lambda: self._ask("dock", "--files", "--json"), self._all_there)
+        wanted = self._to_link(world, details)
+        links = await self._listed(
+            lambda: self._ask("footage", "links", "--act", "linked", "--json"),
+            lambda said: wanted <= pairs(said),
+        )
+        counted = count(self._recorder.made, files)
+        return counted | {"footage_to_link": len(wanted), "footage_linked": len(wanted & pairs(links))}
 
     def _to_film(self, world: World) -> list[Truth]:
         """Vehicles that have left the platform while the recorder was out, and are not on the card yet."""
@@ -67,32 +85,55 @@ class Officer:
     async def _film(self, world: World) -> None:
         for truth in sorted(self._to_film(world), key=lambda one: one.arrived_ms):
             start_ms = truth.arrived_ms - BEFORE_MS
-            await asyncio.to_thread(self._recorder.record, start_ms, truth.left_ms + AFTER_MS - start_ms)
-            self._filmed.add(truth.number)
+            made = await asyncio.to_thread(
+                self._recorder.record, start_ms, truth.left_ms + AFTER_MS - start_ms
+            )
+            self._filmed[truth.number] = made.sha256
 
     async def _dock(self) -> None:
         self._say(f"the officer docks a recorder with {len(self._recorder.made)} files")
         await asyncio.to_thread(self._recorder.dock, self._layout.dock)
 
-    async def _all_there(self) -> list[Answer]:
-        wanted = {one.sha256 for one in self._recorder.made}
+    def _to_link(self, world: World | None, details: Sequence[Answer]) -> set[tuple[str, str]]:
+        """Film and passage of every vehicle that concerns an officer: those within their limit drive on."""
+        truths = [one for one in world.truths.values() if one.number in self._filmed] if world else []
+        return {
+            (self._filmed[truth.number], detail["row"]["passage"])
+            for truth, detail in match(truths, details).pairs
+            if detail["weighed"]["verdict"]["outcome"] != "within"
+        }
+
+    def _all_there(self, files: Sequence[Answer]) -> bool:
+        return {one.sha256 for one in self._recorder.made} <= {one["digest"] for one in files}
+
+    async def _listed(
+        self, ask: Callable[[], str], enough: Callable[[Sequence[Answer]], bool]
+    ) -> list[Answer]:
+        """What the station lists, once it is enough or patience ends."""
         deadline = self._clock.mono_ms() + int(PATIENCE_S * 1000)
         while True:
-            files = await asyncio.to_thread(self._listed)
-            if wanted <= {one["digest"] for one in files} or self._clock.mono_ms() > deadline:
-                return files
+            said: list[Answer] = json.loads(await asyncio.to_thread(ask) or "[]")
+            if enough(said) or self._clock.mono_ms() > deadline:
+                return said
             await self._clock.sleep(1.0)
 
-    def _listed(self) -> list[Answer]:
+    def _ask(self, *told: str) -> str:
+        """A verb of the station; nothing where it fails."""
         settings = str(self._layout.folder / "station.toml")
         done = subprocess.run(
-            [str(SCRIPTS / "weighpost-station"), "dock", "--files", "--json", "--settings", settings],
+            [str(SCRIPTS / "weighpost-station"), *told, "--settings", settings],
             capture_output=True,
+            text=True,
             check=False,
             timeout=60,
         )
-        files: list[Answer] = json.loads(done.stdout) if done.returncode == 0 else []
-        return files
+        if done.returncode:
+            self._say(f"weighpost-station {' '.join(told[:2])}: {done.stderr.strip()}")
+        return done.stdout if done.returncode == 0 else ""
+
+
+def pairs(links: Sequence[Answer]) -> set[tuple[str, str]]:
+    return {(one["sha256"], one["passage"]) for one in links}
 
 
 def count(made: Sequence[Made], files: Sequence[Answer]) -> dict[str, int]:

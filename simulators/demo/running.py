@@ -299,6 +299,7 @@ async def play(plan: Plan, *, clock: Clock, say: Say, forever: bool) -> dict[str
         crossings = demo.crossings()
         tablet, wall = demo.watchers()
         officer = Officer(demo.layout, clock=clock, say=say)
+        await asyncio.to_thread(officer.take)
         started_ms = clock.now_ms() + LEAD_MS
         tasks = [
             asyncio.create_task(work, name=name)
@@ -317,7 +318,7 @@ async def play(plan: Plan, *, clock: Clock, say: Say, forever: bool) -> dict[str
             tasks[-1].cancel()
             details = await demo.collect(len(crossings))
             world = scene.world
-            footage = await officer.hand_in(world)
+            footage = await officer.hand_in(world, details)
             found = await find(
                 demo.layout,
                 demo.token,

@@ -46,6 +46,7 @@ class Recorder:
     ) -> None:
         """`clock_off_ms`: how far its clock is ahead; with a password its storage opens only by it."""
         self.state = state
+        self.number = number
         self.volume = state / "volume"
         self._clock = clock
         self._sequence = 0

@@ -124,5 +124,6 @@ def test_the_report_finds_every_truck_once_and_right(demo: Running) -> None:
     )  # a camera that starves on a busy machine is said, not hidden
     assert report["footage_filmed"] > 0
     assert report["footage_imported"] == report["footage_timed"] == report["footage_filmed"]
+    assert report["footage_linked"] == report["footage_to_link"]
     assert set(report["latency_ms"]) == {"journal_p95", "tablet_p95", "wall_p95", "photos_p95", "clip_p95"}
     assert set(report["peak_rss_mb"]) == {"edge", "station", "central"}
