@@ -91,6 +91,8 @@ class PictureReader:
 
     def _plate_at(self, part: Image, quad: own.Quad) -> Found | None:
         crop = (rectify.of_two_rows if quad.two_rows else rectify.of_one_row)(part, quad.corners)
+        if not self._recognisers.plate_like(crop):
+            return None
         look = self._try(crop, crop, colour(rectify.straight(part, quad.corners)))
         reading = self._judge(part, Line(corners=quad.corners, score=quad.score), look)
         return Found(reading=reading, corners=quad.corners) if reading else None

@@ -18,10 +18,11 @@ from edge.plates.locate import Image
 from edge.plates.models import RECOGNISER, model
 from edge.plates.sessions import Floats, Model
 from kernel.errors import ConfigError
-from kernel.plates import grammar
+from kernel.plates import classify, grammar
 
 LEAST_WIDTH = 320  # narrower rows are padded, as the recogniser was trained
 MOST_WIDTH = 640
+PLATE_LIKE = 4  # characters
 FLOOR = 1e-4  # no recogniser is surer than that of what is not there
 
 
@@ -57,6 +58,11 @@ class Recognisers:
         if "".join(self._own.characters()) != plates.alphabet:
             raise ConfigError.one("plates", "our recogniser was trained for another alphabet: train it again")
 
+    def plate_like(self, close: Image) -> bool:
+        """Whether ours sees about as many characters as a plate has, at a fifteenth of what both cost."""
+        best = self._own.run(close).argmax(axis=1)
+        return int(np.count_nonzero((best[1:] != best[:-1]) & (best[1:] > 0)) + (best[0] > 0)) >= PLATE_LIKE
+
     def look(self, loose: Image, close: Image, penalties: Mapping[str, float]) -> Recognised:
         """The same row twice, as each was trained to see it; `penalties`: log P off each class that may be there."""
         output = self._words.run(_batch(loose))[0]
@@ -66,8 +72,13 @@ class Recognisers:
             self._seen(close),
         )
         found = [self._lattice.decode(one.probabilities, one.free_log_p, penalties) for one in sights]
-        texts = {one.text: one.plate_class for one in found if one is not None}
-        both = [one for text, name in texts.items() if (one := self._agreed(text, name, sights))]
+        texts = [text for one in found if one is not None for text in _offered(one.text)]
+        named = {text: name for text in texts if (name := classify(text)) in penalties}
+        both = [
+            one
+            for text, name in named.items()
+            if name and (one := self._agreed(text, name, sights, penalty=penalties[name]))
+        ]
         best = max(both, key=lambda one: one.score, default=None)
         return Recognised(decoded=best, free=free.upper(), free_least=least)
 
@@ -75,7 +86,9 @@ class Recognisers:
         probabilities = self._own.run(crop)
         return Sight(probabilities=probabilities, free_log_p=log_p_of(probabilities))
 
-    def _agreed(self, text: str, plate_class: str, sights: tuple[Sight, Sight]) -> Decoded | None:
+    def _agreed(
+        self, text: str, plate_class: str, sights: tuple[Sight, Sight], *, penalty: float
+    ) -> Decoded | None:
         codes = [self._codes[char] for char in text]
         seen = [align(one.probabilities, codes) for one in sights]
         if seen[0] is None or seen[1] is None:
@@ -84,8 +97,16 @@ class Recognisers:
         chars = _shares(np.sqrt(spread[0] * spread[1]), codes)
         margin = sum(one.log_p - sight.free_log_p for one, sight in zip(seen, sights, strict=True) if one) / 2
         return Decoded(
-            text=text, plate_class=plate_class, chars=tuple(map(float, chars)), margin=min(0.0, margin)
+            text=text,
+            plate_class=plate_class,
+            chars=tuple(map(float, chars)),
+            margin=min(0.0, margin) - penalty,
         )
+
+
+def _offered(text: str) -> tuple[str, ...]:
+    """Also without its last character: the plate's own edge reads as one more stroke."""
+    return (text, text[:-1])
 
 
 def _spread(sight: Sight, steps: Sequence[int]) -> Floats:
