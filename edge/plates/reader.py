@@ -152,8 +152,7 @@ class PlateReader:
             if decided(answers):
                 break
         voted = vote(request.role, answers)
-        crop = answers[voted.frame].crop if voted.frame is not None else None
-        return PlateResult(read=voted.read, crop=crop, frame=voted.frame)
+        return PlateResult(read=voted.read, crop=voted.crop or None, frame=voted.frame)
 
     def _say(self, state: Literal["up", "down"], detail: str = "") -> None:
         if state == self._state:

@@ -23,6 +23,7 @@ AGREEING = 2
 CLEAR_SHARE = 600  # permille of the votes, for the province and for the rest
 CERTAIN = 850  # permille: two such readings that agree end the reading early
 CANDIDATES = 3
+LARGER = 2  # times as large as another plate: it is the nearer one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +44,18 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voted:
-    """The answer, and the frame that shows it best (None when none does)."""
+    """The answer, the frame that shows it best (None when none does), and the crop of that plate there."""
 
     read: PlateRead
     frame: int | None = None
+    crop: bytes = b""
 
 
 def vote(role: Role, answers: Mapping[int, Answer]) -> Voted:
     """`answers` by frame number; frames that were never looked at are not in it."""
     voted = _vote(role, answers)
     reader = next((answer.reader for answer in answers.values() if answer.reader), "")
-    return Voted(read=replace(voted.read, reader=reader), frame=voted.frame)
+    return Voted(read=replace(voted.read, reader=reader), frame=voted.frame, crop=voted.crop)
 
 
 def _vote(role: Role, answers: Mapping[int, Answer]) -> Voted:
@@ -61,8 +63,9 @@ def _vote(role: Role, answers: Mapping[int, Answer]) -> Voted:
         Seen(frame=n, reading=reading) for n, answer in sorted(answers.items()) for reading in answer.readings
     ]
     plates = [one for one in seen if one.reading.kind == "plate"]
-    if cluster := _largest(_clusters(plates)):
-        return _from_cluster(role, cluster, plates, frames=len(answers))
+    clusters = _clusters(plates)
+    if cluster := _largest(clusters):
+        return _from_cluster(role, cluster, plates, frames=len(answers), alone=_alone(cluster, clusters))
     foreign = [one for one in seen if one.reading.kind == "foreign"]
     if cluster := _largest(_clusters(foreign)):
         return _foreign(role, cluster, frames=len(answers))
@@ -113,23 +116,50 @@ def _clusters(seen: Sequence[Seen]) -> list[list[Seen]]:
 
 
 def _largest(clusters: Sequence[list[Seen]]) -> list[Seen]:
-    return max(clusters, key=lambda c: (len({s.frame for s in c}), sum(s.score for s in c)), default=[])
+    """Seen most often; of those seen as often the nearer, then the clearer one."""
+    return max(
+        clusters,
+        key=lambda c: (len({s.frame for s in c}), _size(c), sum(s.score for s in c)),
+        default=[],
+    )
 
 
-def _from_cluster(role: Role, cluster: Sequence[Seen], plates: Sequence[Seen], *, frames: int) -> Voted:
+def _alone(cluster: Sequence[Seen], clusters: Sequence[list[Seen]]) -> bool:
+    """Whether no other plate is seen about as often: whose picture it is must be clear.
+
+    One far smaller beside it in the same frames is another vehicle's, further away.
+    """
+    own, size = {one.frame for one in cluster}, _size(cluster)
+    for other in clusters:
+        frames = {one.frame for one in other}
+        often = len(own) * 1000 < CLEAR_SHARE * (len(own) + len(frames))
+        if other is not cluster and often and (frames - own or size < LARGER * _size(other)):
+            return False
+    return True
+
+
+def _size(cluster: Sequence[Seen]) -> int:
+    """Pixels of the largest of its boxes."""
+    return max(one.reading.box[2] * one.reading.box[3] for one in cluster)
+
+
+def _from_cluster(
+    role: Role, cluster: Sequence[Seen], plates: Sequence[Seen], *, frames: int, alone: bool
+) -> Voted:
     winner_body, clear = _most((one.body, one.score) for one in cluster)
     same = [one for one in cluster if one.body == winner_body]
     province, province_clear = _province(same)
-    agreeing = {one.frame for one in same}
-    winner = max(same, key=lambda one: (one.reading.text == province + winner_body, one.score))
-    sure = any(one.reading.sure for one in same) and winner.reading.text == province + winner_body
+    whole = [one for one in same if one.reading.text == province + winner_body]
+    agreeing = {one.frame for one in whole}
+    winner = max(whole or same, key=lambda one: one.score)
+    sure = alone and any(one.reading.sure for one in whole)
     enough = sure and len(agreeing) >= needed(frames) and min(clear, province_clear) >= CLEAR_SHARE
     seen = _seen(role, winner.reading, frames=frames, agreeing=len(agreeing))
     read = replace(seen, province_permille=province_clear if winner.reading.text[:1] in PROVINCES else None)
     answer = (
         _told(read, winner.reading) if enough else replace(read, status="unsure", candidates=_texts(plates))
     )
-    return Voted(read=answer, frame=winner.frame)
+    return Voted(read=answer, frame=winner.frame, crop=winner.reading.crop)
 
 
 def _seen(role: Role, reading: Reading, *, frames: int, agreeing: int) -> PlateRead:
@@ -181,7 +211,7 @@ def _foreign(role: Role, cluster: Sequence[Seen], *, frames: int) -> Voted:
     read = replace(_seen(role, best.reading, frames=frames, agreeing=agreeing), candidates=_texts(cluster))
     if agreeing >= needed(frames):
         read = replace(read, status="foreign", score_permille=best.score)
-    return Voted(read=read, frame=best.frame)
+    return Voted(read=read, frame=best.frame, crop=best.reading.crop)
 
 
 def _nothing(role: Role, seen: Sequence[Seen], *, frames: int) -> Voted:
@@ -194,7 +224,8 @@ def _nothing(role: Role, seen: Sequence[Seen], *, frames: int) -> Voted:
         frames=frames,
         box=seen[0].reading.box if is_there and seen else None,
     )
-    return Voted(read=read, frame=seen[0].frame if is_there and seen else None)
+    shown = seen[0] if is_there and seen else None
+    return Voted(read=read, frame=shown.frame if shown else None, crop=shown.reading.crop if shown else b"")
 
 
 def _texts(seen: Sequence[Seen]) -> tuple[str, ...]:

@@ -32,14 +32,14 @@ class Reading(Struct, frozen=True, kw_only=True):
     sure: bool = False
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     corners: tuple[tuple[int, int], ...] = ()  # of the text, clockwise from the upper left
+    crop: bytes = b""  # a JPEG of this plate and of no other
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """Readings best first, and a JPEG crop of the best."""
+    """Readings best first."""
 
     number: int
     readings: tuple[Reading, ...] = ()
-    crop: bytes | None = None
     cpu_ms: int = 0
     rss_kb: int = 0
     problem: str = ""

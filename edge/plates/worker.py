@@ -21,6 +21,7 @@ from edge.plates.reading import PictureReader, crop_jpeg, enlarged
 from edge.plates.wire import LENGTH, MAX_MESSAGE, Answer, Ask, decode_ask, framed
 from kernel.errors import ProtocolError
 
+MOST = 6  # readings of one picture
 NICENESS = 5  # weighing comes first
 
 
@@ -50,10 +51,12 @@ def _answer(reader: PictureReader, ask: Ask) -> Answer:
         picture = opened(ask.jpeg)
     except ProtocolError as error:
         return Answer(number=ask.number, problem=error.problem)
-    found = reader.read(picture.picture, region=ask.region)
-    crop = crop_jpeg(picture.picture, found[0]) if found else None
-    readings = tuple(enlarged(one, picture.scale).reading for one in found)
-    return Answer(number=ask.number, readings=readings, crop=crop, reader=reader.name)
+    found = reader.read(picture.picture, region=ask.region)[:MOST]
+    readings = tuple(
+        msgspec.structs.replace(enlarged(one, picture.scale).reading, crop=crop_jpeg(picture.picture, one))
+        for one in found
+    )
+    return Answer(number=ask.number, readings=readings, reader=reader.name)
 
 
 def _message(asks: BinaryIO) -> bytes | None:

@@ -84,4 +84,4 @@ def says_tractor(said: PlateCorrected, tractor: str | None) -> bool:
     """Whether it speaks of the plate by which the vehicle is known: the one that was taken for it, or the front one."""
     if said.plate_class == "trailer":
         return False
-    return said.role == "front" or (said.read is not None and said.read == tractor)
+    return said.role in ("front", "plate") or (said.read is not None and said.read == tractor)

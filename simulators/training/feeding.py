@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
+from queue import Empty
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
+from kernel.errors import RestartError
+
 T = TypeVar("T")
 AHEAD = 24  # batches that wait
+LOOK_S = 5.0
 
 
 def batches(
@@ -34,10 +38,20 @@ def _fresh(samples: Callable[[int], Iterator[T]], seed: int, count: int) -> Iter
     process.start()
     try:
         while True:
-            yield queue.get()
+            yield _got(queue, process)
     finally:
         process.terminate()
         process.join()
+
+
+def _got(queue: Any, process: Any) -> Any:
+    """RestartError: who draws has died."""
+    while True:
+        try:
+            return queue.get(timeout=LOOK_S)
+        except Empty:
+            if not process.is_alive():
+                raise RestartError("the process that draws has ended") from None
 
 
 def _draw(samples: Callable[[int], Iterator[T]], seed: int, count: int, queue: Queue[list[T]]) -> None:

@@ -17,7 +17,7 @@ from simulators.training.exporting import export
 from simulators.training.feeding import batches
 from simulators.training.networks import recogniser
 from simulators.training.plan import Plan
-from simulators.training.site import confirmed
+from simulators.training.site import Confirmed, confirmed
 
 PEAK_RATE = 2.5e-3
 WARM_UP = 300
@@ -40,7 +40,13 @@ def train(plan: Plan, say: Callable[[str], None]) -> None:
     recent: list[float] = []
     for step, batch in zip(
         range(1, steps + 1),
-        batches(partial(_source, plan.site), seed=seed, fresh=32, again=96, kept=120_000),
+        batches(
+            partial(_source, confirmed(plan.site) if plan.site else ()),
+            seed=seed,
+            fresh=32,
+            again=96,
+            kept=120_000,
+        ),
         strict=False,
     ):
         recent.append(_step(model, optimiser, batch, random))
@@ -51,9 +57,9 @@ def train(plan: Plan, say: Callable[[str], None]) -> None:
             save(model, plan.out)
 
 
-def _source(site: Path | None, seed: int) -> Iterator[Sample]:
+def _source(known: Sequence[Confirmed], seed: int) -> Iterator[Sample]:
     """Drawings, and where a site has confirmed plates one of them in every six."""
-    random, known = np.random.default_rng(seed + 1), confirmed(site) if site else ()
+    random = np.random.default_rng(seed + 1)
     for drawn in samples(seed):
         yield drawn
         if known and random.random() < SITE_SHARE:

@@ -1,3 +1,4 @@
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ def plate(text: str, *, score: int = 900, province: int = 900, sure: bool = True
 
 def frames(*readings: Reading | None) -> dict[int, Answer]:
     return {
-        n: Answer(number=n + 1, readings=() if reading is None else (reading,), crop=f"crop {n}".encode())
+        n: Answer(number=n + 1, readings=() if reading is None else (reading,))
         for n, reading in enumerate(readings)
     }
 
@@ -50,7 +51,7 @@ def test_an_unsure_reading_may_agree_and_never_decide() -> None:
 def test_a_blurred_province_is_outvoted_by_clear_ones() -> None:
     voted = vote("front", frames(plate("鲁C12345"), plate("皖C12345", province=300), plate("鲁C12345")))
     assert voted.read.text == "鲁C12345"
-    assert voted.read.agreeing == 3
+    assert voted.read.agreeing == 2
 
 
 def test_a_province_that_stays_in_doubt_is_not_forced() -> None:
@@ -58,6 +59,38 @@ def test_a_province_that_stays_in_doubt_is_not_forced() -> None:
     assert read.status == "unsure"
     assert read.province_permille == 500
     assert set(read.candidates) == {"鲁C12345", "皖C12345"}
+
+
+def test_a_whole_plate_that_only_one_frame_shows_is_no_reading() -> None:
+    read = vote(
+        "front", frames(plate("鲁C12345", score=950), plate("豫C12345", score=820, province=620))
+    ).read
+    assert (read.status, read.text, read.agreeing) == ("unsure", None, 1)
+
+
+def test_two_plates_seen_as_often_and_as_large_are_nobody_s() -> None:
+    one, other = plate("鲁C11111"), plate("豫A98765", score=800)
+    read = vote("front", frames(one, other, one, other)).read
+    assert (read.status, set(read.candidates)) == ("unsure", {"鲁C11111", "豫A98765"})
+    near = msgspec.structs.replace(other, box=(10, 20, 200, 60))
+    assert vote("front", frames(one, near, one, near)).read.status == "unsure"
+    both = {n: Answer(number=n, readings=(one, other)) for n in range(3)}
+    assert vote("front", both).read.status == "unsure"
+    far = msgspec.structs.replace(one, box=(10, 20, 40, 12), score_permille=850)
+    nearer = {n: Answer(number=n, readings=(near, far)) for n in range(3)}
+    assert vote("front", nearer).read.text == "豫A98765"
+
+
+def test_the_crop_is_of_the_plate_that_was_voted() -> None:
+    other = msgspec.structs.replace(plate("豫N88888", score=970), crop=b"other")
+    own = msgspec.structs.replace(plate("鲁C12345", score=960), crop=b"own")
+    answers = {
+        0: Answer(number=0, readings=(other, own)),
+        1: Answer(number=1, readings=(plate("鲁C12345", score=900),)),
+        2: Answer(number=2, readings=(plate("鲁C12345", score=900),)),
+    }
+    voted = vote("front", answers)
+    assert (voted.read.text, voted.frame, voted.crop) == ("鲁C12345", 0, b"own")
 
 
 def test_a_slip_in_one_frame_joins_its_cluster_and_loses() -> None:
