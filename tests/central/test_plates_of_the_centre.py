@@ -330,6 +330,45 @@ def test_a_vehicle_found_over_after_all_has_its_texts_again(hashing: World) -> N
     assert found(hashing, "鲁C7X9Q") == ["p1"]
 
 
+def words(world: World) -> list[str | None]:
+    with world.database.reader.connect() as connection:
+        said = schema.correction.c
+        return list(connection.execute(select(said.text).order_by(said.seq)).scalars())
+
+
+def test_a_corrected_line_that_was_never_read_has_its_text_again(hashing: World) -> None:
+    weighing, picture = crossing(Made(), read=UNSURE)
+    officers = station()
+    hashing.take(weighing, picture, officers.add(word()), officers.add(word(text=None)))
+    hidden = plate_hash(RIGHT, key=KEY)
+    assert words(hashing) == [hidden, None]
+    hashing.take(officers.add(word()))
+    row = hashing.parts.queries.row("lane1-box", "p1")
+    assert row is not None
+    assert (row.corrected, words(hashing)) == (None, [hidden, None, hidden])
+    verdict = weighed("p1", outcome="over_limit", gross_kg=60_000).verdict
+    hashing.take(officers.add(changed(decided(weighing, act="confirmed"), verdict=verdict)))
+    row = hashing.parts.queries.row("lane1-box", "p1")
+    assert row is not None
+    assert (row.corrected, words(hashing)) == (RIGHT, [RIGHT, None, RIGHT])
+    assert found(hashing, RIGHT) == ["p1"]
+
+
+def test_earlier_words_of_lines_that_were_never_read_are_hashed_too(world: World, database: Database) -> None:
+    made, officers = Made(), station()
+    world.take(*crossing(made, "p1", read=UNSURE), officers.add(word("p1")))
+    world.take(
+        *crossing(made, "p2", read=UNSURE), officers.add(word("p2")), officers.add(word("p2", text=None))
+    )
+    assert hide_some(database, KEY) == 2
+    assert hide_some(database, KEY) == 0
+    hidden = plate_hash(RIGHT, key=KEY)
+    assert words(world) == [hidden, hidden, None]
+    row = world.parts.queries.row("lane1-box", "p1")
+    assert row is not None
+    assert row.corrected is None
+
+
 def test_lines_from_before_the_setting_are_hashed_in_portions(world: World, database: Database) -> None:
     made = Made()
     world.take(*crossing(made, "p1"), *crossing(made, "p2", outcome="over_limit"))
