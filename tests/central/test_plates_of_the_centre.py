@@ -16,6 +16,7 @@ from sqlalchemy import select
 from central.app import create_app
 from central.keeping.rules import DAY_MS
 from central.keyring import plate_key
+from central.pages.plates import seen_before
 from central.pages.routes import mount
 from central.settings import Plates
 from central.store import schema
@@ -306,8 +307,24 @@ def test_a_compliant_plate_is_found_whole_and_shown_in_no_list(hashing: World) -
     with hashing.database.reader.connect() as connection:
         [said] = connection.execute(select(schema.correction.c.text)).scalars()
     assert said == plate_hash(RIGHT, key=KEY) != plate_hash(RIGHT, key=bytes(32))
-    seen = hashing.parts.readings.seen((RIGHT,), before_ms=NOON_MS + 5_000)
-    assert [(one.text, one.agrees) for one in seen] == [(RIGHT, True), (READ, False)]
+    seen = hashing.parts.readings.seen((RIGHT, READ), before_ms=NOON_MS + 5_000, sure=RIGHT)
+    assert [(one.text, one.agrees) for one in seen] == [(RIGHT, True)]
+
+
+def test_who_looks_at_one_vehicle_is_not_told_of_compliant_ones_like_it(hashing: World) -> None:
+    made, later_ms = Made(), NOON_MS + 1_000
+    hashing.take(*crossing(made, "p1", read=replace_read(NEAR)), *crossing(made, "p2"))
+    hashing.take(*crossing(made, "p3", read=replace_read("鲁C7X9Q3"), outcome="over_limit"))
+    hashing.take(*crossing(made, "p4", read=UNSURE, at_ms=later_ms))
+
+    def told() -> list[tuple[str, bool]]:
+        detail = hashing.parts.queries.passage("lane1-box", "p4")
+        assert detail is not None
+        return [(one.text, one.agrees) for one in seen_before(detail, hashing.parts.readings)["front"]]
+
+    assert told() == [("鲁C7X9Q3", False)]
+    hashing.take(station().add(word("p4", text=READ), at_ms=later_ms))
+    assert told() == [(READ, True)]
 
 
 @pytest.mark.parametrize("outcome", ["over_limit", "undetermined"])
