@@ -22,7 +22,7 @@ from central.store.readings import Readings, Wanted
 from central.views import PassageDetail, PlateReading
 from journal.access import narrowed
 from kernel.errors import RefusedError
-from kernel.plates.correcting import Answer, texts_of
+from kernel.plates.correcting import Answer, plate_of, texts_of
 from kernel.plates.saying import Refused
 from web import plates
 from web.i18n import Texts
@@ -130,6 +130,10 @@ def seen_before(detail: PassageDetail, readings: Readings) -> Mapping[str, Seque
     said = [one.said for one in detail.corrections]
     roles = {read.role for pictured in detail.pictured for read in pictured.plates}
     return {
-        role: readings.seen(texts_of(detail.pictured, said, role), before_ms=detail.row.shown_ms)
+        role: readings.seen(
+            texts_of(detail.pictured, said, role),
+            before_ms=detail.row.shown_ms,
+            sure=plate_of(detail.pictured, said, role),
+        )
         for role in roles
     }

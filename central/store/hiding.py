@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from central.store import schema
@@ -61,8 +61,15 @@ async def hide_earlier(database: Database, *, key: bytes, clock: Clock) -> NoRet
 
 def hide_some(database: Database, key: bytes) -> int:
     """How many were hidden of those that are still texts; blocking."""
-    table = schema.passage
-    plain = or_(table.c.tractor.is_not(None), table.c.trailer.is_not(None))
+    table, said = schema.passage, schema.correction
+    # Not word by word of each line: of most lines nobody has said anything.
+    spoken = select(said.c.box, said.c.passage).where(func.length(said.c.text) != _HEX)
+    plain = or_(
+        table.c.tractor.is_not(None),
+        table.c.trailer.is_not(None),
+        table.c.corrected.is_not(None),
+        tuple_(table.c.box, table.c.passage).in_(spoken),
+    )
     within = (table.c.outcome == "within") & or_(
         table.c.decided_outcome.is_(None), table.c.decided_outcome == "within"
     )
@@ -97,7 +104,7 @@ def _is_within(row: Any) -> bool:
 
 
 def _is_hashed(row: Any) -> bool:
-    return row["tractor_hash"] is not None or row["trailer_hash"] is not None
+    return row["tractor_hash"] is not None or row["trailer_hash"] is not None or row["word_hashed"]
 
 
 def _hide(connection: Connection, rows: Sequence[Any], key: bytes) -> None:
@@ -179,7 +186,15 @@ def _bodies_of(stream: str) -> Select[Any]:
 
 
 # Made once: building such a statement costs more than running it.
-_LINES = select(schema.passage).where(
+_WORD = (  # what people said of a line, also of one that was not read, and when the newest word is that nobody can
+    select(schema.correction.c.seq)
+    .where(schema.correction.c.box == schema.passage.c.box)
+    .where(schema.correction.c.passage == schema.passage.c.passage)
+    .correlate(schema.passage)
+)
+_LINES = select(
+    schema.passage, _WORD.where(func.length(schema.correction.c.text) == _HEX).exists().label("word_hashed")
+).where(
     tuple_(schema.passage.c.box, schema.passage.c.passage).in_(bindparam("passages", expanding=True)),
     or_(
         schema.passage.c.tractor.is_not(None),
@@ -187,6 +202,7 @@ _LINES = select(schema.passage).where(
         schema.passage.c.corrected.is_not(None),
         schema.passage.c.tractor_hash.is_not(None),
         schema.passage.c.trailer_hash.is_not(None),
+        _WORD.where(schema.correction.c.text.is_not(None)).exists(),
     ),
 )
 _WEIGHED = select(schema.passage.c.box, schema.passage.c.passage).where(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -60,17 +60,24 @@ class Readings:
                     break
         return found[:most]
 
-    def seen(self, texts: Sequence[str], *, before_ms: int) -> list[Seen]:
-        """Crossings before then of these plates, or of plates one edit away; the same plate first, then the newest."""
+    def seen(self, texts: Sequence[str], *, before_ms: int, sure: str | None = None) -> list[Seen]:
+        """Crossings before then of these plates, or of plates one edit away; the same plate first, then the newest.
+
+        Of vehicles whose plates are hashed only `sure`, the plate that this one certainly has: who looks at one vehicle,
+        which is written down, is not told of others.
+        """
         same = set(texts)
         wanted = same.union(*(one_edit_away(text) for text in same)) if same else set()
         if not wanted:
             return []
+        known = {text: text for text in wanted}
+        if self._register.plate_key is not None and sure is not None:
+            known[plate_hash(sure, key=self._register.plate_key)] = sure
         with self._engine.connect() as connection:
             found = [
                 seen
                 for column in (schema.passage.c.tractor, schema.passage.c.trailer, schema.correction.c.text)
-                for seen in self._seen(connection, column, wanted, same, before_ms)
+                for seen in _seen(connection, column, known, same, before_ms)
             ]
         found.sort(key=lambda seen: (not seen.agrees, -seen.at_ms))
         once = {(seen.link, seen.text): seen for seen in reversed(found)}
@@ -89,40 +96,6 @@ class Readings:
                 for one in _of_rows(connection, rows[start : start + PORTION])
                 if (label := _label(one)) is not None
             ]
-
-    def _seen(
-        self, connection: Connection, column: Any, wanted: set[str], same: set[str], before_ms: int
-    ) -> Iterator[Seen]:
-        """By this column; where plates are hashed, by their hashes."""
-        table = schema.passage
-        known = {text: text for text in wanted}
-        if self._register.plate_key is not None:
-            known |= {plate_hash(text, key=self._register.plate_key): text for text in wanted}
-        columns = [column, *_hashes(column)]
-        query: Select[Any] = (
-            select(table, *(each.label(f"by_{n}") for n, each in enumerate(columns)))
-            .where(
-                or_(*(each.in_(sorted(known)) for each in columns)),
-                table.c.shown_ms >= before_ms - SEEN_MS,
-                table.c.shown_ms < before_ms,
-            )
-            .order_by(table.c.shown_ms.desc())
-            .limit(SEEN_MOST * len(known))
-        )
-        if column.table is schema.correction:
-            said = schema.correction
-            query = query.select_from(
-                table.join(said, (said.c.box == table.c.box) & (said.c.passage == table.c.passage))
-            )
-        for row in connection.execute(query).mappings():
-            by = next(row[f"by_{n}"] for n in range(len(columns)) if row[f"by_{n}"] in known)
-            yield Seen(
-                source="pre_check" if row["grade"] == "pre_check" else "previous",
-                text=known[by],
-                agrees=known[by] in same,
-                at_ms=row["shown_ms"],
-                link=None if row["journal"] is None else f"/events/{row['journal']}/{row['seq']}",
-            )
 
 
 def plate_line(one: PlateReading) -> PlateLine:
@@ -145,6 +118,38 @@ def plate_line(one: PlateReading) -> PlateLine:
         candidates=read.candidates,
         crop=one.crop,
     )
+
+
+def _seen(
+    connection: Connection, column: Any, known: Mapping[str, str], same: set[str], before_ms: int
+) -> Iterator[Seen]:
+    """By this column and by its hash, if it has one; `known` maps texts and hashes to texts."""
+    table = schema.passage
+    columns = [column, *_hashes(column)]
+    query: Select[Any] = (
+        select(table, *(each.label(f"by_{n}") for n, each in enumerate(columns)))
+        .where(
+            or_(*(each.in_(sorted(known)) for each in columns)),
+            table.c.shown_ms >= before_ms - SEEN_MS,
+            table.c.shown_ms < before_ms,
+        )
+        .order_by(table.c.shown_ms.desc())
+        .limit(SEEN_MOST * len(known))
+    )
+    if column.table is schema.correction:
+        said = schema.correction
+        query = query.select_from(
+            table.join(said, (said.c.box == table.c.box) & (said.c.passage == table.c.passage))
+        )
+    for row in connection.execute(query).mappings():
+        by = next(row[f"by_{n}"] for n in range(len(columns)) if row[f"by_{n}"] in known)
+        yield Seen(
+            source="pre_check" if row["grade"] == "pre_check" else "previous",
+            text=known[by],
+            agrees=known[by] in same,
+            at_ms=row["shown_ms"],
+            link=None if row["journal"] is None else f"/events/{row['journal']}/{row['seq']}",
+        )
 
 
 def _hashes(column: Any) -> list[Any]:

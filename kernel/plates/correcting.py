@@ -38,6 +38,13 @@ def texts_of(
     return found or (read.candidates[:MOST_CANDIDATES] if read else ())
 
 
+def plate_of(pictured: Sequence[VehiclePictured], said: Sequence[PlateCorrected], role: str) -> str | None:
+    """What this side is: by the newest word if there is one, as read otherwise; None where that is not known."""
+    newest = [one for one in said if one.role == role][-1:]
+    read = reading(pictured, role)
+    return newest[0].text if newest else read.text if read else None
+
+
 def corrected(
     read: PlateRead, answer: Answer, *, box: str, passage: str, by: str, crop: str | None
 ) -> PlateCorrected | Refused:

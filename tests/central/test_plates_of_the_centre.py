@@ -16,6 +16,7 @@ from sqlalchemy import select
 from central.app import create_app
 from central.keeping.rules import DAY_MS
 from central.keyring import plate_key
+from central.pages.plates import seen_before
 from central.pages.routes import mount
 from central.settings import Plates
 from central.store import schema
@@ -306,8 +307,24 @@ def test_a_compliant_plate_is_found_whole_and_shown_in_no_list(hashing: World) -
     with hashing.database.reader.connect() as connection:
         [said] = connection.execute(select(schema.correction.c.text)).scalars()
     assert said == plate_hash(RIGHT, key=KEY) != plate_hash(RIGHT, key=bytes(32))
-    seen = hashing.parts.readings.seen((RIGHT,), before_ms=NOON_MS + 5_000)
-    assert [(one.text, one.agrees) for one in seen] == [(RIGHT, True), (READ, False)]
+    seen = hashing.parts.readings.seen((RIGHT, READ), before_ms=NOON_MS + 5_000, sure=RIGHT)
+    assert [(one.text, one.agrees) for one in seen] == [(RIGHT, True)]
+
+
+def test_who_looks_at_one_vehicle_is_not_told_of_compliant_ones_like_it(hashing: World) -> None:
+    made, later_ms = Made(), NOON_MS + 1_000
+    hashing.take(*crossing(made, "p1", read=replace_read(NEAR)), *crossing(made, "p2"))
+    hashing.take(*crossing(made, "p3", read=replace_read("鲁C7X9Q3"), outcome="over_limit"))
+    hashing.take(*crossing(made, "p4", read=UNSURE, at_ms=later_ms))
+
+    def told() -> list[tuple[str, bool]]:
+        detail = hashing.parts.queries.passage("lane1-box", "p4")
+        assert detail is not None
+        return [(one.text, one.agrees) for one in seen_before(detail, hashing.parts.readings)["front"]]
+
+    assert told() == [("鲁C7X9Q3", False)]
+    hashing.take(station().add(word("p4", text=READ), at_ms=later_ms))
+    assert told() == [(READ, True)]
 
 
 @pytest.mark.parametrize("outcome", ["over_limit", "undetermined"])
@@ -328,6 +345,45 @@ def test_a_vehicle_found_over_after_all_has_its_texts_again(hashing: World) -> N
     assert row is not None
     assert (row.tractor, row.corrected, row.hashed, row.decided_outcome) == (READ, RIGHT, False, "over_limit")
     assert found(hashing, "鲁C7X9Q") == ["p1"]
+
+
+def words(world: World) -> list[str | None]:
+    with world.database.reader.connect() as connection:
+        said = schema.correction.c
+        return list(connection.execute(select(said.text).order_by(said.seq)).scalars())
+
+
+def test_a_corrected_line_that_was_never_read_has_its_text_again(hashing: World) -> None:
+    weighing, picture = crossing(Made(), read=UNSURE)
+    officers = station()
+    hashing.take(weighing, picture, officers.add(word()), officers.add(word(text=None)))
+    hidden = plate_hash(RIGHT, key=KEY)
+    assert words(hashing) == [hidden, None]
+    hashing.take(officers.add(word()))
+    row = hashing.parts.queries.row("lane1-box", "p1")
+    assert row is not None
+    assert (row.corrected, words(hashing)) == (None, [hidden, None, hidden])
+    verdict = weighed("p1", outcome="over_limit", gross_kg=60_000).verdict
+    hashing.take(officers.add(changed(decided(weighing, act="confirmed"), verdict=verdict)))
+    row = hashing.parts.queries.row("lane1-box", "p1")
+    assert row is not None
+    assert (row.corrected, words(hashing)) == (RIGHT, [RIGHT, None, RIGHT])
+    assert found(hashing, RIGHT) == ["p1"]
+
+
+def test_earlier_words_of_lines_that_were_never_read_are_hashed_too(world: World, database: Database) -> None:
+    made, officers = Made(), station()
+    world.take(*crossing(made, "p1", read=UNSURE), officers.add(word("p1")))
+    world.take(
+        *crossing(made, "p2", read=UNSURE), officers.add(word("p2")), officers.add(word("p2", text=None))
+    )
+    assert hide_some(database, KEY) == 2
+    assert hide_some(database, KEY) == 0
+    hidden = plate_hash(RIGHT, key=KEY)
+    assert words(world) == [hidden, hidden, None]
+    row = world.parts.queries.row("lane1-box", "p1")
+    assert row is not None
+    assert row.corrected is None
 
 
 def test_lines_from_before_the_setting_are_hashed_in_portions(world: World, database: Database) -> None:

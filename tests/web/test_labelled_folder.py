@@ -49,6 +49,29 @@ def test_a_crop_that_is_not_here_is_not_listed(crops: Path) -> None:
     assert folder.hold([label(0, suffix=".exe"), label(1, suffix="/../x")], lambda s: crops / s) == 0
 
 
+def test_what_must_go_goes_also_when_nothing_can_be_written(crops: Path) -> None:
+    folder, here = LabelledFolder(crops / "labels"), (crops / "labels").joinpath
+    folder.hold([label(0), label(1)], lambda sha256: crops / sha256)
+    here(f"{7:064x}.part").write_bytes(b"half a crop")
+    here("mine.part").write_bytes(b"somebody's own")
+    here("labels.jsonl.part").mkdir()  # the list cannot be written
+    with pytest.raises(OSError, match=r"labels\.jsonl\.part"):
+        folder.hold([label(1)], lambda sha256: crops / sha256)
+    assert not here(label(0).file).exists()
+    assert not here("labels.jsonl").exists()
+    here("labels.jsonl.part").rmdir()
+    assert folder.hold([label(1)], lambda sha256: crops / sha256) == 1
+    names = sorted(path.name for path in here().iterdir())
+    assert names == [label(1).file, "labels.jsonl", "manifest.json", "mine.part"]
+
+
+def test_a_crop_that_cannot_be_copied_leaves_no_part_of_itself(crops: Path) -> None:
+    folder = LabelledFolder(crops / "labels")
+    with pytest.raises(OSError, match="Input/output"):  # its first byte cannot be read
+        folder.hold([label(0)], lambda _sha256: Path("/proc/self/mem"))
+    assert list((crops / "labels").iterdir()) == []
+
+
 def test_the_bench_reads_its_manifest(crops: Path) -> None:
     LabelledFolder(crops / "labels").hold([label(0), label(1, "鲁C99999")], lambda sha256: crops / sha256)
     found = scenes(crops / "labels" / "manifest.json")
