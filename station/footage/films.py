@@ -15,12 +15,14 @@ from kernel.footage.bodies import (
     RecorderIssued,
     RecorderRegistered,
 )
-from kernel.footage.linking import Film
+from kernel.footage.linking import Doubt, Film
 from kernel.footage.register import Filmed, Shift, holder_at, shifts
 from station.footage.index import FootageIndex, Said
-from station.footage.times import Times
+from station.footage.times import NUMBER_TWICE, Times
 
 T = TypeVar("T", bound=Body)
+
+DOUBTS: tuple[Doubt, ...] = (NUMBER_TWICE, "length_uncertain")
 
 
 class Films:
@@ -128,6 +130,7 @@ def _film(
             one.officer == officer and one.from_ms <= to_ms and from_ms < one.until_ms for one in kept
         ),
         home=home,
+        doubt=next((one for one in DOUBTS if one in body.problems), None),
     )
 
 

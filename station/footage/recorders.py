@@ -30,6 +30,7 @@ from kernel.footage.register import (
 from station.footage.films import Films
 from station.footage.index import FootageIndex, Said
 from station.footage.ledger import Ledger
+from station.footage.times import NUMBER_TWICE
 
 T = TypeVar("T", bound=Body)
 
@@ -38,7 +39,6 @@ LARGEST_ERR_MS = 24 * 3_600_000
 LONGEST = 64
 EVENT_ERR_MS = 2_000  # how well a person sees on footage when a vehicle leaves the scale
 REMEMBERED = 1_000
-NUMBER_TWICE = "number_twice"  # what a dock says of such files
 
 
 class Recorders:

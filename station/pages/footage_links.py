@@ -35,6 +35,8 @@ REASONS = {
     "clock_unsure": _("its clock may be off by more than five minutes"),
     "clock_unknown": _("nothing is known of its clock: by its own time"),
     "nearby": _("its officer acted on this passage some minutes away"),
+    "number_twice": _("two recorders have its number: by its own time"),
+    "length_uncertain": _("what it says of its length cannot be"),
     "no_longer_fits": _("was linked, and its time has been found to be another"),
 }
 SHOWN = 100

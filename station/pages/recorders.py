@@ -27,7 +27,7 @@ from kernel.footage.register import Recorder, on_duty, shifts
 from station.footage.index import Said
 from station.footage.recorders import EVENT_ERR_MS
 from station.footage.room import FootageRoom
-from station.footage.times import Times
+from station.footage.times import NUMBER_TWICE, Times
 from station.pages import truetimes
 from station.pages.http import answer, body
 from station.parts import Parts
@@ -61,6 +61,7 @@ REFUSALS = {
     "already_declined": _("Somebody has declined it already."),
     "already_unlinked": _("Somebody has taken it back already."),
     "outside_the_file": _("The file does not reach so far."),
+    "number_twice": _("Two recorders have this number: nobody can tell whose clock that is."),
     "no_such_passage": _("This passage is not known here."),
 }
 SCANS = {
@@ -70,6 +71,7 @@ SCANS = {
     "too_few": _("shows the QR clock too briefly, or one that stands still: not used"),
     "contradicting": _("shows clocks that contradict each other: not used"),
     "time_impossible": _("shows a clock with a time that cannot be: not used"),
+    "number_twice": _("not searched for the QR clock: two recorders have this number"),
     "unreadable": _("could not be searched for the QR clock"),
 }
 FILES_SHOWN = 40
@@ -268,6 +270,8 @@ class Pages:
         crossing = self._room.desk.crossings.one(box, passage)
         if not files or files[0].body.recorder is None or files[0].body.own_start_ms is None:
             return "no_such_file"
+        if NUMBER_TWICE in files[0].body.problems:
+            return NUMBER_TWICE
         if crossing is None:
             return "no_such_passage"
         file = files[0].body

@@ -72,6 +72,16 @@ async def test_a_stranger_where_a_register_is_kept_is_put_to_a_person(desk: Foot
     assert desk.acts()[-1] == ("linked", "same_station")
 
 
+@pytest.mark.parametrize("doubt", ["number_twice", "length_uncertain"])
+async def test_a_file_that_is_in_doubt_is_put_to_a_person(desk: FootageDesk, doubt: str) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.register()
+    await desk.take_in(problems=(doubt,))
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("proposed", doubt)]
+
+
 async def test_a_vehicle_within_its_limit_that_nobody_stopped_has_no_footage(desk: FootageDesk) -> None:
     desk.weigh(gross_kg=30_000)
     await desk.anchor()
