@@ -117,12 +117,13 @@ class Scans:
 
     def _take(self) -> None:
         """What was taken in since the last look, and at the start what was not looked at before."""
-        said, self._place = self._ledger.index.after(self._place)
+        said, place = self._ledger.index.after(self._place)
         files = [(one, one.body) for one in said if isinstance(one.body, FootageImported)]
         known = self._remembered.digests() if files else set()
         for one, body in files:
             if body.sha256 and body.sha256 not in known and body.state in ("imported", "damaged"):
                 self._due.setdefault(body.sha256, Said(ref=one.ref, at_ms=one.at_ms, body=body))
+        self._place = place
 
     async def _one(self, file: Said[FootageImported], path: Path) -> None:
         result, read = "no_own_time", 0
