@@ -240,7 +240,12 @@ class Importer:
             size=taken.copied.size,
         )
         length = "length_uncertain" if taken.probe.length_uncertain else ""
-        words = ("duplicate" if others else "", fault, length, "" if found.readable_name else "name_unreadable")
+        words = (
+            "duplicate" if others else "",
+            fault,
+            length,
+            "" if found.readable_name else "name_unreadable",
+        )
         body = with_problems(body, visit, *words)
         said = await self.ledger.say(body, key=_key(visit, found, digest))
         return Outcome(found=found, said=said, true=known.true_of(body.own_start_ms, visit))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -47,6 +48,8 @@ class Recorders:
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._films = Films(ledger.index)
+        self._looking = threading.Lock()
         self._acting = asyncio.Lock()  # what is known and what is then said belong together
         self._taps: OrderedDict[str, Said[Any]] = OrderedDict()
 
@@ -54,7 +57,11 @@ class Recorders:
         return await asyncio.to_thread(rows, self._ledger.index)
 
     async def missing(self) -> list[MissingDay]:
-        return await asyncio.to_thread(missing, self._ledger.index, now_ms=self._clock.now_ms())
+        return await asyncio.to_thread(self._missing)
+
+    def _missing(self) -> list[MissingDay]:
+        with self._looking:
+            return _missing(self._films, now_ms=self._clock.now_ms())
 
     async def say(self, body: T, *, key: str) -> Said[T]:
         """The same `key` again is the same tap, whatever is known by then."""
@@ -88,11 +95,12 @@ def _doubled(index: FootageIndex) -> set[str]:
 
 def missing(index: FootageIndex, *, now_ms: int) -> list[MissingDay]:
     """Shifts that are over and have no footage.  Blocking."""
-    films = Films(index)
+    return _missing(Films(index), now_ms=now_ms)
+
+
+def _missing(films: Films, *, now_ms: int) -> list[MissingDay]:
     films.catch_up()
-    kept = shifts(one.body for one in index.of(DutyKept))
-    held = holdings(one.body for one in index.of(RecorderIssued))
-    return missing_days(kept, films.filmed(), now_ms=now_ms, held=held)
+    return missing_days(films.kept(), films.filmed(), now_ms=now_ms, held=films.held())
 
 
 def check(body: Body, index: FootageIndex, *, now_ms: int) -> None:

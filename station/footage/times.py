@@ -10,7 +10,9 @@ from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported, R
 from kernel.footage.clocks import ClockModel, TrueTime, clock_model, drift_ms
 from station.footage.index import FootageIndex, Said
 
-NUMBER_TWICE: Literal["number_twice"] = "number_twice"  # what a dock says of files whose recorder has the number of another
+NUMBER_TWICE: Literal["number_twice"] = (
+    "number_twice"  # what a dock says of files whose recorder has the number of another
+)
 EMPTIED_MS = 4 * 3_600_000  # a docking so long before an import was another: it had emptied the recorder
 
 

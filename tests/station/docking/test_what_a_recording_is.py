@@ -87,7 +87,9 @@ def test_a_film_tells_its_length_its_picture_and_when_it_began(tmp_path: Path) -
         (-1, 12_000, False),
     ],
 )
-def test_a_length_is_believed_only_if_its_bytes_can_be_so_long(duration_ms: int, size: int, may: bool) -> None:
+def test_a_length_is_believed_only_if_its_bytes_can_be_so_long(
+    duration_ms: int, size: int, may: bool
+) -> None:
     assert may_last(duration_ms, size) == may
 
 

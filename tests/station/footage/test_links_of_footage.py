@@ -65,6 +65,21 @@ async def test_where_nobody_keeps_a_register_what_is_docked_is_of_here_and_stays
     assert await desk.links.look() == 0
 
 
+async def test_an_officer_whose_shift_is_written_down_later_makes_the_footage_theirs(
+    desk: FootageDesk,
+) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.register("3700999")
+    await desk.take_in(officer="li")
+    await desk.links.look()
+    await desk.duty("zhao")
+    assert await desk.links.look() == 0
+    await desk.duty("li")
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("proposed", "other_unit"), ("linked", "officer_on_duty")]
+
+
 async def test_a_stranger_where_a_register_is_kept_is_put_to_a_person(desk: FootageDesk) -> None:
     desk.weigh()
     await desk.anchor()
