@@ -29,7 +29,7 @@ AT_ONCE = 256
 class Ledger(Protocol):
     """Where footage is spoken of.  `key` makes a repetition harmless.
 
-    Of a repetition the reference and the time are those of the first entry; the body is the one that was given.
+    Of a repetition the reference is that of the first entry; the body is the one that was given.
     """
 
     index: FootageIndex
