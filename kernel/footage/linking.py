@@ -19,6 +19,7 @@ LOST_MS = 2 * 3_600_000  # and one that may be off by more not even proposes: it
 MOVED_MS = 1_000  # a new anchor that moves a link by less changes nothing that is seen
 
 Who = Literal["acted", "on_duty", "station", "other"]
+Doubt = Literal["number_twice", "length_uncertain"]  # what was found when the file was taken in
 Reason = Literal[
     "officer_acted",  # linked: the officer of the footage acted on this passage
     "officer_on_duty",
@@ -27,6 +28,8 @@ Reason = Literal[
     "clock_unsure",
     "clock_unknown",
     "nearby",
+    "number_twice",
+    "length_uncertain",
     "no_longer_fits",  # proposed anew: an anchor has moved the footage away
 ]
 
@@ -43,6 +46,7 @@ class Film:
     officer: str | None = None
     on_duty: bool = False  # the officer, at this station, while it was recorded
     home: bool = False  # the recorder is one of this station's
+    doubt: Doubt | None = None  # with one it is only ever proposed
 
     @property
     def to_ms(self) -> int:
@@ -90,7 +94,7 @@ def fit(film: Film, crossing: Crossing) -> Fit | None:
 
 SURE = frozenset[Reason](("officer_acted", "officer_on_duty", "same_station"))
 # Whose recorder it is is no reason to doubt a link: a register that is begun later speaks of no time.
-UNSURE = frozenset[Reason](("clock_unsure", "clock_unknown", "nearby"))
+UNSURE = frozenset[Reason](("clock_unsure", "clock_unknown", "nearby", "number_twice", "length_uncertain"))
 _BY_WHO: Mapping[Who, Reason] = {
     "acted": "officer_acted",
     "on_duty": "officer_on_duty",
@@ -142,6 +146,8 @@ def _who(film: Film, crossing: Crossing) -> Who:
 
 
 def _reason(film: Film, who: Who, *, inside: bool) -> Reason:
+    if film.doubt is not None:
+        return film.doubt
     if film.err_ms is None:
         return "clock_unknown"
     if not inside:

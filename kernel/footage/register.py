@@ -5,8 +5,10 @@ Folds over entries, in whatever order they come; times are UTC, days are those o
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal
 
 from kernel.footage.bodies import (
@@ -65,7 +67,7 @@ class Filmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingDay:
-    """An officer was on duty and no footage of that day is here."""
+    """An officer was on duty and no footage of that shift is here; the day is the one on which it began."""
 
     officer: str
     day: str  # 2026-08-28
@@ -110,9 +112,14 @@ def holdings(issued: Iterable[RecorderIssued]) -> list[Holding]:
 
 def holder_at(issued: Iterable[RecorderIssued], recorder: str, at_ms: int) -> str | None:
     """The officer of what was recorded at this minute; None: nobody had taken it."""
-    own = [one for one in issued if one.recorder == recorder]
-    held = [one for one in holdings(own) if one.from_ms <= at_ms and (one.to_ms is None or at_ms < one.to_ms)]
-    return held[-1].officer if held else None
+    return holder_in(holdings(one for one in issued if one.recorder == recorder), at_ms)
+
+
+def holder_in(held: Sequence[Holding], at_ms: int) -> str | None:
+    """The same of the holdings of one recorder, by time."""
+    place = bisect_right(held, at_ms, key=lambda one: one.from_ms)
+    last = held[place - 1] if place else None
+    return last.officer if last and (last.to_ms is None or at_ms < last.to_ms) else None
 
 
 def shifts(duties: Iterable[DutyKept]) -> list[Shift]:
@@ -130,23 +137,27 @@ def on_duty(kept: Iterable[Shift], officer: str, at_ms: int) -> bool:
     return any(shift.officer == officer and shift.holds(at_ms) for shift in kept)
 
 
+def shift_in(kept: Sequence[Shift], from_ms: int, to_ms: int) -> bool:
+    """Whether one of an officer's shifts, by time, touches that stretch."""
+    place = bisect_right(kept, to_ms, key=lambda one: one.from_ms)
+    return place > 0 and from_ms < kept[place - 1].until_ms
+
+
 def missing_days(
-    kept: Iterable[Shift], filmed: Iterable[Filmed], *, now_ms: int, held: Sequence[Holding] = ()
+    kept: Iterable[Shift], filmed: Iterable[Filmed], *, now_ms: int, held: Iterable[Holding] = ()
 ) -> list[MissingDay]:
-    """Shifts that are over and of which no file is here, on each of their days; newest first."""
-    own: dict[str, list[Filmed]] = {}
-    for film in filmed:
-        own.setdefault(film.officer, []).append(film)
+    """Shifts that are over and of which no file is here, each under the day on which it began; newest first."""
+    films, holders = _by_officer(filmed), _holdings_by_officer(held)
     found = [
         MissingDay(
             officer=shift.officer,
             day=china_day(shift.from_ms),
             shift_from_ms=shift.from_ms,
             shift_to_ms=shift.until_ms,
-            recorder=_held_in(held, shift),
+            recorder=_held_in(holders.get(shift.officer, ()), shift),
         )
         for shift in kept
-        if shift.until_ms <= now_ms and not any(_meets(film, shift) for film in own.get(shift.officer, ()))
+        if shift.until_ms <= now_ms and not _on_film(films.get(shift.officer), shift)
     ]
     return sorted(found, key=lambda one: (-one.shift_from_ms, one.officer))
 
@@ -254,8 +265,34 @@ def _with_two(log: Sequence[RecorderIssued]) -> bool:
     return twice
 
 
-def _meets(film: Filmed, shift: Shift) -> bool:
-    return film.from_ms < shift.until_ms and film.to_ms > shift.from_ms
+@dataclass(frozen=True, slots=True)
+class _Films:
+    """Of one officer, by time; `until_ms` is how far the films up to that one reach."""
+
+    from_ms: list[int]
+    until_ms: list[int]
+
+
+def _by_officer(filmed: Iterable[Filmed]) -> dict[str, _Films]:
+    own: dict[str, list[Filmed]] = {}
+    for film in sorted(filmed, key=lambda one: one.from_ms):
+        own.setdefault(film.officer, []).append(film)
+    return {
+        officer: _Films([one.from_ms for one in films], list(accumulate((one.to_ms for one in films), max)))
+        for officer, films in own.items()
+    }
+
+
+def _holdings_by_officer(held: Iterable[Holding]) -> dict[str, list[Holding]]:
+    own: dict[str, list[Holding]] = {}
+    for one in held:
+        own.setdefault(one.officer, []).append(one)
+    return own
+
+
+def _on_film(films: _Films | None, shift: Shift) -> bool:
+    place = bisect_left(films.from_ms, shift.until_ms) if films else 0
+    return films is not None and place > 0 and films.until_ms[place - 1] > shift.from_ms
 
 
 def _held_in(held: Sequence[Holding], shift: Shift) -> str | None:
@@ -263,9 +300,7 @@ def _held_in(held: Sequence[Holding], shift: Shift) -> str | None:
         (
             one.recorder
             for one in reversed(held)
-            if one.officer == shift.officer
-            and one.from_ms < shift.until_ms
-            and (one.to_ms is None or one.to_ms > shift.from_ms)
+            if one.from_ms < shift.until_ms and (one.to_ms is None or one.to_ms > shift.from_ms)
         ),
         None,
     )

@@ -82,7 +82,7 @@ def start_of(says: NameSays | None, probe: Probe, found: Found, visit: Visit) ->
     if probe.created_ms is not None:
         own_ms = probe.created_ms - (zone_ms if visit.profile.container == "local" else 0)
         return Start(own_ms=own_ms, basis="container", err_ms=SECOND_MS)
-    if not found.mtime_ns:
+    if not found.mtime_ns or probe.length_uncertain:
         return Start(own_ms=None, basis="none")
     ended_ms = found.mtime_ns // 1_000_000 - (zone_ms if visit.local_file_times else 0)
     return Start(own_ms=ended_ms - (probe.duration_ms or 0), basis="file", err_ms=FAT_STEP_MS)

@@ -239,7 +239,13 @@ class Importer:
             sha256=digest,
             size=taken.copied.size,
         )
-        words = ("duplicate" if others else "", fault, "" if found.readable_name else "name_unreadable")
+        length = "length_uncertain" if taken.probe.length_uncertain else ""
+        words = (
+            "duplicate" if others else "",
+            fault,
+            length,
+            "" if found.readable_name else "name_unreadable",
+        )
         body = with_problems(body, visit, *words)
         said = await self.ledger.say(body, key=_key(visit, found, digest))
         return Outcome(found=found, said=said, true=known.true_of(body.own_start_ms, visit))

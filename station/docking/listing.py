@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import msgspec
 
-from kernel.footage.bodies import ClockAnchored, FootageImported, ImportState, RecorderDocked
-from kernel.footage.clocks import ClockModel, TrueTime, clock_model
+from kernel.footage.bodies import (
+    ClockAnchored,
+    FootageImported,
+    ImportState,
+    RecorderDocked,
+    RecorderIssued,
+)
+from kernel.footage.clocks import TrueTime
+from kernel.footage.register import Holding, holder_in, holdings
 from station.docking.importing import Outcome
 from station.footage.index import FootageIndex, Said
+from station.footage.times import Times
 
 CHINA = timezone(timedelta(hours=8))
 
@@ -51,7 +61,8 @@ class DockedRow(msgspec.Struct, frozen=True, kw_only=True):
 def row_of(outcome: Outcome) -> FileRow:
     """What had been taken in before is a duplicate this time."""
     again = outcome.again and outcome.body.state == "imported"
-    row = _file_row(outcome.body, outcome.true)
+    true, read_ms = outcome.true, outcome.body.start_err_ms
+    row = _file_row(outcome.body, replace(true, err_ms=true.err_ms + read_ms) if true else None)
     return (
         msgspec.structs.replace(row, status="duplicate", problems=(*row.problems, "collected_before"))
         if again
@@ -61,9 +72,10 @@ def row_of(outcome: Outcome) -> FileRow:
 
 def files(index: FootageIndex, *, most: int) -> list[FileRow]:
     """The newest files that were taken in.  Blocking."""
-    said = [one.body for one in index.of(FootageImported, newest=most)]
-    models = {recorder: _clock(index, recorder) for recorder in {body.recorder for body in said} if recorder}
-    return [_file_row(body, _true(body, models)) for body in said]
+    said = index.of(FootageImported, newest=most)
+    recorders = {one.body.recorder for one in said if one.body.recorder}
+    known = {recorder: (Times.of(index, recorder), _held(index, recorder)) for recorder in recorders}
+    return [_timed_row(one, *known.get(one.body.recorder or "", (None, ()))) for one in said]
 
 
 def dockings(index: FootageIndex, *, most: int) -> list[DockedRow]:
@@ -89,17 +101,20 @@ def _docked_row(said: Said[RecorderDocked], index: FootageIndex) -> DockedRow:
     )
 
 
-def _clock(index: FootageIndex, recorder: str) -> ClockModel:
-    return clock_model(one.body.anchor for one in index.of(ClockAnchored, recorder=recorder))
+def _held(index: FootageIndex, recorder: str) -> list[Holding]:
+    return holdings(one.body for one in index.of(RecorderIssued, recorder=recorder))
 
 
-def _true(body: FootageImported, models: dict[str, ClockModel]) -> TrueTime | None:
-    if body.own_start_ms is None or body.recorder is None:
-        return None
-    return models[body.recorder].true_of(body.own_start_ms)
+def _timed_row(said: Said[FootageImported], times: Times | None, held: Sequence[Holding]) -> FileRow:
+    """By what is known of clock and holder now, as on the pages."""
+    body, true = said.body, times.start(said) if times else None
+    at_ms = true.true_ms if true else body.own_start_ms
+    officer = holder_in(held, at_ms) if at_ms is not None else None
+    return _file_row(msgspec.structs.replace(body, officer=officer or body.officer), true)
 
 
 def _file_row(body: FootageImported, true: TrueTime | None) -> FileRow:
+    """`true` with the error of reading the own start."""
     return FileRow(
         name=body.name,
         digest=body.sha256,
@@ -107,7 +122,7 @@ def _file_row(body: FootageImported, true: TrueTime | None) -> FileRow:
         officer=body.officer or body.named_officer,
         start_own=_shown(body.own_start_ms),
         start_true=_shown(true.true_ms if true else None),
-        error_ms=true.err_ms + body.start_err_ms if true else body.start_err_ms or None,
+        error_ms=true.err_ms if true else body.start_err_ms or None,
         duration_ms=body.duration_ms,
         status=body.state,
         folder=body.folder,

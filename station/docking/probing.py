@@ -17,14 +17,20 @@ from station.docking.boxes import fault_of, media_type
 
 PATIENCE_S = 60
 MEMORY = 2 << 30
+LONGEST_MS = 24 * 3_600_000  # no recorder makes one file of more
+SLOWEST_BYTES_S = 250  # speech takes at least twice as much
 NEVER_BEFORE_MS = 86_400_000  # a container that says 1904 or 1970 was never told
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """`created_ms` as the container has it, in whatever zone it meant; `fault` is a machine word."""
+    """`created_ms` as the container has it, in whatever zone it meant; `fault` is a machine word.
+
+    `length_uncertain`: what the container states of its length cannot be, and is not repeated.
+    """
 
     media_type: str = ""
     duration_ms: int | None = None
+    length_uncertain: bool = False
     created_ms: int | None = None
     codec: str = ""
     width: int = 0
@@ -64,9 +70,12 @@ def _with_streams(path: Path, kind: str, fault: str) -> Probe:
     try:
         with av.open(str(path)) as container:
             video = container.streams.video[0] if container.streams.video else None
+            stated_ms = _duration_ms(container)
+            uncertain = stated_ms is not None and not may_last(stated_ms, path.stat().st_size)
             return Probe(
                 media_type=kind,
-                duration_ms=_duration_ms(container),
+                duration_ms=None if uncertain else stated_ms,
+                length_uncertain=uncertain,
                 created_ms=_created_ms(container.metadata.get("creation_time", "")),
                 codec=video.codec_context.name if video else "",
                 width=video.width if video else 0,
@@ -75,6 +84,11 @@ def _with_streams(path: Path, kind: str, fault: str) -> Probe:
             )
     except (av.FFmpegError, ValueError, IndexError, OverflowError):
         return Probe(media_type=kind, fault=fault or "not_playable")
+
+
+def may_last(duration_ms: int, size: int) -> bool:
+    """Whether so many bytes can be a recording of that length: links rest on it, and a header says what it likes."""
+    return 0 < duration_ms <= min(LONGEST_MS, size * 1000 // SLOWEST_BYTES_S)
 
 
 def _duration_ms(container: Any) -> int | None:

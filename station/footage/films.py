@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Generic, TypeVar
 
 from kernel.events import Body
 from kernel.footage.bodies import (
@@ -15,12 +16,15 @@ from kernel.footage.bodies import (
     RecorderIssued,
     RecorderRegistered,
 )
-from kernel.footage.linking import Film
-from kernel.footage.register import Filmed, Shift, holder_at, shifts
+from kernel.footage.linking import Doubt, Film
+from kernel.footage.register import Filmed, Holding, Shift, holder_in, holdings, shift_in, shifts
 from station.footage.index import FootageIndex, Said
-from station.footage.times import Times
+from station.footage.times import NUMBER_TWICE, Times
 
 T = TypeVar("T", bound=Body)
+
+STORED = ("imported", "damaged")
+DOUBTS: tuple[Doubt, ...] = (NUMBER_TWICE, "length_uncertain")
 
 
 class Films:
@@ -30,16 +34,25 @@ class Films:
         self._index = index
         self._place = 0
         self._files: dict[str, Said[FootageImported]] = {}
+        self._of: dict[str | None, list[str]] = {}  # digests by recorder
         self._films: dict[str, Film] = {}
+        self._duties = _Log(DutyKept, key=lambda one: one.officer)
+        self._issues = _Log(RecorderIssued, key=lambda one: one.recorder)
+        self._shifts: dict[str, list[Shift]] = {}
+        self._held: dict[str, list[Holding]] = {}
+        self._registered: set[str] = set()
+        self._due: dict[str, None] = {}  # digests in the order in which they came
         self.links: dict[str, FootageLinked] = {}
 
     def catch_up(self) -> list[Film]:
         """Take in what was said; the films that are new or not what they were."""
         said, self._place = self._index.after(self._place)
-        bodies = [one.body for one in said]
-        self.links |= {body.link: body for body in _only(bodies, FootageLinked)}
-        self._take(said)
-        return self._renewed(self._touched(bodies)) if bodies else []
+        self._due |= dict.fromkeys(self._take(said))
+        renewed = self._renewed(self._due)
+        changed = [film for film in renewed if self._films.get(film.sha256) != film]
+        self._films |= {film.sha256: film for film in changed}
+        self._due = {}
+        return changed
 
     def all(self) -> Iterable[Film]:
         return self._films.values()
@@ -53,60 +66,96 @@ class Films:
             if film.officer is not None:
                 yield Filmed(officer=film.officer, from_ms=film.from_ms, to_ms=film.to_ms)
 
-    def _take(self, said: Sequence[Said[Body]]) -> None:
+    def kept(self) -> Iterator[Shift]:
+        return chain.from_iterable(self._shifts.values())
+
+    def held(self) -> Iterator[Holding]:
+        """By recorder and time."""
+        return chain.from_iterable(held for _, held in sorted(self._held.items()))
+
+    def _take(self, said: Sequence[Said[Body]]) -> Iterable[str]:
+        """The files that are to be looked at anew for it."""
+        bodies = [one.body for one in said]
+        self.links |= {body.link: body for body in _only(bodies, FootageLinked)}
+        new = self._take_files(said)
+        officers, issued = self._duties.take(bodies), self._issues.take(bodies)
+        self._shifts |= {name: shifts(self._duties.of[name]) for name in officers}
+        self._held |= {name: holdings(self._issues.of[name]) for name in issued}
+        registered = {body.recorder for body in _only(bodies, RecorderRegistered)}
+        begun = bool(registered) and not self._registered
+        self._registered |= registered
+        if begun:  # until then every recorder counted as one of here
+            return list(self._files)
+        kinds = ClockAnchored | RecorderDocked
+        recorders = registered | issued | {body.recorder for body in bodies if isinstance(body, kinds)}
+        of_recorders = [self._of.get(name, ()) for name in sorted(one for one in recorders if one)]
+        return [*new, *chain.from_iterable(of_recorders), *self._of_officers(officers)]
+
+    def _take_files(self, said: Sequence[Said[Body]]) -> list[str]:
+        """The first import of a file says when it was here."""
+        new = []
         for one in said:
             body = one.body
-            if isinstance(body, FootageImported) and body.sha256 and body.state in ("imported", "damaged"):
-                # The first import of a file says when it was here.
-                self._files.setdefault(body.sha256, Said(ref=one.ref, at_ms=one.at_ms, body=body))
+            if not isinstance(body, FootageImported) or not body.sha256 or body.sha256 in self._files:
+                continue
+            if body.state in STORED:
+                self._files[body.sha256] = Said(ref=one.ref, at_ms=one.at_ms, body=body)
+                self._of.setdefault(body.recorder, []).append(body.sha256)
+                new.append(body.sha256)
+        return new
 
-    def _registered(self, recorder: str) -> bool:
-        """Where nobody keeps a register, whatever is docked here is of here."""
-        own = self._index.of(RecorderRegistered, recorder=recorder, newest=1)
-        return bool(own) or not self._index.of(RecorderRegistered, newest=1)
+    def _of_officers(self, officers: set[str]) -> list[str]:
+        if not officers:
+            return []
+        return [film.sha256 for film in self._films.values() if film.officer in officers]
 
-    def _touched(self, bodies: Sequence[Body]) -> list[Said[FootageImported]]:
-        if any(isinstance(body, DutyKept | RecorderRegistered) for body in bodies):
-            return list(self._files.values())
-        new = {body.sha256 for body in _only(bodies, FootageImported)}
-        kinds = ClockAnchored | RecorderDocked | RecorderIssued
-        recorders = {body.recorder for body in bodies if isinstance(body, kinds)}
-        return [
-            file
-            for sha256, file in self._files.items()
-            if sha256 in new or (file.body.recorder is not None and file.body.recorder in recorders)
-        ]
-
-    def _renewed(self, files: Sequence[Said[FootageImported]]) -> list[Film]:
-        changed = []
-        kept = shifts(one.body for one in self._index.of(DutyKept)) if files else []
+    def _renewed(self, digests: Iterable[str]) -> list[Film]:
         by_recorder: dict[str | None, list[Said[FootageImported]]] = {}
-        for file in files:
+        for digest in digests:
+            file = self._files[digest]
             by_recorder.setdefault(file.body.recorder, []).append(file)
-        for recorder, own in by_recorder.items():
-            for film in self._of_recorder(recorder, own, kept):
-                if self._films.get(film.sha256) != film:
-                    self._films[film.sha256] = film
-                    changed.append(film)
-        return changed
+        found = (
+            _film(file, times, self._held.get(recorder or "", ()), self._shifts, home=self._home(recorder))
+            for recorder, files in by_recorder.items()
+            for times in [Times.of(self._index, recorder) if recorder is not None else None]
+            for file in files
+        )
+        return [film for film in found if film is not None]
 
-    def _of_recorder(
-        self, recorder: str | None, files: Sequence[Said[FootageImported]], kept: Sequence[Shift]
-    ) -> Iterator[Film]:
+    def _home(self, recorder: str | None) -> bool:
+        """Where nobody keeps a register, whatever is docked here is of here."""
         if recorder is None:
-            yield from (film for file in files if (film := _film(file, None, [], kept, home=False)))
-            return
-        times = Times.of(self._index, recorder)
-        log = [one.body for one in self._index.of(RecorderIssued, recorder=recorder)]
-        home = bool(log) or self._registered(recorder)
-        yield from (film for file in files if (film := _film(file, times, log, kept, home=home)))
+            return False
+        return recorder in self._issues.of or recorder in self._registered or not self._registered
+
+
+class _Log(Generic[T]):
+    """Entries of one kind by whom they are about, in the order in which they were said."""
+
+    def __init__(self, kind: type[T], *, key: Callable[[T], str]) -> None:
+        self._kind = kind
+        self._key = key
+        self.of: dict[str, list[T]] = {}
+
+    def take(self, bodies: Iterable[Body]) -> set[str]:
+        """About whom there were any."""
+        own = list(_only(bodies, self._kind))
+        for body in own:
+            self.of.setdefault(self._key(body), []).append(body)
+        return {self._key(body) for body in own}
+
+
+def first_import(index: FootageIndex, sha256: str) -> Said[FootageImported] | None:
+    """The entry that a file's time and recorder are taken from, however often its bytes come again.  Blocking."""
+    said = index.of(FootageImported, sha256=sha256)
+    return next((one for one in said if one.body.state in STORED), None)
 
 
 def _film(
     file: Said[FootageImported],
     times: Times | None,
-    log: Sequence[RecorderIssued],
-    kept: Sequence[Shift],
+    held: Sequence[Holding],
+    kept: Mapping[str, Sequence[Shift]],
     *,
     home: bool,
 ) -> Film | None:
@@ -116,7 +165,7 @@ def _film(
     if from_ms is None or body.sha256 is None:
         return None
     to_ms = from_ms + (body.duration_ms or 0)
-    officer = (holder_at(log, body.recorder, from_ms) if body.recorder else None) or body.officer
+    officer = holder_in(held, from_ms) or body.officer
     return Film(
         sha256=body.sha256,
         from_ms=from_ms,
@@ -124,10 +173,9 @@ def _film(
         err_ms=start.err_ms if start else None,
         recorder=body.recorder,
         officer=officer,
-        on_duty=any(
-            one.officer == officer and one.from_ms <= to_ms and from_ms < one.until_ms for one in kept
-        ),
+        on_duty=officer is not None and shift_in(kept.get(officer, ()), from_ms, to_ms),
         home=home,
+        doubt=next((one for one in DOUBTS if one in body.problems), None),
     )
 
 

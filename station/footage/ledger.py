@@ -27,7 +27,10 @@ AT_ONCE = 256
 
 
 class Ledger(Protocol):
-    """Where footage is spoken of.  `key` makes a repetition harmless: the first entry is answered."""
+    """Where footage is spoken of.  `key` makes a repetition harmless.
+
+    Of a repetition the reference is that of the first entry; the body is the one that was given.
+    """
 
     index: FootageIndex
 

@@ -49,7 +49,9 @@ class Links:
         self._crossings = crossings
         self._clock = clock
         self._films = Films(ledger.index)
+        self._changed: dict[str, Film] = {}  # not held against the crossings yet
         self._seen: dict[tuple[str, str], Crossing] = {}
+        self._waiting: dict[str, Pair] = {}  # by link; of which there is something to say
         self._acting = asyncio.Lock()  # the rule and a person may speak of one link at the same time
 
     async def run(self) -> None:
@@ -64,10 +66,11 @@ class Links:
 
     async def look(self) -> int:
         """Link and propose what is due; how many entries that took."""
-        pairs = await asyncio.to_thread(self._due)
+        await asyncio.to_thread(self._find)
         said = 0
-        for film, crossing in pairs:
+        for link, (film, crossing) in list(self._waiting.items()):
             said += await self._decide(film, crossing)
+            del self._waiting[link]
         return said
 
     async def answer(self, link: str, *, yes: bool, by: str, key: str | None = None) -> FootageLinked:
@@ -129,26 +132,32 @@ class Links:
     async def _known(self, link: str, sha256: str | None) -> FootageLinked | None:
         return await asyncio.to_thread(known_link, self._ledger.index, link, sha256=sha256)
 
-    def _due(self) -> list[Pair]:
-        """New or changed films against all crossings, new or changed crossings against all films."""
-        changed = self._films.catch_up()
-        pairs: dict[str, Pair] = {}
-        if changed:
+    def _find(self) -> None:
+        """New or changed films against all crossings, new or changed crossings against all films.
+
+        What could not be done or said stays to be done.
+        """
+        self._changed |= {film.sha256: film for film in self._films.catch_up()}
+        pairs = {link: self._as_now(*pair) for link, pair in self._waiting.items()}
+        if changed := list(self._changed.values()):
             earliest = min(film.from_ms - film.window_ms for film in changed) - NEARBY_MS
             pairs |= self._worth(Timeline(changed), self._crossings.since(earliest))
-            pairs |= self._doubtful({film.sha256: film for film in changed})
-        if crossings := self._new_crossings():
+            pairs |= self._doubtful(self._changed)
+        now = self._recent()
+        if crossings := [crossing for name, crossing in now.items() if self._seen.get(name) != crossing]:
             pairs |= self._worth(Timeline(self._films.all()), crossings)
-        return list(pairs.values())
+        self._waiting, self._seen, self._changed = pairs, now, {}
 
-    def _new_crossings(self) -> list[Crossing]:
-        """Met, weighed or acted on since the last look."""
+    def _as_now(self, film: Film, crossing: Crossing) -> Pair:
+        """What was to be said may have waited for hours."""
+        known = self._crossings.one(crossing.box, crossing.passage)
+        return self._films.get(film.sha256) or film, known or crossing
+
+    def _recent(self) -> dict[tuple[str, str], Crossing]:
+        """Met, weighed or acted on lately."""
         recent = self._crossings.after(self._crossings.newest() - SEEN_AGAIN)
         acted = self._crossings.since(self._clock.now_ms() - SEEN_AGAIN_MS)
-        now = {(crossing.box, crossing.passage): crossing for crossing in (*recent, *acted)}
-        new = [crossing for name, crossing in now.items() if self._seen.get(name) != crossing]
-        self._seen = now
-        return new
+        return {(crossing.box, crossing.passage): crossing for crossing in (*recent, *acted)}
 
     def _worth(self, timeline: Timeline, crossings: Iterable[Crossing]) -> dict[str, Pair]:
         """Those pairs of which there is something to say."""

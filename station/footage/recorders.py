@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ from kernel.footage.register import (
 from station.footage.films import Films
 from station.footage.index import FootageIndex, Said
 from station.footage.ledger import Ledger
+from station.footage.times import NUMBER_TWICE
 
 T = TypeVar("T", bound=Body)
 
@@ -38,7 +40,6 @@ LARGEST_ERR_MS = 24 * 3_600_000
 LONGEST = 64
 EVENT_ERR_MS = 2_000  # how well a person sees on footage when a vehicle leaves the scale
 REMEMBERED = 1_000
-NUMBER_TWICE = "number_twice"  # what a dock says of such files
 
 
 class Recorders:
@@ -47,6 +48,8 @@ class Recorders:
     def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._films = Films(ledger.index)
+        self._looking = threading.Lock()
         self._acting = asyncio.Lock()  # what is known and what is then said belong together
         self._taps: OrderedDict[str, Said[Any]] = OrderedDict()
 
@@ -54,7 +57,11 @@ class Recorders:
         return await asyncio.to_thread(rows, self._ledger.index)
 
     async def missing(self) -> list[MissingDay]:
-        return await asyncio.to_thread(missing, self._ledger.index, now_ms=self._clock.now_ms())
+        return await asyncio.to_thread(self._missing)
+
+    def _missing(self) -> list[MissingDay]:
+        with self._looking:
+            return _missing(self._films, now_ms=self._clock.now_ms())
 
     async def say(self, body: T, *, key: str) -> Said[T]:
         """The same `key` again is the same tap, whatever is known by then."""
@@ -88,11 +95,12 @@ def _doubled(index: FootageIndex) -> set[str]:
 
 def missing(index: FootageIndex, *, now_ms: int) -> list[MissingDay]:
     """Shifts that are over and have no footage.  Blocking."""
-    films = Films(index)
+    return _missing(Films(index), now_ms=now_ms)
+
+
+def _missing(films: Films, *, now_ms: int) -> list[MissingDay]:
     films.catch_up()
-    kept = shifts(one.body for one in index.of(DutyKept))
-    held = holdings(one.body for one in index.of(RecorderIssued))
-    return missing_days(kept, films.filmed(), now_ms=now_ms, held=held)
+    return missing_days(films.kept(), films.filmed(), now_ms=now_ms, held=films.held())
 
 
 def check(body: Body, index: FootageIndex, *, now_ms: int) -> None:

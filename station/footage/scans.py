@@ -20,6 +20,7 @@ from kernel.footage.clockcode import Filming, Hit, filmings
 from station.footage.folders import DigestFolder
 from station.footage.index import Said
 from station.footage.ledger import Ledger
+from station.footage.times import NUMBER_TWICE
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ Scan = Callable[[Path], Awaitable[Sequence[Hit]]]
 
 
 class Scanned(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one file: `result` is `anchored`, `nothing`, `no_own_time`, `unreadable`, or why a clock was ignored."""
+    """What became of one file: `result` is `anchored`, `nothing`, `no_own_time`, `number_twice`, `unreadable`, or why a clock was ignored."""
 
     sha256: str
     at_ms: int
@@ -116,16 +117,19 @@ class Scans:
 
     def _take(self) -> None:
         """What was taken in since the last look, and at the start what was not looked at before."""
-        said, self._place = self._ledger.index.after(self._place)
+        said, place = self._ledger.index.after(self._place)
         files = [(one, one.body) for one in said if isinstance(one.body, FootageImported)]
         known = self._remembered.digests() if files else set()
         for one, body in files:
             if body.sha256 and body.sha256 not in known and body.state in ("imported", "damaged"):
                 self._due.setdefault(body.sha256, Said(ref=one.ref, at_ms=one.at_ms, body=body))
+        self._place = place
 
     async def _one(self, file: Said[FootageImported], path: Path) -> None:
         result, read = "no_own_time", 0
-        if file.body.recorder is not None and file.body.own_start_ms is not None:
+        if NUMBER_TWICE in file.body.problems:  # the anchor would be the other recorder's as well
+            result = NUMBER_TWICE
+        elif file.body.recorder is not None and file.body.own_start_ms is not None:
             try:
                 hits = await self._scan(path)
             except OSError as error:

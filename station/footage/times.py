@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported, RecorderDocked
 from kernel.footage.clocks import ClockModel, TrueTime, clock_model, drift_ms
 from station.footage.index import FootageIndex, Said
 
+NUMBER_TWICE: Literal["number_twice"] = (
+    "number_twice"  # what a dock says of files whose recorder has the number of another
+)
 EMPTIED_MS = 4 * 3_600_000  # a docking so long before an import was another: it had emptied the recorder
 
 
@@ -29,15 +33,22 @@ class Times:
         return cls(anchored, docked)
 
     def start(self, file: Said[FootageImported]) -> TrueTime | None:
-        """Of the first frame; None: it has no own time, or nothing is known of the clock."""
+        """Of the first frame; None: it has no own time, or nothing is known of the clock.
+
+        Where two recorders have one number, what is known of it may be of the other's clock: only what the file itself
+        shows counts.
+        """
         own_ms = file.body.own_start_ms
         if own_ms is None:
             return None
-        emptied = [at_ms for at_ms in self._docked if at_ms < file.at_ms - EMPTIED_MS]
-        found = self.model.true_of(own_ms, before_ms=file.at_ms, after_ms=emptied[-1] if emptied else None)
-        said = [replace(found, err_ms=found.err_ms + file.body.start_err_ms)] if found else []
+        said = [] if NUMBER_TWICE in file.body.problems else self._of_clock(file, own_ms)
         said += [_shown(one.anchor, file.body) for one in self._filmed if one.sha256 == file.body.sha256]
         return min(said, key=lambda one: one.err_ms, default=None)
+
+    def _of_clock(self, file: Said[FootageImported], own_ms: int) -> list[TrueTime]:
+        emptied = [at_ms for at_ms in self._docked if at_ms < file.at_ms - EMPTIED_MS]
+        found = self.model.true_of(own_ms, before_ms=file.at_ms, after_ms=emptied[-1] if emptied else None)
+        return [replace(found, err_ms=found.err_ms + file.body.start_err_ms)] if found else []
 
 
 def _shown(anchor: ClockAnchor, body: FootageImported) -> TrueTime:

@@ -56,6 +56,7 @@ PROBLEMS = {
     "too_many_files": _("too many files"),
     "name_unreadable": _("name cannot be read"),
     "start_uncertain": _("start uncertain"),
+    "length_uncertain": _("its length is not known: what it says of it cannot be"),
     "clock_lost": _("its clock had lost its time"),
     "device_differs": _("another recorder's number in its name"),
     "officer_differs": _("another officer's number in its name"),

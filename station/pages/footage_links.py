@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from kernel.errors import FullError, RefusedError
-from kernel.footage.bodies import FootageImported, FootageLinked
+from kernel.footage.bodies import FootageLinked
 from kernel.footage.linking import RULE
+from station.footage.films import first_import
 from station.footage.index import Said
 from station.footage.linking import proposals
 from station.footage.room import FootageRoom
@@ -35,6 +36,8 @@ REASONS = {
     "clock_unsure": _("its clock may be off by more than five minutes"),
     "clock_unknown": _("nothing is known of its clock: by its own time"),
     "nearby": _("its officer acted on this passage some minutes away"),
+    "number_twice": _("two recorders have its number: by its own time"),
+    "length_uncertain": _("what it says of its length cannot be"),
     "no_longer_fits": _("was linked, and its time has been found to be another"),
 }
 SHOWN = 100
@@ -110,13 +113,13 @@ class Pages:
 
     def _shown(self, one: Said[FootageLinked], texts: Texts) -> dict[str, Any]:
         link = one.body
-        files = self._room.index.of(FootageImported, sha256=link.sha256, newest=1)
+        file = first_import(self._room.index, link.sha256)
         row = self._parts.queries.passage(link.box or "", link.passage or "")
         return {
             "link": link.link,
             "sha256": link.sha256,
-            "name": files[0].body.name if files else link.sha256[:12],
-            "recorder": (files[0].body.recorder if files else None) or "—",
+            "name": file.body.name if file else link.sha256[:12],
+            "recorder": (file.body.recorder if file else None) or "—",
             "part": f"{_place(link.from_ms)}–{_place(link.to_ms)}",
             "time": times.stamp(link.true_from_ms),
             "error": "" if link.err_ms is None else truetimes.error(link.err_ms, texts),

@@ -24,10 +24,11 @@ from kernel.footage.bodies import (
     RecorderStatus,
 )
 from kernel.footage.register import Recorder, on_duty, shifts
+from station.footage.films import first_import
 from station.footage.index import Said
 from station.footage.recorders import EVENT_ERR_MS
 from station.footage.room import FootageRoom
-from station.footage.times import Times
+from station.footage.times import NUMBER_TWICE, Times
 from station.pages import truetimes
 from station.pages.http import answer, body
 from station.parts import Parts
@@ -61,6 +62,7 @@ REFUSALS = {
     "already_declined": _("Somebody has declined it already."),
     "already_unlinked": _("Somebody has taken it back already."),
     "outside_the_file": _("The file does not reach so far."),
+    "number_twice": _("Two recorders have this number: nobody can tell whose clock that is."),
     "no_such_passage": _("This passage is not known here."),
 }
 SCANS = {
@@ -70,6 +72,7 @@ SCANS = {
     "too_few": _("shows the QR clock too briefly, or one that stands still: not used"),
     "contradicting": _("shows clocks that contradict each other: not used"),
     "time_impossible": _("shows a clock with a time that cannot be: not used"),
+    "number_twice": _("not searched for the QR clock: two recorders have this number"),
     "unreadable": _("could not be searched for the QR clock"),
 }
 FILES_SHOWN = 40
@@ -262,15 +265,17 @@ class Pages:
 
     def _seen_anchor(self, said: SeenPassage, by: str) -> ClockAnchored | str:
         """Or why there is none.  Blocking."""
-        files = self._room.index.of(FootageImported, sha256=said.sha256, newest=1)
+        first = first_import(self._room.index, said.sha256)
         into_ms = parse_place(said.at)
         box, _slash, passage = said.passage.partition("/")
         crossing = self._room.desk.crossings.one(box, passage)
-        if not files or files[0].body.recorder is None or files[0].body.own_start_ms is None:
+        if first is None or first.body.recorder is None or first.body.own_start_ms is None:
             return "no_such_file"
+        file = first.body
+        if NUMBER_TWICE in file.problems:
+            return NUMBER_TWICE
         if crossing is None:
             return "no_such_passage"
-        file = files[0].body
         if into_ms is None or into_ms > (file.duration_ms or 0):
             return "outside_the_file"
         anchor = ClockAnchor(
@@ -317,10 +322,10 @@ def parse_stamp(text: str) -> int | None:
 def parse_place(text: str) -> int | None:
     """1:02:34, 12:34 or 34 in a film, in milliseconds; None: it is none."""
     parts = text.strip().split(":")
-    if not 1 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() for part in parts):
+    if not 1 <= len(parts) <= 3 or not all(_digits(part, most=4) for part in parts):
         return None
     numbers = [int(part) for part in parts]
-    if any(number >= 60 for number in numbers[1:]) or len(parts[0]) > 4:
+    if any(number >= 60 for number in numbers[1:]):
         return None
     seconds = 0
     for number in numbers:
@@ -331,9 +336,14 @@ def parse_place(text: str) -> int | None:
 def parse_seconds(text: str) -> int | None:
     """0.5 or 30, in milliseconds; None: it is none."""
     whole, _point, part = text.strip().partition(".")
-    if not whole.isascii() or not whole.isdigit() or len(whole) > 6 or (part and not part.isdigit()):
+    if not _digits(whole, most=6) or (part and not _digits(part, most=4)):
         return None
     return int(whole) * 1000 + int((part + "000")[:3])
+
+
+def _digits(text: str, *, most: int) -> bool:
+    """Of the ten that everybody types: `isdigit` alone lets others by, which are no numbers."""
+    return len(text) <= most and text.isascii() and text.isdigit()
 
 
 def _shown(row: Recorder, texts: Texts) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from kernel.events import RecordAccessed
@@ -56,7 +57,7 @@ def room(visited: Visited) -> FootageRoom:
     return found
 
 
-async def taken_in(visited: Visited) -> None:
+async def taken_in(visited: Visited, **changes: object) -> None:
     body = FootageImported(
         recorder=NUMBER,
         dock="dock1",
@@ -67,7 +68,7 @@ async def taken_in(visited: Visited) -> None:
         start_basis="name",
         duration_ms=10 * MINUTE,
     )
-    await room(visited).ledger.say(body)
+    await room(visited).ledger.say(msgspec.structs.replace(body, **changes))
 
 
 async def test_a_recorder_is_registered_taken_and_given_back(visited: Visited) -> None:
@@ -118,6 +119,26 @@ async def test_a_moment_of_a_file_that_is_a_passage_is_an_anchor(visited: Visite
     assert "依据过车画面" in (await visited.client.get(f"/recorders/clock?recorder={NUMBER}")).text
 
 
+async def test_a_moment_of_a_file_that_came_again_is_of_the_recorder_that_made_it(visited: Visited) -> None:
+    visited.weighed(58_000)
+    await taken_in(visited)
+    again = {"state": "duplicate", "problems": ("duplicate",)}
+    await taken_in(visited, recorder="3700999", **again)
+    await taken_in(visited, recorder=None, name="b.mp4", own_start_ms=None, **again)
+    await taken_in(visited, sha256="cd" * 32, problems=("number_twice",))
+    await visited.sign_in()
+    crossing = room(visited).desk.crossings.newest_of(1)[0]
+    passage = f"{crossing.box}/{crossing.passage}"
+    said = {"sha256": DIGEST, "at": "4:30", "passage": passage, "note": "the wheel leaves"}
+    assert (await visited.post("/recorders/anchor/passage", said)).status_code == 200
+    [anchored] = room(visited).index.of(ClockAnchored)
+    assert (anchored.body.recorder, anchored.body.anchor.own_ms) == (NUMBER, NOW - 30_000)
+    twice = await visited.post("/recorders/anchor/passage", said | {"sha256": "cd" * 32})
+    assert (twice.status_code, twice.json()["why"]) == (409, "number_twice")
+    long = await visited.post("/recorders/anchor/passage", said | {"at": "1:" + "0" * 5_000})
+    assert (long.status_code, long.json()["why"]) == (409, "outside_the_file")
+
+
 async def test_what_somebody_knows_of_a_clock_needs_a_time_an_error_and_a_reason(visited: Visited) -> None:
     await visited.sign_in()
     said = {"recorder": NUMBER, "own": "2026-01-01 10:00:05", "true": "2026-01-01 10:00:00", "err_s": "1.5"}
@@ -125,7 +146,10 @@ async def test_what_somebody_knows_of_a_clock_needs_a_time_an_error_and_a_reason
         ({"note": " "}, "reason_missing"),
         ({"note": "x", "own": "yesterday"}, "time_impossible"),
         ({"note": "x", "own": "2026-01-01 25:00:00"}, "time_impossible"),
+        ({"note": "x", "own": "2026-01-01 10:00:²"}, "time_impossible"),
         ({"note": "x", "err_s": "-1"}, "time_impossible"),
+        ({"note": "x", "err_s": "1.²"}, "time_impossible"),
+        ({"note": "x", "err_s": "1." + "0" * 5_000}, "time_impossible"),
         ({"note": "x", "err_s": "0"}, "error_impossible"),
         ({"note": "x", "true": "2037-01-01 10:00:00"}, "time_impossible"),
     ):

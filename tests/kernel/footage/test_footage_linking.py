@@ -72,6 +72,8 @@ def test_an_act_on_a_vehicle_that_was_weighed_hours_before_is_on_the_footage_of_
         (replace(FILM, on_duty=False, home=False), "other_unit", "proposed"),
         (replace(FILM, err_ms=UNSURE_MS + 1), "clock_unsure", "proposed"),
         (replace(FILM, err_ms=None), "clock_unknown", "proposed"),
+        (replace(FILM, doubt="number_twice"), "number_twice", "proposed"),
+        (replace(FILM, doubt="length_uncertain", duration_ms=10 * MINUTE), "length_uncertain", "proposed"),
     ],
 )
 def test_who_and_how_sure_the_time_is_decide(film: Film, reason: str, act: str) -> None:

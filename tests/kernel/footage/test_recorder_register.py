@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from kernel.footage.bodies import (
     ClockAnchor,
     ClockAnchored,
@@ -16,10 +20,12 @@ from kernel.footage.register import (
     LONGEST_SHIFT_MS,
     Filmed,
     holder_at,
+    holder_in,
     holdings,
     missing_days,
     on_duty,
     register,
+    shift_in,
     shifts,
 )
 
@@ -128,3 +134,55 @@ def test_two_recorders_with_one_number_are_a_conflict() -> None:
     assert holders[0].conflicts == ("two_holders",)
     given_back = register(issued=[act("issued", "li", 0), act("returned", "li", 1), act("issued", "zhao", 2)])
     assert given_back[0].conflicts == ()
+
+
+HOURS = st.integers(0, 40)
+ACTS = st.lists(st.tuples(st.sampled_from(("begun", "ended")), HOURS), max_size=8)
+HANDS = st.lists(
+    st.tuples(st.sampled_from(("issued", "returned")), st.sampled_from(("li", "zhao")), HOURS), max_size=8
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    acts=ACTS, hands=HANDS, films=st.lists(st.tuples(HOURS, HOURS), max_size=5), at_h=HOURS, length_h=HOURS
+)
+def test_looking_up_by_time_finds_what_looking_at_all_finds(
+    acts: list[Any], hands: list[Any], films: list[tuple[int, int]], at_h: int, length_h: int
+) -> None:
+    kept = shifts(duty(kind, "li", at) for kind, at in acts)
+    from_ms, to_ms = MORNING + at_h * HOUR, MORNING + (at_h + length_h) * HOUR
+    met = [one for one in kept if one.from_ms <= to_ms and from_ms < one.until_ms]
+    assert shift_in(kept, from_ms, to_ms) == bool(met)
+    held = holdings(act(kind, officer, at) for kind, officer, at in hands)
+    own = [one for one in held if one.from_ms <= from_ms and (one.to_ms is None or from_ms < one.to_ms)]
+    assert holder_in(held, from_ms) == (own[-1].officer if own else None)
+    filmed = [
+        Filmed(officer="li", from_ms=MORNING + a * HOUR, to_ms=MORNING + (a + b) * HOUR) for a, b in films
+    ]
+    bare = [
+        one.from_ms
+        for one in kept
+        if not any(film.from_ms < one.until_ms and film.to_ms > one.from_ms for film in filmed)
+    ]
+    found = missing_days(kept, filmed, now_ms=MORNING + 1_000 * HOUR)
+    assert sorted(one.shift_from_ms for one in found) == sorted(bare)
+
+
+@pytest.mark.broad
+def test_a_year_of_shifts_of_a_whole_county_is_looked_through_at_once() -> None:
+    days, officers = 365, [f"officer{number}" for number in range(23)]
+    kept = shifts(
+        duty(kind, name, day * 24 + hour)  # type: ignore[arg-type]
+        for name in officers
+        for day in range(days)
+        for kind, hour in (("begun", 0), ("ended", 8))
+    )
+    films = [
+        Filmed(officer=name, from_ms=MORNING + at * HOUR, to_ms=MORNING + (at + 1) * HOUR)
+        for name in officers[1:]
+        for at in range(1, days * 24, 6)
+    ]
+    held = holdings(act("issued", name, 0, name) for name in officers)
+    missing = missing_days(kept, films, now_ms=MORNING + days * 24 * HOUR, held=held)
+    assert (len(missing), {one.recorder for one in missing}) == (days, {"officer0"})

@@ -43,6 +43,8 @@ def seen(path: Path) -> Probe:
         text = file.read(4)
     if text == b"torn":
         return Probe(media_type="video/mp4", fault="truncated")
+    if text == b"long":
+        return Probe(media_type="video/mp4", length_uncertain=True)
     return Probe(media_type="video/mp4", duration_ms=60_000, codec="h264", width=1920, height=1080)
 
 

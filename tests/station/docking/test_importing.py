@@ -167,6 +167,16 @@ async def test_the_officer_is_who_held_it_then_and_differences_are_told(bench: B
     assert body.problems == ("device_differs", "holder_unknown")
 
 
+async def test_a_length_that_cannot_be_is_not_repeated_and_says_no_start_either(bench: Bench) -> None:
+    bench.put(NAME, b"long film")
+    body = (await bench.take(NAME)).body
+    assert (body.state, body.duration_ms, body.own_start_ms) == ("imported", None, OWN)
+    assert "length_uncertain" in body.problems
+    bench.put("no time.mp4", b"long film of somebody")
+    body = (await bench.take("no time.mp4")).body
+    assert (body.own_start_ms, body.start_basis) == (None, "none")
+
+
 async def test_a_clock_in_the_year_2000_is_told_and_its_true_start_is_known(bench: Bench) -> None:
     at_ms = bench.clock.now_ms()
     own_ms = 946_684_800_000 + 3_600_000  # an hour after its battery was empty, 08:00 in China

@@ -6,13 +6,15 @@ import io
 import struct
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.recorders.film import film
 from station.docking.boxes import fault_of, media_type
-from station.docking.probing import look, probe
+from station.docking.probing import look, may_last, probe
 
 START = 1_780_279_200_000
 
@@ -56,6 +58,7 @@ def test_no_bytes_make_it_fail_or_never_end(noise: bytes, cut: int) -> None:
 
 
 @pytest.mark.broad
+@pytest.mark.timeout(60)
 def test_a_film_tells_its_length_its_picture_and_when_it_began(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     film(path, own_start_ms=START, duration_ms=4_000, says="3700123")
@@ -71,7 +74,46 @@ def test_a_film_tells_its_length_its_picture_and_when_it_began(tmp_path: Path) -
     assert probe(path) == seen
 
 
+@pytest.mark.parametrize(
+    ("duration_ms", "size", "may"),
+    [
+        (1, 1, True),
+        (24 * 3_600_000, 5 << 30, True),
+        (24 * 3_600_000 + 1, 5 << 30, False),
+        (4_294_967_294_000, 12_000, False),
+        (3_600_000, 12_000, False),
+        (3_600_000, 2_000_000, True),  # an hour of speech
+        (0, 12_000, False),
+        (-1, 12_000, False),
+    ],
+)
+def test_a_length_is_believed_only_if_its_bytes_can_be_so_long(
+    duration_ms: int, size: int, may: bool
+) -> None:
+    assert may_last(duration_ms, size) == may
+
+
 @pytest.mark.broad
+@pytest.mark.timeout(60)
+def test_a_header_that_states_a_hundred_years_has_no_length(tmp_path: Path) -> None:
+    path = tmp_path / "film.avi"
+    with av.open(str(path), "w", format="avi") as container:
+        stream = container.add_stream("mjpeg", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+        for level in range(10):
+            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), level * 20, np.uint8), format="bgr24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    assert (look(path).duration_ms, look(path).length_uncertain) == (2_000, False)
+    data = bytearray(path.read_bytes())
+    header = data.index(b"strh") + 8
+    data[header + 20 : header + 24] = struct.pack("<I", 0x7FFFFFFF)  # seconds a picture
+    path.write_bytes(data)
+    assert (look(path).duration_ms, look(path).length_uncertain, look(path).fault) == (None, True, "")
+
+
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 def test_what_is_torn_or_no_film_says_so(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     film(path, own_start_ms=START, duration_ms=1_000, says="3700123")

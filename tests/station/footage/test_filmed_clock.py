@@ -101,6 +101,23 @@ async def test_a_file_that_was_taken_in_is_looked_at_once_and_its_clock_is_an_an
     assert await scans().look() == 0
 
 
+async def test_the_clock_in_a_file_of_a_number_that_two_recorders_have_is_no_anchor(tmp_path: Path) -> None:
+    ledger = LooseLedger(FootageIndex(tmp_path / "footage.db"), clock=VirtualClock(now_ms=NOW))
+    folder = DigestFolder(tmp_path / "originals")
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"a film")
+    await ledger.say(taken_in(folder, path, problems=("number_twice",)))
+
+    async def not_asked(_path: Path) -> list[Hit]:
+        raise AssertionError
+
+    remembered = Remembered(tmp_path / "scanned.db")
+    clock = VirtualClock(now_ms=NOW)
+    await Scans(ledger, folder, remembered, station=STATION, clock=clock, scan=not_asked).look()
+    assert [one.result for one in remembered.all()] == ["number_twice"]
+    assert ledger.index.of(ClockAnchored) == []
+
+
 async def test_a_scan_that_dies_leaves_the_file_as_it_is_and_says_so(tmp_path: Path) -> None:
     ledger = LooseLedger(FootageIndex(tmp_path / "footage.db"), clock=VirtualClock(now_ms=NOW))
     folder = DigestFolder(tmp_path / "originals")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from kernel.errors import RefusedError
-from kernel.events import EntryRef, PassageDecided
+from kernel.errors import FullError, RefusedError
+from kernel.events import Body, EntryRef, PassageDecided
 from kernel.footage.bodies import FootageLinked
 from kernel.footage.linking import RULE
-from station.footage.linking import proposals
+from station.footage.index import Said
+from station.footage.ledger import LooseLedger
+from station.footage.linking import Links, proposals
 from station.store import OwnAct
 from tests.journal.making import NOW
 from tests.station.county import PLATFORM
 from tests.station.footage.desk import MINUTE, FootageDesk
+
+T = TypeVar("T", bound=Body)
 
 
 @pytest.fixture
@@ -60,6 +65,21 @@ async def test_where_nobody_keeps_a_register_what_is_docked_is_of_here_and_stays
     assert await desk.links.look() == 0
 
 
+async def test_an_officer_whose_shift_is_written_down_later_makes_the_footage_theirs(
+    desk: FootageDesk,
+) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.register("3700999")
+    await desk.take_in(officer="li")
+    await desk.links.look()
+    await desk.duty("zhao")
+    assert await desk.links.look() == 0
+    await desk.duty("li")
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("proposed", "other_unit"), ("linked", "officer_on_duty")]
+
+
 async def test_a_stranger_where_a_register_is_kept_is_put_to_a_person(desk: FootageDesk) -> None:
     desk.weigh()
     await desk.anchor()
@@ -70,6 +90,16 @@ async def test_a_stranger_where_a_register_is_kept_is_put_to_a_person(desk: Foot
     await desk.register()
     assert await desk.links.look() == 1
     assert desk.acts()[-1] == ("linked", "same_station")
+
+
+@pytest.mark.parametrize("doubt", ["number_twice", "length_uncertain"])
+async def test_a_file_that_is_in_doubt_is_put_to_a_person(desk: FootageDesk, doubt: str) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.register()
+    await desk.take_in(problems=(doubt,))
+    assert await desk.links.look() == 1
+    assert desk.acts() == [("proposed", doubt)]
 
 
 async def test_a_vehicle_within_its_limit_that_nobody_stopped_has_no_footage(desk: FootageDesk) -> None:
@@ -173,3 +203,47 @@ async def test_what_is_not_there_or_decided_is_refused(desk: FootageDesk) -> Non
     )
     with pytest.raises(RefusedError, match="outside_the_file"):
         await desk.links.link(beyond)
+
+
+class Full:
+    """A ledger whose disk takes so many entries more."""
+
+    def __init__(self, ledger: LooseLedger, *, room: int = 0) -> None:
+        self._ledger = ledger
+        self.index = ledger.index
+        self.room = room
+
+    async def say(self, body: T, *, key: str | None = None) -> Said[T]:
+        if not self.room:
+            raise FullError("no room")
+        self.room -= 1
+        return await self._ledger.say(body, key=key)
+
+
+async def test_what_a_full_disk_did_not_take_is_linked_when_there_is_room(desk: FootageDesk) -> None:
+    desk.weigh()
+    await desk.anchor()
+    await desk.register()
+    files = [await desk.take_in(sha256=f"{number}" * 64) for number in range(3)]
+    full = Full(desk.ledger, room=1)
+    links = Links(full, desk.crossings, clock=desk.clock)
+    for _ in range(2):
+        with pytest.raises(FullError):
+            await links.look()
+    full.room = 9
+    assert await links.look() == 2
+    assert sorted(link.sha256 for link in desk.said()) == [file.sha256 for file in files]
+    assert await links.look() == 0
+
+
+async def test_what_waited_for_room_is_said_as_it_is_by_then(desk: FootageDesk) -> None:
+    desk.weigh()
+    await desk.register()
+    await desk.take_in()
+    full = Full(desk.ledger)
+    links = Links(full, desk.crossings, clock=desk.clock)
+    with pytest.raises(FullError):
+        await links.look()
+    await desk.anchor(ahead_ms=90 * MINUTE)
+    full.room = 9
+    assert await links.look() == 0

@@ -12,6 +12,7 @@ from kernel.footage.bodies import (
     ClockAnchor,
     ClockAnchored,
     DutyKept,
+    FootageImported,
     FootageTagged,
     RecorderIssued,
     RecorderRegistered,
@@ -87,6 +88,19 @@ async def test_a_shift_begins_and_ends_once_and_without_footage_it_is_missing(
     await recorders.say(DutyKept(officer="li", act="ended", at_ms=NOW, by="li"), key="d" * 8)
     [day] = missing(ledger.index, now_ms=NOW)
     assert (day.officer, day.day) == ("li", "2026-11-23")
+    assert await recorders.missing() == [day]
+    film = FootageImported(
+        recorder="3700123",
+        dock="dock1",
+        state="imported",
+        name="a.mp4",
+        sha256="ab" * 32,
+        own_start_ms=NOW - HOUR,
+        duration_ms=60_000,
+        officer="li",
+    )
+    await ledger.say(film)
+    assert await recorders.missing() == []
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,9 @@ async def test_nobody_scores_their_own_footage(site: Site) -> None:
     own = await site.film("own.mp4", from_ms=site.clock.now_ms(), officer="wang")
     answer = await site.post(f"/footage/{own}/score", {"score": 5})
     assert (answer.status_code, answer.json()["detail"]) == (409, "不得为本人的录像评分。")
+    [first] = site.room.index.of(FootageImported, sha256=own)
+    await site.room.ledger.say(msgspec.structs.replace(first.body, state="duplicate", officer="zhao"))
+    assert (await site.post(f"/footage/{own}/score", {"score": 5})).status_code == 409
     assert (await site.post(f"/footage/{'ab' * 32}/score", {"score": 5})).status_code == 404
     assert (await site.post(f"/footage/{own}/score", {"score": 6})).status_code == 422
 

@@ -16,7 +16,11 @@ LOST = 946_684_800_000  # 2000-01-01
 
 
 def file(
-    own_start_ms: int | None = NOON, *, start_err_ms: int = 1_000, at_ms: int = NOON + 9 * HOUR
+    own_start_ms: int | None = NOON,
+    *,
+    start_err_ms: int = 1_000,
+    at_ms: int = NOON + 9 * HOUR,
+    problems: tuple[str, ...] = (),
 ) -> Said[Any]:
     body = FootageImported(
         recorder="3700123",
@@ -26,6 +30,7 @@ def file(
         sha256=DIGEST,
         own_start_ms=own_start_ms,
         start_err_ms=start_err_ms,
+        problems=problems,
     )
     return Said(ref=EntryRef(journal="f" * 32, seq=1, leaf="0" * 64), at_ms=at_ms, body=body)
 
@@ -78,3 +83,12 @@ def test_the_docking_before_tells_which_empty_battery_it_was() -> None:
     time = Times(read, dockings).start(taken_in)
     assert time is not None
     assert abs(time.true_ms - (nights[2] - 7 * HOUR)) <= time.err_ms < HOUR
+
+
+def test_a_number_that_two_recorders_have_times_no_file_but_by_what_the_file_shows() -> None:
+    twice = file(problems=("number_twice",))
+    read = anchored("dock", NOON, NOON, 100)
+    assert Times([read], []).start(twice) is None
+    time = Times([read, anchored("qr", NOON + 3_000, NOON - 57_400, 1_060, sha256=DIGEST)], []).start(twice)
+    assert time is not None
+    assert (time.true_ms, time.err_ms) == (NOON - 60_400, 61)
