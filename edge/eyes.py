@@ -155,8 +155,8 @@ class CameraEyes:
         return self._settings.light.hints
 
     @property
-    def light(self) -> Hint:
-        """What the lane controller should do about the light."""
+    def light(self) -> Hint | None:
+        """What the lane controller should do about the light; None while nobody knows."""
         return self._vision.light
 
     async def close(self) -> None:
