@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from central.store import schema
@@ -44,8 +44,10 @@ def hide_plates(connection: Connection, reads: Sequence[Read], *, key: bytes) ->
     if not passages:
         return
     rows = connection.execute(_LINES, {"passages": sorted(passages)}).mappings().all()
-    _hide(connection, [row for row in rows if _is_within(row)], key)
-    _show(connection, [row for row in rows if not _is_within(row) and _is_hashed(row)])
+    _hide(connection, [row for row in rows if _is_within(row) and _has_plate(row)], key)
+    over = [row for row in rows if not _is_within(row)]
+    hashed = _said_in_hashes(connection, over)
+    _show(connection, [row for row in over if _is_hashed(row) or (row["box"], row["passage"]) in hashed])
 
 
 async def hide_earlier(database: Database, *, key: bytes, clock: Clock) -> NoReturn:
@@ -62,7 +64,15 @@ async def hide_earlier(database: Database, *, key: bytes, clock: Clock) -> NoRet
 def hide_some(database: Database, key: bytes) -> int:
     """How many were hidden of those that are still texts; blocking."""
     table = schema.passage
-    plain = or_(table.c.tractor.is_not(None), table.c.trailer.is_not(None))
+    said = schema.correction
+    told = exists().where(
+        said.c.box == table.c.box,
+        said.c.passage == table.c.passage,
+        said.c.text.is_not(None),
+        func.length(said.c.text) != _HEX,
+    )
+    columns = (table.c.tractor, table.c.trailer, table.c.corrected)
+    plain = or_(*(column.is_not(None) for column in columns), told)
     within = (table.c.outcome == "within") & or_(
         table.c.decided_outcome.is_(None), table.c.decided_outcome == "within"
     )
@@ -96,8 +106,19 @@ def _is_within(row: Any) -> bool:
     return row["outcome"] == "within" and row["decided_outcome"] in (None, "within")
 
 
+def _has_plate(row: Any) -> bool:
+    return _is_hashed(row) or any(row[name] is not None for name in ("tractor", "trailer", "corrected"))
+
+
 def _is_hashed(row: Any) -> bool:
     return row["tractor_hash"] is not None or row["trailer_hash"] is not None
+
+
+def _said_in_hashes(connection: Connection, rows: Sequence[Any]) -> set[Passage]:
+    """Those of which only what people said is hashed: nothing was read, or nothing for sure."""
+    passages = sorted((row["box"], row["passage"]) for row in rows)
+    said = connection.execute(_SAID, {"passages": passages}) if passages else ()
+    return {(row.box, row.passage) for row in said if len(row.text) == _HEX}
 
 
 def _hide(connection: Connection, rows: Sequence[Any], key: bytes) -> None:
@@ -180,14 +201,7 @@ def _bodies_of(stream: str) -> Select[Any]:
 
 # Made once: building such a statement costs more than running it.
 _LINES = select(schema.passage).where(
-    tuple_(schema.passage.c.box, schema.passage.c.passage).in_(bindparam("passages", expanding=True)),
-    or_(
-        schema.passage.c.tractor.is_not(None),
-        schema.passage.c.trailer.is_not(None),
-        schema.passage.c.corrected.is_not(None),
-        schema.passage.c.tractor_hash.is_not(None),
-        schema.passage.c.trailer_hash.is_not(None),
-    ),
+    tuple_(schema.passage.c.box, schema.passage.c.passage).in_(bindparam("passages", expanding=True))
 )
 _WEIGHED = select(schema.passage.c.box, schema.passage.c.passage).where(
     tuple_(schema.passage.c.journal, schema.passage.c.seq).in_(bindparam("about", expanding=True))
