@@ -62,7 +62,9 @@ class LiveVideo:
         video, same = self._container.streams.video[0], SameHead(self.session)
         last: int | None = None
         for packet in self._container.demux(video):
-            if not _is_usable(packet, self.session):
+            if packet.pts is None or packet.dts is None or not packet.size:
+                continue
+            if self.session.codec == STILLS and not has_few_scans(bytes(packet)):
                 continue
             if last is not None and _jumped(self.session, last, packet.dts):
                 raise LinkError("the camera's time jumped")
@@ -100,7 +102,9 @@ class FileVideo:
         video = self._container.streams.video[0]
         begun, first = self._clock.mono_ms(), None
         for packet in self._container.demux(video):
-            if not _is_usable(packet, self.session):
+            if packet.pts is None or packet.dts is None or not packet.size:
+                continue
+            if self.session.codec == STILLS and not has_few_scans(bytes(packet)):
                 continue
             first = packet.dts if first is None else first
             due = begun + self.session.stamp_ms(packet.dts - first)
@@ -244,12 +248,6 @@ def _stills(name: str, *, lag_ms: int) -> Session:
     return Session(
         name=name, codec=STILLS, head=b"", width=0, height=0, time_base=MILLISECONDS, lag_ms=lag_ms
     )
-
-
-def _is_usable(packet: av.Packet[Any], session: Session) -> bool:
-    if packet.pts is None or packet.dts is None or not packet.size:
-        return False
-    return session.codec != STILLS or has_few_scans(bytes(packet))
 
 
 def _coded(packet: av.Packet[Any], arrived_ms: int) -> Coded:

@@ -259,9 +259,7 @@ class Ring:
         try:
             length_ms, gops = recover(path)
             self._finish(replace(segment, end_ms=segment.start_ms + length_ms, gops=gops))
-        except sqlite3.Error:
-            raise
-        except Exception as error:  # whatever is wrong with one file, it costs that file
+        except (OSError, FFmpegError) as error:
             self._not_recovered(path, error)
         else:
             log.info("segment recovered", extra={"segment": path.name, "ms": length_ms})
@@ -509,7 +507,7 @@ def hold(path: Path) -> int:
 def _is_refusal(error: Exception) -> bool:
     """Of the operating system, which says nothing about what the file holds."""
     refused = isinstance(error, OSError) and error.errno is not None and not isinstance(error, FFmpegError)
-    return refused or isinstance(error, FFmpegError) and error.errno == errno.ENOSPC
+    return refused or (isinstance(error, FFmpegError) and error.errno == errno.ENOSPC)
 
 
 def _is_the_disks(cause: BaseException | None) -> bool:

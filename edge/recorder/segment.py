@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 PART = ".part"
 WHOLE = ".whole"
 DAMAGED = ".damaged"
+MOST_MS = 86_400_000  # no segment is longer, whatever a damaged file says
 SPARE_BYTES = 16 * 1024 * 1024  # what making a segment whole leaves of the disk: the journal needs room too
 KNOWN = {"analyzeduration": "1"}  # its head says everything: looking on decodes pictures for nothing
 FRAGMENTED = {"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
@@ -222,7 +223,10 @@ def recover(path: Path) -> tuple[int, tuple[str, ...]]:
             ends.append(packet.pts + packet.duration)
     if len(ends) == 1:
         raise OSError(f"no packet in {path.name}")
-    return int(max(ends) * 1000 * (base or Fraction(0))), digests.finish()
+    length_ms = int(max(ends) * 1000 * (base or Fraction(0)))
+    if length_ms > MOST_MS:
+        raise OSError(f"{path.name} is damaged: {length_ms} ms long")
+    return length_ms, digests.finish()
 
 
 def _keep_tail(path: Path, file: BinaryIO, size: int) -> None:

@@ -343,6 +343,8 @@ def flipped(path: Path, word: bytes) -> None:
     path.write_bytes(data)
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("word", [b"trak", b"moov", b"avcC"])
 async def test_a_damaged_segment_is_set_aside_and_the_recorder_begins(
     caplog: pytest.LogCaptureFixture, tmp_path: Path, video: Path, word: bytes
@@ -363,6 +365,8 @@ async def test_a_damaged_segment_is_set_aside_and_the_recorder_begins(
     await later.stop()
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 async def test_what_the_disk_refuses_is_left_as_it_is_and_tried_again(
     caplog: pytest.LogCaptureFixture, tmp_path: Path, video: Path
 ) -> None:
@@ -385,6 +389,8 @@ async def test_what_the_disk_refuses_is_left_as_it_is_and_tried_again(
     await again.stop()
 
 
+@pytest.mark.broad
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("word", [b"trak", b"avcC"])
 async def test_a_finished_segment_that_is_damaged_costs_its_footage_and_not_the_lane(
     tmp_path: Path, video: Path, word: bytes
