@@ -78,11 +78,13 @@ class LaneController:
         self._wanted: Sign | None = None
         self._light: Light | None = None
         self._shown: dict[int, asyncio.Event] = {}
+        self.connections = 0
         self.broken = 0  # bit 0 is loop 1, as the controller last reported
         self.pulse = Pulse(device=device, kind="controller", silent_ms=options.silent_ms, clock=clock)
 
     async def readings(self, link: Link) -> AsyncIterator[LoopEvent]:
         self._link = link
+        self.connections += 1
         self._ahead_ms.clear()
         parser: FedParser[Message] = Parser()
         try:

@@ -139,7 +139,7 @@ class CameraEyes:
         return _seen(shots, await self._vision.read(shots), await self._hints(shots))
 
     def _looks_back(self, camera: str) -> bool:
-        return any(one.name == camera and one.role != "front" for one in self._settings.cameras)
+        return any(one.name == camera and one.role in ("rear", "side") for one in self._settings.cameras)
 
     def health(self) -> Iterable[DeviceHealth]:
         return self._vision.health()
@@ -155,8 +155,8 @@ class CameraEyes:
         return self._settings.light.hints
 
     @property
-    def light(self) -> Hint:
-        """What the lane controller should do about the light."""
+    def light(self) -> Hint | None:
+        """What the lane controller should do about the light; None while nobody knows."""
         return self._vision.light
 
     async def close(self) -> None:

@@ -13,21 +13,35 @@ AGAIN_S = 300.0  # a controller that does not know of light is asked no more oft
 
 class Sees(Protocol):
     @property
-    def light(self) -> Hint: ...
+    def light(self) -> Hint | None: ...
 
 
 class Lights(Protocol):
+    @property
+    def connections(self) -> int: ...
+
     async def set_light(self, *, fill: bool, exposure: Exposure) -> bool: ...
 
 
 async def follow(sees: Sees, controller: Lights, *, clock: Clock) -> None:
-    """For ever; a hint is told once, and again only while nobody has confirmed it."""
-    told = Hint()
+    """For ever; a hint is told once, and again only while nobody has confirmed it.
+
+    The first one is told whatever it is: the light may be on from before a restart.
+    """
+    told: tuple[bool, Exposure] | None = None
     while True:
-        hint = sees.light
-        if (hint.fill, hint.exposure) == (told.fill, told.exposure):
+        hint, connections = sees.light, controller.connections
+        if hint is None or (hint.fill, hint.exposure) == told:
             await clock.sleep(LOOK_S)
         elif await controller.set_light(fill=hint.fill, exposure=hint.exposure):
-            told = hint
+            told = (hint.fill, hint.exposure)
         else:
-            await clock.sleep(AGAIN_S)
+            await _again(controller, connections, clock)
+
+
+async def _again(controller: Lights, connections: int, clock: Clock) -> None:
+    """After a while, or as soon as it is connected anew."""
+    for _ in range(int(AGAIN_S / LOOK_S)):
+        await clock.sleep(LOOK_S)
+        if controller.connections != connections:
+            return

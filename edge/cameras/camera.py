@@ -19,6 +19,7 @@ from edge.cameras.memory import Memory
 from edge.cameras.pictures import Frame, moments, pick
 from edge.cameras.settings import CLOCK_MAX_MS, CameraSettings
 from edge.cameras.stream import Coded, Opened, Session, Sink, Source
+from edge.cameras.walltime import Steps
 from kernel.clock import Clock
 from kernel.errors import LinkError
 from kernel.events import DeviceHealth
@@ -166,12 +167,15 @@ class Camera:
 
     def _listen(self, source: Source) -> None:
         session = self._session = source.session
+        steps = Steps(self._clock)
         self._stream.begin(session)
         self._logged = False
         for sink in self._sinks:
             sink.begin(session)
         try:
             for packet in source.packets():
+                if steps.stepped():
+                    session.wall.begin_again()
                 self._take(session, packet)
                 if self._stop.is_set():
                     return

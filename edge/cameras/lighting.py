@@ -5,6 +5,7 @@ Hints only: a lane controller that does not know them, or nobody who obeys, cost
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from edge.cameras.settings import LightSettings
 
 Exposure = Literal["normal", "shorter", "longer"]
 AGREEING = 3  # looks in a row
+GLARE = {"headlights": "glare"}  # seen by the vehicles' pictures, taken back by them alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,19 @@ class LightJudge:
     def __init__(self, settings: LightSettings) -> None:
         self._settings = settings
         self._streaks: dict[tuple[str, str], int] = {}
-        self._wanted: dict[str, set[str]] = {"night": set(), "glare": set(), "backlight": set()}
+        self._wanted: dict[str, set[str]] = {
+            "night": set(),
+            "glare": set(),
+            "headlights": set(),
+            "backlight": set(),
+        }
+        self._looks: Counter[str] = Counter()
         self._night_ms = 0
 
     def look(self, camera: str, light: Light, *, mono_ms: int) -> None:
         """One look more."""
         settings = self._settings
+        self._looks[camera] += 1
         lit = bool(self._wanted["night"])
         if self._holds(camera, "night", light.luma < settings.night_luma):
             self._night_ms = mono_ms if not lit else self._night_ms
@@ -56,12 +65,18 @@ class LightJudge:
         self._mark(camera, "backlight", light.plate_luma * settings.backlight_times < light.luma)
 
     def vehicle(self, camera: str, *, clipped_permille: int) -> None:
-        """What a burst showed: headlights are there only while a vehicle is."""
-        self._mark(camera, "glare", clipped_permille > self._settings.glare_permille)
+        """What a burst showed: headlights are there only while a vehicle is, and a look at the empty place says nothing."""
+        self._mark(camera, "headlights", clipped_permille > self._settings.glare_permille)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything can be said yet: after a start nobody knows what the light is."""
+        return any(count >= AGREEING for count in self._looks.values()) or any(self._wanted.values())
 
     @property
     def hint(self) -> Hint:
-        reason = tuple(word for word, cameras in self._wanted.items() if cameras)
+        words = [GLARE.get(word, word) for word, cameras in self._wanted.items() if cameras]
+        reason = tuple(dict.fromkeys(words))
         # Glare first: a plate that is burnt out cannot be read at all.
         exposure: Exposure = (
             "shorter" if "glare" in reason else "longer" if "backlight" in reason else "normal"

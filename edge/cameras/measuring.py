@@ -36,11 +36,12 @@ def grey_of(jpeg: bytes) -> Grey | None:
 
 
 def measured(grey: Grey, region: tuple[int, ...] | None = None) -> Measures:
-    """Sharpness inside the region (x, y, width, height in permille), brightness of the whole picture."""
+    """Sharpness and clipping inside the region (x, y, width, height in permille), brightness of the whole picture."""
+    plates = part(grey, region)
     return Measures(
-        sharpness=sharpness(part(grey, region)),
+        sharpness=sharpness(plates),
         luma=round(float(grey.mean())),
-        clipped_permille=round(1000 * float(np.count_nonzero(grey >= CLIPPED)) / grey.size),
+        clipped_permille=round(1000 * float(np.count_nonzero(plates >= CLIPPED)) / plates.size),
     )
 
 

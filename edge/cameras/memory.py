@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from edge.cameras.stream import Coded, Session
 
 MAX_BYTES = 64 * 1024 * 1024
+MAX_GROUP_MS = 60_000  # a camera that sends no key frame for longer gives no pictures until its next one
+PACKET_BYTES = 1_000  # of each packet besides its data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Memory:
             if not self._groups:
                 return  # before the first key frame nothing can be decoded
             self._groups[-1].append(Held(session=session, packet=packet))
-            self._bytes += len(packet.data)
+            self._bytes += _size(packet)
             self._newest_ms = session.at_ms(packet)
             self._forget()
             done, self._waiting = _split(self._waiting, self._newest_ms)
@@ -82,7 +84,18 @@ class Memory:
         """Drop whole groups that nobody can ask for any more; the one that reaches into the window stays."""
         horizon = self._newest_ms - self._keep_ms
         while len(self._groups) > 1 and (self._groups[1][0].at_ms <= horizon or self._bytes > MAX_BYTES):
-            self._bytes -= sum(len(held.packet.data) for held in self._groups.popleft())
+            self._drop()
+        (only, *more) = self._groups
+        too_long = self._newest_ms - only[0].at_ms > max(self._keep_ms, MAX_GROUP_MS)
+        if not more and (too_long or self._bytes > MAX_BYTES):
+            self._drop()
+
+    def _drop(self) -> None:
+        self._bytes -= sum(_size(held.packet) for held in self._groups.popleft())
+
+
+def _size(packet: Coded) -> int:
+    return PACKET_BYTES + len(packet.data)
 
 
 Waiting = list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[bool]]]

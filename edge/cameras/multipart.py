@@ -8,8 +8,9 @@ from kernel.errors import ProtocolError
 
 MAX_STILL = 16 * 1024 * 1024
 MAX_HEAD = 4096
+MOST_SCANS = 64  # of a progressive JPEG, where ten are usual: each is as much work as a picture
 _LENGTH = re.compile(rb"(?im)^content-length:\s*(\d{1,9})\s*$")
-_START, _END = b"\xff\xd8", b"\xff\xd9"
+_START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 
 
 class Parts:
@@ -21,6 +22,8 @@ class Parts:
     def __init__(self, boundary: str) -> None:
         self._mark = b"--" + boundary.strip().strip('"').removeprefix("--").encode("latin-1", "replace")
         self._buffer = bytearray()
+        self._begin_from = self._end_from = 0  # before it, there is no boundary to begin with, or to end with
+        self._lied = False
         self.dropped = 0
 
     def feed(self, data: bytes) -> list[bytes | ProtocolError]:
@@ -29,15 +32,17 @@ class Parts:
         while (item := self._next()) is not None:
             found.append(item)
         if len(self._buffer) > MAX_STILL + MAX_HEAD:
-            self._buffer.clear()
+            self._forget(len(self._buffer))
             found.append(self._drop("a part has no end"))
         return found
 
     def _next(self) -> bytes | ProtocolError | None:
-        begin = self._buffer.find(self._mark)
+        begin = self._buffer.find(self._mark, self._begin_from)
         if begin < 0:
+            self._begin_from = self._unsearched
             return None
-        head_end = self._buffer.find(b"\r\n\r\n", begin)
+        self._begin_from = begin
+        head_end = self._buffer.find(b"\r\n\r\n", begin, begin + MAX_HEAD + 4)
         if head_end < 0 or head_end - begin > MAX_HEAD:
             return self._skip(begin) if len(self._buffer) - begin > MAX_HEAD else None
         span = self._body(head_end + 4, bytes(self._buffer[begin:head_end]))
@@ -48,11 +53,15 @@ class Parts:
 
         A length that reaches over the next boundary, or ends where no JPEG does, is a lie: the boundary counts.
         """
-        mark = self._buffer.find(self._mark, start)
+        mark = self._buffer.find(self._mark, max(start, self._end_from))
+        if mark < 0:
+            self._end_from = self._unsearched
         length = _LENGTH.search(head)
         end = start + int(length[1]) if length and int(length[1]) <= MAX_STILL else 0
-        if start < end <= len(self._buffer) and (mark < 0 or end <= mark) and self._is_whole(start, end):
-            return start, end
+        if not self._lied and start < end <= len(self._buffer) and (mark < 0 or end <= mark):
+            if self._is_whole(start, end):
+                return start, end
+            self._lied = True
         return (start, mark) if mark >= 0 else None
 
     def _is_whole(self, start: int, end: int) -> bool:
@@ -60,14 +69,24 @@ class Parts:
 
     def _take(self, start: int, end: int) -> bytes | ProtocolError:
         body = bytes(self._buffer[start:end]).rstrip(b"\r\n")
-        del self._buffer[:end]
+        self._forget(end)
         if is_jpeg(body):
             return body
         return self._drop("a part is no whole JPEG", body)
 
     def _skip(self, begin: int) -> ProtocolError:
-        del self._buffer[: begin + len(self._mark)]
+        self._forget(begin + len(self._mark))
         return self._drop("a part's head has no end")
+
+    @property
+    def _unsearched(self) -> int:
+        """From here on a boundary may still begin."""
+        return max(0, len(self._buffer) - len(self._mark) + 1)
+
+    def _forget(self, size: int) -> None:
+        del self._buffer[:size]
+        self._begin_from = self._end_from = 0
+        self._lied = False
 
     def _drop(self, problem: str, frame: bytes = b"") -> ProtocolError:
         self.dropped += 1
@@ -76,7 +95,12 @@ class Parts:
 
 def is_jpeg(data: bytes) -> bool:
     """Begins and ends as a JPEG file does; trailing zero bytes some cameras add are allowed."""
-    return data.startswith(_START) and data.rstrip(b"\0").endswith(_END)
+    return data.startswith(_START) and data.rstrip(b"\0").endswith(_END) and has_few_scans(data)
+
+
+def has_few_scans(data: bytes) -> bool:
+    """Whether it can be decoded in bounded time: inside its data the marker of a scan cannot stand."""
+    return data.count(_SCAN) <= MOST_SCANS
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:

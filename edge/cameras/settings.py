@@ -83,8 +83,7 @@ class CameraSettings:
         faults: Faults = []
         if not _NAME.fullmatch(self.name):
             faults.append(("name", f"must be 1 to 32 of a-z 0-9 - _, is {self.name!r}"))
-        if urlsplit(self.url).scheme not in SCHEMES or not self.url:
-            faults.append(("url", f"must begin with rtsp://, http:// or be a file's path, is {self.url!r}"))
+        faults += _url_faults(self.url)
         if abs(self.clock_offset_ms) > MOST_OFFSET_MS:
             faults.append(("clock_offset_ms", f"must be within {MOST_OFFSET_MS} ms"))
         if self.region is not None and not _inside(self.region):
@@ -176,6 +175,20 @@ class VisionSettings:
         """Bytes that its pictures take in the header of an entry."""
         frames = self.burst_of(camera).frames
         return (frames + camera.plate) * (FILE_BYTES + len(camera.name))
+
+
+def _url_faults(url: str) -> Faults:
+    """The scheme alone is said: the rest may hold the camera's password."""
+    if not url:
+        return [("url", "must not be empty")]
+    try:
+        parts = urlsplit(url)
+        scheme, _port = parts.scheme, parts.port
+    except ValueError:
+        return [("url", "is no address")]
+    known = scheme in SCHEMES
+    begins = "must begin with rtsp://, http:// or be a file's path"
+    return [] if known else [("url", f"{begins}, begins with {scheme!r}")]
 
 
 def _inside(region: tuple[int, ...]) -> bool:

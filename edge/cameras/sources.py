@@ -17,7 +17,7 @@ import av
 import httpx
 from av.container import InputContainer
 
-from edge.cameras.multipart import Parts, is_jpeg
+from edge.cameras.multipart import MAX_STILL, Parts, has_few_scans, is_jpeg
 from edge.cameras.settings import CameraSettings
 from edge.cameras.stream import STILLS, Coded, Session, Source
 from kernel.clock import Clock
@@ -25,6 +25,7 @@ from kernel.errors import LinkError
 
 MILLISECONDS = Fraction(1, 1000)
 LIVE = {"rtsp_transport": "tcp", "analyzeduration": "1000000", "probesize": "1000000"}
+PLAIN = {"Accept-Encoding": "identity"}
 LATE_MS = 10_000  # stamps that leave wall time by more than this belong to a camera that was restarted
 
 
@@ -63,6 +64,8 @@ class LiveVideo:
         for packet in self._container.demux(video):
             if packet.pts is None or packet.dts is None or not packet.size:
                 continue
+            if self.session.codec == STILLS and not has_few_scans(bytes(packet)):
+                continue
             if last is not None and _jumped(self.session, last, packet.dts):
                 raise LinkError("the camera's time jumped")
             last = packet.dts
@@ -100,6 +103,8 @@ class FileVideo:
         begun, first = self._clock.mono_ms(), None
         for packet in self._container.demux(video):
             if packet.pts is None or packet.dts is None or not packet.size:
+                continue
+            if self.session.codec == STILLS and not has_few_scans(bytes(packet)):
                 continue
             first = packet.dts if first is None else first
             due = begun + self.session.stamp_ms(packet.dts - first)
@@ -160,12 +165,24 @@ class PolledStills:
 
     def packets(self) -> Iterator[Coded]:
         while True:
-            answer = self._client.get(self._settings.url)
-            if answer.status_code != httpx.codes.OK or not is_jpeg(answer.content):
-                raise LinkError(f"no JPEG: HTTP {answer.status_code}")
-            yield _still(answer.content, self._clock.now_ms())
+            with self._client.stream("GET", self._settings.url, headers=PLAIN) as answer:
+                data = self._body(answer)
+                if answer.status_code != httpx.codes.OK or not is_jpeg(data):
+                    raise LinkError(f"no JPEG: HTTP {answer.status_code}")
+            yield _still(data, self._clock.now_ms())
             if self._stop.wait(self._settings.poll_ms / 1000):
                 return
+
+    def _body(self, answer: httpx.Response) -> bytes:
+        """No longer than a still may be, and no later than the camera's patience allows."""
+        body, begun_ms = bytearray(), self._clock.mono_ms()
+        for data in answer.iter_raw():
+            body += data
+            if len(body) > MAX_STILL:
+                raise LinkError("a still has no end")
+            if self._stop.is_set() or self._clock.mono_ms() - begun_ms > self._settings.patience_s * 1000:
+                raise LinkError("a still does not come to its end")
+        return bytes(body)
 
 
 _STILL_TYPES: dict[str, type[PushedStills | PolledStills]] = {

@@ -27,5 +27,5 @@ def one_still(url: str, *, clock: Clock) -> Frame:
                 break
     frames = pick(held, [held[-1].at_ms]) if held else []
     if not frames:
-        raise LinkError(f"{url}: no picture came")
+        raise LinkError("no picture came from the camera")  # its URL may hold its password
     return frames[-1]

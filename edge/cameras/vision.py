@@ -157,8 +157,8 @@ class Vision:
         return self._cameras[camera].stream
 
     @property
-    def light(self) -> Hint:
-        """What the lane controller should do about the light."""
+    def light(self) -> Hint | None:
+        """What the lane controller should do about the light; None while nobody knows."""
         return self._watching.hint
 
     def knows(self, camera: str) -> bool:
@@ -249,14 +249,15 @@ class Vision:
             patience_s=how.patience_s,
             decode_in=self._decoder,
         )
-        return await self._checked(settings, burst.frames, burst.reason)
+        shots = await self._checked(settings, burst.frames, burst.reason)
+        if settings.plate and how is not GLANCE:  # of an empty place there are no headlights
+            self._watching.vehicle(settings, shots.frames)
+        return shots
 
     async def _checked(self, camera: CameraSettings, frames: Sequence[Frame], reason: str) -> Shots:
         shown, same_place = await asyncio.get_running_loop().run_in_executor(
             self._decoder, partial(_check, tuple(frames), camera.region, self.settings.checks)
         )
-        if camera.plate:
-            self._watching.vehicle(camera, shown)
         return Shots(
             camera=camera.name,
             role=camera.role,

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import deque
 from statistics import median_low
 
+from kernel.clock import Clock
+
 WINDOW_MS = 45_000
 BUCKET_MS = 1_000
 DRIFT_PPM = 500  # what is slower than this is the camera's crystal, not a stream that has fallen behind
+STEP_MS = 250  # by so much our clock is set, and not slewed
+HELD_UP_MS = 50  # a thread that lost the processor between two readings knows nothing of the clock
 REMEMBERED = 50  # of the camera's own stamps
 
 
@@ -30,8 +34,7 @@ class WallTime:
     def seen(self, stamp_ms: int, arrived_ms: int) -> None:
         offset, bucket = arrived_ms - stamp_ms, arrived_ms // BUCKET_MS
         if self._buckets and bucket < self._buckets[-1][0]:
-            self._buckets.clear()  # our clock was set back: what it said before is of another time
-            self._least_us = None
+            self.begin_again()  # our clock was set back
         if self._buckets and self._buckets[-1][0] == bucket:
             if offset < self._buckets[-1][1]:
                 self._buckets[-1] = (bucket, offset)
@@ -41,6 +44,11 @@ class WallTime:
             self._buckets.popleft()
         self._offset = min(smallest for _, smallest in self._buckets)
         self._compare(bucket)
+
+    def begin_again(self) -> None:
+        """Our clock was set: what it said before is of another time."""
+        self._buckets.clear()
+        self._least_us = None
 
     @property
     def behind_ms(self) -> int:
@@ -56,6 +64,23 @@ class WallTime:
         drifted_us = (bucket - self._compared) * DRIFT_PPM * BUCKET_MS // 1000
         self._least_us = min(self._least_us + drifted_us, 1000 * self._offset)
         self._compared = bucket
+
+
+class Steps:
+    """Notices when our own clock is set, in either direction: the monotonic one is not."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead_ms = clock.now_ms() - clock.mono_ms()
+
+    def stepped(self) -> bool:
+        """Whether it was since it was last asked."""
+        before = self._clock.mono_ms()
+        now, after = self._clock.now_ms(), self._clock.mono_ms()
+        if after - before > HELD_UP_MS:
+            return False  # the next packet tells
+        was, self._ahead_ms = self._ahead_ms, now - after
+        return abs(self._ahead_ms - was) >= STEP_MS
 
 
 class OwnClock:

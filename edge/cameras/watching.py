@@ -43,9 +43,9 @@ class Watching:
         self._checks: dict[str, SelfCheck] = {}
 
     @property
-    def hint(self) -> Hint:
-        """What the lane controller should do about the light."""
-        return self._judge.hint
+    def hint(self) -> Hint | None:
+        """What the lane controller should do about the light; None while nobody knows."""
+        return self._judge.hint if self._judge.is_known else None
 
     def sink(self, camera: CameraSettings, tell: Tell) -> LookSink:
         """Listens to one camera; `tell` gets the words of each look."""

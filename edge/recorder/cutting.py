@@ -5,6 +5,7 @@ The clip begins at the last key frame at or before the wanted start and says so;
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,6 +23,8 @@ from kernel.errors import LinkError
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # a name of its stubs only
+
+log = logging.getLogger(__name__)
 
 CLIP_BASE = Fraction(1, 90_000)
 # bitexact: the same packets and tags give the same file.
@@ -106,8 +109,11 @@ def _pieces(segments: Sequence[Segment]) -> list[_Piece]:
     for segment in segments:
         try:
             found.append(_piece(segment))
-        except (OSError, FFmpegError):
-            continue  # just opened, or torn: what is left is still a clip
+        except (OSError, FFmpegError) as error:
+            # Just opened, or torn: what is left is still a clip.
+            if segment.sha256:
+                extra = {"segment": segment.path.name, "reason": str(error)}
+                log.warning("finished segment cannot be read", extra=extra)
     return _on_the_wall([piece for piece in found if piece.packets])
 
 

@@ -25,9 +25,9 @@ from edge.cameras.stream import STILLS, Coded, Session
 from edge.recorder.cutting import Clip, cut
 from edge.recorder.index import Index, Lock
 from edge.recorder.last import SUFFIX, beside
-from edge.recorder.segment import PART, WHOLE, Segment, SegmentWriter, finish, recover
+from edge.recorder.segment import DAMAGED, PART, WHOLE, Segment, SegmentWriter, finish, holds_packets, recover
 from kernel.clock import Clock
-from kernel.errors import ConfigError, LinkError, RefusedError
+from kernel.errors import ConfigError, LinkError, RefusedError, WeighpostError
 from kernel.events import DeviceHealth
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ MB = 1024 * 1024
 TRY_AGAIN_MS = 5_000  # after a write failed
 CUT_PATIENCE_MS = 3_000  # how long a clip waits for the last packets of its post-roll
 HOUR_MS = 3_600_000
+LONGEST = 6  # segments, that one without a key frame may last
+LARGEST = 256 * MB
 
 
 class Ring:
@@ -203,7 +205,7 @@ class Ring:
             self._recover()
             self._sweep()
             self._tidy()
-        except (sqlite3.Error, FFmpegError, OSError):
+        except Exception:
             self._close()
             raise
 
@@ -226,9 +228,16 @@ class Ring:
             log.warning("files in the ring that its index does not know", extra=extra)
 
     def _sweep(self) -> None:
-        """What stood beside segments that are whole now."""
-        for path in (*self.folder.glob(f"*/*{SUFFIX}"), *self.folder.glob(f"*/*{WHOLE}")):
+        """What stood beside segments that are whole now, and what was set aside longer ago than footage is kept."""
+        for path in self.folder.glob(f"*/*{WHOLE}"):
             path.unlink()
+        horizon_ms = self._clock.now_ms() - self.settings.keep_hours * HOUR_MS
+        for path in self.folder.glob(f"*/*{DAMAGED}"):
+            if 0 < _unknown(path).start_ms < horizon_ms:
+                path.unlink()
+        for path in self.folder.glob(f"*/*{SUFFIX}"):
+            if not any(path.with_suffix(suffix).exists() for suffix in (PART, DAMAGED)):
+                path.unlink()
 
     def _reconcile(self) -> tuple[list[str], list[str]]:
         """Strangers are never removed by us: a person put them there."""
@@ -249,13 +258,26 @@ class Ring:
     def _recover_one(self, path: Path, segment: Segment) -> None:
         try:
             length_ms, gops = recover(path)
-        except (OSError, FFmpegError):
-            self._open_index().forget(path)
-            path.unlink(missing_ok=True)
-            beside(path).unlink(missing_ok=True)
+            self._finish(replace(segment, end_ms=segment.start_ms + length_ms, gops=gops))
+        except (OSError, FFmpegError) as error:
+            self._not_recovered(path, error)
+        else:
+            log.info("segment recovered", extra={"segment": path.name, "ms": length_ms})
+
+    def _not_recovered(self, path: Path, error: Exception) -> None:
+        """Only what holds no packet is removed; what the disk refuses is tried again at the next start."""
+        extra = {"segment": path.name, "reason": str(error) or type(error).__name__}
+        if _is_refusal(error):
+            log.error("segment cannot be recovered now", extra=extra)
             return
-        log.info("segment recovered", extra={"segment": path.name, "ms": length_ms})
-        self._finish(replace(segment, end_ms=segment.start_ms + length_ms, gops=gops))
+        self._open_index().forget(path)
+        if path.exists() and holds_packets(path):
+            log.error("segment damaged, set aside", extra=extra)
+            path.rename(path.with_suffix(DAMAGED))
+            return
+        log.warning("segment without a packet removed", extra=extra)
+        path.unlink(missing_ok=True)
+        beside(path).unlink(missing_ok=True)
 
     def _finish(self, segment: Segment) -> None:
         path, size, sha256, gops = finish(segment.path, segment.gops)
@@ -360,6 +382,12 @@ class Ring:
             return await asyncio.wrap_future(self._worker.submit(work, *args, **kwargs))
         except (sqlite3.Error, FFmpegError, OSError) as error:
             raise LinkError(str(error) or type(error).__name__) from error
+        except WeighpostError:
+            raise
+        except Exception as error:
+            # A lane waits for this: a fault that one file met costs what was asked of it, and no more.
+            log.exception("recorder's worker failed")
+            raise LinkError(repr(error)) from error
 
     def _tell(self, work: Callable[[], None]) -> None:
         self._worker.submit(work).add_done_callback(_say_broken)
@@ -412,6 +440,9 @@ class RingLane:
         if packet.key and self._is_due(session.at_ms(packet)):
             self._close()
             self._open(session, packet)
+        elif self._is_overlong(session.at_ms(packet)):
+            self._close()
+            self.problem = "no key frame comes"
         if self._writer is None:
             self.dropped += 1
             return
@@ -424,6 +455,11 @@ class RingLane:
             return True
         # Half a frame early is on time: the next key frame may be two seconds off.
         return at_ms - self._writer.start_ms >= self._ring.settings.segment_ms - 20
+
+    def _is_overlong(self, at_ms: int) -> bool:
+        """Without a key frame a segment would never end, nor be counted."""
+        writer, longest_ms = self._writer, LONGEST * self._ring.settings.segment_ms
+        return writer is not None and (at_ms - writer.start_ms >= longest_ms or writer.size >= LARGEST)
 
     def _open(self, session: Session, first: Coded) -> None:
         self._ring.begin_again()
@@ -466,6 +502,12 @@ def hold(path: Path) -> int:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Of the operating system, which says nothing about what the file holds."""
+    refused = isinstance(error, OSError) and error.errno is not None and not isinstance(error, FFmpegError)
+    return refused or (isinstance(error, FFmpegError) and error.errno == errno.ENOSPC)
 
 
 def _is_the_disks(cause: BaseException | None) -> bool:

@@ -7,13 +7,15 @@ at most the packet the muxer still holds, and a reader never waits for a group o
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -23,9 +25,15 @@ from edge.cameras.bitstream import GopDigests, Normaliser
 from edge.cameras.stream import Coded, Session
 from edge.recorder.boxes import Window, whole_size
 from edge.recorder.last import Kept, LastPackets, beside, last_packets
+from kernel.errors import WeighpostError
+
+log = logging.getLogger(__name__)
 
 PART = ".part"
 WHOLE = ".whole"
+DAMAGED = ".damaged"
+MOST_MS = 86_400_000  # no segment is longer, whatever a damaged file says
+SPARE_BYTES = 16 * 1024 * 1024  # what making a segment whole leaves of the disk: the journal needs room too
 KNOWN = {"analyzeduration": "1"}  # its head says everything: looking on decodes pictures for nothing
 FRAGMENTED = {"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
 
@@ -72,6 +80,7 @@ class SegmentWriter:
         self._last = LastPackets(path)
         self._first = first
         self._last_ms = 0
+        self.size = 0  # bytes of its packets
         self._clock_err_ms = 0
 
     def facts(self, camera: str) -> Segment:
@@ -98,6 +107,7 @@ class SegmentWriter:
         kept = self._kept(packet)
         self._last.keep(kept)
         self._container.mux(_packet(kept, self._stream))
+        self.size += len(packet.data)
         if packet.key:
             self._clock_err_ms = max(self._clock_err_ms, self._session.clock_error_ms)
         self._digests.add(packet.data, key=packet.key)
@@ -137,13 +147,22 @@ def _packet(one: Kept, stream: Any) -> av.Packet[Any]:
 
 @contextmanager
 def open_segment(path: Path) -> Iterator[InputContainer]:
-    """Open a segment for reading, growing or not, up to its last whole fragment.  OSError when nothing is whole."""
+    """Open a segment for reading, growing or not, up to its last whole fragment.
+
+    OSError when nothing is whole, and for whatever else reading a damaged file raises inside the block.
+    """
     with path.open("rb") as file:
         size = whole_size(file)
         if not size:
             raise OSError(f"no whole fragment in {path.name}")
-        with av.open(Window(file, size), mode="r", format="mp4", options=KNOWN) as container:
-            yield container
+        try:
+            with av.open(Window(file, size), mode="r", format="mp4", options=KNOWN) as container:
+                yield container
+        except (OSError, FFmpegError, WeighpostError):
+            raise
+        except Exception as error:
+            # One flipped bit becomes a name that is no UTF-8, a stream that is missing, a stamp that is none.
+            raise OSError(f"{path.name} is damaged: {error!r}") from error
 
 
 def written(container: InputContainer) -> Iterator[Written]:
@@ -187,10 +206,14 @@ def sync_folder(folder: Path) -> None:
 def recover(path: Path) -> tuple[int, tuple[str, ...]]:
     """Make a segment whole that a killed process left behind: (its length in ms, its digests).
 
-    A torn tail is cut off, and what was read and not written yet is added.  OSError: there is no packet in it.
+    A torn tail is cut off, and what was read and not written yet is added.  OSError, FFmpegError: it is left as it is.
     """
     with path.open("rb+") as file:
-        file.truncate(whole_size(file))
+        size = whole_size(file)
+        if not size:
+            raise OSError(f"no whole fragment in {path.name}")
+        _keep_tail(path, file, size)
+        file.truncate(size)
     _add_last(path)
     with open_segment(path) as container:
         digests, base = GopDigests(normaliser_of(container)), container.streams.video[0].time_base
@@ -200,7 +223,19 @@ def recover(path: Path) -> tuple[int, tuple[str, ...]]:
             ends.append(packet.pts + packet.duration)
     if len(ends) == 1:
         raise OSError(f"no packet in {path.name}")
-    return int(max(ends) * 1000 * (base or Fraction(0))), digests.finish()
+    length_ms = int(max(ends) * 1000 * (base or Fraction(0)))
+    if length_ms > MOST_MS:
+        raise OSError(f"{path.name} is damaged: {length_ms} ms long")
+    return length_ms, digests.finish()
+
+
+def _keep_tail(path: Path, file: BinaryIO, size: int) -> None:
+    """One torn fragment is what a killed process leaves; behind one that is damaged there is more."""
+    file.seek(size)
+    tail = file.read()
+    if tail.count(b"moof") > 1:
+        log.error("segment damaged, its tail set aside", extra={"segment": path.name, "bytes": len(tail)})
+        path.with_suffix(f".tail{DAMAGED}").write_bytes(tail)
 
 
 def _add_last(path: Path) -> None:
@@ -213,12 +248,29 @@ def _add_last(path: Path) -> None:
         lost = [packet for packet in last_packets(path) if packet.dts * packet.base > end]
         if not lost:
             return
+        if shutil.disk_usage(path.parent).free < path.stat().st_size + SPARE_BYTES:
+            log.warning("last packets not added for want of room", extra={"segment": path.name})
+            return
         whole = path.with_suffix(WHOLE)
-        with av.open(str(whole), mode="w", format="mp4", options=FRAGMENTED) as container:
-            stream = container.add_stream_from_template(video)
-            for packet in (*packets, *lost):
-                container.mux(_packet(packet, stream))
-    whole.replace(path)
+        try:
+            with av.open(str(whole), mode="w", format="mp4", options=FRAGMENTED) as container:
+                stream = container.add_stream_from_template(video)
+                for packet in (*packets, *lost):
+                    container.mux(_packet(packet, stream))
+            whole.replace(path)
+        finally:
+            whole.unlink(missing_ok=True)
+
+
+def holds_packets(path: Path) -> bool:
+    """Whether there is footage in it, readable or not; OSError: nobody can tell."""
+    before = b""
+    with path.open("rb") as file:
+        while data := file.read(SPARE_BYTES):
+            if b"mdat" in before + data:
+                return True
+            before = data[-3:]
+    return False
 
 
 def _of_file(one: Written, base: Fraction) -> Kept:

@@ -394,6 +394,32 @@ def test_lines_from_before_the_setting_are_hashed_in_portions(world: World, data
     assert found(world, "鲁C7X") == ["p2"]
 
 
+def test_what_was_said_of_a_line_without_a_reading_is_hashed_too(world: World, database: Database) -> None:
+    world.take(*crossing(Made(), read=UNSURE))
+    world.take(station().add(word()))
+    assert found(world, "鲁C7X") == ["p1"]
+    assert hide_some(database, KEY) == 1
+    assert hide_some(database, KEY) == 0
+    assert found(world, "鲁C7X") == []
+    row = world.parts.queries.row("lane1-box", "p1")
+    assert row is not None
+    assert row.corrected is None
+
+
+def test_what_was_said_of_a_vehicle_found_over_is_text_again_though_nothing_was_read(hashing: World) -> None:
+    weighing, picture = crossing(Made(), read=UNSURE)
+    hashing.take(weighing, picture)
+    officers = station()
+    hashing.take(officers.add(word()))
+    assert (found(hashing, "鲁C7X"), found(hashing, RIGHT)) == ([], ["p1"])
+    verdict = weighed("p1", outcome="over_limit", gross_kg=60_000).verdict
+    hashing.take(officers.add(changed(decided(weighing, act="confirmed"), verdict=verdict)))
+    assert found(hashing, "鲁C7X9Q") == ["p1"]
+    row = hashing.parts.queries.row("lane1-box", "p1")
+    assert row is not None
+    assert row.corrected == RIGHT
+
+
 def test_with_the_entry_the_hash_is_erased(hashing: World) -> None:
     made = Made()
     weighing, picture = crossing(made)

@@ -197,6 +197,33 @@ async def test_without_any_clip_the_pictures_of_a_restart_are_missing_by_name() 
     assert (await eyes_over(Script()).look_back([], left_ms=None)).missing == ("pictures: restart",)
 
 
+class LookingBack(Script):
+    """Remembers which moment of each clip was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked: dict[str, int] = {}
+
+    def knows(self, camera: str) -> bool:
+        return True
+
+    async def look_back(self, camera: str, path: Path, *, start_ms: int, at_ms: int) -> Shots:
+        self.looked[camera] = at_ms
+        return Shots(camera=camera, role="front", frames=())
+
+
+async def test_after_a_restart_each_camera_is_asked_for_the_moment_at_which_it_would_have_looked() -> None:
+    roles: tuple[Role, ...] = ("front", "plate", "rear", "side")
+    cameras = tuple(CameraSettings(name=role, url="http://x", role=role) for role in roles)
+    script = LookingBack()
+    script.results.clear()
+    eyes = CameraEyes(script, settings=VisionSettings(cameras=cameras))
+    locks = [lock(role) for role in roles]
+    cuts = [(one, cut) for one in locks if (cut := await eyes.cut(one))]
+    await eyes.look_back(cuts, left_ms=NOW + 3_000)
+    assert script.looked == {"front": NOW, "plate": NOW, "rear": NOW + 3_000, "side": NOW + 3_000}
+
+
 class Scripted(Onlooker):
     """An onlooker that has its answer ready."""
 

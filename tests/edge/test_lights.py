@@ -16,12 +16,13 @@ from simulators.links import MemoryWire
 
 
 class Sky:
-    light = Hint()
+    light: Hint | None = None
 
 
 class Listener:
     def __init__(self, *answers: bool) -> None:
         self.answers = list(answers)
+        self.connections = 0
         self.told: list[tuple[bool, str]] = []
 
     async def set_light(self, *, fill: bool, exposure: Exposure) -> bool:
@@ -38,7 +39,10 @@ async def test_each_change_is_told_once(clock: VirtualClock) -> None:
     sky, listener = Sky(), Listener()
     following = asyncio.create_task(follow(sky, listener, clock=clock))
     await clock.run_for(60)
-    assert listener.told == [], "by day there is nothing to say"
+    assert listener.told == [], "nobody has looked yet"
+    sky.light = Hint()
+    await clock.run_for(60)
+    assert listener.told.pop() == (False, "normal"), "it may be on from before a restart"
     sky.light = Hint(fill=True, reason=("night",))
     await clock.run_for(60)
     sky.light = Hint(fill=True, exposure="shorter", reason=("night", "glare"))
@@ -57,6 +61,18 @@ async def test_a_controller_that_does_not_answer_is_asked_again_seldom(clock: Vi
     assert len(listener.told) == 2
     await clock.run_for(AGAIN_S * 10)
     assert len(listener.told) == 3
+    following.cancel()
+
+
+async def test_a_controller_that_comes_back_is_asked_at_once(clock: VirtualClock) -> None:
+    sky, listener = Sky(), Listener(False, True)
+    sky.light = Hint()
+    following = asyncio.create_task(follow(sky, listener, clock=clock))
+    await clock.run_for(20)
+    assert len(listener.told) == 1
+    listener.connections += 1
+    await clock.run_for(6)
+    assert len(listener.told) == 2
     following.cancel()
 
 

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
+import httpx
 import pytest
 
 from edge.cameras.camera import Burst, Camera
+from edge.cameras.multipart import MAX_STILL
 from edge.cameras.settings import CameraSettings, RecorderSettings
+from edge.cameras.sources import PolledStills
 from edge.cameras.stream import STILLS, Coded, Session, Source
 from edge.recorder.ring import Ring
 from journal.clock import SystemClock
@@ -162,3 +165,60 @@ async def test_what_a_look_found_is_said_until_it_is_taken_back() -> None:
     assert watched.health().detail == "moved, dirty"
     ended.set()
     await watched.stop()
+
+
+@pytest.mark.parametrize(
+    ("chunk", "reason"),
+    [(MAX_STILL // 2, "has no end"), (10, "does not come to its end")],
+)
+def test_a_polled_still_that_never_ends_is_given_up(chunk: int, reason: str) -> None:
+    clock, sent = StillClock(), 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += chunk
+            clock.now += 100
+            yield bytes(chunk)
+
+    served = httpx.MockTransport(lambda _: httpx.Response(200, content=endless()))
+    settings = CameraSettings(name="front", url="http://camera/still", role="front", patience_s=5)
+    with httpx.Client(transport=served) as client:
+        source = PolledStills(client, settings, "front-1", clock=clock, stop=threading.Event())
+        with pytest.raises(LinkError, match=reason):
+            next(source.packets())
+    assert sent <= MAX_STILL + chunk
+
+
+class TwoClocks(StillClock):
+    """Its wall time can be set; its monotonic time cannot."""
+
+    set_by = 0
+
+    def now_ms(self) -> int:
+        return self.now + self.set_by
+
+
+@pytest.mark.parametrize("step_ms", [2_000, -2_000, 3_600_000])
+async def test_a_clock_that_is_set_is_followed_with_the_next_packet(step_ms: int) -> None:
+    clock = TwoClocks(START)
+    right: list[int] = []
+
+    class Stepping(OnePacket):
+        def packets(self) -> Iterator[Coded]:
+            for number in range(200):
+                clock.now += 40
+                clock.set_by = step_ms * (number >= 100)
+                stamp, now = number * 40, clock.now_ms()
+                yield Coded(data=b"x", pts=stamp, dts=stamp, key=True, arrived_ms=now)
+                right.append(self.session.at_stamp(stamp) - now + self.session.wall.behind_ms)
+            self._ended.wait(10)
+
+    watched, ended = camera(clock, lambda ended: Stepping("h264", clock, ended))
+    watched.start()
+    async with asyncio.timeout(5):
+        while len(right) < 200:
+            await asyncio.sleep(0.005)
+    ended.set()
+    await watched.stop()
+    assert right == [0] * 200

@@ -194,6 +194,7 @@ def test_a_camera_that_is_turned_is_said_and_its_first_good_day_is_kept(tmp_path
     assert (tmp_path / "cameras" / "front.png").exists()
     assert show(scene(at=(40, 0)), 48) == ("moved",)
     assert show((scene() // 6).astype(np.uint8), 3) == ("moved",)
+    assert watched.hint is not None
     assert watched.hint.fill
 
 

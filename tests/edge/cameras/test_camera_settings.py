@@ -1,6 +1,6 @@
 import pytest
 
-from edge.cameras.settings import VisionSettings
+from edge.cameras.settings import CameraSettings, VisionSettings
 from kernel.errors import ConfigError
 from kernel.settings import read
 
@@ -23,6 +23,9 @@ def test_reads_a_whole_table() -> None:
     ("change", "path"),
     [
         ({"url": "ftp://x"}, "cameras[0].url"),
+        ({"url": ""}, "cameras[0].url"),
+        ({"url": "http://[::bad"}, "cameras[0].url"),
+        ({"url": "http://admin:s3 cret@camera:99999/x"}, "cameras[0].url"),
         ({"name": "../etc"}, "cameras[0].name"),
         ({"role": "top"}, "cameras[0].role"),
         ({"region": [0, 0, 1001, 10]}, "cameras[0].region"),
@@ -35,6 +38,13 @@ def test_a_wrong_value_is_named_by_its_path(change: dict[str, object], path: str
     with pytest.raises(ConfigError) as caught:
         read(VisionSettings, {"cameras": [{**CAMERA, **change}]})
     assert [fault[0] for fault in caught.value.faults] == [path]
+
+
+@pytest.mark.parametrize("url", ["ftp://admin:s3cret@camera/x", "http://admin:s3cret@[::bad/x"])
+def test_a_camera_s_password_is_not_in_what_is_said_of_its_url(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        CameraSettings(name="front", url=url, role="front")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_two_cameras_of_one_name_are_refused() -> None:

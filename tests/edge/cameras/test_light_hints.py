@@ -73,12 +73,23 @@ def test_each_camera_takes_back_only_what_it_asked_for() -> None:
 
 def test_headlights_are_seen_only_while_a_vehicle_is_there() -> None:
     lane = Lane()
+    dusk = Light(luma=70, plate_luma=70, clipped_permille=2)
     for _ in range(3):
         lane.judge.vehicle("front", clipped_permille=90)
+        lane.looks(*[dusk] * 4)
     assert lane.judge.hint == Hint(exposure="shorter", reason=("glare",))
     for _ in range(3):
         lane.judge.vehicle("front", clipped_permille=10)
+        lane.looks(*[dusk] * 4)
     assert lane.judge.hint == Hint()
+
+
+def test_nobody_knows_the_light_before_three_looks() -> None:
+    lane = Lane()
+    lane.looks(NIGHT, DAY)
+    assert not lane.judge.is_known
+    lane.looks(DAY)
+    assert lane.judge.is_known
 
 
 def test_glare_goes_before_backlight() -> None:

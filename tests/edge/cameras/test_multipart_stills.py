@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -92,3 +93,42 @@ def test_stills_without_their_boundary_are_dropped_and_take_no_memory() -> None:
         assert not [item for item in parts.feed(bytes(1_000_000)) if isinstance(item, bytes)]
     assert parts.dropped == 1
     assert parts.feed(part(STILL) + b"--frame") == [STILL]
+
+
+def test_a_picture_of_a_thousand_scans_is_none() -> None:
+    scans = b"\xff\xda\x00\x08" * 1_000
+    assert not is_jpeg(STILL[:-2] + scans + b"\xff\xd9")
+    parts = Parts("frame")
+    found = parts.feed(part(STILL[:-2] + scans + b"\xff\xd9") + part(STILL) + b"--frame")
+    assert [type(item) for item in found] == [ProtocolError, bytes]
+
+
+class Counted(bytearray):
+    """Counts the bytes in which somebody searched, or that somebody took out."""
+
+    handled = 0
+
+    def find(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+        end = len(self) if end is None else min(end, len(self))
+        found = super().find(sub, start, end)
+        self.handled += max(0, (end if found < 0 else found) - (start or 0))
+        return found
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        self.handled += len(found)
+        return found
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"--frame\r\n\r\n", b"--frame\r\nContent-Length: 900\r\n\r\n"],
+    ids=["no boundary", "no end", "a length that lies"],
+)
+def test_each_byte_is_searched_once_and_not_with_each_that_comes(begin: bytes) -> None:
+    parts = Parts("frame")
+    parts._buffer = counted = Counted()
+    parts.feed(begin)
+    for _ in range(200):
+        parts.feed(bytes(1_000))
+    assert counted.handled < 1_000_000, "of 200 000 bytes"

@@ -75,6 +75,13 @@ def test_each_fault_has_its_word(picture: Image, said: tuple[str, ...]) -> None:
     assert words(picture) == said
 
 
+def test_clipping_is_asked_where_plates_appear() -> None:
+    picture = np.asarray(cv2.rectangle(lane(), (0, 0), (1280, 300), (255, 255, 255), -1), np.uint8)
+    assert words(picture) == ("clipped",)
+    assert words(picture, (0, 500, 1000, 500)) == ()
+    assert words(picture, (0, 0, 1000, 400)) == ("clipped",)
+
+
 def test_sharpness_is_asked_where_plates_appear() -> None:
     picture = lane()
     picture[120:600, 260:760] = cv2.GaussianBlur(picture[120:600, 260:760], (0, 0), 6)

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import pytest
 
-from edge.cameras.memory import Memory
+from edge.cameras.memory import MAX_BYTES, Memory
 from edge.cameras.multipart import is_jpeg, jpeg_size
 from edge.cameras.pictures import moments, pick
 from edge.cameras.stream import STILLS, Coded, Session
@@ -88,6 +88,21 @@ def test_memory_forgets_whole_groups_and_never_the_one_that_is_needed(video: Pat
         assert held[0].packet.key
         assert 1_000 <= held[-1].at_ms - held[0].at_ms < 2_300
         assert kept.around(START + 50_000, START + 51_000) == held[-len(kept.around(10**12, 10**12 + 1)) :]
+
+
+@pytest.mark.parametrize(("size", "every_ms"), [(2_000_000, 40), (1_000, 2_000)])
+def test_a_camera_that_sends_no_second_key_frame_takes_no_more_memory(size: int, every_ms: int) -> None:
+    session = Session(name="s", codec="h264", head=b"", width=1, height=1, time_base=Fraction(1, 1000))
+    kept, data, most = Memory(keep_ms=12_000), bytes(size), 0
+    session.wall.seen(0, START)
+    for number in range(100):
+        at = number * every_ms
+        kept.push(session, Coded(data=data, pts=at, dts=at, key=number == 0, arrived_ms=START + at))
+        most = max(most, sum(len(held.packet.data) for held in kept.around(0, 10**12)))
+    assert 0 < most <= MAX_BYTES
+    assert kept.around(0, 10**12) == []
+    kept.push(session, Coded(data=data, pts=10**6, dts=10**6, key=True, arrived_ms=START + 10**6))
+    assert len(kept.around(0, 10**12)) == 1, "its next key frame begins anew"
 
 
 async def test_who_waits_for_a_moment_is_told_when_it_comes_or_cannot_come(video: Path) -> None:

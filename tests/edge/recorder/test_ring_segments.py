@@ -1,5 +1,6 @@
 import io
 import os
+import random
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -178,6 +179,27 @@ def test_hostile_bytes_beside_a_segment_are_no_packet(data: bytes) -> None:
         assert last_packets(Path(folder) / "1-x.part") == []
 
 
+async def test_a_segment_ends_though_no_key_frame_comes(tmp_path: Path, video: Path) -> None:
+    settings = RecorderSettings(folder=str(tmp_path), segment_ms=1_000)
+    ring = Ring(settings, clock=StillClock(START), disk_free=lambda _: PLENTY)
+    await ring.start()
+    with replayed(video, start_ms=START) as (session, packets):
+        lane = ring.lane("front")
+        for number, packet in enumerate(packets):
+            session.wall.seen(session.stamp_ms(packet.pts), packet.arrived_ms)
+            lane.packet(session, packet if number == 0 else replace(packet, key=False))
+        assert not lane.recording
+        assert ring.health().detail == "no key frame comes"
+        last, later = packets[-1], 100_000
+        lane.packet(session, replace(last, pts=last.pts + later, dts=last.dts + later, key=True))
+        assert (lane.recording, ring.health().state) == (True, "up")
+        lane.end()
+    (row, _) = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    assert row.size > 0
+    assert row.end_ms == pytest.approx(row.start_ms + 6_000, abs=300)
+    await ring.stop()
+
+
 async def test_a_full_disk_stops_the_footage_and_says_so(tmp_path: Path, video: Path) -> None:
     ring = ring_in(tmp_path, free=0)
     await ring.start()
@@ -290,10 +312,120 @@ async def test_a_part_the_index_never_heard_of_is_taken_up_and_rubbish_is_remove
     (orphan.parent / "1-y.part").write_bytes(b"nothing whole")
     again = ring_in(tmp_path)
     await again.start()
-    assert [record.message for record in caplog.records] == ["segment recovered"]
+    assert [record.message for record in caplog.records] == [
+        "segment without a packet removed",
+        "segment recovered",
+    ]
     (row,) = await again.segments("rear", from_ms=0, to_ms=START * 2)
     assert (row.start_ms, row.gops) == (START, first.gops)
     assert [p.name for p in orphan.parent.iterdir()] == [f"{START}-x.mp4"]
+    await again.stop()
+
+
+async def killed(tmp_path: Path, video: Path) -> Path:
+    """A segment that was never closed."""
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with replayed(video, start_ms=START) as (session, packets):
+        lane = ring.lane("front")
+        lane.begin(session)
+        for packet in packets[:25]:
+            session.wall.seen(session.stamp_ms(packet.pts), packet.arrived_ms)
+            lane.packet(session, packet)
+        await ring.stop()
+    (part,) = (tmp_path / "ring" / "front").glob("*.part")
+    return part
+
+
+def flipped(path: Path, word: bytes) -> None:
+    data = bytearray(path.read_bytes())
+    data[data.index(word)] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.broad
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("word", [b"trak", b"moov", b"avcC"])
+async def test_a_damaged_segment_is_set_aside_and_the_recorder_begins(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, video: Path, word: bytes
+) -> None:
+    part = await killed(tmp_path, video)
+    flipped(part, word)
+    data = part.read_bytes()
+    again = ring_in(tmp_path)
+    await again.start()
+    assert again.health().state == "up"
+    (kept,) = (path for path in part.parent.iterdir() if path.suffix != ".last")
+    assert (kept.suffix, kept.read_bytes()[:2000]) == (".damaged", data[:2000])
+    assert "segment damaged, set aside" in [record.message for record in caplog.records]
+    await again.stop()
+    later = Ring(again.settings, clock=StillClock(START + 25 * 3_600_000), disk_free=lambda _: PLENTY)
+    await later.start()
+    assert list(part.parent.iterdir()) == [], "no longer than other footage"
+    await later.stop()
+
+
+@pytest.mark.broad
+@pytest.mark.timeout(60)
+async def test_what_the_disk_refuses_is_left_as_it_is_and_tried_again(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, video: Path
+) -> None:
+    part = await killed(tmp_path, video)
+    aside = part.rename(tmp_path / "aside")
+    part.mkdir()  # refused, whoever asks
+    again = ring_in(tmp_path)
+    await again.start()
+    assert again.health().state == "up"
+    assert part.is_dir()
+    assert part.with_suffix(".last").exists()
+    assert "segment cannot be recovered now" in [record.message for record in caplog.records]
+    await again.stop()
+    part.rmdir()
+    aside.rename(part)
+    again = ring_in(tmp_path)
+    await again.start()
+    (row,) = await again.segments("front", from_ms=0, to_ms=START * 2)
+    assert packets_in(row.path) == 25
+    await again.stop()
+
+
+@pytest.mark.broad
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("word", [b"trak", b"avcC"])
+async def test_a_finished_segment_that_is_damaged_costs_its_footage_and_not_the_lane(
+    tmp_path: Path, video: Path, word: bytes
+) -> None:
+    ring = ring_in(tmp_path)
+    await ring.start()
+    with recording(ring, video) as (session, packets):
+        first = session.at_ms(packets[0])
+    rows = await ring.segments("front", from_ms=0, to_ms=START * 2)
+    flipped(rows[0].path, word)
+    lock = await ring.lock("p1", camera="front", at_ms=first + 4_000, from_ms=first, to_ms=first + 7_500)
+    assert "starts_late" in (await ring.clip(lock, tags={})).flags
+    for row in rows[1:]:
+        flipped(row.path, word)
+    with pytest.raises(LinkError):
+        await ring.clip(lock, tags={})
+    await ring.stop()
+
+
+@pytest.mark.broad
+@pytest.mark.timeout(60)
+async def test_whatever_byte_is_wrong_the_recorder_begins(tmp_path: Path, video: Path) -> None:
+    part = await killed(tmp_path, video)
+    data, chance = part.read_bytes(), random.Random(1)
+    for number in range(60):
+        path = part.with_name(f"{START + number}-x.part")
+        torn = bytearray(data)
+        for _ in range(chance.choice([1, 2, 8])):
+            torn[chance.randrange(chance.choice([1_200, len(torn)]))] = chance.randrange(256)
+        path.write_bytes(torn)
+    again = ring_in(tmp_path)
+    await again.start()
+    assert again.health().state == "up"
+    names = {p.name.split(".")[0] for p in part.parent.iterdir() if p.suffix in (".mp4", ".damaged")}
+    assert len(names) == 61
     await again.stop()
 
 
