@@ -35,6 +35,10 @@ COPIES = 8  # at once; more recorders wait for each other
 EARLIER = 40  # files of a recorder among which the part before is looked for
 
 
+class NoRoomError(FullError):
+    """This file is larger than what is free; a smaller one may go in."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What became of one file; `again`: it had been taken in before, and nothing new was said."""
@@ -119,7 +123,7 @@ class Importer:
 
     async def take_log(self, data: bytes, visit: Visit) -> None:
         """The recorder's own log 设备日志, kept like a file of it.  FullError."""
-        digest = await asyncio.to_thread(self._stored_log, data)
+        digest = await asyncio.to_thread(self._stored_log, data, visit.dock)
         body = FootageImported(
             recorder=visit.recorder,
             dock=visit.dock,
@@ -166,7 +170,7 @@ class Importer:
         if copied.size != found.size:  # it is recording still, or gives less than it states
             part.unlink()
             raise ProtocolError(f"{found.name}: {copied.size} bytes came of {found.size}")
-        path = self._store(part, copied)
+        path = self._store(part, copied.sha256)
         return _Taken(source=source, copied=copied, probe=self._probed(path, found), path=path)
 
     def _going_on(self, told: Told, done: int) -> None:
@@ -177,23 +181,25 @@ class Importer:
     def _need_room(self, wanted: int) -> None:
         free = shutil.disk_usage(self.originals.folder).free
         if free < wanted + self._reserve:
-            raise FullError(f"{(wanted + self._reserve) >> 20} MB are needed, {free >> 20} MB are free")
+            raise NoRoomError(f"{(wanted + self._reserve) >> 20} MB are needed, {free >> 20} MB are free")
 
-    def _store(self, part: Path, copied: copying.Copied) -> Path:
+    def _store(self, part: Path, digest: str) -> Path:
         try:
-            return self.originals.take(part, copied.sha256)
+            return self.originals.take(part, digest)
         except ProtocolError as error:  # our own disk gives back something else
             part.unlink()
             raise FullError(f"the disk does not keep what is written: {error}") from error
-
-    def _stored_log(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        part = self._part(digest)
-        try:
-            part.write_bytes(data)
-            self.originals.take(part, digest)
         except OSError as error:
             raise FullError(f"the disk does not take it: {error.strerror}") from error
+
+    def _stored_log(self, data: bytes, dock: str) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        part = self._part(f"{digest} {dock}")  # two recorders may have the same log
+        try:
+            part.write_bytes(data)
+        except OSError as error:
+            raise FullError(f"the disk does not take it: {error.strerror}") from error
+        self._store(part, digest)
         return digest
 
     def _probed(self, path: Path, found: Found) -> Probe:

@@ -20,10 +20,12 @@ class Footage:
     reserve_mb: int = 512  # of the disk, for others; nothing is taken in beyond
     delete_collected: bool = False  # from the recorder, once stored here and acknowledged by the centre
 
+    clock_err_ms: int = 0  # how far this machine's clock may be off where others keep it right (virtual machines); 0: its kernel knows
     copies_gb: int = 100  # room for working copies; the oldest go first, they can be made again
 
     def __post_init__(self) -> None:
         refuse(
             once_each("docks", [dock.name for dock in self.docks]),
+            must(0 <= self.clock_err_ms < 60_000, "clock_err_ms", "must be 0 to 59999"),
             must(self.copies_gb > 0, "copies_gb", "must be more than 0"),
         )
