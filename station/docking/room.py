@@ -64,8 +64,10 @@ def open_docking(
     source_clock: Callable[[], ClockState] = unknown_clock,
     acknowledged: Acknowledged | None = None,
 ) -> DockingRoom:
-    """On the running loop.  ConfigError: a site's own profile is wrong."""
+    """On the running loop.  ConfigError: a site's own profile is wrong, or a dock names none."""
     profiles = load_profiles(settings.profiles)
+    for dock in settings.docks:
+        profiles.require(dock.model, at=f"footage.docks.{dock.name}.model")
     board = Board.of(dock.name for dock in settings.docks)
     originals = DigestFolder(folder / "originals")
     importer = Importer(
