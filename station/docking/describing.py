@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -38,6 +38,7 @@ class Visit:
     anchor: ClockAnchor | None = None  # of this docking
     doubled: bool = False  # another dock has a recorder with the same number
     local_file_times: bool = False
+    officers: Mapping[str, str] = field(default_factory=dict)  # number by account, where the site tells it
 
     @property
     def owner(self) -> str:
@@ -162,7 +163,11 @@ def _problems(body: FootageImported, visit: Visit) -> Iterator[str]:
         yield "device_differs"
     if body.officer is None:
         yield "holder_unknown"
-    elif body.named_officer and body.named_officer != body.officer:
+    elif (
+        body.named_officer
+        and (number := visit.officers.get(body.officer))
+        and body.named_officer.upper() != number.upper()
+    ):
         yield "officer_differs"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +15,7 @@ from kernel.clock import Clock
 from kernel.errors import ConfigError, FullError, LinkError, ProtocolError, RefusedError, RestartError
 from kernel.events import EntryRef
 from kernel.evidence.header import ClockState
-from kernel.footage.bodies import ClockAnchor, ClockAnchored, DockState, RecorderDocked
+from kernel.footage.bodies import ClockAnchor, ClockAnchored, DockState, RecorderCleared, RecorderDocked
 from kernel.footage.names import Profile, fitting, read_name
 from station.docking.board import Board
 from station.docking.clocks import hold_against
@@ -35,6 +36,7 @@ OPENS_MS = 30_000  # from being unlocked until its storage appears
 LISTED_MS = 60_000  # a recorder that is emptied is listed again: it may be recording still
 SET_FROM_MS = 500  # a clock that is better than this is left alone
 Acknowledged = Callable[[EntryRef], bool]  # the centre has this entry out of danger; blocking
+Due = Callable[["Stay"], Awaitable[None]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class Stay:
     about: About
     volume: Volume
     waiting: list[Found]
-    due: list[Callable[[Stay], Awaitable[None]]] = field(default_factory=list)  # before its files; each once
+    due: list[Due] = field(default_factory=list)  # before its files; each once
     listed: frozenset[Found] = frozenset()  # as it was seen last
     seen: set[Found] = field(default_factory=set)
     listed_ms: int = 0
@@ -67,12 +69,13 @@ class Docking:
         board: Board,
         clock: Clock,
         source_clock: Callable[[], ClockState],
+        officers: Mapping[str, str] | None = None,
         deletes: Acknowledged | None = None,
         told: Callable[[Outcome], None] = lambda _outcome: None,
     ) -> None:
         """`deletes`: what was taken is removed from the recorder once this says yes; None: never.
 
-        `source_clock` says how good `clock` is; `told` hears of every file that is through.
+        `source_clock` says how good `clock` is; `officers` are numbers by account; `told` hears of every file that is through.
         """
         self._dock = dock
         self._driver = driver
@@ -81,6 +84,7 @@ class Docking:
         self._board = board
         self._clock = clock
         self._source_clock = source_clock
+        self._officers = officers or {}
         self._deletes = deletes
         self._told = told
         self._stay: Stay | None = None
@@ -202,7 +206,7 @@ class Docking:
         files = await self._thread.run(lambda: list(volume.files()))
         visit = await self._begin_visit(about, files)
         self._show(visit, about, files)
-        due = [self._say_held, self._set_clock, self._say_open, self._take_log]
+        due: list[Due] = [self._say_held, self._set_clock, self._say_open, self._take_log]
         return Stay(
             visit=visit,
             about=about,
@@ -283,6 +287,7 @@ class Docking:
             anchor=anchor,
             doubled=doubled,
             local_file_times=self._dock.file_times == "local",
+            officers=self._officers,
         )
 
     async def _held_clock(self) -> ClockAnchor | None:
@@ -450,11 +455,29 @@ class Docking:
             if here is None or not await asyncio.to_thread(acknowledged, outcome.said.ref):
                 continue
             try:
+                await self._thread.run(stay.volume.unchanged, outcome.found)
+                await self._say_cleared(outcome, digest, stay.visit)
                 await self._thread.run(stay.volume.remove, outcome.found)
-                log.info("removed from a recorder", extra={"dock": self.name, "sha256": digest})
             except RefusedError as error:
                 log.warning("not removed from a recorder", extra={"dock": self.name, "reason": str(error)})
             stay.taken.remove(outcome)
+
+    async def _say_cleared(self, outcome: Outcome, digest: str, visit: Visit) -> None:
+        """Before it is done: what is gone without a word is what a court asks about."""
+        found, ref = outcome.found, outcome.said.ref
+        body = RecorderCleared(
+            recorder=visit.recorder,
+            dock=self.name,
+            name=found.name,
+            folder=found.folder,
+            sha256=digest,
+            size=found.size,
+            imported=ref,
+        )
+        place = hashlib.sha256(
+            f"{found.place}\n{found.mtime_ns}".encode("utf-8", "surrogatepass")
+        ).hexdigest()
+        await self._importer.ledger.say(body, key=f"cleared {ref.journal} {ref.seq} {place}")
 
 
 def named_by(files: Sequence[Found], profiles: Sequence[Profile]) -> str | None:

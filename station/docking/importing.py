@@ -25,6 +25,7 @@ from station.docking.volume import Found, Volume
 from station.footage.folders import DigestFolder
 from station.footage.index import Said
 from station.footage.ledger import Ledger
+from station.footage.stock import was_deleted
 
 log = logging.getLogger(__name__)
 
@@ -217,10 +218,17 @@ class Importer:
     # --- words ------------------------------------------------------------------------------------------------
 
     async def _known(self, source: str, found: Found, visit: Visit) -> Outcome | None:
-        """It was collected before: what was said of it then."""
-        digest = await asyncio.to_thread(self._collected.digest, source)
+        """It was collected before: what was said of it then.  None, too, where its original was lost here."""
+        digest = await asyncio.to_thread(self._here, source)
         said = await self._same(digest, found, visit) if digest else None
         return await self._again(found, said, visit) if said else None
+
+    def _here(self, source: str) -> str | None:
+        """What was collected, unless it was lost: it is not here, and nobody deleted it.  Blocking."""
+        digest = self._collected.digest(source)
+        if digest is None or self.originals.path(digest) is not None:
+            return digest
+        return digest if was_deleted(self.ledger.index, digest) else None
 
     async def _say_taken(self, found: Found, visit: Visit, taken: _Taken) -> Outcome:
         digest = taken.copied.sha256

@@ -82,6 +82,7 @@ def open_docking(
             board=board,
             clock=clock,
             source_clock=source_clock,
+            officers={one.account: one.number for one in settings.officers},
             deletes=acknowledged if settings.delete_collected else None,
         )
         for dock in settings.docks

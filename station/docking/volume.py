@@ -76,12 +76,16 @@ class Volume:
             raise RefusedError(f"{found.name} is no regular file any more")
         return os.fdopen(handle, "rb", buffering=0)
 
-    def remove(self, found: Found) -> None:
-        """Nothing but the file that was found: it has the same size and time still.  LinkError, RefusedError."""
+    def unchanged(self, found: Found) -> None:
+        """It has the same size and time still.  LinkError, RefusedError."""
         with self.open(found) as file:
             about = os.fstat(file.fileno())
         if (about.st_size, about.st_mtime_ns) != (found.size, found.mtime_ns):
             raise RefusedError(f"{found.name} has changed")
+
+    def remove(self, found: Found) -> None:
+        """Nothing but the file that was found.  LinkError, RefusedError."""
+        self.unchanged(found)
         folder, _slash, name = found.place.rpartition("/")
         try:
             handle, _device = self._reach(folder, _FOLDER)

@@ -199,5 +199,5 @@ async def test_hostile_forms_are_refused(visited: Visited) -> None:
 
 
 async def test_a_station_whose_clock_is_not_set_says_so_to_the_clock_page(visited: Visited) -> None:
-    await visited.signed_in()
+    await visited.sign_in()
     assert (await visited.client.get("/clock/now")).json()["err_ms"] is None

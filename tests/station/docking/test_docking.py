@@ -11,7 +11,7 @@ import pytest
 from journal.cursors import Cursor, Cursors
 from kernel.errors import LinkError, RefusedError
 from kernel.events import EntryRef
-from kernel.footage.bodies import ClockAnchored, FootageImported, RecorderDocked
+from kernel.footage.bodies import ClockAnchored, FootageImported, RecorderCleared, RecorderDocked
 from station.docking.acknowledged import kept_by
 from station.docking.board import Board
 from station.docking.clocks import hold_against
@@ -225,6 +225,9 @@ async def test_nothing_is_deleted_before_the_centre_has_acknowledged_it(bench: B
     kept |= {one.ref.seq for one in bench.index.of(FootageImported)}
     await docking.step()
     assert not (bench.top / NAME).exists()
+    (cleared,) = [one.body for one in bench.index.of(RecorderCleared)]
+    (imported,) = [one for one in bench.index.of(FootageImported) if one.body.name == NAME]
+    assert (cleared.sha256, cleared.name, cleared.imported) == (imported.body.sha256, NAME, imported.ref)
     assert (bench.top / SECOND).exists()  # what is damaged stays: a workshop may get more from the recorder
 
 
