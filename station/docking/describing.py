@@ -21,7 +21,7 @@ from station.docking.probing import Probe
 from station.docking.volume import Found
 
 FAT_STEP_MS = 2_000
-LAST_NS = 4_102_444_800_000_000_000  # the year 2100: a file's own time behind it is none
+LAST_MS = 4_102_444_800_000  # the year 2100: a time behind it is none
 SECOND_MS = 1_000
 MOVING = (".mp4", ".mov", ".avi", ".ts", ".mts", ".h264", ".h265", ".mkv", ".3gp")
 
@@ -81,10 +81,10 @@ def start_of(says: NameSays | None, probe: Probe, found: Found, visit: Visit) ->
     if says is not None:
         return Start(own_ms=says.own_start_ms, basis="name", err_ms=says.step_ms)
     zone_ms = visit.profile.zone_min * 60_000
-    if probe.created_ms is not None:
+    if probe.created_ms is not None and probe.created_ms < LAST_MS:
         own_ms = probe.created_ms - (zone_ms if visit.profile.container == "local" else 0)
         return Start(own_ms=own_ms, basis="container", err_ms=SECOND_MS)
-    if not 0 < found.mtime_ns < LAST_NS:
+    if not 0 < found.mtime_ns < LAST_MS * 1_000_000:
         return Start(own_ms=None, basis="none")
     ended_ms = found.mtime_ns // 1_000_000 - (zone_ms if visit.local_file_times else 0)
     return Start(own_ms=ended_ms - (probe.duration_ms or 0), basis="file", err_ms=FAT_STEP_MS)

@@ -11,7 +11,9 @@ import pytest
 
 from kernel.errors import FullError, LinkError, RestartError
 from kernel.footage.bodies import ClockAnchor, FootageDisposed, FootageImported, RecorderIssued
-from station.docking.volume import Volume
+from station.docking.describing import start_of
+from station.docking.probing import Probe
+from station.docking.volume import Found, Volume
 from tests.station.docking.docks import NAME, Bench, WeakCable
 
 OWN = 1_780_279_200_000  # what NAME says
@@ -242,3 +244,11 @@ async def test_an_original_that_was_lost_here_is_fetched_again_and_one_that_was_
     await bench.importer.ledger.say(FootageDisposed(act="deleted", files=(digest,), rule="keep", by="rule"))
     await bench.take(NAME)
     assert len(bench.said()) == 1
+
+
+@pytest.mark.parametrize("at_ns", [-62_135_596_800_000_000_000, 0, 253_402_300_799_000_000_000])
+def test_a_time_of_no_recorder_is_no_start(bench: Bench, at_ns: int) -> None:
+    found = Found(place="a.mp4", size=1, mtime_ns=at_ns)
+    assert start_of(None, Probe(), found, bench.visit).basis == "none"
+    late = Probe(created_ms=253_402_300_799_000)
+    assert start_of(None, late, found, bench.visit).basis == "none"
