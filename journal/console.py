@@ -78,6 +78,11 @@ def write_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool)
         write("\t".join(_shown(getattr(row, name)) for name in columns))
 
 
+def printable(text: str) -> str:
+    """Names of files and notes are whatever others wrote: nothing that moves the cursor or pretends to be a column."""
+    return "".join(sign if sign.isprintable() or sign == "\u3000" else ascii(sign)[1:-1] for sign in text)
+
+
 def end(error: Ending, *, program: str) -> int:
     """Say why it ends; the exit code.  What nobody raised on purpose is raised again: it is a bug."""
     reasons = list(_reasons(error))
@@ -92,7 +97,7 @@ def end(error: Ending, *, program: str) -> int:
 
 
 def _shown(value: object) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value is None else printable(str(value))
 
 
 def _reasons(error: BaseException) -> Iterator[BaseException]:

@@ -35,12 +35,14 @@ from journal.receiving.http import FileIntake
 from journal.rehashing import rehash_nightly
 from journal.renewing import Renewal
 from journal.revoking import Issuer, RevokedList
+from journal.timekeeping import clock_state
 from journal.tls import Credentials
 from journal.transport import Transport
 from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.errors import ConfigError, ProtocolError
+from kernel.evidence.header import ClockState
 from kernel.evidence.notes import decode_base64
 from kernel.law.law import Law
 from station.acts import Officers
@@ -134,11 +136,13 @@ class Assembly:
         tls: Credentials | None = None,
         door: Door | None = None,
         guests: Listed | None = None,
+        source_clock: Callable[[], ClockState] = clock_state,
     ) -> None:
         folder = settings.folder
         self._settings = settings
         self._keys = keys
         self._clock = clock
+        self._source_clock = source_clock
         self._tls = tls
         self._door = door or Door(passwords=settings.passwords)
         self._revoked = self._revocations(guests or Listed(settings.passwords))
@@ -187,6 +191,7 @@ class Assembly:
         parts = Parts(
             settings=settings,
             clock=self._clock,
+            source_clock=self._vouched,
             shell=self._shell,
             feed=self._feed,
             queries=self._queries,
@@ -334,6 +339,7 @@ class Assembly:
             identity=self._keys.identity.key,
             clock=self._clock,
             boot=boot_id(),
+            source_clock=self._source_clock,
             succession=self._settings.journal,
             destinations=tuple(each.name for each in self._settings.destinations),
         )
@@ -385,10 +391,18 @@ class Assembly:
             own_files=self._own_files,
             clips=self._blobs,
             clip=self._queries.clip,
+            source_clock=self._vouched,
             travels=partial(self._travelled, folder),
             acknowledged=kept_by(self._cursors, [each.name for each in settings.destinations]),
         )
         return open_room(settings.footage, around)
+
+    def _vouched(self) -> ClockState:
+        """How good our clock is: by the kernel, or by whoever keeps it right without the kernel's knowing."""
+        footage = self._settings.footage
+        if footage is None or not footage.clock_err_ms:
+            return self._source_clock()
+        return ClockState(err_ms=footage.clock_err_ms, state="ok")
 
     def _travelled(self, folder: Path, index: FootageIndex) -> Travelled:
         return Travelled(

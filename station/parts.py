@@ -9,6 +9,7 @@ from typing import Protocol
 
 from journal.access import AccessLog
 from kernel.clock import Clock
+from kernel.evidence.header import ClockState
 from station.acts import Officers
 from station.feed import Feed
 from station.footage.room import FootageRoom
@@ -31,6 +32,7 @@ class Parts:
 
     settings: Settings
     clock: Clock
+    source_clock: Callable[[], ClockState]
     shell: Shell
     feed: Feed
     queries: Queries

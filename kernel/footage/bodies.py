@@ -136,6 +136,19 @@ class FootageImported(Body, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()  # machine words: docs/footage.md
 
 
+class RecorderCleared(Body, frozen=True, kw_only=True):
+    """A file is taken off its recorder: its original is stored here, and `imported` is out of danger elsewhere."""
+
+    stream: ClassVar[str] = "recorder.cleared"
+    recorder: str | None
+    dock: str
+    name: str
+    sha256: str
+    size: int
+    imported: EntryRef
+    folder: str = ""  # inside the recorder
+
+
 class FootageLinked(Body, frozen=True, kw_only=True):
     """A part of a file belongs to a passage or a case, might belong, or does not 关联."""
 
@@ -243,6 +256,7 @@ FOOTAGE: tuple[type[Body], ...] = (
     RecorderDocked,
     ClockAnchored,
     FootageImported,
+    RecorderCleared,
     FootageLinked,
     FootageTagged,
     FootageDerived,
@@ -264,6 +278,7 @@ ROWS = (
     _row(RecorderDocked, 4, 3_650, "a recorder was docked"),
     _row(ClockAnchored, 4, 36_500, "a recorder's clock was held against true time"),
     _row(FootageImported, 20, 36_500, "a file of a recorder was taken in, or why not"),
+    _row(RecorderCleared, 20, 36_500, "a file is taken off a recorder"),
     _row(FootageLinked, 20, 36_500, "footage belongs to a passage or case"),
     _row(FootageTagged, 20, 36_500, "a mark on footage"),
     _row(FootageDerived, 4, 36_500, "a file was made of footage"),

@@ -14,6 +14,7 @@ from kernel.settings import Fault, must, refuse, token
 GROUPS = ("device", "officer", "start", "sequence", "mark")
 UNKNOWN = "unknown"
 LONGEST = 255  # of a name, in characters: what file systems allow
+YEARS = range(1970, 2200)  # a clock that has lost its time begins at 1970 or behind; no other year is one
 TOGETHER_MS = 2_500  # from the end of one part of a recording to the start of the next
 _FORMATS = {14: "%Y%m%d%H%M%S", 12: "%y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%f"}
 
@@ -122,9 +123,10 @@ def _moment(text: str) -> datetime | None:
     digits = re.sub(r"\D", "", text, flags=re.ASCII)
     form = _FORMATS.get(len(digits)) if digits.isascii() else None
     try:
-        return datetime.strptime(digits, form) if form else None  # noqa: DTZ007 - the zone is the profile's
+        moment = datetime.strptime(digits, form) if form else None  # noqa: DTZ007 - the zone is the profile's
     except ValueError:
         return None
+    return moment if moment and moment.year in YEARS else None
 
 
 def _fault(number: int, text: str) -> Fault:

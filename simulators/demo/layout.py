@@ -186,6 +186,7 @@ class Layout:
             "destinations": [self.to_centre()],
             "footage": {
                 "reserve_mb": 64,
+                "clock_err_ms": 1,  # one clock for all of the demo
                 "docks": [
                     {
                         "name": "dock-1",

@@ -25,6 +25,7 @@ BEFORE_MS = 2_000
 AFTER_MS = 2_000
 TOGETHER = 2  # vehicles between two visits at the dock
 STAYS_S = 20.0
+AWAY_S = 3.0  # a dock has seen it empty by then
 PATIENCE_S = 90.0
 
 
@@ -37,19 +38,26 @@ class Officer:
         self._say = say
         self._recorder = Recorder(layout.recorder, clock=clock, clock_off_ms=CLOCK_OFF_MS)
         self._filmed: dict[int, str] = {}  # vehicle, digest of its film
+        self._over = False
+        self._visiting = asyncio.Lock()  # from filming to being pulled out again
         self._free_ms = 0  # since when the recorder is in hand and not in the dock
 
     async def run(self, world: Callable[[], World | None]) -> None:
-        """Until cancelled."""
-        while True:
+        """Until the recorder is handed in."""
+        while not self._over:
             await self._clock.sleep(1.0)
-            now = world()
-            if now is not None and len(self._to_film(now)) >= TOGETHER:
-                await self._film(now)
-                await self._dock()
-                await self._clock.sleep(STAYS_S)
-                await asyncio.to_thread(self._recorder.pull)
-                self._free_ms = self._clock.now_ms()
+            async with self._visiting:
+                now = world()
+                if not self._over and now is not None and len(self._to_film(now)) >= TOGETHER:
+                    await self._visit(now)
+
+    async def _visit(self, world: World) -> None:
+        await self._film(world)
+        await self._dock()
+        await self._clock.sleep(STAYS_S)
+        await asyncio.to_thread(self._recorder.pull)
+        self._free_ms = self._clock.now_ms()
+        await self._clock.sleep(AWAY_S)
 
     def take(self) -> None:
         """Write the recorder into the register, take it, and begin the shift.  Blocking."""
@@ -63,9 +71,13 @@ class Officer:
 
     async def hand_in(self, world: World | None, details: Sequence[Answer]) -> dict[str, int]:
         """What the station says that it has, held against what was filmed; `details` as the centre has them."""
-        if world is not None:
-            await self._film(world)
-        await self._dock()
+        self._over = True
+        async with (
+            self._visiting
+        ):  # a visit that is under way ends first: else its film or its pull falls into this one
+            if world is not None:
+                await self._film(world)
+            await self._dock()
         files = await self._listed(lambda: self._ask("dock", "--files", "--json"), self._all_there)
         wanted = self._to_link(world, details)
         links = await self._listed(

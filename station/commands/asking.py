@@ -17,6 +17,7 @@ from web.sessions import Lifetimes, Sessions, csrf_token
 from web.sqlite_accounts import SqliteAccounts
 
 _PATIENCE_S = 60
+LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - listens on all
 _LIFE_S = 120  # of the session: a verb takes seconds
 
 
@@ -51,7 +52,7 @@ def asking(settings: Settings, *, by: str, clock: Clock) -> Iterator[Station]:
 
 
 def _client(settings: Settings, token: str) -> httpx.Client:
-    address = f"http://{settings.web.host}:{settings.web.port}"
+    address = f"http://{_host(settings.web.host)}:{settings.web.port}"
     cookie = f"{'__Host-' if settings.web.tls else ''}weighpost_station={token}"
     headers = {
         "Cookie": cookie,
@@ -59,7 +60,14 @@ def _client(settings: Settings, token: str) -> httpx.Client:
         "Origin": address,
         "Accept": "application/json",
     }
-    return httpx.Client(base_url=address, headers=headers, timeout=_PATIENCE_S)
+    # The station is on this machine: no proxy of this user's has a part in it.
+    return httpx.Client(base_url=address, headers=headers, timeout=_PATIENCE_S, trust_env=False)
+
+
+def _host(listens: str) -> str:
+    """Where a station that listens there is reached from its own machine."""
+    host = LOOPBACK.get(listens, listens)
+    return f"[{host}]" if ":" in host else host
 
 
 def _detail(answer: httpx.Response) -> str:

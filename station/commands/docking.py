@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from journal.console import Console, Verbs, write, write_rows
+from journal.console import Console, Verbs, printable, write, write_rows
 from station.commands.shared import load_settings, needs_settings
 
 if TYPE_CHECKING:
@@ -69,13 +69,15 @@ def _once(arguments: argparse.Namespace, console: Console) -> int:
         Dock(name=f"dock{number}", path=str(path), model=arguments.model)
         for number, path in enumerate(arguments.once, 1)
     ]
+    profiles = load_profiles(arguments.profiles)
+    profiles.require(arguments.model, at="--model")
     if not arguments.json:
         write("\t".join(FILES))
     board = asyncio.run(
         take_once(
             docks,
             data=arguments.data,
-            profiles=load_profiles(arguments.profiles),
+            profiles=profiles,
             clock=console.clock,
             told=_as_json if arguments.json else _as_line,
             shown=bars(sys.stderr.write) if sys.stderr.isatty() else lambda _board: None,
@@ -106,7 +108,7 @@ def _as_json(row: FileRow) -> None:
 
 def _as_line(row: FileRow) -> None:
     shown = [getattr(row, name) for name in FILES]
-    write("\t".join("-" if one is None else str(one) for one in shown))
+    write("\t".join("-" if one is None else printable(str(one)) for one in shown))
 
 
 def bars(put: Callable[[str], object]) -> Callable[[Board], None]:
@@ -127,4 +129,5 @@ def _bar(view: DockView) -> str:
     full = WIDTH * view.done // view.size if view.size else WIDTH * (view.state == "collected")
     bar = "█" * full + "░" * (WIDTH - full)
     mb = f"{view.done >> 20}/{view.size >> 20} MB"
-    return f"{view.dock} {view.recorder or '-'} {bar} {mb} {view.done_files}/{view.files} {view.state} {view.name}"
+    said = f"{view.dock} {view.recorder or '-'} {bar} {mb} {view.done_files}/{view.files} {view.state} {view.name}"
+    return printable(said)

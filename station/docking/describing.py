@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -21,6 +21,7 @@ from station.docking.probing import Probe
 from station.docking.volume import Found
 
 FAT_STEP_MS = 2_000
+LAST_MS = 4_102_444_800_000  # the year 2100: a time behind it is none
 SECOND_MS = 1_000
 MOVING = (".mp4", ".mov", ".avi", ".ts", ".mts", ".h264", ".h265", ".mkv", ".3gp")
 
@@ -37,6 +38,7 @@ class Visit:
     anchor: ClockAnchor | None = None  # of this docking
     doubled: bool = False  # another dock has a recorder with the same number
     local_file_times: bool = False
+    officers: Mapping[str, str] = field(default_factory=dict)  # number by account, where the site tells it
 
     @property
     def owner(self) -> str:
@@ -79,10 +81,10 @@ def start_of(says: NameSays | None, probe: Probe, found: Found, visit: Visit) ->
     if says is not None:
         return Start(own_ms=says.own_start_ms, basis="name", err_ms=says.step_ms)
     zone_ms = visit.profile.zone_min * 60_000
-    if probe.created_ms is not None:
+    if probe.created_ms is not None and probe.created_ms < LAST_MS:
         own_ms = probe.created_ms - (zone_ms if visit.profile.container == "local" else 0)
         return Start(own_ms=own_ms, basis="container", err_ms=SECOND_MS)
-    if not found.mtime_ns or probe.length_uncertain:
+    if probe.length_uncertain or not 0 < found.mtime_ns < LAST_MS * 1_000_000:
         return Start(own_ms=None, basis="none")
     ended_ms = found.mtime_ns // 1_000_000 - (zone_ms if visit.local_file_times else 0)
     return Start(own_ms=ended_ms - (probe.duration_ms or 0), basis="file", err_ms=FAT_STEP_MS)
@@ -161,7 +163,11 @@ def _problems(body: FootageImported, visit: Visit) -> Iterator[str]:
         yield "device_differs"
     if body.officer is None:
         yield "holder_unknown"
-    elif body.named_officer and body.named_officer != body.officer:
+    elif (
+        body.named_officer
+        and (number := visit.officers.get(body.officer))
+        and body.named_officer.upper() != number.upper()
+    ):
         yield "officer_differs"
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from kernel.clock import Clock
-from kernel.errors import ConfigError, FullError, LinkError, ProtocolError, RefusedError
+from kernel.errors import ConfigError, FullError, LinkError, ProtocolError, RefusedError, RestartError
 from kernel.events import EntryRef
-from kernel.footage.bodies import ClockAnchor, ClockAnchored, DockState, RecorderDocked
+from kernel.evidence.header import ClockState
+from kernel.footage.bodies import ClockAnchor, ClockAnchored, DockState, RecorderCleared, RecorderDocked
 from kernel.footage.names import Profile, fitting, read_name
 from station.docking.board import Board
 from station.docking.clocks import hold_against
 from station.docking.contract import About, Presence, RecorderDock
 from station.docking.describing import Visit
-from station.docking.importing import Importer, Outcome
+from station.docking.importing import Importer, NoRoomError, Outcome
 from station.docking.profiles import Profiles
 from station.docking.settings import Dock
 from station.docking.threads import OwnThreads
@@ -27,8 +31,12 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 ROOM_S = 5.0
+FAULT_S = 30.0  # until a recorder that nobody can make sense of is tried again
+OPENS_MS = 30_000  # from being unlocked until its storage appears
+LISTED_MS = 60_000  # a recorder that is emptied is listed again: it may be recording still
 SET_FROM_MS = 500  # a clock that is better than this is left alone
 Acknowledged = Callable[[EntryRef], bool]  # the centre has this entry out of danger; blocking
+Due = Callable[["Stay"], Awaitable[None]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,8 +44,14 @@ class Stay:
     """A recorder in the dock, and what is still to be taken from it."""
 
     visit: Visit
+    about: About
     volume: Volume
     waiting: list[Found]
+    due: list[Due] = field(default_factory=list)  # before its files; each once
+    listed: frozenset[Found] = frozenset()  # as it was seen last
+    seen: set[Found] = field(default_factory=set)
+    listed_ms: int = 0
+    clock_set: bool = False
     taken: list[Outcome] = field(default_factory=list)
     done: int = 0  # bytes of files that are through
 
@@ -54,12 +68,14 @@ class Docking:
         profiles: Profiles,
         board: Board,
         clock: Clock,
+        source_clock: Callable[[], ClockState],
+        officers: Mapping[str, str] | None = None,
         deletes: Acknowledged | None = None,
         told: Callable[[Outcome], None] = lambda _outcome: None,
     ) -> None:
         """`deletes`: what was taken is removed from the recorder once this says yes; None: never.
 
-        `told` hears of every file that is through.
+        `source_clock` says how good `clock` is; `officers` are numbers by account; `told` hears of every file that is through.
         """
         self._dock = dock
         self._driver = driver
@@ -67,12 +83,15 @@ class Docking:
         self._profiles = profiles
         self._board = board
         self._clock = clock
+        self._source_clock = source_clock
+        self._officers = officers or {}
         self._deletes = deletes
         self._told = told
         self._stay: Stay | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = OwnThreads(1, name=f"dock {dock.name}")
         self._said: DockState | None = None  # of this presence, what is said once
+        self._opened_ms: int | None = None  # of this presence, when it was told to open
 
     @property
     def name(self) -> str:
@@ -94,6 +113,13 @@ class Docking:
             self._board.change(self.name, state="no_room", why=str(error))
             log.warning("no room for a recorder's files", extra={"dock": self.name, "reason": str(error)})
             return ROOM_S
+        except RestartError:
+            raise
+        except Exception as error:
+            # Whatever a hostile card or a strange program brings about ends here: the station goes on.
+            self._board.change(self.name, state="unreadable", why=str(error) or type(error).__name__)
+            log.exception("recorder not understood", extra={"dock": self.name})
+            return FAULT_S
 
     async def _step(self) -> float:
         presence = await self._thread.run(self._driver.presence)
@@ -101,6 +127,7 @@ class Docking:
             presence = await self._unlocked()
         if presence == "open":
             self._said = None if self._said == "locked" else self._said
+            self._opened_ms = None
             return await self._with_recorder()
         if presence == "absent":
             self._leave()
@@ -110,24 +137,29 @@ class Docking:
 
     async def _unlocked(self) -> Presence:
         """It is opened where that is known; else it is shown as locked, with what its model wants."""
-        if self._said == "locked":
+        if self._said == "locked" or self._opening():
             return "locked"
         self._stay = None
         usb = await self._thread.run(self._driver.usb)
         profile = self._profiles.models.get(self._dock.model or "") or self._profiles.of_usb(usb)
         self._board.begin(self.name, "locked", model=profile.model)
         try:
-            if await self._thread.run(self._driver.unlock):
+            if self._opened_ms is None and await self._thread.run(self._driver.unlock):
+                self._opened_ms = self._clock.mono_ms()
                 return await self._thread.run(self._driver.presence)
         except (LinkError, RefusedError, ConfigError) as error:
             self._board.change(self.name, why=str(error))
             log.warning("recorder stays locked", extra={"dock": self.name, "reason": str(error)})
-        self._said = "locked"
         await self._say_docked("locked", About(), model=profile.model, note=profile.hint_zh)
+        self._said = "locked"
         return "locked"
 
+    def _opening(self) -> bool:
+        """Unlocked once, and not again: a password that is wrong too often locks many recorders for good."""
+        return self._opened_ms is not None and self._clock.mono_ms() < self._opened_ms + OPENS_MS
+
     def _leave(self) -> None:
-        self._said = None
+        self._said = self._opened_ms = None
         if self._stay is not None and self._stay.waiting:
             self._board.change(self.name, state="pulled", name="")
         elif self._board.docks[self.name].state != "pulled":
@@ -138,6 +170,7 @@ class Docking:
         try:
             if self._stay is None:
                 self._stay = await self._arrive()
+            await self._greet(self._stay)
             await self._import(self._stay)
             if self._deletes is not None:
                 await self._delete(self._stay, self._deletes)
@@ -151,9 +184,9 @@ class Docking:
         if stay is None:
             self._board.begin(self.name, "unreadable", why=str(error))
             if self._said != "unreadable":
-                self._said = "unreadable"
                 model = self._dock.model or self._profiles.unknown.model
                 await self._say_docked("unreadable", About(), model=model, note=str(error))
+                self._said = "unreadable"
             return
         self._board.change(self.name, state="pulled", name="")
         note = f"{len(stay.waiting)} of {len(stay.waiting) + len(stay.taken)} files not taken"
@@ -173,27 +206,49 @@ class Docking:
         files = await self._thread.run(lambda: list(volume.files()))
         visit = await self._begin_visit(about, files)
         self._show(visit, about, files)
-        was_set = await self._set_clock(visit)
+        due: list[Due] = [self._say_held, self._set_clock, self._say_open, self._take_log]
+        return Stay(
+            visit=visit,
+            about=about,
+            volume=volume,
+            waiting=files,
+            due=due,
+            listed=frozenset(files),
+            seen=set(files),
+            listed_ms=self._clock.mono_ms(),
+        )
+
+    async def _greet(self, stay: Stay) -> None:
+        """What is said and done once a visit; what there was no room for is done again, and nothing before it."""
+        while stay.due:
+            await stay.due[0](stay)
+            stay.due.pop(0)
+
+    async def _say_held(self, stay: Stay) -> None:
+        await self._say_anchor(stay.visit, stay.visit.anchor)
+
+    async def _say_open(self, stay: Stay) -> None:
+        visit = stay.visit
         await self._say_docked(
             "open",
-            about,
+            stay.about,
             model=visit.profile.model,
             number=visit.recorder,
             anchor=visit.anchor,
-            clock_set=was_set,
-            files=len(files),
+            clock_set=stay.clock_set,
+            files=len(stay.waiting),
         )
-        await self._take_log(visit)
-        return Stay(visit=visit, volume=volume, waiting=files)
 
-    async def _take_log(self, visit: Visit) -> None:
+    async def _take_log(self, stay: Stay) -> None:
+        """Its files are worth more than its log: that there is none ends no visit."""
         try:
             data = await self._thread.run(self._driver.log)
-        except (ProtocolError, RefusedError) as error:
+        except (LinkError, ProtocolError, RefusedError) as error:
+            self._board.problem(self.name, "log_unread")
             log.warning("no log of a recorder", extra={"dock": self.name, "reason": str(error)})
             return
         if data:
-            await self._importer.take_log(data, visit)
+            await self._importer.take_log(data, stay.visit)
 
     async def _about(self) -> About:
         try:
@@ -218,12 +273,12 @@ class Docking:
         return best, tuple(profile for profile in every if profile is not best)
 
     async def _begin_visit(self, about: About, files: Sequence[Found]) -> Visit:
-        profile, others = self._profile(about, files)
-        number = about.number or named_by(files, (profile, *others))
+        profile, others = await self._thread.run(self._profile, about, files)
+        number = about.number or await self._thread.run(named_by, files, (profile, *others))
         doubled = bool(number and self._board.others(self.name, number))
         self._board.change(self.name, recorder=number)
         anchor = await self._held_clock()
-        visit = Visit(
+        return Visit(
             dock=self.name,
             recorder=number,
             profile=profile,
@@ -232,17 +287,25 @@ class Docking:
             anchor=anchor,
             doubled=doubled,
             local_file_times=self._dock.file_times == "local",
+            officers=self._officers,
         )
-        await self._say_anchor(visit, anchor)
-        return visit
 
     async def _held_clock(self) -> ClockAnchor | None:
+        """Only against a clock of ours that somebody has set right."""
         try:
-            return await hold_against(self._driver, clock=self._clock, ask=self._thread)
-        except (ProtocolError, RefusedError) as error:
+            held = await hold_against(self._driver, clock=self._clock, ask=self._thread)
+        except (LinkError, ProtocolError, RefusedError) as error:
             self._board.problem(self.name, "clock_unread")
             log.warning("clock of a recorder not read", extra={"dock": self.name, "reason": str(error)})
             return None
+        if held is None:
+            return None
+        ours = await self._thread.run(self._source_clock)
+        if ours.state == "unset" or ours.err_ms is None:
+            self._board.problem(self.name, "own_clock_unset")
+            log.warning("our own clock is not set: no recorder is held against it", extra={"dock": self.name})
+            return None
+        return msgspec.structs.replace(held, err_ms=held.err_ms + ours.err_ms)
 
     async def _say_anchor(self, visit: Visit, anchor: ClockAnchor | None) -> None:
         """Not of two recorders with one number: their clocks would be taken for one."""
@@ -250,21 +313,22 @@ class Docking:
             body = ClockAnchored(recorder=visit.recorder, anchor=anchor, by=self.name)
             await self._importer.ledger.say(body)
 
-    async def _set_clock(self, visit: Visit) -> bool:
+    async def _set_clock(self, stay: Stay) -> None:
         """Only after it was read, and what was read is written down; a new anchor begins what follows."""
-        anchor = visit.anchor
+        anchor = stay.visit.anchor
         if not self._dock.set_clock or anchor is None or abs(anchor.own_ms - anchor.true_ms) < SET_FROM_MS:
-            return False
+            return
         try:
             if not await self._thread.run(self._driver.set_clock, self._clock.now_ms()):
-                return False
-        except (ProtocolError, RefusedError, ConfigError) as error:
+                return
+        except (LinkError, ProtocolError, RefusedError, ConfigError) as error:
             self._board.problem(self.name, "clock_not_set")
             log.warning("clock of a recorder not set", extra={"dock": self.name, "reason": str(error)})
-            return False
-        await self._say_anchor(visit, await self._held_clock())
+            return
+        stay.clock_set = True
         self._board.change(self.name, clock_set=True)
-        return True
+        again = await self._held_clock()
+        stay.due.insert(1, lambda stay: self._say_anchor(stay.visit, again))
 
     async def _say_docked(
         self,
@@ -318,17 +382,53 @@ class Docking:
     # --- files ------------------------------------------------------------------------------------------------
 
     async def _import(self, stay: Stay) -> None:
-        while stay.waiting:
-            found = stay.waiting[0]
-            self._board.change(self.name, state="importing", name=found.name, why="")
-            outcome = await self._importer.take(stay.volume, found, stay.visit, self._progress(stay.done))
-            stay.waiting.pop(0)
-            stay.taken.append(outcome)
-            stay.done += found.size
-            self._count(stay, outcome)
-            self._told(outcome)
-        if self._board.docks[self.name].state in ("importing", "no_room"):
+        await self._list_again(stay)
+        full = await self._import_what_fits(stay)
+        if full is not None:
+            raise full
+        if self._board.docks[self.name].state in ("importing", "no_room", "unreadable"):
             self._board.change(self.name, state="collected", name="", why="")
+
+    async def _import_what_fits(self, stay: Stay) -> NoRoomError | None:
+        """A file that is too large for the disk keeps no smaller one back; it is tried last, and at the next look."""
+        aside: list[Found] = []
+        full = None
+        try:
+            while stay.waiting:
+                found = stay.waiting[0]
+                self._board.change(self.name, state="importing", name=found.name, why="")
+                try:
+                    outcome = await self._importer.take(
+                        stay.volume, found, stay.visit, self._progress(stay.done)
+                    )
+                except NoRoomError as error:
+                    full = full or error
+                    aside.append(stay.waiting.pop(0))
+                    continue
+                stay.waiting.pop(0)
+                stay.taken.append(outcome)
+                stay.done += found.size
+                self._count(stay, outcome)
+                self._told(outcome)
+        finally:
+            stay.waiting += aside
+        return full
+
+    async def _list_again(self, stay: Stay) -> None:
+        """What has come since, and is the same at two looks: what grows is being recorded."""
+        now_ms = self._clock.mono_ms()
+        if stay.waiting or now_ms < stay.listed_ms + LISTED_MS:
+            return
+        stay.listed_ms = now_ms
+        files = await self._thread.run(lambda: list(stay.volume.files()))
+        new = [found for found in files if found in stay.listed and found not in stay.seen]
+        stay.listed = frozenset(files)
+        if new:
+            stay.seen |= set(new)
+            stay.waiting += new
+            view = self._board.docks[self.name]
+            size = view.size + sum(found.size for found in new)
+            self._board.change(self.name, state="importing", files=view.files + len(new), size=size)
 
     def _count(self, stay: Stay, outcome: Outcome) -> None:
         view = self._board.docks[self.name]
@@ -355,11 +455,29 @@ class Docking:
             if here is None or not await asyncio.to_thread(acknowledged, outcome.said.ref):
                 continue
             try:
+                await self._thread.run(stay.volume.unchanged, outcome.found)
+                await self._say_cleared(outcome, digest, stay.visit)
                 await self._thread.run(stay.volume.remove, outcome.found)
-                log.info("removed from a recorder", extra={"dock": self.name, "sha256": digest})
             except RefusedError as error:
                 log.warning("not removed from a recorder", extra={"dock": self.name, "reason": str(error)})
             stay.taken.remove(outcome)
+
+    async def _say_cleared(self, outcome: Outcome, digest: str, visit: Visit) -> None:
+        """Before it is done: what is gone without a word is what a court asks about."""
+        found, ref = outcome.found, outcome.said.ref
+        body = RecorderCleared(
+            recorder=visit.recorder,
+            dock=self.name,
+            name=found.name,
+            folder=found.folder,
+            sha256=digest,
+            size=found.size,
+            imported=ref,
+        )
+        place = hashlib.sha256(
+            f"{found.place}\n{found.mtime_ns}".encode("utf-8", "surrogatepass")
+        ).hexdigest()
+        await self._importer.ledger.say(body, key=f"cleared {ref.journal} {ref.seq} {place}")
 
 
 def named_by(files: Sequence[Found], profiles: Sequence[Profile]) -> str | None:

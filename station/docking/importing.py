@@ -25,6 +25,7 @@ from station.docking.volume import Found, Volume
 from station.footage.folders import DigestFolder
 from station.footage.index import Said
 from station.footage.ledger import Ledger
+from station.footage.stock import was_deleted
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,10 @@ GIVEN_UP_MS = 30 * 86_400_000
 STATES: Mapping[str, ImportState] = {"empty": "empty", "unreadable": "damaged", "changed": "damaged"}
 COPIES = 8  # at once; more recorders wait for each other
 EARLIER = 40  # files of a recorder among which the part before is looked for
+
+
+class NoRoomError(FullError):
+    """This file is larger than what is free; a smaller one may go in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +124,7 @@ class Importer:
 
     async def take_log(self, data: bytes, visit: Visit) -> None:
         """The recorder's own log 设备日志, kept like a file of it.  FullError."""
-        digest = await asyncio.to_thread(self._stored_log, data)
+        digest = await asyncio.to_thread(self._stored_log, data, visit.dock)
         body = FootageImported(
             recorder=visit.recorder,
             dock=visit.dock,
@@ -166,7 +171,7 @@ class Importer:
         if copied.size != found.size:  # it is recording still, or gives less than it states
             part.unlink()
             raise ProtocolError(f"{found.name}: {copied.size} bytes came of {found.size}")
-        path = self._store(part, copied)
+        path = self._store(part, copied.sha256)
         return _Taken(source=source, copied=copied, probe=self._probed(path, found), path=path)
 
     def _going_on(self, told: Told, done: int) -> None:
@@ -177,23 +182,25 @@ class Importer:
     def _need_room(self, wanted: int) -> None:
         free = shutil.disk_usage(self.originals.folder).free
         if free < wanted + self._reserve:
-            raise FullError(f"{(wanted + self._reserve) >> 20} MB are needed, {free >> 20} MB are free")
+            raise NoRoomError(f"{(wanted + self._reserve) >> 20} MB are needed, {free >> 20} MB are free")
 
-    def _store(self, part: Path, copied: copying.Copied) -> Path:
+    def _store(self, part: Path, digest: str) -> Path:
         try:
-            return self.originals.take(part, copied.sha256)
+            return self.originals.take(part, digest)
         except ProtocolError as error:  # our own disk gives back something else
             part.unlink()
             raise FullError(f"the disk does not keep what is written: {error}") from error
-
-    def _stored_log(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        part = self._part(digest)
-        try:
-            part.write_bytes(data)
-            self.originals.take(part, digest)
         except OSError as error:
             raise FullError(f"the disk does not take it: {error.strerror}") from error
+
+    def _stored_log(self, data: bytes, dock: str) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        part = self._part(f"{digest} {dock}")  # two recorders may have the same log
+        try:
+            part.write_bytes(data)
+        except OSError as error:
+            raise FullError(f"the disk does not take it: {error.strerror}") from error
+        self._store(part, digest)
         return digest
 
     def _probed(self, path: Path, found: Found) -> Probe:
@@ -211,10 +218,17 @@ class Importer:
     # --- words ------------------------------------------------------------------------------------------------
 
     async def _known(self, source: str, found: Found, visit: Visit) -> Outcome | None:
-        """It was collected before: what was said of it then."""
-        digest = await asyncio.to_thread(self._collected.digest, source)
+        """It was collected before: what was said of it then.  None, too, where its original was lost here."""
+        digest = await asyncio.to_thread(self._here, source)
         said = await self._same(digest, found, visit) if digest else None
         return await self._again(found, said, visit) if said else None
+
+    def _here(self, source: str) -> str | None:
+        """What was collected, unless it was lost: it is not here, and nobody deleted it.  Blocking."""
+        digest = self._collected.digest(source)
+        if digest is None or self.originals.path(digest) is not None:
+            return digest
+        return digest if was_deleted(self.ledger.index, digest) else None
 
     async def _say_taken(self, found: Found, visit: Visit, taken: _Taken) -> Outcome:
         digest = taken.copied.sha256

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from journal.lock import FolderLock
+from journal.timekeeping import clock_state
 from kernel.clock import Clock
 from kernel.errors import ConfigError, RefusedError
 from station.docking.board import Board
@@ -49,6 +50,7 @@ async def take_once(
                 profiles=profiles,
                 board=board,
                 clock=clock,
+                source_clock=clock_state,
                 told=lambda outcome: told(row_of(outcome)),
             )
             for dock in docks

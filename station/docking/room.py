@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from journal.stamping import unknown_clock
 from kernel.clock import Clock
 from kernel.errors import FullError
+from kernel.evidence.header import ClockState
 from station.docking.board import Board
 from station.docking.collected import Collected
 from station.docking.docking import Acknowledged, Docking
@@ -54,10 +56,18 @@ class DockingRoom:
 
 
 def open_docking(
-    settings: Footage, *, folder: Path, ledger: Ledger, clock: Clock, acknowledged: Acknowledged | None = None
+    settings: Footage,
+    *,
+    folder: Path,
+    ledger: Ledger,
+    clock: Clock,
+    source_clock: Callable[[], ClockState] = unknown_clock,
+    acknowledged: Acknowledged | None = None,
 ) -> DockingRoom:
-    """On the running loop.  ConfigError: a site's own profile is wrong."""
+    """On the running loop.  ConfigError: a site's own profile is wrong, or a dock names none."""
     profiles = load_profiles(settings.profiles)
+    for dock in settings.docks:
+        profiles.require(dock.model, at=f"footage.docks.{dock.name}.model")
     board = Board.of(dock.name for dock in settings.docks)
     originals = DigestFolder(folder / "originals")
     importer = Importer(
@@ -71,6 +81,8 @@ def open_docking(
             profiles=profiles,
             board=board,
             clock=clock,
+            source_clock=source_clock,
+            officers={one.account: one.number for one in settings.officers},
             deletes=acknowledged if settings.delete_collected else None,
         )
         for dock in settings.docks

@@ -12,6 +12,8 @@ from typing import BinaryIO
 from kernel.errors import LinkError, RefusedError
 
 MOST = 20_000  # files of one volume: a recorder has hundreds
+DEEPEST = 16  # folders in folders
+LONGEST = 1_000  # bytes of a folder's place, which an entry has to hold
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -65,24 +67,28 @@ class Volume:
     def open(self, found: Found) -> BinaryIO:
         """The file that was found, and no other.  RefusedError: it has become something else meanwhile."""
         try:
-            handle = self._reach(found.place, _FILE)
+            handle, device = self._reach(found.place, _FILE)
         except OSError as error:
             raise LinkError(f"{found.name}: {error.strerror}") from error
         about = os.fstat(handle)
-        if not stat.S_ISREG(about.st_mode) or about.st_dev != self.top.stat().st_dev:
+        if not stat.S_ISREG(about.st_mode) or about.st_dev != device:
             os.close(handle)
             raise RefusedError(f"{found.name} is no regular file any more")
         return os.fdopen(handle, "rb", buffering=0)
 
-    def remove(self, found: Found) -> None:
-        """Nothing but the file that was found: it has the same size and time still.  LinkError, RefusedError."""
+    def unchanged(self, found: Found) -> None:
+        """It has the same size and time still.  LinkError, RefusedError."""
         with self.open(found) as file:
             about = os.fstat(file.fileno())
         if (about.st_size, about.st_mtime_ns) != (found.size, found.mtime_ns):
             raise RefusedError(f"{found.name} has changed")
+
+    def remove(self, found: Found) -> None:
+        """Nothing but the file that was found.  LinkError, RefusedError."""
+        self.unchanged(found)
         folder, _slash, name = found.place.rpartition("/")
         try:
-            handle = self._reach(folder, _FOLDER)
+            handle, _device = self._reach(folder, _FOLDER)
             try:
                 os.unlink(name, dir_fd=handle)
             finally:
@@ -92,10 +98,9 @@ class Volume:
 
     def _walk(self) -> Iterator[Found]:
         faults: list[OSError] = []
-        device = self._device()
         top = self._opened()
         try:
-            yield from self._walk_from(top, device, faults)
+            yield from self._walk_from(top, self._device(top), faults)
         finally:
             os.close(top)
         yield from (Found(place=_named(fault), refused="unreadable") for fault in faults)
@@ -108,10 +113,12 @@ class Volume:
             here = os.path.normpath(path)
             walked = True
             links = [name for name in folders if _is_link(name, handle)]
-            folders[:] = sorted(name for name in folders if name not in links and name not in self._skip)
+            inner = sorted(name for name in folders if name not in links and name not in self._skip)
+            deep = [name for name in inner if _too_deep(_place(here, name))]
+            folders[:] = [name for name in inner if name not in deep]
             for name in sorted([*names, *links]):
-                place = name if here == "." else f"{here}/{name}"
-                yield _found(place, name, handle, device)
+                yield _found(_place(here, name), name, handle, device)
+            yield from (Found(place=_place(here, name), refused="too_deep") for name in deep)
         if not walked:
             raise LinkError(f"{self.top} cannot be listed")
 
@@ -121,25 +128,34 @@ class Volume:
         except OSError as error:
             raise LinkError(f"{self.top} is gone: {error.strerror}") from error
 
-    def _device(self) -> int:
+    def _device(self, top: int) -> int:
         try:
-            return self.top.stat().st_dev
+            return os.fstat(top).st_dev
         except OSError as error:
             raise LinkError(f"{self.top} is gone: {error.strerror}") from error
 
-    def _reach(self, place: str, flags: int) -> int:
-        """Folder by folder: a link in the middle is not followed either."""
+    def _reach(self, place: str, flags: int) -> tuple[int, int]:
+        """And the device of the top.  Folder by folder: a link in the middle is not followed either."""
         parts = [part for part in place.split("/") if part]
         if ".." in parts:
             raise RefusedError(f"{_shown(place)} leads out of the recorder")
         handle = os.open(self.top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        device = os.fstat(handle).st_dev
         for number, part in enumerate(parts):
             try:
                 inner = os.open(part, flags if number == len(parts) - 1 else _FOLDER, dir_fd=handle)
             finally:
                 os.close(handle)
             handle = inner
-        return handle
+        return handle, device
+
+
+def _place(folder: str, name: str) -> str:
+    return name if folder == "." else f"{folder}/{name}"
+
+
+def _too_deep(place: str) -> bool:
+    return place.count("/") >= DEEPEST or len(os.fsencode(place)) > LONGEST
 
 
 def _found(place: str, name: str, handle: int, device: int) -> Found:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from kernel.footage.clockcode import Hit
 EDGE_S = 120.0
 FOLLOW_S = 3.0
 NICE = 10
+MEMORY = 2 << 30
 
 Grey = NDArray[np.uint8]
 
@@ -35,7 +37,7 @@ def scan(path: Path) -> list[Hit]:
             if container.streams.video:
                 for hit in _scan(container, container.streams.video[0]):
                     hits[hit.in_file_ms] = hit
-    except (av.FFmpegError, OSError, ValueError):
+    except (av.FFmpegError, cv2.error, MemoryError, OSError, ValueError):
         pass
     return [hits[at_ms] for at_ms in sorted(hits)]
 
@@ -128,6 +130,7 @@ def _looks(picture: Grey) -> Iterator[Grey]:
 
 def main() -> None:
     os.nice(NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     cv2.setNumThreads(1)
     sys.stdout.buffer.write(msgspec.json.encode(scan(Path(sys.argv[1]))))
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from journal.disk import room_of
 from journal.files import FileStore
+from journal.stamping import unknown_clock
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.events import FileStored
+from kernel.evidence.header import ClockState
 from kernel.footage.keeping import retention
 from station.docking.docking import Acknowledged
 from station.docking.room import DockingRoom, open_docking
@@ -41,7 +43,8 @@ class Around:
     """What the room is given of the station.
 
     `own_files` is where files lie that travel with the station's journal, `travels` answers with what of them has left;
-    `clips` are those of its lanes; `acknowledged` whether an entry is out of danger elsewhere.
+    `clips` are those of its lanes; `acknowledged` whether an entry is out of danger elsewhere;
+    `source_clock` says how good `clock` is.
     """
 
     data: Path
@@ -56,6 +59,7 @@ class Around:
     clip: Callable[[str], FileStored | None]
     travels: Callable[[FootageIndex], keeping.Spans]
     acknowledged: Acknowledged | None = None
+    source_clock: Callable[[], ClockState] = unknown_clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,12 @@ def open_room(settings: Footage, around: Around) -> FootageRoom:
         clock=clock,
         desk=open_desk(ledger, folder=folder, store=store, station=station, clock=clock),
         docking=open_docking(
-            settings, folder=folder, ledger=ledger, clock=clock, acknowledged=around.acknowledged
+            settings,
+            folder=folder,
+            ledger=ledger,
+            clock=clock,
+            source_clock=around.source_clock,
+            acknowledged=around.acknowledged,
         ),
         keeping=_keeping(settings, ledger, folder, around, enough=lambda: room.forecast().capacity.enough),
         steps=_steps(settings, ledger, around),

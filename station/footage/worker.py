@@ -7,6 +7,7 @@ them what was made or why not.  It works behind everybody else, and ends when no
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -21,15 +22,19 @@ from station.footage.orders import Order
 from station.footage.redaction import follow, redact
 
 NICE = 10
+MEMORY = 4 << 30  # it also codes pictures of the largest size
 
 
 def main() -> int:
     os.nice(NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     work = msgspec.json.decode(sys.stdin.readline(), type=Work)
     try:
         _tell(_done(work))
     except (ProtocolError, FFmpegError) as error:
         _tell(Report(problem=reason(error) if isinstance(error, FFmpegError) else str(error)))
+    except MemoryError:
+        _tell(Report(problem="its pictures need too much memory"))
     except OSError as error:
         _tell(Report(problem=f"disk: {reason(error)}"))
     return 0

@@ -20,5 +20,8 @@ def install(app: FastAPI, parts: Parts) -> None:
 
     @app.get("/clock/now")
     async def now(_visitor: Visitor = looks) -> Response:
-        """Read as late as can be: half the way of this answer is the error of who asks."""
-        return JSONResponse({"at_ms": parts.clock.now_ms()}, headers={"Cache-Control": "no-store"})
+        """Read as late as can be: half the way of this answer is the error of who asks, beside ours; null: it is not set."""
+        ours = parts.source_clock()
+        err_ms = None if ours.state == "unset" else ours.err_ms
+        told = {"at_ms": parts.clock.now_ms(), "err_ms": err_ms}
+        return JSONResponse(told, headers={"Cache-Control": "no-store"})

@@ -63,6 +63,9 @@ PROBLEMS = {
     "holder_unknown": _("nobody is registered as its holder then"),
     "number_twice": _("two recorders with this number"),
     "silent": _("says nothing of itself"),
+    "log_unread": _("its log could not be read"),
+    "own_clock_unset": _("this station's own clock is not set: clocks are not compared"),
+    "too_deep": _("folders too deep"),
     "clock_unread": _("its clock could not be read"),
     "clock_not_set": _("its clock could not be set"),
 }

@@ -45,7 +45,7 @@ def recorders(folder: Path) -> dict[str, Recorder]:
 async def serve(folder: Path) -> None:
     county = County.make(folder)
     made = await asyncio.to_thread(recorders, folder / "recorders")
-    text = county.toml() + "\n[footage]\nreserve_mb = 1\n"
+    text = county.toml() + "\n[footage]\nreserve_mb = 1\nclock_err_ms = 1\n"
     text += "".join(dock_table(name, folder / name, made.get(name)) for name in DOCKS)
     path = folder / "station.toml"
     path.write_text(text, encoding="utf-8")

@@ -60,7 +60,7 @@ async def prepare(county: County, data: Path) -> None:
 
 async def serve(county: County) -> None:
     path = county.write()
-    path.write_text(path.read_text(encoding="utf-8") + "\n[footage]\n", encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + "\n[footage]\nclock_err_ms = 1\n", encoding="utf-8")
     settings = load_settings(path)
     accounts(settings.folder)
     await prepare(county, settings.folder)

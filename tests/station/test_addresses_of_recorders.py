@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import pytest
 
+from journal.stamping import unknown_clock
 from kernel.events import RecordAccessed
 from kernel.footage.bodies import ClockAnchored, DutyKept, FootageImported, FootageLinked, RecorderIssued
 from kernel.law.shipped import national
@@ -44,6 +45,7 @@ async def visited(quick_path: Path) -> AsyncIterator[Visited]:
         transport=MemoryBroker().transport(),
         clock=TestClock(),
         passwords=CHEAP,
+        source_clock=unknown_clock,
     )
     transport = httpx.ASGITransport(app=assembly.assemble().app)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
@@ -218,3 +220,8 @@ async def test_hostile_forms_are_refused(visited: Visited) -> None:
             "/recorders/issue", {"recorder": "<b>", "officer": "li"}, **{"Idempotency-Key": "1"}
         )
     ).status_code == 422
+
+
+async def test_a_station_whose_clock_is_not_set_says_so_to_the_clock_page(visited: Visited) -> None:
+    await visited.sign_in()
+    assert (await visited.client.get("/clock/now")).json()["err_ms"] is None

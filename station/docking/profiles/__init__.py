@@ -25,6 +25,11 @@ class Profiles:
     def unknown(self) -> Profile:
         return self.models[UNKNOWN]
 
+    def require(self, model: str | None, *, at: str) -> None:
+        """ConfigError: a model that nobody described."""
+        if model is not None and model not in self.models:
+            raise ConfigError.one(at, f"{model!r} is none of {', '.join(sorted(self.models))}")
+
     def of_usb(self, identity: str | None) -> Profile:
         """By vendor and product, as a recorder shows itself before it is opened."""
         known = (profile for profile in self.models.values() if identity in profile.usb)

@@ -27,8 +27,9 @@ async function ask() {
   if (answer?.status === 401) return location.reload();
   const told = answer?.ok ? await answer.json().catch(() => null) : null;
   if (!told) return;
+  if (told.err_ms === null) return void (answers = []);
   const way = (until - from) / 2;
-  answers = [...answers, { offset: told.at_ms - from - way, err: way, at: until }].slice(-KEPT);
+  answers = [...answers, { offset: told.at_ms - from - way, err: way, own: told.err_ms, at: until }].slice(-KEPT);
 }
 
 const errorNow = ({ err, at }, now) => err + ((now - at) * DRIFT_PPM) / 1e6 + 1;
@@ -44,13 +45,14 @@ function best(now) {
 function draw() {
   const now = performance.now();
   const answer = best(now);
-  const err = answer ? Math.ceil(errorNow(answer, now)) : Infinity;
+  const err = answer ? Math.ceil(errorNow(answer, now)) : Infinity; // of the way; the station's own is beside it
   setTimeout(draw, REDRAWN_MS - ((answer ? now + answer.offset : now) % REDRAWN_MS));
   document.body.dataset.clock = err <= LONGEST_ERR_MS ? "right" : "unknown";
   if (err > LONGEST_ERR_MS) return say("------", _("The time of the station is not known well enough; the code is not shown."));
   const at = Math.round(now + answer.offset);
-  paint(qr(`WP1:${station}:${at}:${err}`));
-  say(stamp(at), _("± {error} ms", { error: err }));
+  const whole = err + answer.own;
+  paint(qr(`WP1:${station}:${at}:${whole}`));
+  say(stamp(at), _("± {error} ms", { error: whole }));
 }
 
 function paint(rows) {

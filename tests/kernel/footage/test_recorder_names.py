@@ -34,6 +34,8 @@ def test_milliseconds_and_another_zone() -> None:
     "name",
     [
         "20261301_000000.mp4",  # no such month
+        "00010101_000000.mp4",  # a year of no recorder
+        "99991231_235959.mp4",
         "20260601_020000.mp4\n",
         "VID 001.mp4",
         "２０２６0601_020000.mp4",  # digits, but not those of a clock

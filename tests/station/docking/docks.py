@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kernel.errors import RefusedError
+from kernel.evidence.header import ClockState
 from kernel.footage.bodies import FootageImported
 from simulators.clock import VirtualClock
 from simulators.recorders.cable import pulled
@@ -120,6 +121,7 @@ class Bench:
         self.top = folder / "recorder"
         self.top.mkdir(exist_ok=True)
         self.clock = Clock()
+        self.clock_err_ms: int | None = 1  # None: nobody has set it
         self.index = FootageIndex(folder / "footage.db")
         self.originals = DigestFolder(folder / "originals")
         self.importer = Importer(
@@ -162,5 +164,8 @@ class Bench:
             profiles=PROFILES,
             board=board or Board.of([name]),
             clock=self.clock,
+            source_clock=lambda: ClockState(
+                err_ms=self.clock_err_ms, state="ok" if self.clock_err_ms else "unset"
+            ),
             **more,  # type: ignore[arg-type]
         )

@@ -93,3 +93,13 @@ def test_every_dock_has_a_bar_of_its_own() -> None:
     assert told.count("dock1 - ███████░") == 2
     assert "1/4 MB 1/3 importing a.mp4" in told
     assert "\x1b[2A" in told
+    board.change("dock1", name="\x1b[2J\n张三.mp4")
+    show(board)
+    assert "importing \\x1b[2J\\n张三.mp4\n" in said[-1]
+
+
+def test_a_model_that_nobody_described_is_a_clear_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dock", "--once", str(tmp_path), "--model", "h8", "--data", str(tmp_path / "to")]) == 2
+    assert "--model: 'h8' is none of" in capsys.readouterr().err

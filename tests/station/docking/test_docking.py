@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from journal.cursors import Cursor, Cursors
-from kernel.errors import RefusedError
+from kernel.errors import LinkError, RefusedError
 from kernel.events import EntryRef
-from kernel.footage.bodies import ClockAnchored, FootageImported, RecorderDocked
+from kernel.footage.bodies import ClockAnchored, FootageImported, RecorderCleared, RecorderDocked
 from station.docking.acknowledged import kept_by
 from station.docking.board import Board
 from station.docking.clocks import hold_against
-from station.docking.importing import Importer
+from station.docking.contract import About
+from station.docking.describing import Visit
+from station.docking.importing import Importer, NoRoomError, Outcome, Told
 from station.docking.threads import OwnThreads
+from station.docking.volume import Found, Volume
 from tests.station.docking.docks import NAME, Bench, Clock, PaperDock
 
 ASK = OwnThreads(1, name="test")
@@ -30,6 +35,29 @@ def state(board: Board) -> str:
     return board.docks["dock1"].state
 
 
+class Mute(PaperDock):
+    """A program that knows neither a log nor how to set a clock."""
+
+    def log(self) -> bytes | None:
+        raise LinkError("it ended with 2")
+
+    def set_clock(self, true_ms: int) -> bool:
+        raise LinkError("it ended with 2")
+
+
+class Slow(PaperDock):
+    """Its storage takes long to appear, or never does."""
+
+    def unlock(self) -> bool:
+        self.done.append("unlock")
+        return True
+
+
+class Strange(PaperDock):
+    def about(self) -> About:
+        raise RecursionError
+
+
 class FullThenNot:
     """A disk that has no room until somebody makes some."""
 
@@ -43,6 +71,22 @@ class FullThenNot:
 
 def recorder(bench: Bench, **more: object) -> PaperDock:
     return PaperDock(top=bench.top, clock=bench.clock, **more)  # type: ignore[arg-type]
+
+
+class Tight:
+    """A disk that has room for all files but one."""
+
+    def __init__(self, importer: Importer) -> None:
+        self.too_large = NAME
+        self._importer = importer
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._importer, name)
+
+    async def take(self, volume: Volume, found: Found, visit: Visit, told: Told) -> Outcome:
+        if found.name == self.too_large:
+            raise NoRoomError("too large")
+        return await self._importer.take(volume, found, visit, told)
 
 
 async def test_a_docking_is_one_entry_an_anchor_and_its_files(bench: Bench) -> None:
@@ -181,6 +225,9 @@ async def test_nothing_is_deleted_before_the_centre_has_acknowledged_it(bench: B
     kept |= {one.ref.seq for one in bench.index.of(FootageImported)}
     await docking.step()
     assert not (bench.top / NAME).exists()
+    (cleared,) = [one.body for one in bench.index.of(RecorderCleared)]
+    (imported,) = [one for one in bench.index.of(FootageImported) if one.body.name == NAME]
+    assert (cleared.sha256, cleared.name, cleared.imported) == (imported.body.sha256, NAME, imported.ref)
     assert (bench.top / SECOND).exists()  # what is damaged stays: a workshop may get more from the recorder
 
 
@@ -215,3 +262,92 @@ async def test_by_default_nothing_is_deleted(bench: Bench) -> None:
     for _ in range(3):
         await docking.step()
     assert (bench.top / NAME).exists()
+
+
+async def test_a_recorder_without_a_log_is_docked_once_and_emptied(bench: Bench) -> None:
+    bench.put(NAME, b"film")
+    board = Board.of(["dock1"])
+    docking = bench.docking(Mute(top=bench.top, clock=bench.clock, off_ms=-137_000), board=board)
+    for _ in range(4):
+        await docking.step()
+    assert len(bench.index.of(RecorderDocked)) == len(bench.index.of(ClockAnchored)) == len(bench.said()) == 1
+    assert {"log_unread", "clock_not_set"} <= {name for name, _ in board.docks["dock1"].problems}
+    assert state(board) == "collected"
+
+
+async def test_against_a_clock_that_nobody_has_set_no_recorder_is_held(bench: Bench) -> None:
+    bench.put(NAME, b"film")
+    bench.clock_err_ms = None
+    board = Board.of(["dock1"])
+    driver = recorder(bench, off_ms=-137_000)
+    await bench.docking(driver, board=board).step()
+    assert "set" not in driver.done
+    assert bench.index.of(ClockAnchored) == []
+    assert ("own_clock_unset", 1) in board.docks["dock1"].problems
+    assert [body.state for body in bench.said()] == ["imported"]
+
+
+async def test_the_error_of_our_own_clock_is_in_every_anchor(bench: Bench) -> None:
+    bench.put(NAME, b"film")
+    bench.clock_err_ms = 4_000
+    await bench.docking(recorder(bench)).step()
+    (held,) = bench.index.of(ClockAnchored)
+    assert 4_000 < held.body.anchor.err_ms <= 4_100
+
+
+async def test_a_file_that_does_not_fit_keeps_no_smaller_one_back(bench: Bench) -> None:
+    bench.put(NAME, b"film")
+    bench.put(SECOND, b"film 2")
+    tight = Tight(bench.importer)
+    bench.importer = tight  # type: ignore[assignment]
+    board = Board.of(["dock1"])
+    docking = bench.docking(recorder(bench), board=board)
+    await docking.step()
+    assert [body.name for body in bench.said()] == [SECOND]
+    assert (state(board), board.docks["dock1"].why) == ("no_room", "too large")
+    tight.too_large = ""
+    await docking.step()
+    assert [body.name for body in bench.said()] == [SECOND, NAME]
+    assert state(board) == "collected"
+
+
+async def test_what_comes_while_it_is_docked_is_taken_once_it_is_still(bench: Bench) -> None:
+    bench.put(NAME, b"film")
+    board = Board.of(["dock1"])
+    docking = bench.docking(recorder(bench), board=board)
+    await docking.step()
+    bench.put(SECOND, b"film 2")
+    for _ in range(2):
+        await docking.step()
+        assert len(bench.said()) == 1
+        await bench.clock.sleep(61)
+    await docking.step()
+    assert [body.name for body in bench.said()] == [NAME, SECOND]
+    assert (state(board), board.docks["dock1"].files, board.docks["dock1"].size) == ("collected", 2, 10)
+
+
+async def test_a_recorder_that_was_told_to_open_is_not_told_again(bench: Bench) -> None:
+    bench.put(NAME, b"film")
+    driver = Slow(top=bench.top, clock=bench.clock, here="locked")
+    docking = bench.docking(driver)
+    for _ in range(40):
+        await bench.clock.sleep(await docking.step())
+    assert driver.done == ["unlock"]
+    assert [one.body.state for one in bench.index.of(RecorderDocked)] == ["locked"]
+    driver.here = "open"
+    await docking.step()
+    assert len(bench.said()) == 1
+
+
+async def test_what_nobody_foresaw_ends_at_its_dock(bench: Bench) -> None:
+    board = Board.of(["dock1"])
+    docking = bench.docking(Strange(top=bench.top, clock=bench.clock), board=board)
+    assert await docking.step() > 1
+    assert (state(board), board.docks["dock1"].why) == ("unreadable", "RecursionError")
+
+
+async def test_two_recorders_with_the_same_log_keep_it_both(bench: Bench) -> None:
+    visits = [replace(bench.visit, dock=name, recorder=number) for name, number in (("a", "1"), ("b", "2"))]
+    await asyncio.gather(*(bench.importer.take_log(b"log", visit) for visit in visits))
+    assert [body.recorder for body in bench.said()].count("1") == 1
+    assert len(bench.said()) == 2

@@ -98,3 +98,12 @@ def test_folders_of_other_systems_are_left_out_and_no_volume_is_nothing(top: Pat
     assert not Volume(tmp_path / "nowhere").there()
     with pytest.raises(LinkError):
         list(Volume(tmp_path / "nowhere").files())
+
+
+def test_folders_deeper_than_any_recorder_has_are_refused_and_not_walked(top: Path) -> None:
+    (top / "/".join("abcdefghijklmnopqrst")).mkdir(parents=True)
+    (top / "/".join(["d" * 250] * 5)).mkdir(parents=True)
+    files = found(top)
+    refused = [place for place, one in files.items() if one.refused == "too_deep"]
+    assert sorted(map(len, refused)) == [33, 1_003]
+    assert "DCIM/a.mp4" in files

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from kernel.errors import FullError, LinkError, RestartError
-from kernel.footage.bodies import ClockAnchor, FootageImported, RecorderIssued
-from station.docking.volume import Volume
+from kernel.footage.bodies import ClockAnchor, FootageDisposed, FootageImported, RecorderIssued
+from station.docking.describing import start_of
+from station.docking.probing import Probe
+from station.docking.volume import Found, Volume
 from tests.station.docking.docks import NAME, Bench, WeakCable
 
 OWN = 1_780_279_200_000  # what NAME says
@@ -160,7 +162,11 @@ async def test_the_officer_is_who_held_it_then_and_differences_are_told(bench: B
     bench.put(NAME, b"film")
     body = (await bench.take(NAME)).body
     assert (body.officer, body.named_officer) == ("li", "100001")
-    assert body.problems == ("officer_differs",)
+    assert body.problems == ()  # nobody has told li's number
+    for name, number, problems in (("b", "100001", ()), ("c", "100002", ("officer_differs",))):
+        bench.visit = replace(bench.visit, officers={"li": number})
+        bench.put(f"{name}/{NAME}", name.encode())
+        assert (await bench.take_all())[-1].body.problems == problems
     bench.put(late := "3700999_100001_20260601100500_0002.mp4", b"film 2")
     body = (await bench.take(late)).body
     assert body.officer is None
@@ -233,3 +239,26 @@ async def test_the_log_of_a_recorder_is_kept_once(bench: Bench) -> None:
     (said,) = bench.said()
     assert (said.name, said.media_type) == ("device.log", "text/plain")
     assert said.sha256 == hashlib.sha256(b"power on\n").hexdigest()
+
+
+async def test_an_original_that_was_lost_here_is_fetched_again_and_one_that_was_deleted_is_not(
+    bench: Bench,
+) -> None:
+    digest = bench.put(NAME, b"film")
+    await bench.take(NAME)
+    bench.originals.remove(digest)
+    again = await bench.take(NAME)
+    assert again.again
+    assert bench.originals.path(digest) is not None
+    bench.originals.remove(digest)
+    await bench.importer.ledger.say(FootageDisposed(act="deleted", files=(digest,), rule="keep", by="rule"))
+    await bench.take(NAME)
+    assert len(bench.said()) == 1
+
+
+@pytest.mark.parametrize("at_ns", [-62_135_596_800_000_000_000, 0, 253_402_300_799_000_000_000])
+def test_a_time_of_no_recorder_is_no_start(bench: Bench, at_ns: int) -> None:
+    found = Found(place="a.mp4", size=1, mtime_ns=at_ns)
+    assert start_of(None, Probe(), found, bench.visit).basis == "none"
+    late = Probe(created_ms=253_402_300_799_000)
+    assert start_of(None, late, found, bench.visit).basis == "none"

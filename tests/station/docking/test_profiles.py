@@ -60,3 +60,10 @@ def test_what_is_wrong_with_a_profile_is_told_with_its_file(tmp_path: Path) -> N
         load_profiles(str(tmp_path))
     with pytest.raises(ConfigError, match=r"footage.profiles: is no folder"):
         load_profiles(str(tmp_path / "nowhere"))
+
+
+def test_a_model_that_nobody_described_is_refused_with_those_that_are() -> None:
+    SHIPPED.require("h8-series", at="--model")
+    SHIPPED.require(None, at="--model")
+    with pytest.raises(ConfigError, match=r"--model: 'h8-serie' is none of dsj-series, h8-series"):
+        SHIPPED.require("h8-serie", at="--model")

@@ -21,7 +21,7 @@ class AboutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     locked: bool = False
     number: Number | None = None
     officer: Number | None = None
-    model: str | None = None
+    model: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     battery_permille: int | None = None
 
 
