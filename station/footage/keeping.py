@@ -39,6 +39,7 @@ from station.footage.ledger import Ledger
 from station.footage.stock import (
     RESTORED,
     Stocked,
+    ancestors,
     holds_of,
     of_lane,
     of_passage,
@@ -127,9 +128,13 @@ class Keeping:
         clock: Clock,
         enough: Callable[[], bool] = lambda: True,
         spans: Spans | None = None,
+        lies: Callable[[str], bool] = lambda _sha256: False,
     ) -> None:
-        """`enough`: whether the disk holds as many days as the rules ask for; blocking."""
+        """`enough`: whether the disk holds as many days as the rules ask for; `lies`: whether a file that is not
+        footage's own, as a lane's clip, is here.  Both block.
+        """
         self._spans = spans
+        self._lies = lies
         self._ledger = ledger
         self._places = places
         self._rules = rules
@@ -256,13 +261,14 @@ class Keeping:
 
     def decision(self, one: Stocked, stock: Mapping[str, Stocked], holds: Mapping[str, Hold]) -> Decision:
         """How long one file stays; what was made of others stays as long as they do.  Blocking."""
-        own = self._decide(one, holds)
         if not one.sources:
-            return own
-        sources = [self._decide(stock[name], holds) for name in one.sources if name in stock]
-        if not sources and own.rule != "hold" and own.why == "unlinked":
-            return Decision(until_ms=self._clock.now_ms(), rule="sources.gone", why="sources_gone")
-        return max([*sources, *([own] if own.why != "unlinked" else [])], key=_length)
+            return self._decide(one, holds)
+        names = ancestors(self._ledger.index, one.sources)
+        found = [decision for name in names if (decision := self._by_source(name, stock, holds)) is not None]
+        if (own := self._decide(one, holds)).why != "unlinked":
+            found.append(own)
+        gone = Decision(until_ms=self._clock.now_ms(), rule="sources.gone", why="sources_gone")
+        return max(found, key=_length, default=gone)
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -313,6 +319,17 @@ class Keeping:
             now_ms=self._clock.now_ms(),
         )
 
+    def _by_source(
+        self, name: str, stock: Mapping[str, Stocked], holds: Mapping[str, Hold]
+    ) -> Decision | None:
+        """None: it gives what was made of it no days."""
+        if (one := stock.get(name)) is not None:
+            found = self._decide(one, holds)
+            return None if one.sources and found.why == "unlinked" else found
+        # A clip of a lane goes by that lane's rules; what was made of it goes after it.
+        elsewhere = Decision(until_ms=None, rule="sources.here", why="sources_here")
+        return elsewhere if self._lies(name) else None
+
     def _links(self, sha256: str) -> list[FootageLinked]:
         return standing_links(said.body for said in self._ledger.index.of(FootageLinked, sha256=sha256))
 
@@ -326,7 +343,7 @@ class Keeping:
         now_ms = self._clock.now_ms()
         named = (
             holds.get(thing)
-            for name in (one.sha256, *one.sources)
+            for name in (one.sha256, *ancestors(self._ledger.index, one.sources))
             for thing in _things(name, self._links(name))
         )
         return any(hold is not None and (hold.until_ms is None or hold.until_ms > now_ms) for hold in named)
@@ -363,11 +380,7 @@ class Keeping:
 
     def _ripe(self, wanted: int) -> dict[str, list[str]]:
         """What was marked long enough ago and is due still, by the rule that marked it."""
-        stock, holds, now_ms = (
-            stock_of(self._ledger.index),
-            holds_of(self._ledger.index),
-            self._clock.now_ms(),
-        )
+        stock, holds, now_ms = stock_of(self._ledger.index), self._holds(), self._clock.now_ms()
         due = [
             one
             for one in ripe(stock.values(), now_ms=now_ms)

@@ -157,6 +157,7 @@ def _keeping(
         clock=around.clock,
         enough=enough,
         spans=around.travels(ledger.index),
+        lies=lambda sha256: around.clips.path(sha256) is not None,
     )
 
 

@@ -84,6 +84,18 @@ def was_deleted(index: FootageIndex, sha256: str) -> bool:
     return not any(_stocked(one) and one.at_ms > disposed[-1].at_ms for one in taken)
 
 
+def ancestors(index: FootageIndex, sources: Iterable[str]) -> tuple[str, ...]:
+    """These, what they were made of, and so on to the originals, each once.  Blocking."""
+    found = dict.fromkeys(sources)
+    waiting = list(found)
+    while waiting:
+        for said in index.of(FootageDerived, sha256=waiting.pop()):
+            fresh = [name for name in said.body.sources if name not in found]
+            found |= dict.fromkeys(fresh)
+            waiting += fresh
+    return tuple(found)
+
+
 def ripe(stocked: Iterable[Stocked], *, now_ms: int) -> list[Stocked]:
     """Those whose wait is over."""
     return [one for one in stocked if one.mark is not None and one.mark.due_ms <= now_ms]

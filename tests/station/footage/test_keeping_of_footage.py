@@ -121,6 +121,50 @@ async def test_what_was_made_of_it_goes_with_it(footage: Footage) -> None:
     assert not footage.has(copy)
 
 
+async def test_a_redacted_copy_stays_as_long_as_the_clip_or_the_original_at_its_root(footage: Footage) -> None:
+    clip = "c" * 64
+    footage.clips.add(clip)
+    of_clip = await footage.redacted(clip)
+    source = await footage.take("a.avi")
+    copy = await footage.copy(source)
+    of_copy = await footage.redacted(copy)
+    footage.outcomes["p1"] = "over_limit"
+    await footage.link(source, passage="p1")
+    footage.percent = 95
+    await footage.keeping.relieve()
+    footage.percent = 10
+    assert not footage.has(copy)
+    await pass_days(footage, 200)
+    assert [footage.acts(name) for name in (of_clip, of_copy)] == [[], []]
+    footage.clips.clear()
+    await pass_days(footage, 600)
+    assert [footage.acts(name) for name in (of_clip, of_copy)] == [["marked"], ["marked"]]
+
+
+async def test_what_was_made_of_the_copy_of_a_held_file_is_held(footage: Footage) -> None:
+    source = await footage.take("a.avi")
+    again = await footage.copy(await footage.copy(source))
+    await footage.keeping.hold(hold("held", source))
+    footage.percent = 95
+    await footage.keeping.relieve()
+    assert footage.has(again)
+
+
+async def test_a_disk_that_is_full_takes_nothing_that_a_lane_has_come_to_hold(footage: Footage) -> None:
+    sha256 = await footage.take("a.mp4")
+    footage.outcomes["p1"] = "over_limit"
+    await footage.link(sha256, passage="p1")
+    await pass_days(footage, 731)
+    footage.held["p1"] = Hold(by="centre", reason="诉讼")
+    await footage.clock.run_for(8 * 86_400)
+    footage.percent = 95
+    await footage.keeping.relieve()
+    assert (footage.acts(sha256), footage.has(sha256)) == (["marked"], True)
+    footage.held.clear()
+    await footage.keeping.relieve()
+    assert footage.acts(sha256) == ["marked", "deleted"]
+
+
 async def test_a_process_killed_between_entry_and_disk_finishes_at_its_start(footage: Footage) -> None:
     gone, again = await footage.take("a.mp4"), await footage.take("b.mp4")
     await footage.ledger.say(
