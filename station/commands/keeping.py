@@ -248,7 +248,7 @@ def _keep(arguments: argparse.Namespace, console: Console) -> int:
     index = _ledger(_with_footage(arguments), console).index
     rows = [
         Kept(sha256=one.sha256, rule=one.mark.rule, due_ms=one.mark.due_ms)
-        for one in stock_of(index).values()
+        for one in stock_of(index, spans=True).values()
         if one.mark is not None
     ]
     rows += [

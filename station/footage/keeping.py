@@ -66,7 +66,15 @@ class Spans(Protocol):
         """The oldest first.  Blocking."""
         ...
 
+    def has(self, sha256: str) -> bool:
+        """Blocking."""
+        ...
+
     async def evict(self, spans: Sequence[Stocked], *, free_kb: int) -> None: ...
+
+    async def erase(self, sha256: str, *, by: str) -> None:
+        """What is not here is left alone; FullError: nothing was said and nothing is gone."""
+        ...
 
 
 OutcomeOf = Callable[[str | None, str], Outcome | None]  # of a passage, by its box and name; blocking
@@ -218,7 +226,7 @@ class Keeping:
         """They are not deleted after all, and their days begin anew.  RefusedError: one of them is not marked."""
         _reason(reason)
         async with self._one:
-            stock = await asyncio.to_thread(stock_of, self._ledger.index)
+            stock = await asyncio.to_thread(stock_of, self._ledger.index, spans=True)
             for name in files:
                 if name not in stock or stock[name].mark is None:
                     raise RefusedError("not marked for deletion")
@@ -232,7 +240,7 @@ class Keeping:
             raise RefusedError("name files or a passage")
         if body.act == "held" and body.until_ms is not None and body.until_ms <= self._clock.now_ms():
             raise RefusedError("until is over already")
-        stock = await asyncio.to_thread(stock_of, self._ledger.index)
+        stock = await asyncio.to_thread(stock_of, self._ledger.index, spans=True)
         if any(name not in stock for name in body.files):
             raise RefusedError("no such file")
         async with self._one:
@@ -286,15 +294,22 @@ class Keeping:
 
     def _plan(self) -> Plan:
         now_ms, plan = self._clock.now_ms(), Plan()
-        stock, holds = stock_of(self._ledger.index), self._holds()
+        stock, holds = stock_of(self._ledger.index, spans=True), self._holds()
         rows = retention(self._rules.law, jurisdiction=self._rules.jurisdiction, now_ms=now_ms)
         youngest_ms = now_ms - shortest_ms(rows)
         for one in stock.values():
             # Most files are younger than any rule: nothing has to be asked of them.
-            if one.since_ms > youngest_ms and not one.sources and one.mark is None:
+            if one.mark is None and (_is_young(one, stock, youngest_ms) or not self._is_here(one)):
                 continue
             self._plan_one(plan, one, self.decision(one, stock, holds), now_ms)
         return plan
+
+    def _is_here(self, one: Stocked) -> bool:
+        """Spans leave for want of room too; that entry is none of footage."""
+        return not one.span or self._has_span(one.sha256)
+
+    def _has_span(self, sha256: str) -> bool:
+        return self._spans is not None and self._spans.has(sha256)
 
     def _plan_one(self, plan: Plan, one: Stocked, decision: Decision, now_ms: int) -> None:
         due = decision.until_ms is not None and decision.until_ms <= now_ms
@@ -403,6 +418,8 @@ class Keeping:
         for name in files:
             self._undone.add(name)
             await asyncio.to_thread(self._places.remove, name)
+            if self._spans is not None:
+                await self._spans.erase(name, by=self._by)
             self._undone.discard(name)
 
     async def _say(
@@ -428,7 +445,8 @@ class Keeping:
         log.info("footage disposed", extra={"act": act, "rule": rule, "files": len(files)})
 
     def _is_left(self, sha256: str) -> bool:
-        return self._places.has(sha256) and was_deleted(self._ledger.index, sha256)
+        is_here = self._places.has(sha256) or self._has_span(sha256)
+        return is_here and was_deleted(self._ledger.index, sha256)
 
     def _reconcile(self, before: Sequence[str]) -> FilesReconciled:
         """`before`: what a first look has found; a file whose entry was on its way then is no stranger now."""
@@ -454,6 +472,13 @@ def _things(sha256: str, links: Sequence[FootageLinked]) -> Iterator[str]:
         if link.passage is not None:
             yield of_passage(link.passage)
             yield of_lane(link.passage)
+
+
+def _is_young(one: Stocked, stock: Mapping[str, Stocked], youngest_ms: int) -> bool:
+    """Whether it, or an original that it was made of, is younger than any rule."""
+    names = (one.sha256, *one.sources)
+    known = (stock[name] for name in names if name in stock)
+    return any(not each.sources and each.since_ms > youngest_ms for each in known)
 
 
 def _enough(files: Iterable[Stocked], wanted: int) -> list[str]:

@@ -32,17 +32,21 @@ class Stocked:
     important: bool = False
     sources: tuple[str, ...] = ()
     copy: bool = False  # it can be made again
+    span: bool = False  # it lies among the files that travel with the journal
     mark: Mark | None = None
 
 
-def stock_of(index: FootageIndex) -> dict[str, Stocked]:
-    """Every file that should be here, the oldest first.  Blocking; one pass over what was said."""
+def stock_of(index: FootageIndex, *, spans: bool = False) -> dict[str, Stocked]:
+    """Every file that should be here, the oldest first.  Blocking; one pass over what was said.
+
+    `spans`: those too that travel with the journal; they may have left by an entry of another kind.
+    """
     found: dict[str, Stocked] = {}
     for said in index.each(FootageImported, FootageDerived, FootageDisposed):
         body = said.body
         if isinstance(body, FootageDisposed):
             _dispose(found, body, said.at_ms)
-        elif (one := _stocked(said)) is not None:
+        elif (one := _stocked(said)) is not None and (spans or not one.span):
             found.setdefault(one.sha256, one)
     return found
 
@@ -105,14 +109,14 @@ def _stocked(said: Said[Body]) -> Stocked | None:
     body = said.body
     if isinstance(body, FootageImported) and body.sha256 is not None and body.state in HERE:
         return Stocked(sha256=body.sha256, since_ms=said.at_ms, size=body.size, important=body.important)
-    # A span lies where the files lie that travel with the journal.
-    if isinstance(body, FootageDerived) and body.kind != "span":
+    if isinstance(body, FootageDerived):
         return Stocked(
             sha256=body.sha256,
             since_ms=said.at_ms,
             size=body.size,
             sources=body.sources,
             copy=body.kind == "working_copy",
+            span=body.kind == "span",
         )
     return None
 

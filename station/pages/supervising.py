@@ -173,9 +173,9 @@ class Supervision:
     async def _keeping(self, request: Request, visitor: Visitor) -> Response:
         await self._parts.access.looked(by=visitor.account.name, what="list", wanted="footage keeping")
         index, texts = self._room.index, self._shell.texts(request)
-        stock = await asyncio.to_thread(stock_of, index)
+        stock = await asyncio.to_thread(stock_of, index, spans=True)
         holds = await asyncio.to_thread(holds_of, index)
-        found = await asyncio.to_thread(self._room.forecast, stock.values())
+        found = await asyncio.to_thread(self._room.forecast, [one for one in stock.values() if not one.span])
         return self._shell.page(
             request,
             "keeping.html",
@@ -184,7 +184,7 @@ class Supervision:
             room=self._room.keeping.room,
             forecast=found,
             basis=_basis(found, texts),
-            files=len(stock),
+            files=sum(not one.span for one in stock.values()),
             marked=await asyncio.to_thread(marked_views, index, stock.values()),
             holds=held_views(holds),
             report=self._room.keeping.found,
