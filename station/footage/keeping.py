@@ -455,7 +455,7 @@ class Keeping:
         unknown = [*sorted(here - known.keys()), *self._places.strangers()]
         missing = [name for name in sorted(known.keys() - here) if not self._places.has(name)]
         if before:
-            unknown = [name for name in unknown if name in before or len(before) >= NAMED]
+            unknown = [name for name in unknown if _short(name) in before or len(before) >= NAMED]
         return FilesReconciled(
             files=len(here & known.keys()),
             unknown_count=len(unknown),
@@ -498,7 +498,12 @@ def _portions(files: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _named(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name.encode(errors="replace").decode()[:LONGEST] for name in list(names)[:NAMED])
+    return tuple(map(_short, list(names)[:NAMED]))
+
+
+def _short(name: str) -> str:
+    """As a report names it."""
+    return name.encode(errors="replace").decode()[:LONGEST]
 
 
 def _length(decision: Decision) -> tuple[bool, int]:

@@ -81,11 +81,17 @@ def of_lane(passage: str) -> str:
 
 def was_deleted(index: FootageIndex, sha256: str) -> bool:
     """Whether the last that was said of it is that it is gone.  Blocking."""
+    return deletion_of(index, sha256) is not None
+
+
+def deletion_of(index: FootageIndex, sha256: str) -> Said[FootageDisposed] | None:
+    """The last that was said of it, where that is that it is gone.  Blocking."""
     disposed = index.naming(FootageDisposed, sha256)
     if not disposed or disposed[-1].body.act != "deleted":
-        return False
+        return None
     taken = [*index.of(FootageImported, sha256=sha256), *index.of(FootageDerived, sha256=sha256)]
-    return not any(_stocked(one) and one.at_ms > disposed[-1].at_ms for one in taken)
+    is_back = any(_stocked(one) and one.at_ms > disposed[-1].at_ms for one in taken)
+    return None if is_back else disposed[-1]
 
 
 def ancestors(index: FootageIndex, sources: Iterable[str]) -> tuple[str, ...]:

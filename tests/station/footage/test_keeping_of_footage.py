@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ async def pass_days(footage: Footage, days: int) -> None:
     """Without a look in between."""
     await footage.clock.run_for(days * 86_400)
     await footage.keeping.sweep()
+
+
+async def reconciled(footage: Footage) -> FilesReconciled:
+    looking = asyncio.ensure_future(footage.keeping.reconcile())
+    while not looking.done():
+        await footage.clock.run_for(5)
+        await asyncio.sleep(0.01)
+    return looking.result()
 
 
 async def test_it_is_marked_waits_seven_days_and_is_deleted(footage: Footage) -> None:
@@ -196,16 +205,21 @@ async def test_the_disk_is_held_against_the_entries_and_nothing_unknown_is_remov
     unknown = store(footage.originals, "nobody said so")
     (footage.originals.folder / "ab").mkdir(exist_ok=True)
     (footage.originals.folder / "ab" / "假日.mp4").write_text("x")
-    looking = asyncio.ensure_future(footage.keeping.reconcile())
-    while not looking.done():
-        await footage.clock.run_for(5)
-        await asyncio.sleep(0.01)
-    found = looking.result()
+    found = await reconciled(footage)
     assert (found.unknown_count, found.missing) == (2, (lost,))
     assert set(found.unknown) == {unknown, "originals/ab/假日.mp4"}
     assert footage.has(unknown)
     assert footage.index.of(FilesReconciled)[0].body == found
     assert footage.keeping.worries() == ("footage_missing", "footage_unknown")
+
+
+async def test_strangers_with_names_that_no_report_can_hold_are_reported(footage: Footage) -> None:
+    folder = os.fsencode(footage.originals.folder)
+    for name in (b"x" * 130 + b".mp4", b"caf\xe9.mp4"):
+        Path(os.fsdecode(folder + b"/" + name)).write_text("x")
+    found = await reconciled(footage)
+    assert found.unknown == ("originals/caf?.mp4", f"originals/{'x' * 110}")
+    assert footage.keeping.worries() == ("footage_unknown",)
 
 
 async def test_room_is_made_with_copies_first_and_never_with_originals(footage: Footage) -> None:
