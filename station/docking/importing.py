@@ -235,19 +235,18 @@ class Importer:
         self, found: Found, visit: Visit, taken: _Taken, known: Known, *, deleted: str
     ) -> Outcome:
         digest, fault = taken.copied.sha256, taken.probe.fault
-        others = not deleted and await asyncio.to_thread(
-            self.ledger.index.of, FootageImported, sha256=digest, newest=1
-        )
+        others = await asyncio.to_thread(self.ledger.index.of, FootageImported, sha256=digest)
+        is_double = bool(others) and not deleted
         body = describe(
             found,
             visit,
             known,
-            state="duplicate" if others else "damaged" if fault else "imported",
+            state="duplicate" if is_double else "damaged" if fault else "imported",
             probe=taken.probe,
             sha256=digest,
             size=taken.copied.size,
         )
-        words = ("duplicate" if others else "", fault, "" if found.readable_name else "name_unreadable")
+        words = ("duplicate" if is_double else "", fault, "" if found.readable_name else "name_unreadable")
         body = with_problems(body, visit, *words)
         said = await self.ledger.say(body, key=_key(visit, found, digest + deleted))
         return Outcome(found=found, said=said, true=known.true_of(body.own_start_ms, visit))
