@@ -278,6 +278,10 @@ class Keeping:
         gone = Decision(until_ms=self._clock.now_ms(), rule="sources.gone", why="sources_gone")
         return max(found, key=_length, default=gone)
 
+    def is_held(self, sha256: str) -> bool:
+        """By the station or a lane: itself, what it was made of, or a passage that one of these belongs to.  Blocking."""
+        return self._is_held(sha256, self._holds())
+
     # --- inside -----------------------------------------------------------------------------------------------
 
     async def _step(self) -> None:
@@ -353,12 +357,11 @@ class Keeping:
         lanes = {of_lane(name): hold for name, hold in self._rules.held().items()}
         return lanes | holds_of(self._ledger.index)
 
-    def _is_held(self, one: Stocked, holds: Mapping[str, Hold]) -> bool:
-        """Itself, what it was made of, or a passage that one of these belongs to."""
+    def _is_held(self, sha256: str, holds: Mapping[str, Hold]) -> bool:
         now_ms = self._clock.now_ms()
         named = (
             holds.get(thing)
-            for name in (one.sha256, *ancestors(self._ledger.index, one.sources))
+            for name in ancestors(self._ledger.index, [sha256])
             for thing in _things(name, self._links(name))
         )
         return any(hold is not None and (hold.until_ms is None or hold.until_ms > now_ms) for hold in named)
@@ -385,13 +388,13 @@ class Keeping:
     def _copies(self) -> list[Stocked]:
         """That can be made again, the oldest first."""
         stock, holds = stock_of(self._ledger.index), self._holds()
-        return [one for one in stock.values() if one.copy and not self._is_held(one, holds)]
+        return [one for one in stock.values() if one.copy and not self._is_held(one.sha256, holds)]
 
     def _free(self) -> list[Stocked]:
         """Spans that are kept elsewhere and that nobody holds, the oldest first."""
         spare = self._spans.spare(self._places.originals.folder) if self._spans is not None else []
         holds = self._holds()
-        return [one for one in spare if not self._is_held(one, holds)]
+        return [one for one in spare if not self._is_held(one.sha256, holds)]
 
     def _ripe(self, wanted: int) -> dict[str, list[str]]:
         """What was marked long enough ago and is due still, by the rule that marked it."""

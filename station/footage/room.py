@@ -134,7 +134,9 @@ def open_room(settings: Footage, around: Around) -> FootageRoom:
         supervising=Supervising(ledger, around.queries, lot=lot),
         rules=rules,
         library=shelves,
-        workshop=_workshop(settings, ledger, shelves, folder, around),
+        workshop=_workshop(
+            settings, ledger, shelves, folder, around, is_held=lambda name: room.keeping.is_held(name)
+        ),
         tags=Tags(ledger),
     )
     return room
@@ -184,7 +186,13 @@ def _library(ledger: JournalLedger, folder: Path, around: Around) -> Library:
 
 
 def _workshop(
-    settings: Footage, ledger: JournalLedger, shelves: Library, folder: Path, around: Around
+    settings: Footage,
+    ledger: JournalLedger,
+    shelves: Library,
+    folder: Path,
+    around: Around,
+    *,
+    is_held: Callable[[str], bool],
 ) -> Workshop:
     return Workshop(
         ledger,
@@ -193,4 +201,5 @@ def _workshop(
         folder=folder / "orders",
         most_bytes=settings.copies_gb << 30,
         clock=around.clock,
+        is_held=is_held,
     )

@@ -130,7 +130,9 @@ async def test_what_was_made_of_it_goes_with_it(footage: Footage) -> None:
     assert not footage.has(copy)
 
 
-async def test_a_redacted_copy_stays_as_long_as_the_clip_or_the_original_at_its_root(footage: Footage) -> None:
+async def test_a_redacted_copy_stays_as_long_as_the_clip_or_the_original_at_its_root(
+    footage: Footage,
+) -> None:
     clip = "c" * 64
     footage.clips.add(clip)
     of_clip = await footage.redacted(clip)
@@ -213,10 +215,13 @@ async def test_the_disk_is_held_against_the_entries_and_nothing_unknown_is_remov
     assert footage.keeping.worries() == ("footage_missing", "footage_unknown")
 
 
+def put_stranger(footage: Footage, name: bytes) -> None:
+    (footage.originals.folder / os.fsdecode(name)).write_text("x")
+
+
 async def test_strangers_with_names_that_no_report_can_hold_are_reported(footage: Footage) -> None:
-    folder = os.fsencode(footage.originals.folder)
-    for name in (b"x" * 130 + b".mp4", b"caf\xe9.mp4"):
-        Path(os.fsdecode(folder + b"/" + name)).write_text("x")
+    put_stranger(footage, b"x" * 130 + b".mp4")
+    put_stranger(footage, b"caf\xe9.mp4")
     found = await reconciled(footage)
     assert found.unknown == ("originals/caf?.mp4", f"originals/{'x' * 110}")
     assert footage.keeping.worries() == ("footage_unknown",)

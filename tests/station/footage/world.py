@@ -105,7 +105,9 @@ class Footage:
     async def redacted(self, source: str) -> str:
         """A part of it is hidden."""
         sha256 = store(self.derived, f"redacted {source}")
-        body = FootageDerived(kind="redacted", sha256=sha256, size=1, sources=(source,), by="li", reason="court")
+        body = FootageDerived(
+            kind="redacted", sha256=sha256, size=1, sources=(source,), by="li", reason="court"
+        )
         await self.ledger.say(body)
         return sha256
 
