@@ -40,6 +40,7 @@ from station.footage.stock import (
     RESTORED,
     Stocked,
     ancestors,
+    held_things,
     holds_of,
     of_lane,
     of_passage,
@@ -111,6 +112,7 @@ class Rules:
     jurisdiction: str
     outcome: OutcomeOf
     held: Callable[[], Mapping[str, Hold]] = dict  # passages that their lanes hold; blocking
+    knows: Callable[[str], bool] = lambda _passage: True  # whether a lane has told of this passage; blocking
 
 
 @dataclass(slots=True, kw_only=True)
@@ -222,29 +224,30 @@ class Keeping:
 
     # --- what a person does -----------------------------------------------------------------------------------
 
-    async def restore(self, files: Sequence[str], *, by: str, reason: str) -> int:
-        """They are not deleted after all, and their days begin anew.  RefusedError: one of them is not marked."""
+    async def restore(self, files: Sequence[str], *, by: str, reason: str, key: str | None = None) -> int:
+        """They are not deleted after all, and their days begin anew.  RefusedError: one of them is not marked.
+
+        `key`, here and of a hold, makes a repetition harmless; it is this act's alone.
+        """
         _reason(reason)
         async with self._one:
             stock = await asyncio.to_thread(stock_of, self._ledger.index, spans=True)
             for name in files:
                 if name not in stock or stock[name].mark is None:
                     raise RefusedError("not marked for deletion")
-            await self._say("restored", files, rule=RESTORED, reason=reason.strip(), by=by)
+            await self._say("restored", files, rule=RESTORED, reason=reason.strip(), by=by, key=key)
         return len(files)
 
-    async def hold(self, body: RecordHeld) -> None:
+    async def hold(self, body: RecordHeld, *, key: str | None = None) -> None:
         """封存, or its end.  RefusedError says what is wrong with it."""
         _reason(body.reason)
         if not body.files and body.passage is None:
             raise RefusedError("name files or a passage")
         if body.act == "held" and body.until_ms is not None and body.until_ms <= self._clock.now_ms():
             raise RefusedError("until is over already")
-        stock = await asyncio.to_thread(stock_of, self._ledger.index, spans=True)
-        if any(name not in stock for name in body.files):
-            raise RefusedError("no such file")
         async with self._one:
-            await self._ledger.say(body)
+            await asyncio.to_thread(self._check_hold, body)
+            await self._ledger.say(body, key=key)
 
     # --- what is said of it -----------------------------------------------------------------------------------
 
@@ -278,11 +281,29 @@ class Keeping:
         gone = Decision(until_ms=self._clock.now_ms(), rule="sources.gone", why="sources_gone")
         return max(found, key=_length, default=gone)
 
+    def holds(self) -> dict[str, Hold]:
+        """Digests, `passage:NAME`, and `lane:NAME` of passages that their lanes hold.  Blocking."""
+        return self._holds()
+
     def is_held(self, sha256: str) -> bool:
         """By the station or a lane: itself, what it was made of, or a passage that one of these belongs to.  Blocking."""
         return self._is_held(sha256, self._holds())
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    def _check_hold(self, body: RecordHeld) -> None:
+        """A name mistyped would hold nothing, or end nothing, and nobody would see it."""
+        index = self._ledger.index
+        if body.act == "released":
+            if not set(held_things(body)) <= holds_of(index).keys():
+                raise RefusedError("not on hold")
+            return
+        stock = stock_of(index, spans=True)
+        if any(name not in stock for name in body.files):
+            raise RefusedError("no such file")
+        name = body.passage
+        if name and not self._rules.knows(name) and not index.of(FootageLinked, passage=name, newest=1):
+            raise RefusedError("no such passage")
 
     async def _step(self) -> None:
         await self._remove(sorted(self._undone))
@@ -434,8 +455,9 @@ class Keeping:
         due_ms: int | None = None,
         reason: str = "",
         by: str | None = None,
+        key: str | None = None,
     ) -> None:
-        for some in _portions(files):
+        for number, some in enumerate(_portions(files)):
             body = FootageDisposed(
                 act=act,  # type: ignore[arg-type]
                 files=tuple(some),
@@ -444,7 +466,7 @@ class Keeping:
                 due_ms=due_ms,
                 reason=reason,
             )
-            await self._ledger.say(body)
+            await self._ledger.say(body, key=f"{key}/{number}" if key and number else key)
         log.info("footage disposed", extra={"act": act, "rule": rule, "files": len(files)})
 
     def _is_left(self, sha256: str) -> bool:

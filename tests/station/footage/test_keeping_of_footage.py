@@ -118,7 +118,15 @@ async def test_a_hold_needs_what_it_is_about(footage: Footage) -> None:
         await footage.keeping.hold(hold("held", "ab" * 32))
     with pytest.raises(RefusedError, match="over already"):
         await footage.keeping.hold(hold("held", passage="p1", until_ms=1))
+    with pytest.raises(RefusedError, match="no such passage"):
+        await footage.keeping.hold(hold("held", passage="p1"))
+    with pytest.raises(RefusedError, match="not on hold"):
+        await footage.keeping.hold(hold("released", passage="p1"))
     assert footage.index.of(RecordHeld) == []
+    await footage.link("ab" * 32, passage="p1")  # the lane's own word may be lost
+    await footage.keeping.hold(hold("held", passage="p1"))
+    await footage.keeping.hold(hold("released", passage="p1"))
+    assert [said.body.act for said in footage.index.of(RecordHeld)] == ["held", "released"]
 
 
 async def test_what_was_made_of_it_goes_with_it(footage: Footage) -> None:

@@ -73,6 +73,7 @@ class Footage:
                 jurisdiction="370323",
                 outcome=lambda _box, name: self.outcomes.get(name),
                 held=lambda: self.held,
+                knows=self.outcomes.__contains__,
             ),
             settings=self.settings,
             by="s01-station",
