@@ -234,7 +234,7 @@ def _day(arguments: argparse.Namespace, console: Console) -> int:
         raise ConfigError.one("--day", f"is not a day: {arguments.day!r}")
     keeping = settings.footage.keeping if settings.footage else KeepingSettings()
     lot = Lot(seed=keeping.sample_seed or settings.source, permille=keeping.sample_permille)
-    report = Supervising(_ledger(settings, console), _queries(settings), lot=lot).day(from_ms)
+    report = Supervising(_ledger(settings, console), _queries(settings), lot=lot).day(from_ms, now_ms=now_ms)
     if arguments.json:
         write(msgspec.json.format(msgspec.json.encode(report)).decode())
         return 0

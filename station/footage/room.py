@@ -120,6 +120,7 @@ def open_room(settings: Footage, around: Around) -> FootageRoom:
     store, clock, rules = around.data / "station.db", around.clock, around.rules
     shelves = _library(ledger, folder, around)
     lot = Lot(seed=settings.keeping.sample_seed or around.source, permille=settings.keeping.sample_permille)
+    keeps = _keeping(settings, ledger, folder, around, enough=lambda: room.forecast().capacity.enough)
     room = FootageRoom(
         settings=settings,
         folder=folder,
@@ -129,14 +130,12 @@ def open_room(settings: Footage, around: Around) -> FootageRoom:
         docking=open_docking(
             settings, folder=folder, ledger=ledger, clock=clock, acknowledged=around.acknowledged
         ),
-        keeping=_keeping(settings, ledger, folder, around, enough=lambda: room.forecast().capacity.enough),
+        keeping=keeps,
         steps=_steps(settings, ledger, around),
         supervising=Supervising(ledger, around.queries, lot=lot),
         rules=rules,
         library=shelves,
-        workshop=_workshop(
-            settings, ledger, shelves, folder, around, is_held=lambda name: room.keeping.is_held(name)
-        ),
+        workshop=_workshop(settings, ledger, shelves, folder, around, is_held=keeps.is_held),
         tags=Tags(ledger),
     )
     return room

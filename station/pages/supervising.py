@@ -165,7 +165,8 @@ class Supervision:
             raise HTTPException(422, "d: not a day")
         shown = times.local(from_ms).strftime("%Y-%m-%d")
         await self._parts.access.looked(by=visitor.account.name, what="list", wanted=f"footage day={shown}")
-        report = await asyncio.to_thread(self._room.supervising.day, from_ms)
+        now_ms = self._parts.clock.now_ms()
+        report = await asyncio.to_thread(self._room.supervising.day, from_ms, now_ms=now_ms)
         texts = self._shell.texts(request)
         return self._shell.page(
             request,
