@@ -265,6 +265,7 @@ class PassageDetail:
     spans: tuple[SpanView, ...] = ()
     marks: tuple[MarkView, ...] = ()  # on its clips and on the films of its spans
     corrections: tuple[CorrectionView, ...] = ()  # of its plates, oldest first
+    footage: tuple[EntryView, ...] = ()  # links, spans, and marks where they are of this crossing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -379,6 +379,7 @@ class Assembly:
             jurisdiction=settings.jurisdiction,
             outcome=self._queries.outcome,
             held=self._queries.held,
+            knows=self._queries.knows_passage,
         )
         around = Around(
             data=folder,

@@ -53,6 +53,12 @@ class Queries:
         found = self._passages("box = ? AND passage = ?", (box, passage))
         return found[0] if found else None
 
+    def knows_passage(self, passage: str) -> bool:
+        """Whether a crossing of any lane has this name."""
+        with self._reading() as db:
+            found = db.execute("SELECT 1 FROM passage WHERE passage = ? LIMIT 1", (passage,)).fetchone()
+        return found is not None
+
     def outcome(self, box: str | None, passage: str) -> Outcome | None:
         """What became of a crossing; None: it is not known here, or by more than one name."""
         with self._reading() as db:

@@ -17,7 +17,13 @@ from kernel.events import (
     VehiclePictured,
 )
 from kernel.evidence.recovery import unwrap
-from kernel.footage.bodies import GapExplained
+from kernel.footage.bodies import FootageDerived, FootageLinked, FootageTagged, GapExplained
+
+_ALWAYS = (VehiclePictured.stream, GapExplained.stream, PlateCorrected.stream, FootageTagged.stream)
+_FOOTAGE: dict[str, type[FootageLinked | FootageDerived]] = {
+    FootageLinked.stream: FootageLinked,
+    FootageDerived.stream: FootageDerived,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +39,7 @@ class Personal:
 
 def of_passage(detail: PassageDetail, unreadable: tuple[EntryView, ...] = ()) -> Personal:
     """All that is to go; a weighing stays: what it says is nobody's without plate and picture."""
-    entries = [entry for entry in detail.entries if _is_personal(entry)]
+    entries = [entry for entry in (*detail.entries, *detail.footage) if _is_personal(entry)]
     entries += [entry for entry in unreadable if entry.body is not None]
     return Personal(entries=tuple(dict.fromkeys(map(_ref, entries))), files=_files(detail))
 
@@ -68,9 +74,17 @@ def _says(stream: str, body: bytes) -> bool:
             return _has_words(msgspec.json.decode(body, type=PassageDecided))
         if stream == PassageReviewed.stream:
             return bool(msgspec.json.decode(body, type=PassageReviewed).reason)
+        if (kind := _FOOTAGE.get(stream)) is not None:
+            said = msgspec.json.decode(body, type=kind)
+            return bool(said.reason) and not _is_rule(said.by)
     except (msgspec.MsgspecError, ProtocolError):
         return True  # what cannot be read may say anything
-    return stream in (VehiclePictured.stream, GapExplained.stream, PlateCorrected.stream)
+    return stream in _ALWAYS
+
+
+def _is_rule(by: str) -> bool:
+    """A rule's reason is a machine word; no account has a colon in its name."""
+    return ":" in by
 
 
 def _has_words(act: PassageDecided) -> bool:

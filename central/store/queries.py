@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -128,13 +128,19 @@ class Queries:
             custody = tuple(custody_view(connection, journal) for journal in journals)
             reviews = _reviews(connection, row, entries)
             cases = _cases_of(connection, entries)
-            spans = _spans(connection, row)
-            filmed = [digest for span in spans for digest in span.said.sources]
-            marks = _marks(connection, row, [*filmed, *(f.sha256 for f in files if f.kind == "clip")])
+            told = _entries(connection, said_of(connection, row))
+            spans = _spans(connection, told)
+            clips = {file.sha256 for file in files if file.kind == "clip"}
+            tags = _tags(connection, row, told, clips)
         detail = _detail(row, entries, files, tuple(view for view in custody if view is not None))
-        corrections = _corrections(entries)
         return replace(
-            detail, reviews=reviews, cases=cases, spans=spans, marks=marks, corrections=corrections
+            detail,
+            reviews=reviews,
+            cases=cases,
+            spans=spans,
+            marks=_marks(tags, clips.union(*(span.said.sources for span in spans))),
+            corrections=_corrections(entries),
+            footage=(*told, *_within(tags, told, clips)),
         )
 
     def held(self, box: str, passage: str, *, now_ms: int) -> str | None:
@@ -390,9 +396,9 @@ def _reviews(connection: Connection, row: PassageRow, entries: Sequence[EntryVie
     )
 
 
-def _spans(connection: Connection, row: PassageRow) -> tuple[SpanView, ...]:
+def _spans(connection: Connection, told: Sequence[EntryView]) -> tuple[SpanView, ...]:
     """The last word on a link is what holds of its span."""
-    said = [(entry, _body(entry)) for entry in _entries(connection, said_of(connection, row))]
+    said = [(entry, _body(entry)) for entry in told]
     in_order = sorted(said, key=lambda pair: (pair[0].at_ms, pair[0].journal, pair[0].seq))
     links = {body.link: body for _entry, body in in_order if isinstance(body, FootageLinked)}
     return tuple(
@@ -421,19 +427,49 @@ def _span(file: FileView, said: FootageDerived, link: FootageLinked | None) -> S
     )
 
 
-def _marks(connection: Connection, row: PassageRow, digests: Sequence[str]) -> tuple[MarkView, ...]:
-    """Those that nobody has taken back, in the order of footage."""
-    if not digests:
-        return ()
-    said = _entries(connection, marks_on(connection, digests, station=row.station))
-    bodies = [(entry, body) for entry in said if isinstance(body := _body(entry), FootageTagged)]
-    gone = {(body.sha256, body.tag) for _entry, body in bodies if body.act == "untagged"}
+def _tags(
+    connection: Connection, row: PassageRow, told: Sequence[EntryView], clips: set[str]
+) -> list[tuple[EntryView, FootageTagged]]:
+    """What its station says of marks on its clips, and anywhere on the films that belong to it."""
+    digests = sorted(clips.union(sha256 for sha256, _from_ms, _to_ms in _parts_of(told)))
+    said = _entries(connection, marks_on(connection, digests, station=row.station)) if digests else ()
+    return [(entry, body) for entry in said if isinstance(body := _body(entry), FootageTagged)]
+
+
+def _marks(tags: Sequence[tuple[EntryView, FootageTagged]], digests: set[str]) -> tuple[MarkView, ...]:
+    """Those on these files that nobody has taken back, in the order of footage."""
+    gone = {(body.sha256, body.tag) for _entry, body in tags if body.act == "untagged"}
     standing = {
         (body.sha256, body.tag): MarkView(at_ms=entry.at_ms, said=body)
-        for entry, body in bodies
-        if body.act == "tagged" and (body.sha256, body.tag) not in gone
+        for entry, body in tags
+        if body.act == "tagged" and body.sha256 in digests and (body.sha256, body.tag) not in gone
     }
     return tuple(sorted(standing.values(), key=lambda mark: (mark.said.sha256, mark.said.from_ms)))
+
+
+def _within(
+    tags: Sequence[tuple[EntryView, FootageTagged]], told: Sequence[EntryView], clips: set[str]
+) -> list[EntryView]:
+    """Those on its clips, and on the parts of films that belong to it: a film may show other crossings too."""
+    parts = list(_parts_of(told))
+    return [
+        entry
+        for entry, body in tags
+        if body.sha256 in clips
+        or any(
+            sha256 == body.sha256 and from_ms <= body.to_ms and body.from_ms <= to_ms
+            for sha256, from_ms, to_ms in parts
+        )
+    ]
+
+
+def _parts_of(told: Sequence[EntryView]) -> Iterator[tuple[str, int, int]]:
+    """Each film that was said to belong to it, from and to."""
+    for body in map(_body, told):
+        if isinstance(body, FootageLinked):
+            yield body.sha256, body.from_ms, body.to_ms
+        elif isinstance(body, FootageDerived) and body.from_ms is not None and body.to_ms is not None:
+            yield from ((sha256, body.from_ms, body.to_ms) for sha256 in body.sources)
 
 
 def _corrections(entries: Sequence[EntryView]) -> tuple[CorrectionView, ...]:

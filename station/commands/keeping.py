@@ -22,7 +22,7 @@ from station.footage.index import FootageIndex
 from station.footage.keeping_settings import KeepingSettings
 from station.footage.ledger import LooseLedger
 from station.footage.steps import Steps
-from station.footage.stock import holds_of, stock_of
+from station.footage.stock import holds_of, of_lane, stock_of
 from station.footage.supervising import Lot, Supervising
 from station.queries import Queries
 from station.settings import Settings
@@ -71,7 +71,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Something that is marked for deletion, or on hold; a passage on hold is `passage:NAME`."""
+    """Something that is marked for deletion, or on hold; a passage on hold is `passage:NAME`, or `lane:NAME` by its lane."""
 
     sha256: str
     rule: str | None = None
@@ -234,7 +234,7 @@ def _day(arguments: argparse.Namespace, console: Console) -> int:
         raise ConfigError.one("--day", f"is not a day: {arguments.day!r}")
     keeping = settings.footage.keeping if settings.footage else KeepingSettings()
     lot = Lot(seed=keeping.sample_seed or settings.source, permille=keeping.sample_permille)
-    report = Supervising(_ledger(settings, console), _queries(settings), lot=lot).day(from_ms)
+    report = Supervising(_ledger(settings, console), _queries(settings), lot=lot).day(from_ms, now_ms=now_ms)
     if arguments.json:
         write(msgspec.json.format(msgspec.json.encode(report)).decode())
         return 0
@@ -245,15 +245,17 @@ def _day(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _keep(arguments: argparse.Namespace, console: Console) -> int:
-    index = _ledger(_with_footage(arguments), console).index
+    settings = _with_footage(arguments)
+    index = _ledger(settings, console).index
+    lanes = {of_lane(name): hold for name, hold in _queries(settings).held().items()}
     rows = [
         Kept(sha256=one.sha256, rule=one.mark.rule, due_ms=one.mark.due_ms)
-        for one in stock_of(index).values()
+        for one in stock_of(index, spans=True).values()
         if one.mark is not None
     ]
     rows += [
         Kept(sha256=thing, held_by=hold.by, reason=hold.reason, until_ms=hold.until_ms)
-        for thing, hold in holds_of(index).items()
+        for thing, hold in {**lanes, **holds_of(index)}.items()
     ]
     write_rows(rows, KEPT, as_json=arguments.json)
     return 0

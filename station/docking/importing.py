@@ -25,7 +25,7 @@ from station.docking.volume import Found, Volume
 from station.footage.folders import DigestFolder
 from station.footage.index import Said
 from station.footage.ledger import Ledger
-from station.footage.stock import was_deleted
+from station.footage.stock import deletion_of, was_deleted
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,8 @@ class Importer:
             size=len(data),
             media_type="text/plain",
         )
-        await self.ledger.say(body, key=f"footage log {visit.owner} {digest}")
+        deleted = await self._deleted(digest)
+        await self.ledger.say(body, key=f"footage log {visit.owner} {digest}{deleted}")
 
     # --- bytes; in a thread -----------------------------------------------------------------------------------
 
@@ -234,34 +235,39 @@ class Importer:
         digest = taken.copied.sha256
         known = await self._what_is_known(visit)
         async with self._saying:
-            if (same := await self._same(digest, found, visit)) is not None:
+            deleted = await self._deleted(digest)
+            same = None if deleted else await self._same(digest, found, visit)
+            if same is not None:
                 outcome = await self._again(found, same, visit)
             else:
-                outcome = await self._say_new(found, visit, taken, known)
+                outcome = await self._say_new(found, visit, taken, known, deleted=deleted)
         await asyncio.to_thread(self._collected.mark, taken.source, digest, at_ms=self._clock.now_ms())
         return outcome
 
-    async def _say_new(self, found: Found, visit: Visit, taken: _Taken, known: Known) -> Outcome:
+    async def _say_new(
+        self, found: Found, visit: Visit, taken: _Taken, known: Known, *, deleted: str
+    ) -> Outcome:
         digest, fault = taken.copied.sha256, taken.probe.fault
         others = await asyncio.to_thread(self.ledger.index.of, FootageImported, sha256=digest)
+        is_double = bool(others) and not deleted
         body = describe(
             found,
             visit,
             known,
-            state="duplicate" if others else "damaged" if fault else "imported",
+            state="duplicate" if is_double else "damaged" if fault else "imported",
             probe=taken.probe,
             sha256=digest,
             size=taken.copied.size,
         )
         length = "length_uncertain" if taken.probe.length_uncertain else ""
         words = (
-            "duplicate" if others else "",
+            "duplicate" if is_double else "",
             fault,
             length,
             "" if found.readable_name else "name_unreadable",
         )
         body = with_problems(body, visit, *words)
-        said = await self.ledger.say(body, key=_key(visit, found, digest))
+        said = await self.ledger.say(body, key=_key(visit, found, digest + deleted))
         return Outcome(found=found, said=said, true=known.true_of(body.own_start_ms, visit))
 
     async def _without_bytes(self, found: Found, visit: Visit, seen: Probe, why: str) -> Outcome:
@@ -282,6 +288,11 @@ class Importer:
         told = {"dock": visit.dock, "file": f"{found.folder}/{found.name}", "reason": why}
         log.warning("file of a recorder not taken in", extra=told)
         return Outcome(found=found, said=said, true=known.true_of(body.own_start_ms, visit))
+
+    async def _deleted(self, digest: str) -> str:
+        """Names the deletion, where that is the last word on these bytes: taken in again, they are new."""
+        said = await asyncio.to_thread(deletion_of, self.ledger.index, digest)
+        return f" after {said.ref.journal} {said.ref.seq}" if said else ""
 
     async def _same(self, digest: str, found: Found, visit: Visit) -> Said[FootageImported] | None:
         """The same file of the same recorder."""

@@ -39,6 +39,8 @@ from station.footage.ledger import Ledger
 from station.footage.stock import (
     RESTORED,
     Stocked,
+    ancestors,
+    held_things,
     holds_of,
     of_lane,
     of_passage,
@@ -65,7 +67,15 @@ class Spans(Protocol):
         """The oldest first.  Blocking."""
         ...
 
+    def has(self, sha256: str) -> bool:
+        """Blocking."""
+        ...
+
     async def evict(self, spans: Sequence[Stocked], *, free_kb: int) -> None: ...
+
+    async def erase(self, sha256: str, *, by: str) -> None:
+        """What is not here is left alone; FullError: nothing was said and nothing is gone."""
+        ...
 
 
 OutcomeOf = Callable[[str | None, str], Outcome | None]  # of a passage, by its box and name; blocking
@@ -102,6 +112,7 @@ class Rules:
     jurisdiction: str
     outcome: OutcomeOf
     held: Callable[[], Mapping[str, Hold]] = dict  # passages that their lanes hold; blocking
+    knows: Callable[[str], bool] = lambda _passage: True  # whether a lane has told of this passage; blocking
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,9 +138,13 @@ class Keeping:
         clock: Clock,
         enough: Callable[[], bool] = lambda: True,
         spans: Spans | None = None,
+        lies: Callable[[str], bool] = lambda _sha256: False,
     ) -> None:
-        """`enough`: whether the disk holds as many days as the rules ask for; blocking."""
+        """`enough`: whether the disk holds as many days as the rules ask for; `lies`: whether a file that is not
+        footage's own, as a lane's clip, is here.  Both block.
+        """
         self._spans = spans
+        self._lies = lies
         self._ledger = ledger
         self._places = places
         self._rules = rules
@@ -209,29 +224,30 @@ class Keeping:
 
     # --- what a person does -----------------------------------------------------------------------------------
 
-    async def restore(self, files: Sequence[str], *, by: str, reason: str) -> int:
-        """They are not deleted after all, and their days begin anew.  RefusedError: one of them is not marked."""
+    async def restore(self, files: Sequence[str], *, by: str, reason: str, key: str | None = None) -> int:
+        """They are not deleted after all, and their days begin anew.  RefusedError: one of them is not marked.
+
+        `key`, here and of a hold, makes a repetition harmless; it is this act's alone.
+        """
         _reason(reason)
         async with self._one:
-            stock = await asyncio.to_thread(stock_of, self._ledger.index)
+            stock = await asyncio.to_thread(stock_of, self._ledger.index, spans=True)
             for name in files:
                 if name not in stock or stock[name].mark is None:
                     raise RefusedError("not marked for deletion")
-            await self._say("restored", files, rule=RESTORED, reason=reason.strip(), by=by)
+            await self._say("restored", files, rule=RESTORED, reason=reason.strip(), by=by, key=key)
         return len(files)
 
-    async def hold(self, body: RecordHeld) -> None:
+    async def hold(self, body: RecordHeld, *, key: str | None = None) -> None:
         """封存, or its end.  RefusedError says what is wrong with it."""
         _reason(body.reason)
         if not body.files and body.passage is None:
             raise RefusedError("name files or a passage")
         if body.act == "held" and body.until_ms is not None and body.until_ms <= self._clock.now_ms():
             raise RefusedError("until is over already")
-        stock = await asyncio.to_thread(stock_of, self._ledger.index)
-        if any(name not in stock for name in body.files):
-            raise RefusedError("no such file")
         async with self._one:
-            await self._ledger.say(body)
+            await asyncio.to_thread(self._check_hold, body)
+            await self._ledger.say(body, key=key)
 
     # --- what is said of it -----------------------------------------------------------------------------------
 
@@ -256,15 +272,38 @@ class Keeping:
 
     def decision(self, one: Stocked, stock: Mapping[str, Stocked], holds: Mapping[str, Hold]) -> Decision:
         """How long one file stays; what was made of others stays as long as they do.  Blocking."""
-        own = self._decide(one, holds)
         if not one.sources:
-            return own
-        sources = [self._decide(stock[name], holds) for name in one.sources if name in stock]
-        if not sources and own.rule != "hold" and own.why == "unlinked":
-            return Decision(until_ms=self._clock.now_ms(), rule="sources.gone", why="sources_gone")
-        return max([*sources, *([own] if own.why != "unlinked" else [])], key=_length)
+            return self._decide(one, holds)
+        names = ancestors(self._ledger.index, one.sources)
+        found = [decision for name in names if (decision := self._by_source(name, stock, holds)) is not None]
+        if (own := self._decide(one, holds)).why != "unlinked":
+            found.append(own)
+        gone = Decision(until_ms=self._clock.now_ms(), rule="sources.gone", why="sources_gone")
+        return max(found, key=_length, default=gone)
+
+    def holds(self) -> dict[str, Hold]:
+        """Digests, `passage:NAME`, and `lane:NAME` of passages that their lanes hold.  Blocking."""
+        return self._holds()
+
+    def is_held(self, sha256: str) -> bool:
+        """By the station or a lane: itself, what it was made of, or a passage that one of these belongs to.  Blocking."""
+        return self._is_held(sha256, self._holds())
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    def _check_hold(self, body: RecordHeld) -> None:
+        """A name mistyped would hold nothing, or end nothing, and nobody would see it."""
+        index = self._ledger.index
+        if body.act == "released":
+            if not set(held_things(body)) <= holds_of(index).keys():
+                raise RefusedError("not on hold")
+            return
+        stock = stock_of(index, spans=True)
+        if any(name not in stock for name in body.files):
+            raise RefusedError("no such file")
+        name = body.passage
+        if name and not self._rules.knows(name) and not index.of(FootageLinked, passage=name, newest=1):
+            raise RefusedError("no such passage")
 
     async def _step(self) -> None:
         await self._remove(sorted(self._undone))
@@ -280,15 +319,22 @@ class Keeping:
 
     def _plan(self) -> Plan:
         now_ms, plan = self._clock.now_ms(), Plan()
-        stock, holds = stock_of(self._ledger.index), self._holds()
+        stock, holds = stock_of(self._ledger.index, spans=True), self._holds()
         rows = retention(self._rules.law, jurisdiction=self._rules.jurisdiction, now_ms=now_ms)
         youngest_ms = now_ms - shortest_ms(rows)
         for one in stock.values():
             # Most files are younger than any rule: nothing has to be asked of them.
-            if one.since_ms > youngest_ms and not one.sources and one.mark is None:
+            if one.mark is None and (_is_young(one, stock, youngest_ms) or not self._is_here(one)):
                 continue
             self._plan_one(plan, one, self.decision(one, stock, holds), now_ms)
         return plan
+
+    def _is_here(self, one: Stocked) -> bool:
+        """Spans leave for want of room too; that entry is none of footage."""
+        return not one.span or self._has_span(one.sha256)
+
+    def _has_span(self, sha256: str) -> bool:
+        return self._spans is not None and self._spans.has(sha256)
 
     def _plan_one(self, plan: Plan, one: Stocked, decision: Decision, now_ms: int) -> None:
         due = decision.until_ms is not None and decision.until_ms <= now_ms
@@ -313,6 +359,17 @@ class Keeping:
             now_ms=self._clock.now_ms(),
         )
 
+    def _by_source(
+        self, name: str, stock: Mapping[str, Stocked], holds: Mapping[str, Hold]
+    ) -> Decision | None:
+        """None: it gives what was made of it no days."""
+        if (one := stock.get(name)) is not None:
+            found = self._decide(one, holds)
+            return None if one.sources and found.why == "unlinked" else found
+        # A clip of a lane goes by that lane's rules; what was made of it goes after it.
+        elsewhere = Decision(until_ms=None, rule="sources.here", why="sources_here")
+        return elsewhere if self._lies(name) else None
+
     def _links(self, sha256: str) -> list[FootageLinked]:
         return standing_links(said.body for said in self._ledger.index.of(FootageLinked, sha256=sha256))
 
@@ -321,12 +378,11 @@ class Keeping:
         lanes = {of_lane(name): hold for name, hold in self._rules.held().items()}
         return lanes | holds_of(self._ledger.index)
 
-    def _is_held(self, one: Stocked, holds: Mapping[str, Hold]) -> bool:
-        """Itself, what it was made of, or a passage that one of these belongs to."""
+    def _is_held(self, sha256: str, holds: Mapping[str, Hold]) -> bool:
         now_ms = self._clock.now_ms()
         named = (
             holds.get(thing)
-            for name in (one.sha256, *one.sources)
+            for name in ancestors(self._ledger.index, [sha256])
             for thing in _things(name, self._links(name))
         )
         return any(hold is not None and (hold.until_ms is None or hold.until_ms > now_ms) for hold in named)
@@ -353,21 +409,17 @@ class Keeping:
     def _copies(self) -> list[Stocked]:
         """That can be made again, the oldest first."""
         stock, holds = stock_of(self._ledger.index), self._holds()
-        return [one for one in stock.values() if one.copy and not self._is_held(one, holds)]
+        return [one for one in stock.values() if one.copy and not self._is_held(one.sha256, holds)]
 
     def _free(self) -> list[Stocked]:
         """Spans that are kept elsewhere and that nobody holds, the oldest first."""
         spare = self._spans.spare(self._places.originals.folder) if self._spans is not None else []
         holds = self._holds()
-        return [one for one in spare if not self._is_held(one, holds)]
+        return [one for one in spare if not self._is_held(one.sha256, holds)]
 
     def _ripe(self, wanted: int) -> dict[str, list[str]]:
         """What was marked long enough ago and is due still, by the rule that marked it."""
-        stock, holds, now_ms = (
-            stock_of(self._ledger.index),
-            holds_of(self._ledger.index),
-            self._clock.now_ms(),
-        )
+        stock, holds, now_ms = stock_of(self._ledger.index), self._holds(), self._clock.now_ms()
         due = [
             one
             for one in ripe(stock.values(), now_ms=now_ms)
@@ -390,6 +442,8 @@ class Keeping:
         for name in files:
             self._undone.add(name)
             await asyncio.to_thread(self._places.remove, name)
+            if self._spans is not None:
+                await self._spans.erase(name, by=self._by)
             self._undone.discard(name)
 
     async def _say(
@@ -401,8 +455,9 @@ class Keeping:
         due_ms: int | None = None,
         reason: str = "",
         by: str | None = None,
+        key: str | None = None,
     ) -> None:
-        for some in _portions(files):
+        for number, some in enumerate(_portions(files)):
             body = FootageDisposed(
                 act=act,  # type: ignore[arg-type]
                 files=tuple(some),
@@ -411,11 +466,12 @@ class Keeping:
                 due_ms=due_ms,
                 reason=reason,
             )
-            await self._ledger.say(body)
+            await self._ledger.say(body, key=f"{key}/{number}" if key and number else key)
         log.info("footage disposed", extra={"act": act, "rule": rule, "files": len(files)})
 
     def _is_left(self, sha256: str) -> bool:
-        return self._places.has(sha256) and was_deleted(self._ledger.index, sha256)
+        is_here = self._places.has(sha256) or self._has_span(sha256)
+        return is_here and was_deleted(self._ledger.index, sha256)
 
     def _reconcile(self, before: Sequence[str]) -> FilesReconciled:
         """`before`: what a first look has found; a file whose entry was on its way then is no stranger now."""
@@ -424,7 +480,7 @@ class Keeping:
         unknown = [*sorted(here - known.keys()), *self._places.strangers()]
         missing = [name for name in sorted(known.keys() - here) if not self._places.has(name)]
         if before:
-            unknown = [name for name in unknown if name in before or len(before) >= NAMED]
+            unknown = [name for name in unknown if _short(name) in before or len(before) >= NAMED]
         return FilesReconciled(
             files=len(here & known.keys()),
             unknown_count=len(unknown),
@@ -441,6 +497,13 @@ def _things(sha256: str, links: Sequence[FootageLinked]) -> Iterator[str]:
         if link.passage is not None:
             yield of_passage(link.passage)
             yield of_lane(link.passage)
+
+
+def _is_young(one: Stocked, stock: Mapping[str, Stocked], youngest_ms: int) -> bool:
+    """Whether it, or an original that it was made of, is younger than any rule."""
+    names = (one.sha256, *one.sources)
+    known = (stock[name] for name in names if name in stock)
+    return any(not each.sources and each.since_ms > youngest_ms for each in known)
 
 
 def _enough(files: Iterable[Stocked], wanted: int) -> list[str]:
@@ -460,7 +523,12 @@ def _portions(files: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _named(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name.encode(errors="replace").decode()[:LONGEST] for name in list(names)[:NAMED])
+    return tuple(map(_short, list(names)[:NAMED]))
+
+
+def _short(name: str) -> str:
+    """As a report names it."""
+    return name.encode(errors="replace").decode()[:LONGEST]
 
 
 def _length(decision: Decision) -> tuple[bool, int]:

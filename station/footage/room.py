@@ -124,6 +124,7 @@ def open_room(settings: Footage, around: Around) -> FootageRoom:
     store, clock, rules = around.data / "station.db", around.clock, around.rules
     shelves = _library(ledger, folder, around)
     lot = Lot(seed=settings.keeping.sample_seed or around.source, permille=settings.keeping.sample_permille)
+    keeps = _keeping(settings, ledger, folder, around, enough=lambda: room.forecast().capacity.enough)
     room = FootageRoom(
         settings=settings,
         folder=folder,
@@ -138,12 +139,12 @@ def open_room(settings: Footage, around: Around) -> FootageRoom:
             source_clock=around.source_clock,
             acknowledged=around.acknowledged,
         ),
-        keeping=_keeping(settings, ledger, folder, around, enough=lambda: room.forecast().capacity.enough),
+        keeping=keeps,
         steps=_steps(settings, ledger, around),
         supervising=Supervising(ledger, around.queries, lot=lot),
         rules=rules,
         library=shelves,
-        workshop=_workshop(settings, ledger, shelves, folder, around),
+        workshop=_workshop(settings, ledger, shelves, folder, around, is_held=keeps.is_held),
         tags=Tags(ledger),
     )
     return room
@@ -166,6 +167,7 @@ def _keeping(
         clock=around.clock,
         enough=enough,
         spans=around.travels(ledger.index),
+        lies=lambda sha256: around.clips.path(sha256) is not None,
     )
 
 
@@ -192,7 +194,13 @@ def _library(ledger: JournalLedger, folder: Path, around: Around) -> Library:
 
 
 def _workshop(
-    settings: Footage, ledger: JournalLedger, shelves: Library, folder: Path, around: Around
+    settings: Footage,
+    ledger: JournalLedger,
+    shelves: Library,
+    folder: Path,
+    around: Around,
+    *,
+    is_held: Callable[[str], bool],
 ) -> Workshop:
     return Workshop(
         ledger,
@@ -201,4 +209,5 @@ def _workshop(
         folder=folder / "orders",
         most_bytes=settings.copies_gb << 30,
         clock=around.clock,
+        is_held=is_held,
     )

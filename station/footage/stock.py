@@ -32,17 +32,21 @@ class Stocked:
     important: bool = False
     sources: tuple[str, ...] = ()
     copy: bool = False  # it can be made again
+    span: bool = False  # it lies among the files that travel with the journal
     mark: Mark | None = None
 
 
-def stock_of(index: FootageIndex) -> dict[str, Stocked]:
-    """Every file that should be here, the oldest first.  Blocking; one pass over what was said."""
+def stock_of(index: FootageIndex, *, spans: bool = False) -> dict[str, Stocked]:
+    """Every file that should be here, the oldest first.  Blocking; one pass over what was said.
+
+    `spans`: those too that travel with the journal; they may have left by an entry of another kind.
+    """
     found: dict[str, Stocked] = {}
     for said in index.each(FootageImported, FootageDerived, FootageDisposed):
         body = said.body
         if isinstance(body, FootageDisposed):
             _dispose(found, body, said.at_ms)
-        elif (one := _stocked(said)) is not None:
+        elif (one := _stocked(said)) is not None and (spans or not one.span):
             found.setdefault(one.sha256, one)
     return found
 
@@ -77,11 +81,29 @@ def of_lane(passage: str) -> str:
 
 def was_deleted(index: FootageIndex, sha256: str) -> bool:
     """Whether the last that was said of it is that it is gone.  Blocking."""
+    return deletion_of(index, sha256) is not None
+
+
+def deletion_of(index: FootageIndex, sha256: str) -> Said[FootageDisposed] | None:
+    """The last that was said of it, where that is that it is gone.  Blocking."""
     disposed = index.naming(FootageDisposed, sha256)
     if not disposed or disposed[-1].body.act != "deleted":
-        return False
+        return None
     taken = [*index.of(FootageImported, sha256=sha256), *index.of(FootageDerived, sha256=sha256)]
-    return not any(_stocked(one) and one.at_ms > disposed[-1].at_ms for one in taken)
+    is_back = any(_stocked(one) and one.at_ms > disposed[-1].at_ms for one in taken)
+    return None if is_back else disposed[-1]
+
+
+def ancestors(index: FootageIndex, sources: Iterable[str]) -> tuple[str, ...]:
+    """These, what they were made of, and so on to the originals, each once.  Blocking."""
+    found = dict.fromkeys(sources)
+    waiting = list(found)
+    while waiting:
+        for said in index.of(FootageDerived, sha256=waiting.pop()):
+            fresh = [name for name in said.body.sources if name not in found]
+            found |= dict.fromkeys(fresh)
+            waiting += fresh
+    return tuple(found)
 
 
 def ripe(stocked: Iterable[Stocked], *, now_ms: int) -> list[Stocked]:
@@ -93,14 +115,14 @@ def _stocked(said: Said[Body]) -> Stocked | None:
     body = said.body
     if isinstance(body, FootageImported) and body.sha256 is not None and body.state in HERE:
         return Stocked(sha256=body.sha256, since_ms=said.at_ms, size=body.size, important=body.important)
-    # A span lies where the files lie that travel with the journal.
-    if isinstance(body, FootageDerived) and body.kind != "span":
+    if isinstance(body, FootageDerived):
         return Stocked(
             sha256=body.sha256,
             since_ms=said.at_ms,
             size=body.size,
             sources=body.sources,
             copy=body.kind == "working_copy",
+            span=body.kind == "span",
         )
     return None
 

@@ -61,15 +61,16 @@ class Supervising:
         self._queries = queries
         self._lot = lot
 
-    def day(self, from_ms: int) -> DayReport:
-        """The 24 hours from there on."""
+    def day(self, from_ms: int, *, now_ms: int) -> DayReport:
+        """The 24 hours from there on; what of them is still to come is no shift yet, and lacks no footage."""
         day = Stretch(from_ms=from_ms, to_ms=from_ms + DAY_MS)
+        so_far = Stretch(from_ms=from_ms, to_ms=max(from_ms, min(day.to_ms, now_ms)))
         files = {one.body.sha256: (one, span) for one, span in self._filmed(day)}
         films = [_film(one, span) for one, span in files.values()]
         sample = drawn((film.sha256 for film in films), seed=self._lot.seed, permille=self._lot.permille)
         return DayReport(
             day=day,
-            officers=tuple(officer_days(day, duty=self._duty(day), acts=self._acts(day), films=films)),
+            officers=tuple(officer_days(so_far, duty=self._duty(day), acts=self._acts(day), films=films)),
             files=len(films),
             sample=tuple(self._sampled(*files[name]) for name in sample),
             seed=self._lot.seed,

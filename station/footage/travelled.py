@@ -1,7 +1,8 @@
-"""Spans of footage that have travelled: once every destination keeps one, it may leave this disk for want of room."""
+"""Spans of footage that travel: one may leave this disk once every destination keeps it, and goes when its days are over."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from station.footage.index import FootageIndex
 from station.footage.stock import Stocked
 
 AT_ONCE = 200  # digests in one question
+ERASED = "station.footage"  # the rule itself is in the entry footage.disposed before it
 
 
 class Travelled:
-    """`spare` blocks: call it from a thread."""
+    """`spare` and `has` block: call them from a thread."""
 
     def __init__(
         self,
@@ -51,9 +53,25 @@ class Travelled:
         kept = self._kept(list(spans))
         return [one for name, one in spans.items() if name in kept and self._files.path(name) is not None]
 
+    def has(self, sha256: str) -> bool:
+        return self._files.path(sha256) is not None
+
     async def evict(self, spans: Sequence[Stocked], *, free_kb: int) -> None:
         """The entry first, then the bytes; FullError: nothing was said and nothing is gone."""
         await self._erasing.evict(spans, rule="kept", free_kb=free_kb)
+
+    async def erase(self, sha256: str, *, by: str) -> None:
+        """The entry first, then the bytes, here and where they were sent; FullError: nothing was said.
+
+        What is no span, or has left already, is left alone.
+        """
+        if await asyncio.to_thread(self._is_span, sha256):
+            await self._erasing.erase((), files=(sha256,), rule=ERASED, by=by)
+
+    def _is_span(self, sha256: str) -> bool:
+        return self.has(sha256) and any(
+            said.body.kind == "span" for said in self._index.of(FootageDerived, sha256=sha256)
+        )
 
     def _kept(self, digests: Sequence[str]) -> set[str]:
         kept = set(digests)

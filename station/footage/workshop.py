@@ -52,7 +52,10 @@ class Workshop:
         most_bytes: int,
         clock: Clock,
         reserve_bytes: int = 2 << 30,
+        is_held: Callable[[str], bool] = lambda _sha256: False,
     ) -> None:
+        """`is_held`: whether somebody wants a file kept; blocking."""
+        self._is_held = is_held
         self._ledger = ledger
         self._library = library
         self._spans = spans
@@ -207,10 +210,12 @@ class Workshop:
             await asyncio.to_thread(self._library.derived.remove, oldest)
 
     def _too_much(self) -> str | None:
-        """The oldest working copy but the newest, while all of them take more than their room."""
+        """The oldest working copy but the newest that nobody holds, while all of them take more than their room."""
         said = [one.body for one in self._library.index.of(FootageDerived) if one.body.kind == "working_copy"]
         here = {one.sha256: one.size for one in said if self._library.derived.path(one.sha256) is not None}
-        return next(iter(here)) if len(here) > 1 and sum(here.values()) > self._most_bytes else None
+        if sum(here.values()) <= self._most_bytes:
+            return None
+        return next((name for name in list(here)[:-1] if not self._is_held(name)), None)
 
     def _same(self, kind: DerivedKind, sha256: str) -> Order | None:
         same = (o for o in self._orders.all() if o.kind == kind and o.sha256 == sha256 and not o.problem)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi import Path as InPath
@@ -21,7 +21,7 @@ from kernel.footage.keeping import Hold
 from station.footage.capacity import Forecast
 from station.footage.index import FootageIndex
 from station.footage.room import FootageRoom
-from station.footage.stock import Stocked, holds_of, stock_of
+from station.footage.stock import Stocked, stock_of
 from station.footage.supervising import DayReport, Sampled
 from station.pages import wording
 from station.pages.http import answer, body
@@ -102,6 +102,7 @@ class Held:
     by: str
     reason: str
     until: str
+    by_lane: bool  # only the lane ends it
 
 
 def install(app: FastAPI, parts: Parts, room: FootageRoom) -> None:
@@ -137,18 +138,26 @@ class Supervision:
             return answer({"done": True})
 
         @app.post("/footage/keeping/restore")
-        async def restore(request: Request, _key: Key, visitor: Visitor = supervises) -> Response:
-            said = await body(request, Restore)
-            act = self._room.keeping.restore(said.files, by=visitor.account.name, reason=said.reason)
-            await done(act, self._shell.texts(request))
+        async def restore(request: Request, key: Key, visitor: Visitor = supervises) -> Response:
+            said, by = await body(request, Restore), visitor.account.name
+            own = f"restore/{by}/{key}"
+            act = self._room.keeping.restore(said.files, by=by, reason=said.reason, key=own)
+            await self._once(own, act, request)
             return answer({"done": True})
 
         @app.post("/footage/keeping/hold")
-        async def hold(request: Request, _key: Key, visitor: Visitor = supervises) -> Response:
-            said = await body(request, Holding)
-            act = self._room.keeping.hold(_held_body(said, by=visitor.account.name))
-            await done(act, self._shell.texts(request))
+        async def hold(request: Request, key: Key, visitor: Visitor = supervises) -> Response:
+            said, by = await body(request, Holding), visitor.account.name
+            held, own = _held_body(said, by=by), f"hold/{by}/{key}"
+            await self._once(own, self._room.keeping.hold(held, key=own), request)
             return answer({"done": True})
+
+    async def _once(self, key: str, act: Coroutine[Any, Any, object], request: Request) -> None:
+        """Said already, it cannot be said again as things are now, and is done."""
+        if await self._room.ledger.knows(key):
+            act.close()
+        else:
+            await done(act, self._shell.texts(request))
 
     async def _day(self, request: Request, wanted: str, visitor: Visitor) -> Response:
         from_ms = times.parse_day(wanted) if wanted else times.day_start_ms(self._parts.clock.now_ms())
@@ -156,7 +165,8 @@ class Supervision:
             raise HTTPException(422, "d: not a day")
         shown = times.local(from_ms).strftime("%Y-%m-%d")
         await self._parts.access.looked(by=visitor.account.name, what="list", wanted=f"footage day={shown}")
-        report = await asyncio.to_thread(self._room.supervising.day, from_ms)
+        now_ms = self._parts.clock.now_ms()
+        report = await asyncio.to_thread(self._room.supervising.day, from_ms, now_ms=now_ms)
         texts = self._shell.texts(request)
         return self._shell.page(
             request,
@@ -173,9 +183,9 @@ class Supervision:
     async def _keeping(self, request: Request, visitor: Visitor) -> Response:
         await self._parts.access.looked(by=visitor.account.name, what="list", wanted="footage keeping")
         index, texts = self._room.index, self._shell.texts(request)
-        stock = await asyncio.to_thread(stock_of, index)
-        holds = await asyncio.to_thread(holds_of, index)
-        found = await asyncio.to_thread(self._room.forecast, stock.values())
+        stock = await asyncio.to_thread(stock_of, index, spans=True)
+        holds = await asyncio.to_thread(self._room.keeping.holds)
+        found = await asyncio.to_thread(self._room.forecast, [one for one in stock.values() if not one.span])
         return self._shell.page(
             request,
             "keeping.html",
@@ -184,7 +194,7 @@ class Supervision:
             room=self._room.keeping.room,
             forecast=found,
             basis=_basis(found, texts),
-            files=len(stock),
+            files=sum(not one.span for one in stock.values()),
             marked=await asyncio.to_thread(marked_views, index, stock.values()),
             holds=held_views(holds),
             report=self._room.keeping.found,
@@ -218,17 +228,20 @@ def marked_views(index: FootageIndex, stock: Iterable[Stocked]) -> list[Marked]:
 
 
 def held_views(holds: Mapping[str, Hold]) -> list[Held]:
-    return [
-        Held(
-            thing=thing,
-            files=() if thing.startswith("passage:") else (thing,),
-            passage=thing.removeprefix("passage:") if thing.startswith("passage:") else None,
-            by=hold.by,
-            reason=hold.reason,
-            until=times.stamp(hold.until_ms),
-        )
-        for thing, hold in holds.items()
-    ]
+    return [_held_view(thing, hold) for thing, hold in holds.items()]
+
+
+def _held_view(thing: str, hold: Hold) -> Held:
+    kind, _colon, name = thing.rpartition(":")
+    return Held(
+        thing=thing,
+        files=() if kind else (thing,),
+        passage=name if kind else None,
+        by=hold.by,
+        reason=hold.reason,
+        until=times.stamp(hold.until_ms),
+        by_lane=kind == "lane",
+    )
 
 
 def _sampled(one: Sampled, texts: Texts) -> dict[str, str]:

@@ -48,6 +48,7 @@ REFUSED = {
     "not marked for deletion": _("That file is not marked for deletion."),
     "name files or a passage": _("Name files or a crossing."),
     "until is over already": _("The last day is over already."),
+    "not on hold": _("That is not on hold."),
     "a score is 1 to 5": _("A score is 1 to 5."),
     "nobody scores their own footage": _("Nobody scores their own footage."),
 }

@@ -149,6 +149,24 @@ def test_it_is_packed_with_the_crossing_and_goes_with_its_pictures(centre: Centr
     assert SPAN not in clips_of(centre.passage()).files
 
 
+def test_what_people_wrote_of_it_goes_with_it_and_what_a_rule_said_stays(centre: Centre) -> None:
+    film = (FileRef(name="wang.mp4", sha256="c3" * 32, size=900_000),)
+    centre.take(
+        (centre.station, linked(by="rule:time", reason="acted"), ()),
+        (centre.station, derived(by="rule:time", reason="acted"), SPAN_FILE),
+        (centre.station, tagged("t-1"), ()),
+        (centre.station, linked(act="unlinked", by="wang", reason="张三不在其中"), ()),
+        (centre.station, derived(by="wang", reason="张三", sha256="c3" * 32, link="l-2"), film),
+        (centre.station, tagged("t-2", at_ms=900_000), ()),  # of another crossing on the same film
+    )
+    entries = of_passage(centre.passage()).entries
+    assert [ref.seq for ref in sorted(entries, key=lambda ref: ref.seq) if ref.journal == "c" * 32] == [
+        2,
+        3,
+        4,
+    ]
+
+
 def test_what_names_no_digest_is_quarantined(centre: Centre) -> None:
     centre.take(
         (centre.station, derived(sources=("../../etc",)), SPAN_FILE), (centre.station, tagged("t", "x"), ())

@@ -14,6 +14,7 @@ from kernel.footage.bodies import ClockAnchor, FootageDisposed, FootageImported,
 from station.docking.describing import start_of
 from station.docking.probing import Probe
 from station.docking.volume import Found, Volume
+from station.footage.stock import stock_of
 from tests.station.docking.docks import NAME, Bench, WeakCable
 
 OWN = 1_780_279_200_000  # what NAME says
@@ -66,6 +67,27 @@ async def test_without_its_own_memory_the_digest_tells_that_a_file_is_here(bench
     bench = Bench(bench.folder)
     assert (await bench.take(NAME)).again
     assert len(bench.said()) == 1
+
+
+async def test_what_comes_again_after_its_deletion_is_taken_in_as_new(bench: Bench) -> None:
+    """Under another name, and under its own where the dock's memory was lost."""
+    digest = bench.put(NAME, b"film")
+    await bench.take(NAME)
+    for name in ("other.mp4", NAME):
+        bench.put(name, b"film")
+        said = FootageDisposed(act="deleted", files=(digest,), rule="footage-unlinked", by="s01-station")
+        await bench.importer.ledger.say(said, key=f"deleted before {name}")
+        bench.originals.remove(digest)
+        (bench.folder / "docking.db").unlink()
+        ahead_ms = bench.clock.now_ms() + 1_000
+        bench = Bench(bench.folder)
+        await bench.clock.sleep((ahead_ms - bench.clock.now_ms()) / 1_000)
+        outcome = await bench.take(name)
+        assert (outcome.body.state, outcome.again) == ("imported", False)
+        assert stock_of(bench.index)[digest].since_ms == bench.clock.now_ms()
+        await bench.clock.sleep(1)
+        assert (await bench.take(name)).again
+    assert len(bench.said()) == 3
 
 
 async def test_empty_torn_doubled_and_refused_files_are_said_with_the_reason(bench: Bench) -> None:

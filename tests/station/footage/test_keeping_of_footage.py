@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ async def pass_days(footage: Footage, days: int) -> None:
     """Without a look in between."""
     await footage.clock.run_for(days * 86_400)
     await footage.keeping.sweep()
+
+
+async def reconciled(footage: Footage) -> FilesReconciled:
+    looking = asyncio.ensure_future(footage.keeping.reconcile())
+    while not looking.done():
+        await footage.clock.run_for(5)
+        await asyncio.sleep(0.01)
+    return looking.result()
 
 
 async def test_it_is_marked_waits_seven_days_and_is_deleted(footage: Footage) -> None:
@@ -109,7 +118,15 @@ async def test_a_hold_needs_what_it_is_about(footage: Footage) -> None:
         await footage.keeping.hold(hold("held", "ab" * 32))
     with pytest.raises(RefusedError, match="over already"):
         await footage.keeping.hold(hold("held", passage="p1", until_ms=1))
+    with pytest.raises(RefusedError, match="no such passage"):
+        await footage.keeping.hold(hold("held", passage="p1"))
+    with pytest.raises(RefusedError, match="not on hold"):
+        await footage.keeping.hold(hold("released", passage="p1"))
     assert footage.index.of(RecordHeld) == []
+    await footage.link("ab" * 32, passage="p1")  # the lane's own word may be lost
+    await footage.keeping.hold(hold("held", passage="p1"))
+    await footage.keeping.hold(hold("released", passage="p1"))
+    assert [said.body.act for said in footage.index.of(RecordHeld)] == ["held", "released"]
 
 
 async def test_what_was_made_of_it_goes_with_it(footage: Footage) -> None:
@@ -119,6 +136,52 @@ async def test_what_was_made_of_it_goes_with_it(footage: Footage) -> None:
     await pass_days(footage, 7)
     assert not footage.has(source)
     assert not footage.has(copy)
+
+
+async def test_a_redacted_copy_stays_as_long_as_the_clip_or_the_original_at_its_root(
+    footage: Footage,
+) -> None:
+    clip = "c" * 64
+    footage.clips.add(clip)
+    of_clip = await footage.redacted(clip)
+    source = await footage.take("a.avi")
+    copy = await footage.copy(source)
+    of_copy = await footage.redacted(copy)
+    footage.outcomes["p1"] = "over_limit"
+    await footage.link(source, passage="p1")
+    footage.percent = 95
+    await footage.keeping.relieve()
+    footage.percent = 10
+    assert not footage.has(copy)
+    await pass_days(footage, 200)
+    assert [footage.acts(name) for name in (of_clip, of_copy)] == [[], []]
+    footage.clips.clear()
+    await pass_days(footage, 600)
+    assert [footage.acts(name) for name in (of_clip, of_copy)] == [["marked"], ["marked"]]
+
+
+async def test_what_was_made_of_the_copy_of_a_held_file_is_held(footage: Footage) -> None:
+    source = await footage.take("a.avi")
+    again = await footage.copy(await footage.copy(source))
+    await footage.keeping.hold(hold("held", source))
+    footage.percent = 95
+    await footage.keeping.relieve()
+    assert footage.has(again)
+
+
+async def test_a_disk_that_is_full_takes_nothing_that_a_lane_has_come_to_hold(footage: Footage) -> None:
+    sha256 = await footage.take("a.mp4")
+    footage.outcomes["p1"] = "over_limit"
+    await footage.link(sha256, passage="p1")
+    await pass_days(footage, 731)
+    footage.held["p1"] = Hold(by="centre", reason="诉讼")
+    await footage.clock.run_for(8 * 86_400)
+    footage.percent = 95
+    await footage.keeping.relieve()
+    assert (footage.acts(sha256), footage.has(sha256)) == (["marked"], True)
+    footage.held.clear()
+    await footage.keeping.relieve()
+    assert footage.acts(sha256) == ["marked", "deleted"]
 
 
 async def test_a_process_killed_between_entry_and_disk_finishes_at_its_start(footage: Footage) -> None:
@@ -152,16 +215,24 @@ async def test_the_disk_is_held_against_the_entries_and_nothing_unknown_is_remov
     unknown = store(footage.originals, "nobody said so")
     (footage.originals.folder / "ab").mkdir(exist_ok=True)
     (footage.originals.folder / "ab" / "假日.mp4").write_text("x")
-    looking = asyncio.ensure_future(footage.keeping.reconcile())
-    while not looking.done():
-        await footage.clock.run_for(5)
-        await asyncio.sleep(0.01)
-    found = looking.result()
+    found = await reconciled(footage)
     assert (found.unknown_count, found.missing) == (2, (lost,))
     assert set(found.unknown) == {unknown, "originals/ab/假日.mp4"}
     assert footage.has(unknown)
     assert footage.index.of(FilesReconciled)[0].body == found
     assert footage.keeping.worries() == ("footage_missing", "footage_unknown")
+
+
+def put_stranger(footage: Footage, name: bytes) -> None:
+    (footage.originals.folder / os.fsdecode(name)).write_text("x")
+
+
+async def test_strangers_with_names_that_no_report_can_hold_are_reported(footage: Footage) -> None:
+    put_stranger(footage, b"x" * 130 + b".mp4")
+    put_stranger(footage, b"caf\xe9.mp4")
+    found = await reconciled(footage)
+    assert found.unknown == ("originals/caf?.mp4", f"originals/{'x' * 110}")
+    assert footage.keeping.worries() == ("footage_unknown",)
 
 
 async def test_room_is_made_with_copies_first_and_never_with_originals(footage: Footage) -> None:

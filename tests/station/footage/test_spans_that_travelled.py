@@ -1,4 +1,4 @@
-"""A span may leave this disk for want of room once every destination keeps it, oldest first, and never before."""
+"""A span may leave this disk for want of room once every destination keeps it, oldest first; it stays as long as its original."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from journal.cursors import Cursors, Upload
 from journal.erasing import Erasing
 from journal.files import FileStore
 from journal.writer import Journal
-from kernel.events import FileEvicted, RecordHeld
+from kernel.events import FileEvicted, RecordErased, RecordHeld
 from kernel.evidence import header
-from kernel.footage.bodies import FootageDerived
+from kernel.footage.bodies import FootageDerived, FootageDisposed
 from station.footage.keeping import Keeping, Places, Rules
 from station.footage.travelled import Travelled
 from tests.journal.making import County, TestClock, open_journal
@@ -124,3 +125,34 @@ async def test_without_a_destination_every_span_stays(site: Site) -> None:
     site.footage.percent = 95
     await site.keeping().relieve()
     assert site.has(span)
+
+
+async def test_a_span_goes_with_its_original_when_their_days_are_over(site: Site) -> None:
+    source = await site.footage.take("a.mp4")
+    span = await site.span(b"x", source=source)
+    gone = await site.span(b"y", source=source)
+    site.files.remove([gone])  # it has left for want of room
+    keeping = site.keeping(CENTRE)
+    for days, there in ((183, True), (2, True), (7, False)):
+        await site.footage.clock.run_for(days * 86_400)
+        await keeping.sweep()
+        assert (site.footage.has(source), site.has(span)) == (there, there)
+    assert site.footage.acts(span) == ["marked", "deleted"]
+    assert site.footage.acts(gone) == []
+    said = [
+        msgspec.json.decode(entry.body or b"", type=RecordErased)
+        for entry in await site.journal.read(0, 10)
+        if header.decode(entry.header).stream == RecordErased.stream
+    ]
+    assert [(one.rule, one.by, one.files) for one in said] == [("station.footage", "s01-station", (span,))]
+
+
+async def test_a_span_whose_deletion_was_only_said_goes_at_the_next_start(site: Site) -> None:
+    span = await site.span(b"x", source=await site.footage.take("a.mp4"))
+    other = await site.span(b"y", source="ab" * 32)
+    said = FootageDisposed(act="deleted", files=(span, other), rule="footage-unlinked", by="s01-station")
+    await site.footage.ledger.say(said)
+    await site.footage.clock.run_for(1)
+    await site.span(b"y", source="ab" * 32)  # cut again
+    await site.keeping(CENTRE).finish()
+    assert (site.has(span), site.has(other)) == (False, True)

@@ -15,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 
+from kernel.events import RecordHeld
 from kernel.evidence import header
 from kernel.footage.bodies import FootageDerived, FootageDisposed, FootageLinked
 from station.footage.folders import DigestFolder
@@ -170,6 +171,21 @@ async def test_working_copies_have_their_room_and_the_oldest_goes_first(tmp_path
         assert place.room.library.path(second.sha256) is not None
         [disposed] = place.room.index.of(FootageDisposed)
         assert (disposed.body.files, disposed.body.rule) == ((first.sha256,), "copies.room")
+
+
+async def test_a_copy_whose_original_is_held_keeps_its_room(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        place.room.workshop._most_bytes = 1
+        for number in range(3):
+            source = await place.original(
+                movie(tmp_path / f"{number}.ts", seconds=1 + number, container="mpegts")
+            )
+            if not number:
+                held = RecordHeld(act="held", files=(source,), by="wang", reason="复议")
+                await place.room.keeping.hold(held)
+            await place.room.workshop.make(await place.room.workshop.order("working_copy", source, by="li"))
+        here = [place.room.library.path(one.sha256) is not None for one in made(place)]
+        assert here == [True, False, True]
 
 
 async def test_a_redacted_copy_names_its_boxes_and_its_reason(tmp_path: Path) -> None:

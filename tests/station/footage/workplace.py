@@ -115,5 +115,11 @@ class Nothing:
     def spare(self, _footage: Path) -> list[Stocked]:
         return []
 
+    def has(self, _sha256: str) -> bool:
+        return False
+
     async def evict(self, spans: Sequence[Stocked], *, free_kb: int) -> None:
         raise AssertionError
+
+    async def erase(self, sha256: str, *, by: str) -> None:
+        """There is none."""

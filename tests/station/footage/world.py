@@ -54,6 +54,7 @@ class Footage:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     percent: int = 10
     held: dict[str, Hold] = field(default_factory=dict)
+    clips: set[str] = field(default_factory=set)  # of the lanes, here
 
     def __post_init__(self) -> None:
         self.originals = DigestFolder(self.folder / "originals")
@@ -72,10 +73,12 @@ class Footage:
                 jurisdiction="370323",
                 outcome=lambda _box, name: self.outcomes.get(name),
                 held=lambda: self.held,
+                knows=self.outcomes.__contains__,
             ),
             settings=self.settings,
             by="s01-station",
             clock=self.clock,
+            lies=lambda name: name in self.clips,
         )
 
     def room(self) -> Room:
@@ -97,6 +100,15 @@ class Footage:
         """A working copy is made of it."""
         sha256 = store(self.derived, f"copy of {source}")
         body = FootageDerived(kind="working_copy", sha256=sha256, size=1, sources=(source,), by="li")
+        await self.ledger.say(body)
+        return sha256
+
+    async def redacted(self, source: str) -> str:
+        """A part of it is hidden."""
+        sha256 = store(self.derived, f"redacted {source}")
+        body = FootageDerived(
+            kind="redacted", sha256=sha256, size=1, sources=(source,), by="li", reason="court"
+        )
         await self.ledger.say(body)
         return sha256
 
