@@ -104,12 +104,14 @@ def _packets(
         _seek(file, entry.seek)
     begun, end = entry is None, Fraction(0)
     for packet in _sound(file, list(streams)):
-        at = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
-        pictured = packet.stream is video
-        begun = begun or (pictured and packet.is_keyframe and at >= zero)
-        if not begun or (entry is not None and at < zero) or (until is not None and at >= until):
-            if pictured and until is not None and (packet.dts or 0) * packet.time_base >= until:
+        at, pictured = _shown(packet), packet.stream is video
+        # In the order of decoding: a picture that is shown later may be what an earlier one is made of.
+        if until is not None and (_decoded(packet) if pictured else at) >= until:
+            if pictured:
                 break
+            continue
+        begun = begun or (pictured and packet.is_keyframe and at >= zero)
+        if not begun or (entry is not None and at < zero):
             continue
         if pictured:
             end = max(end, at + (packet.duration or 0) * packet.time_base)
@@ -120,6 +122,14 @@ def _packets(
     if not end:
         raise ProtocolError("nothing in it can be read")
     return end
+
+
+def _shown(packet: Packet[Any]) -> Fraction:
+    return (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+
+
+def _decoded(packet: Packet[Any]) -> Fraction:
+    return (packet.dts or 0) * packet.time_base
 
 
 def earlier(packet: Packet[Any], zero: Fraction) -> None:
@@ -166,7 +176,7 @@ def _keys_until(file: InputContainer, at: Fraction) -> Iterator[Fraction]:
     """And the first one after it, where there is none."""
     found = False
     for packet in _sound(file, [video_of(file)]):
-        shown = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+        shown = _shown(packet)
         if found and shown > at:
             return
         if packet.is_keyframe:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 RATE = 8_000
 OPTIONS: dict[str, dict[str, object]] = {
     "libx264": {"x264-params": "scenecut=0:threads=1", "preset": "ultrafast"},
+    "libx264-b": {"x264-params": "scenecut=0:threads=1:bframes=3:b-adapt=0", "preset": "veryfast"},
     "libx265": {"x265-params": "log-level=none:keyint=10"},
     "mpeg4": {},
 }
-Codec = Literal["libx264", "libx265", "mpeg4"]
+Codec = Literal["libx264", "libx264-b", "libx265", "mpeg4"]  # -b: pictures made of later ones
 
 
 def movie(
@@ -40,7 +41,7 @@ def movie(
     width, height = size
     with av.open(str(path), "w", format=container, options={"movflags": "use_metadata_tags"}) as file:
         file.metadata.update(tags or {})
-        stream = file.add_stream(codec, rate=fps)
+        stream = file.add_stream(codec.removesuffix("-b"), rate=fps)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, "yuv420p", fps
         stream.options = OPTIONS[codec]
         audio = file.add_stream("aac", rate=RATE, layout="mono") if sound else None
