@@ -26,6 +26,7 @@ ENCODER = {"preset": "veryfast", "crf": "26", "threads": "1"}
 TALLEST = 720
 IN_MP4 = frozenset({"aac", "mp3"})
 BACK_S = (0, 10, 60, None)  # None: read from the beginning
+TOLD_AGAIN = 250  # packets or pictures: who goes on is heard, however slow
 SKIPPED = 250  # packets in a row that cannot be decoded: the rest is lost
 
 Tell = Callable[[int], None]  # permille
@@ -73,20 +74,22 @@ class _Entry:
 
 
 class Progress:
-    """Tells of every hundredth that is done."""
+    """Tells of every hundredth that is done, and that it goes on."""
 
     def __init__(self, file: InputContainer, tell: Tell) -> None:
         self._length = Fraction(file.duration or 0, av.time_base)
         self._zero = Fraction(file.start_time or 0, av.time_base)
         self._tell = tell
-        self._last = -1
+        self._last = -10
+        self._since = 0
 
     def at(self, seconds: Fraction) -> None:
         share = (seconds - self._zero) / self._length if self._length else Fraction(0)
         done = max(0, min(1000, int(share * 1000)))
-        if done >= self._last + 10:
-            self._last = done
-            self._tell(done)
+        self._since += 1
+        if done >= self._last + 10 or self._since >= TOLD_AGAIN:
+            self._last, self._since = max(done, self._last), 0
+            self._tell(self._last)
 
 
 def _packets(

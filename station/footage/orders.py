@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from kernel.footage.bodies import DerivedKind, FootageDerived
+from station.footage.folders import flush
+
+log = logging.getLogger(__name__)
 
 MOST_KEYS = 400
 MOST_TRACKS = 16
@@ -65,17 +69,20 @@ class Orders:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unread: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         for part in folder.glob("*.part"):
             part.unlink()
 
     def put(self, order: Order) -> None:
+        """Durable when it returns."""
         part = self._path(order.id).with_suffix(".part")
         with part.open("wb") as file:
             file.write(msgspec.json.encode(order))
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._path(order.id))
+        flush(self._folder)
 
     def all(self) -> list[Order]:
         """In the order in which they came; what cannot be read is none."""
@@ -88,8 +95,16 @@ class Orders:
         for path in self._folder.glob("*.json"):
             try:
                 yield msgspec.json.decode(path.read_bytes(), type=Order)
-            except (OSError, msgspec.MsgspecError):
+            except FileNotFoundError:  # done meanwhile
                 continue
+            except (OSError, msgspec.MsgspecError) as error:
+                self._pass_over(path, error)
+
+    def _pass_over(self, path: Path, error: Exception) -> None:
+        """Said once, not at every look."""
+        if path.name not in self._unread:
+            self._unread.add(path.name)
+            log.error("order of footage unreadable", extra={"order": path.name, "reason": str(error)})
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"

@@ -191,5 +191,6 @@ def _workshop(
         around.own_files,
         folder=folder / "orders",
         most_bytes=settings.copies_gb << 30,
+        span_reserve_bytes=settings.reserve_mb << 20,
         clock=around.clock,
     )

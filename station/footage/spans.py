@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Iterable
 
 from kernel.clock import Clock
@@ -34,7 +35,7 @@ class Spans:
         while True:
             try:
                 await self.look()
-            except WeighpostError as error:
+            except (WeighpostError, OSError, sqlite3.Error) as error:  # as on a full disk: found again
                 log.warning("spans not ordered", extra={"reason": str(error)})
             await self._clock.sleep(LOOK_S)
 

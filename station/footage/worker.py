@@ -6,6 +6,7 @@ them what was made or why not.  It works behind everybody else, and ends when no
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from station.footage.orders import Order
 from station.footage.redaction import follow, redact
 
 NICE = 10
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main() -> int:
@@ -28,11 +30,21 @@ def main() -> int:
     work = msgspec.json.decode(sys.stdin.readline(), type=Work)
     try:
         _tell(_done(work))
-    except (ProtocolError, FFmpegError) as error:
-        _tell(Report(problem=reason(error) if isinstance(error, FFmpegError) else str(error)))
-    except OSError as error:
-        _tell(Report(problem=f"disk: {reason(error)}"))
+    except (ProtocolError, FFmpegError, OSError) as error:
+        _tell(failed(error))
     return 0
+
+
+def failed(error: Exception) -> Report:
+    """A full disk is no fault of the file: it is tried again."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "errno", None) in NO_ROOM:
+            return Report(problem="no room on the disk", full=True)
+        cause = cause.__cause__
+    if isinstance(error, FFmpegError):
+        return Report(problem=reason(error))
+    return Report(problem=f"disk: {reason(error)}" if isinstance(error, OSError) else str(error))
 
 
 def _done(work: Work) -> Report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from kernel.footage.bodies import DerivedKind, FootageDerived, FootageDisposed
 from station.footage.folders import digest_of
 from station.footage.ledger import JournalLedger
 from station.footage.library import Library
+from station.footage.linking import known_link
 from station.footage.making import Report, Work, work
 from station.footage.orders import Box, Order, Orders
 
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 AGAIN_S = 60.0  # until a full disk is tried again
 PREFIX = "made-"
 FOLLOW_S = 60.0
+KEY_FRAME_MS = 60_000  # a span begins at the key frame before it
 State = Literal["waiting", "working", "failed"]
 
 
@@ -52,13 +55,16 @@ class Workshop:
         most_bytes: int,
         clock: Clock,
         reserve_bytes: int = 2 << 30,
+        span_reserve_bytes: int = 512 << 20,
     ) -> None:
+        """`span_reserve_bytes`: spans are evidence and small, so they may go further than what can be made again."""
         self._ledger = ledger
         self._library = library
         self._spans = spans
         self._orders = Orders(folder)
         self._most_bytes = most_bytes
         self._reserve_bytes = reserve_bytes
+        self._span_reserve_bytes = span_reserve_bytes
         self._clock = clock
         self._wake = asyncio.Event()
         self._following = asyncio.Lock()
@@ -109,30 +115,48 @@ class Workshop:
         return report.boxes or (box,)
 
     async def run(self) -> None:
-        """For the life of the station."""
+        """For the life of the station.  What finds no room lets others go before it, and is tried again."""
+        without_room: set[str] = set()
         while True:
             self._wake.clear()
-            waiting = [o for o in await asyncio.to_thread(self._orders.all) if not o.problem]
-            if not waiting:
-                await self._wake.wait()
-            elif not await self._tried(waiting[0]):
+            waiting = await asyncio.to_thread(self._waiting)
+            order = next((order for order in waiting if order.id not in without_room), None)
+            if order is not None:
+                if not await self._tried(order):
+                    without_room.add(order.id)
+            elif without_room:
                 await self._clock.sleep(AGAIN_S)
+                without_room.clear()
+            else:
+                await self._wake.wait()
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    def _waiting(self) -> list[Order]:
+        """Spans first: they are short, and the centre waits for them."""
+        waiting = [order for order in self._orders.all() if not order.problem]
+        return sorted(waiting, key=lambda order: order.kind != "span")
 
     async def _tried(self, order: Order) -> bool:
         """False: no room, and the order stays."""
         try:
             await self.make(order)
-        except FullError as error:
+        except (FullError, OSError, sqlite3.Error) as error:
             log.warning("no room to make a file of footage", extra={"order": order.id, "reason": str(error)})
             return False
         except ProtocolError as error:
             log.warning("file of footage not made", extra={"order": order.id, "reason": str(error)})
-            failed = msgspec.structs.replace(order, problem=str(error))
-            await asyncio.to_thread(self._orders.put, failed)
+            return await self._failed(msgspec.structs.replace(order, problem=str(error)))
         finally:
             self._working = None
+        return True
+
+    async def _failed(self, order: Order) -> bool:
+        try:
+            await asyncio.to_thread(self._orders.put, order)
+        except OSError as error:
+            log.warning("order not written", extra={"order": order.id, "reason": str(error)})
+            return False
         return True
 
     async def make(self, order: Order) -> None:
@@ -148,15 +172,19 @@ class Workshop:
         if order.made is not None and await asyncio.to_thread(self._is_left, order.made.sha256, order):
             await self._put_away(order.made, order)
             return
+        if not await asyncio.to_thread(self._is_wanted, order):
+            log.info("unlinked before its span was cut", extra={"link": order.link})
+            return
         source = await asyncio.to_thread(self._library.path, order.sha256)
         if source is None:
             raise ProtocolError("the file is not here")
-        await asyncio.to_thread(self._need_room, source)
+        await asyncio.to_thread(self._need_room, source, order)
         part = self._part(order)
         self._working = (order.id, 0)
         try:
             report = await work(Work(source=str(source), to=str(part), order=order), self._hear(order.id))
-            await self._store(order, part, report)
+            if await asyncio.to_thread(self._is_wanted, order):
+                await self._store(order, part, report)
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
 
@@ -194,10 +222,22 @@ class Workshop:
 
         return hear
 
-    def _need_room(self, source: Path) -> None:
-        """What is made is hardly ever larger than its source."""
-        free = shutil.disk_usage(self._library.derived.folder).free
-        if free < self._reserve_bytes + source.stat().st_size:
+    def _is_wanted(self, order: Order) -> bool:
+        """A person may have taken the link back while its span waited or was cut."""
+        if order.kind != "span" or order.link is None:
+            return True
+        link = known_link(self._library.index, order.link, sha256=order.sha256)
+        return link is not None and link.act == "linked"
+
+    def _need_room(self, source: Path, order: Order) -> None:
+        """What is made is hardly ever larger than its source, or than its share of it."""
+        size, reserve = source.stat().st_size, self._reserve_bytes
+        if order.kind == "span":
+            known, reserve = self._library.known(order.sha256), self._span_reserve_bytes
+            length_ms = (order.to_ms or 0) - (order.from_ms or 0) + KEY_FRAME_MS
+            if known is not None and known.duration_ms:
+                size = min(size, size * length_ms // known.duration_ms)
+        if shutil.disk_usage(self._library.derived.folder).free < reserve + size:
             raise FullError("the disk is nearly full")
 
     async def _make_room(self) -> None:

@@ -15,10 +15,12 @@ import msgspec
 import psutil
 import pytest
 
+from kernel.errors import FullError, ProtocolError
 from kernel.evidence import header
 from kernel.footage.bodies import FootageDerived, FootageDisposed, FootageLinked
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
+from station.footage.making import Work, work
 from station.footage.orders import Box, Order, Orders, Redaction
 from tests.station.footage.movies import frames, movie
 from tests.station.footage.workplace import Workplace, workplace
@@ -218,6 +220,47 @@ async def test_a_link_cuts_its_span_once_and_names_it_in_the_journal(tmp_path: P
     async with workplace(tmp_path / "s") as place, place.working():
         await place.until(lambda: not place.room.workshop.standing())
         assert len(made(place)) == 1
+
+
+async def test_what_is_unlinked_before_its_turn_is_not_cut(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        source = await place.original(movie(tmp_path / "a.mp4"))
+        said = FootageLinked(
+            link="l-1", act="linked", sha256=source, from_ms=0, to_ms=900, by="rule", reason="near"
+        )
+        await place.room.ledger.say(said)
+        order = await place.room.workshop.order(
+            "span", source, by="rule", link="l-1", from_ms=0, to_ms=900, reason="near"
+        )
+        await place.room.ledger.say(msgspec.structs.replace(said, act="unlinked", by="li"))
+        await place.room.workshop.make(order)
+        assert (made(place), place.room.workshop.standing()) == ([], [])
+
+
+async def test_what_finds_no_room_lets_the_next_one_go_first(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        shop = place.room.workshop
+        shop._reserve_bytes = 1 << 60
+        source = await place.original(movie(tmp_path / "a.mp4", seconds=5), duration_ms=5_000)
+        await shop.order("working_copy", source, by="li")
+        await shop.order("span", source, by="li", from_ms=1_000, to_ms=2_000)
+        async with place.working():
+            await place.until(lambda: bool(made(place)))
+        assert [one.kind for one in made(place)] == ["span"]
+        assert [(one.order.kind, one.state) for one in shop.standing()] == [("working_copy", "waiting")]
+
+
+async def test_a_process_that_stands_still_is_ended(tmp_path: Path) -> None:
+    hangs = (sys.executable, "-c", "import time; time.sleep(60)")
+    with pytest.raises(ProtocolError, match="stands still"):
+        await work(Work(source=str(tmp_path / "a")), still_s=0.2, command=hangs)
+
+
+async def test_a_full_disk_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    source = movie(tmp_path / "a.mp4", seconds=1)
+    order = Order(id="1", kind="working_copy", sha256="ab" * 32, by="li")
+    with pytest.raises(FullError):
+        await work(Work(source=str(source), to="/dev/full", order=order))
 
 
 def test_an_order_that_is_torn_is_none(tmp_path: Path) -> None:
