@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -198,15 +200,14 @@ def _seek(file: InputContainer, at: Fraction | None) -> None:
 
 
 def _encode(file: InputContainer, out: OutputContainer, progress: Progress, *, zero: Fraction) -> Made:
-    video = video_of(file)
-    width, height = fitting(video.codec_context.width, video.codec_context.height, tallest=TALLEST)
-    stream = encoder(out, video, width, height, ENCODER)
-    frames = 0
+    stream = None
     for frame in pictures(file):
+        if stream is None:
+            width, height = fitting(frame.width, frame.height, tallest=TALLEST)
+            stream = encoder(out, video_of(file), width, height, ENCODER)
         progress.at((frame.pts or 0) * (frame.time_base or Fraction(1)))
         show(stream, out, frame.reformat(width, height, "yuv420p"), frame, zero)
-        frames += 1
-    if not frames:
+    if stream is None:
         raise ProtocolError("nothing in it can be decoded")
     out.mux(stream.encode(None))
     how: dict[str, str] = {"way": "encoded", "video": "h264", "size": f"{width}x{height}", "audio": "off"}
@@ -234,7 +235,7 @@ def show(
 
 
 def pictures(file: InputContainer) -> Iterator[VideoFrame]:
-    """Every frame that can be decoded, in rising time; what cannot is passed over."""
+    """Every frame that can be decoded, upright and in rising time; what cannot is passed over."""
     last, failed = None, 0
     for packet in file.demux(video_of(file)):
         try:
@@ -247,7 +248,34 @@ def pictures(file: InputContainer) -> Iterator[VideoFrame]:
         for frame in frames:
             if isinstance(frame, VideoFrame) and frame.pts is not None and (last is None or frame.pts > last):
                 last, failed = frame.pts, 0
-                yield frame
+                yield upright(frame)
+
+
+def upright(frame: VideoFrame) -> VideoFrame:
+    """As players show it, who follow the matrix in the file 显示矩阵; ProtocolError: it is turned by no right angle."""
+    told = frame.side_data.get("DISPLAYMATRIX")
+    right, down, across, below = _matrix(bytes(told)) if told is not None else (1, 0, 0, 1)
+    if (right, down, across, below) == (1, 0, 0, 1):
+        return frame
+    picture = frame.to_ndarray(format="bgr24")
+    if not right:
+        picture, right, below = picture.transpose(1, 0, 2), across, down
+    picture = picture[:: 1 if below > 0 else -1, :: 1 if right > 0 else -1]
+    turned = VideoFrame.from_ndarray(np.ascontiguousarray(picture, np.uint8), format="bgr24")
+    turned.pts, turned.time_base = frame.pts, frame.time_base
+    return turned
+
+
+def _matrix(told: bytes) -> tuple[int, int, int, int]:
+    """Where a step to the right and one down lead: each by one to a side, whatever the scale."""
+    a, b, _u, c, d = struct.unpack_from("=5i", told)
+    signs = tuple(
+        (one > 0) - (one < 0) if abs(one) > max(map(abs, (a, b, c, d))) // 1000 else 0 for one in (a, b, c, d)
+    )
+    right, down, across, below = signs
+    if abs(right * below) + abs(down * across) != 1:
+        raise ProtocolError("it is turned by no right angle")
+    return right, down, across, below
 
 
 def fitting(width: int, height: int, *, tallest: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -56,6 +57,15 @@ def movie(
             frame_.sample_rate, frame_.pts, frame_.time_base = RATE, 0, Fraction(1, RATE)
             file.mux(audio.encode(frame_))
             file.mux(audio.encode(None))
+    return path
+
+
+def turn(path: Path, a: int, b: int, c: int, d: int) -> Path:
+    """Write how players are to turn it into the header of its track."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 44
+    content[at : at + 20] = struct.pack(">5i", a << 16, b << 16, 0, c << 16, d << 16)
+    path.write_bytes(content)
     return path
 
 
