@@ -64,7 +64,9 @@ def cut(source: Path, to: Path, *, from_ms: int, to_ms: int, tags: dict[str, str
         until = zero + Fraction(to_ms, 1000)
         end = _packets(file, out, Progress(file, tell), zero=entry.key, entry=entry, until=until)
         codec = video_of(file).codec_context.name
-    return Made(how=(("way", "remux"), ("video", codec)), from_ms=actual_ms, to_ms=round((end - zero) * 1000))
+    asked = (("asked_from_ms", str(from_ms)), ("asked_to_ms", str(to_ms)))
+    how = (("way", "remux"), ("video", codec), *asked)
+    return Made(how=how, from_ms=actual_ms, to_ms=round((end - zero) * 1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

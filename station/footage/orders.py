@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 MOST_KEYS = 400
 MOST_TRACKS = 16
+SHORTEST_MS = 10_000  # of a span that is cut in several
 
 
 class Box(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,10 +20,12 @@ class Footage:
     reserve_mb: int = 512  # of the disk, for others; nothing is taken in beyond
     delete_collected: bool = False  # from the recorder, once stored here and acknowledged by the centre
 
+    span_mb: int = 384  # of one piece that is sent to the centre: below the `file_limit_mb` there
     copies_gb: int = 100  # room for working copies; the oldest go first, they can be made again
 
     def __post_init__(self) -> None:
         refuse(
             once_each("docks", [dock.name for dock in self.docks]),
+            must(self.span_mb > 0, "span_mb", "must be more than 0"),
             must(self.copies_gb > 0, "copies_gb", "must be more than 0"),
         )

@@ -22,7 +22,7 @@ from station.footage.ledger import JournalLedger
 from station.footage.library import Library
 from station.footage.linking import known_link
 from station.footage.making import Report, Work, work
-from station.footage.orders import Box, Order, Orders
+from station.footage.orders import SHORTEST_MS, Box, Order, Orders
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ class Workshop:
         clock: Clock,
         reserve_bytes: int = 2 << 30,
         span_reserve_bytes: int = 512 << 20,
+        most_span_bytes: int = 384 << 20,
     ) -> None:
         """`span_reserve_bytes`: spans are evidence and small, so they may go further than what can be made again."""
         self._ledger = ledger
@@ -65,6 +66,7 @@ class Workshop:
         self._most_bytes = most_bytes
         self._reserve_bytes = reserve_bytes
         self._span_reserve_bytes = span_reserve_bytes
+        self._most_span_bytes = most_span_bytes
         self._clock = clock
         self._wake = asyncio.Event()
         self._following = asyncio.Lock()
@@ -191,6 +193,10 @@ class Workshop:
     async def _store(self, order: Order, part: Path, report: Report) -> None:
         size = (await asyncio.to_thread(part.stat)).st_size
         if order.kind == "span":
+            if size > self._most_span_bytes and (halves := _halves(order)):
+                for half in halves:
+                    await asyncio.to_thread(self._orders.put, half)
+                return
             name = f"{order.sha256[:12]}-{report.from_ms}.mp4"
             refs = await self._spans.put([(name, part)])
             body = _derived(order, report, sha256=refs[0].sha256, size=refs[0].size)
@@ -279,6 +285,19 @@ def _derived(order: Order, report: Report, *, sha256: str, size: int) -> Footage
         case=order.case,
         box=order.box,
         link=order.link,
+    )
+
+
+def _halves(order: Order) -> tuple[Order, ...]:
+    """A span that came out larger than its source led to think; none where it is as short as may be."""
+    from_ms, to_ms = order.from_ms or 0, order.to_ms or 0
+    middle = (from_ms + to_ms) // 2
+    if middle - from_ms < SHORTEST_MS:
+        return ()
+    ends = ((from_ms, middle), (middle, to_ms))
+    return tuple(
+        msgspec.structs.replace(order, id=f"{order.id}-{number}", from_ms=first, to_ms=last)
+        for number, (first, last) in enumerate(ends, start=1)
     )
 
 
