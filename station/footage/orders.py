@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from kernel.errors import FullError
 from kernel.footage.bodies import DerivedKind, FootageDerived
-from station.footage.folders import flush
+from station.footage.folders import NO_ROOM, flush
 
 log = logging.getLogger(__name__)
 
@@ -76,14 +77,19 @@ class Orders:
             part.unlink()
 
     def put(self, order: Order) -> None:
-        """Durable when it returns."""
+        """Durable when it returns.  FullError: no room for it."""
         part = self._path(order.id).with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(msgspec.json.encode(order))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path(order.id))
-        flush(self._folder)
+        try:
+            with part.open("wb") as file:
+                file.write(msgspec.json.encode(order))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._path(order.id))
+            flush(self._folder)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise FullError("no room for an order") from error
+            raise
 
     def all(self) -> list[Order]:
         """In the order in which they came; what cannot be read is none."""

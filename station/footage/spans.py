@@ -15,7 +15,8 @@ from pathlib import Path
 from kernel.clock import Clock
 from kernel.errors import WeighpostError
 from kernel.footage.bodies import FootageDerived, FootageLinked
-from station.footage.index import FootageIndex, Said
+from kernel.footage.keeping import standing_links
+from station.footage.index import FootageIndex
 from station.footage.library import Library
 from station.footage.orders import SHORTEST_MS, Order
 from station.footage.workshop import Workshop
@@ -76,7 +77,7 @@ class Spans:
         said = self._index.of(FootageLinked, since_ms=self._since_ms)
         if not said:
             return [], self._since_ms
-        links = linked(said)
+        links = standing_links(one.body for one in said)
         standing = {link.link for link in links}
         for name in {one.body.link for one in said} - standing:
             self._ordered.pop(name, None)  # linked once more it is cut once more
@@ -130,9 +131,3 @@ def in_pieces(part: Part, most_ms: int | None) -> list[Part]:
     count = 1 if most_ms is None else -(-(last - first) // most_ms)
     ends = [first + (last - first) * number // count for number in range(count + 1)]
     return list(pairwise(ends))
-
-
-def linked(said: Iterable[Said[FootageLinked]]) -> list[FootageLinked]:
-    """The links that stand: the last word on each is that it is one."""
-    last = {one.body.link: one.body for one in said}
-    return [body for body in last.values() if body.act == "linked"]

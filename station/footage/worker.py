@@ -6,7 +6,6 @@ them what was made or why not.  It works behind everybody else, and ends when no
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from pathlib import Path
@@ -16,13 +15,13 @@ from av.error import FFmpegError
 
 from kernel.errors import ProtocolError
 from station.footage.copying import Made, copy, cut
+from station.footage.folders import NO_ROOM
 from station.footage.making import Report, Work
 from station.footage.media import reason
 from station.footage.orders import Order
 from station.footage.redaction import follow, redact
 
 NICE = 10
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main() -> int:

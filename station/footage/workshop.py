@@ -80,7 +80,7 @@ class Workshop:
     async def order(
         self, kind: DerivedKind, sha256: str, *, by: str, again: bool = True, **more: object
     ) -> Order:
-        """Durable when it returns.  `again=False`: an order of this kind and source that is there is the answer."""
+        """Durable when it returns; FullError: no room for it.  `again=False`: an order of this kind and source that is there is the answer."""
         if not again and (found := await asyncio.to_thread(self._same, kind, sha256)) is not None:
             return found
         self._numbers += 1
@@ -156,7 +156,7 @@ class Workshop:
     async def _failed(self, order: Order) -> bool:
         try:
             await asyncio.to_thread(self._orders.put, order)
-        except OSError as error:
+        except (FullError, OSError) as error:
             log.warning("order not written", extra={"order": order.id, "reason": str(error)})
             return False
         return True
