@@ -255,7 +255,7 @@ def pictures(file: InputContainer) -> Iterator[VideoFrame]:
 
 def upright(frame: VideoFrame) -> VideoFrame:
     """As players show it, who follow the matrix in the file 显示矩阵; ProtocolError: it is turned by no right angle."""
-    told = frame.side_data.get("DISPLAYMATRIX")
+    told: Any = frame.side_data.get("DISPLAYMATRIX")
     right, down, across, below = _matrix(bytes(told)) if told is not None else (1, 0, 0, 1)
     if (right, down, across, below) == (1, 0, 0, 1):
         return frame

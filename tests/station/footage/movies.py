@@ -42,7 +42,7 @@ def movie(
     width, height = size
     with av.open(str(path), "w", format=container, options={"movflags": "use_metadata_tags"}) as file:
         file.metadata.update(tags or {})
-        stream = file.add_stream(codec.removesuffix("-b"), rate=fps)
+        stream = file.add_stream("libx264" if codec == "libx264-b" else codec, rate=fps)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, "yuv420p", fps
         stream.options = OPTIONS[codec]
         audio = file.add_stream("aac", rate=RATE, layout="mono") if sound else None
