@@ -142,13 +142,15 @@ class Uplink:
         if condition != self._was:
             self._was, self._since_ms = condition, self._clock.now_ms()
         files = f", {self._uploader.waiting} files" if self._uploader else ""
+        large = self._uploader.too_large if self._uploader else 0
+        untaken = f", {large} of them larger than is taken there" if large else ""
         return (
             DeviceHealth(
                 name=self.destination.name,
                 kind="uplink",
                 state="up" if condition == "up" else "down",
                 since_ms=self._since_ms,
-                detail=state.stopped or f"{state.lag} entries{files} waiting",
+                detail=state.stopped or f"{state.lag} entries{files} waiting{untaken}",
                 good=state.size,
                 dropped=state.refused_receipts + self._commands.refused,
             ),

@@ -19,7 +19,7 @@ from journal.hosts import Hosts
 from journal.settings import Destination, listed
 from journal.vouching import KnownStores
 from kernel.clock import Clock
-from kernel.errors import LinkError, ProtocolError, RefusedError
+from kernel.errors import LinkError, ProtocolError, RefusedError, WeighpostError
 from kernel.evidence import canonical, header
 from kernel.evidence.notes import decode_base64
 from kernel.evidence.texts import FileReceipt, number
@@ -34,6 +34,8 @@ SHARE = 0.8  # of the link; the rest is for facts
 BACK_MS = 60_000  # with another address than the first, until the first is tried again
 KEPT_EVERY_MS = 3_600_000
 KEPT_AT_ONCE = 256
+TOO_LARGE = 413
+UNTAKEN = 256  # files that are larger than the receiver takes, remembered
 GONE = 410  # from a receiver: a rule has erased the file there
 UNSAVED = 256  # files that are there while cursor.db cannot be written
 LATER = 2  # priority of what no body speaks for
@@ -60,6 +62,10 @@ class Line(Protocol):
 
 class Places(Protocol):
     def path(self, sha256: str) -> Path | None: ...
+
+
+class _TooLargeError(WeighpostError):
+    """The receiver takes no file of this size."""
 
 
 class Uploader:
@@ -100,11 +106,17 @@ class Uploader:
         self._piece = SMALLEST
         self._round_trip_ms: int | None = None
         self._unsaved: dict[str, bool] = {}
+        self._too_large: dict[str, None] = {}
         self._kept_asked_ms: int | None = None
         self._stayed = 0  # of the pages asked about this time
         self.waiting = 0
         self.refused = 0
         self.connected = False
+
+    @property
+    def too_large(self) -> int:
+        """Files that the receiver takes from nobody; they stay here until asked for, or until this process starts anew."""
+        return len(self._too_large)
 
     def wake(self) -> None:
         """Something was accepted, or asked for."""
@@ -121,6 +133,7 @@ class Uploader:
 
     async def demand(self, sha256: str) -> None:
         """Send a file that stays here otherwise, or once more; before its entry is accepted: when it is."""
+        self._too_large.pop(sha256, None)
         await asyncio.to_thread(self._cursors.demand, sha256, destination=self._destination.name)
         await self._count()
         self.wake()
@@ -154,6 +167,9 @@ class Uploader:
         except RefusedError as refusal:
             await self._let_be(upload, refusal)
             return True
+        except _TooLargeError as error:
+            self._leave_here(upload, error)
+            return True
         except ProtocolError as error:
             await self._put_off(upload, error)
             return True
@@ -169,7 +185,7 @@ class Uploader:
             self._cursors.next_upload,
             destination=self._destination.name,
             accepted={volume.id: self._accepted(volume.id) for volume in self._journal.volumes},
-            but=tuple(self._unsaved),
+            but=(*self._unsaved, *self._too_large),
         )
 
     async def _put_off(self, upload: Upload, error: ProtocolError | RefusedError) -> None:
@@ -178,6 +194,15 @@ class Uploader:
         await asyncio.to_thread(self._cursors.postpone, upload.sha256, destination=self._destination.name)
         # What was postponed already is not tried again at once; anything new goes before it.
         await self._rest(BACK_OFF_S[1] if upload.priority >= POSTPONED else BACK_OFF_S[0])
+
+    def _leave_here(self, upload: Upload, error: _TooLargeError) -> None:
+        """Said once and not tried again: only who asks for it, or a new start, can find that a limit was raised."""
+        self.refused += 1
+        self._too_large[upload.sha256] = None
+        while len(self._too_large) > UNTAKEN:
+            del self._too_large[next(iter(self._too_large))]
+        facts = {"sha256": upload.sha256, "bytes": upload.size, "reason": str(error)}
+        log.error("file too large for where it goes", extra=facts)
 
     async def _let_be(self, upload: Upload, refusal: RefusedError) -> None:
         """Erased there, so never sent again; but only a signed word for that counts, for anybody on the way can say 410."""
@@ -297,6 +322,8 @@ class Uploader:
         response = await self._send("HEAD", f"files/{upload.sha256}")
         self._timed(self._clock.mono_ms() - before_ms)
         _check_wanted(response)
+        if response.status_code == TOO_LARGE:
+            raise _TooLargeError(f"{TOO_LARGE} from {self._hosts.now}")
         if response.status_code != 200:
             raise ProtocolError(f"{response.status_code} for {upload.sha256}")
         self._found()

@@ -11,7 +11,7 @@ from central.views import EntryView, PassageDetail, StepView
 from kernel.events import Body
 from kernel.footage.bodies import FootageLinked, GapExplained, Step, StepMarked
 from kernel.footage.keeping import standing_links
-from kernel.footage.steps import Span, StepState, clip_span, lacking, link_span, must_record, step_states
+from kernel.footage.steps import Span, StepState, clip_span, lacking, link_spans, must_record, step_states
 from kernel.law.law import Law
 
 T = TypeVar("T", bound=Body)
@@ -56,8 +56,9 @@ def lacking_of(detail: PassageDetail, law: Law) -> tuple[Step, ...]:
 def _spans(detail: PassageDetail) -> Iterator[Span]:
     """Only the linked part of a recorder's file is known here; the file itself stays at its station."""
     clips = (clip_span(clip, "") for clip in detail.clips)
-    films = (link_span(link) for link in standing_links(_bodies(detail, FootageLinked)))
-    yield from (span for span in (*clips, *films) if span is not None)
+    yield from (span for span in clips if span is not None)
+    for link in standing_links(_bodies(detail, FootageLinked)):
+        yield from link_spans(link)
 
 
 def _bodies(detail: PassageDetail, kind: type[T]) -> Iterator[T]:

@@ -10,7 +10,7 @@ import json
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -25,6 +25,7 @@ from kernel.evidence.texts import Checkpoint
 
 PIECE = 1 << 20
 LARGEST_ZIP = 2**32 - 2**24  # the verifier reads no zip64
+ROOM_FOR_TEXTS = 2**26
 MOST_JOURNALS = 64  # and no more than these
 TEMPLATE = "verify.html"
 OUTSIDE = "an entry of another journal, passage or case; not part of this package"
@@ -129,10 +130,13 @@ class _Packed:
         return f"files/{self.ref.sha256}.{_extension(self.ref.name)}"
 
 
-def write(parts: PackageParts, path: Path) -> Written:
-    """Write the package to `path`.  RefusedError when the parts do not belong together."""
+def write(parts: PackageParts, path: Path, *, largest: int = LARGEST_ZIP) -> Written:
+    """Write the package to `path`.  RefusedError when the parts do not belong together.
+
+    Files beyond `largest` bytes are missing in it, the largest of them first.
+    """
     with path.open("w+b") as file:
-        missing = build(parts, file)
+        missing = build(parts, file, largest=largest)
         digest, size = sha256(), file.seek(0)
         while piece := file.read(PIECE):
             digest.update(piece)
@@ -140,10 +144,11 @@ def write(parts: PackageParts, path: Path) -> Written:
     return Written(size=size, sha256=digest.hexdigest(), missing=missing)
 
 
-def build(parts: PackageParts, out: BinaryIO) -> tuple[FileRef, ...]:
+def build(parts: PackageParts, out: BinaryIO, *, largest: int = LARGEST_ZIP) -> tuple[FileRef, ...]:
     """Write the zip to a seekable file; the files that are missing."""
     sections = _read(parts)
     entries = [entry for section in sections for entry in section.entries]
+    parts = _fitting(parts, entries, largest)
     packed, missing = _sort_files(parts, entries)
     texts = _texts(parts, sections)
     manifest = _manifest(parts, sections, packed)
@@ -211,6 +216,21 @@ def _check_entry(read: _Read, journal: str, checkpoint: Checkpoint) -> None:
 def _require(condition: bool, what: str) -> None:
     if not condition:
         raise RefusedError(f"no package: {what} is needed")
+
+
+def _fitting(parts: PackageParts, entries: list[_Read], largest: int) -> PackageParts:
+    """Without the largest files where all of them are more than a package can hold: those are missing in it."""
+    sizes = {
+        ref.sha256: ref.size for each in entries for ref in each.header.files if ref.sha256 in parts.files
+    }
+    total, left_out = sum(sizes.values()), set[str]()
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        if total + ROOM_FOR_TEXTS < largest:
+            break
+        total -= sizes[name]
+        left_out.add(name)
+    kept = {name: path for name, path in parts.files.items() if name not in left_out}
+    return replace(parts, files=kept) if left_out else parts
 
 
 def _sort_files(parts: PackageParts, entries: list[_Read]) -> tuple[list[_Packed], tuple[FileRef, ...]]:

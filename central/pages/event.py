@@ -495,7 +495,7 @@ def _span_words(span: SpanView, texts: Texts) -> str:
         said.append(
             texts(_("{time} ± {err} s"), time=when, err=f"{-(-err_ms // 100) // 10}.{-(-err_ms // 100) % 10}")
         )
-    said.append(span.said.reason)
+    said.append(word(vocabulary.LINK_REASONS, span.said.reason, texts))
     if not span.linked:
         said.append(texts(_("not linked any more")))
     if dict(span.said.how).get("video", "h264") != "h264":

@@ -165,6 +165,12 @@ class FootageLinked(Body, frozen=True, kw_only=True):
     case: str | None = None
     true_from_ms: int | None = None
     err_ms: int | None = None
+    parts: tuple[tuple[int, int], ...] = ()  # of it, what travels, where that is not all from first to last
+
+    @property
+    def travels(self) -> tuple[tuple[int, int], ...]:
+        """The stretches that are cut and sent, each since the first frame."""
+        return self.parts or ((self.from_ms, self.to_ms),)
 
 
 class FootageTagged(Body, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from kernel.footage.bodies import FootageLinked
@@ -16,6 +17,7 @@ WINDOW_MS = 60_000  # beside the error of the footage's time
 NEARBY_MS = 10 * 60_000  # further away than the window, and yet worth a look
 UNSURE_MS = 5 * 60_000  # a clock that may be off by more decides nothing by itself
 LOST_MS = 2 * 3_600_000  # and one that may be off by more not even proposes: it needs an anchor first
+APART_MS = 5 * 60_000  # moments further apart are two parts: what lies between them need not travel
 MOVED_MS = 1_000  # a new anchor that moves a link by less changes nothing that is seen
 
 Who = Literal["acted", "on_duty", "station", "other"]
@@ -59,12 +61,13 @@ class Film:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
-    """A passage that concerns an officer: when it was weighed, and who acted on it when."""
+    """A passage that concerns an officer: when it was weighed, who acted on it when, and who marked a step of it when."""
 
     box: str
     passage: str
     at_ms: int
     acts: tuple[tuple[str, int], ...] = ()  # (officer, when)
+    steps: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class Fit:
     reason: Reason
     from_ms: int  # since the first frame
     to_ms: int
+    parts: tuple[tuple[int, int], ...] = ()  # where it is more than one
 
 
 def fit(film: Film, crossing: Crossing) -> Fit | None:
@@ -87,9 +91,15 @@ def fit(film: Film, crossing: Crossing) -> Fit | None:
     who = _who(film, crossing)
     if not near or (not inside and who != "acted"):
         return None
-    from_ms, to_ms = _part(film, near)
+    parts = _parts(film, [*near, *_marked(film, crossing)])
     reason = _reason(film, who, inside=bool(inside))
-    return Fit(sure=reason in SURE, reason=reason, from_ms=from_ms, to_ms=to_ms)
+    return Fit(
+        sure=reason in SURE,
+        reason=reason,
+        from_ms=parts[0][0],
+        to_ms=parts[-1][1],
+        parts=parts if len(parts) > 1 else (),
+    )
 
 
 SURE = frozenset[Reason](("officer_acted", "officer_on_duty", "same_station"))
@@ -130,7 +140,13 @@ def decide(film: Film, crossing: Crossing, known: FootageLinked | None) -> Foota
 
 def _moments(film: Film, crossing: Crossing) -> list[int]:
     """The weighing, and what the officer of this footage did about it."""
-    return [crossing.at_ms, *(at_ms for officer, at_ms in crossing.acts if officer == film.officer)]
+    done = (*crossing.acts, *crossing.steps)
+    return [crossing.at_ms, *(at_ms for officer, at_ms in done if officer == film.officer)]
+
+
+def _marked(film: Film, crossing: Crossing) -> list[int]:
+    """Steps that the film shows, whoever has come to them: they must be seen where the film itself is not."""
+    return [at_ms for _officer, at_ms in crossing.steps if _away(film, at_ms) <= film.window_ms]
 
 
 def _away(film: Film, at_ms: int) -> int:
@@ -138,7 +154,8 @@ def _away(film: Film, at_ms: int) -> int:
 
 
 def _who(film: Film, crossing: Crossing) -> Who:
-    if film.officer is not None and any(officer == film.officer for officer, _ in crossing.acts):
+    done = (*crossing.acts, *crossing.steps)
+    if film.officer is not None and any(officer == film.officer for officer, _ in done):
         return "acted"
     if film.officer is not None and film.on_duty:
         return "on_duty"
@@ -157,9 +174,18 @@ def _reason(film: Film, who: Who, *, inside: bool) -> Reason:
     return _BY_WHO[who]
 
 
-def _part(film: Film, moments: Sequence[int]) -> tuple[int, int]:
-    """Around the moments, as wide as the window, within the file."""
-    first, last = min(moments) - film.from_ms, max(moments) - film.from_ms
+def _parts(film: Film, moments: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Around moments that lie close together, as wide as the window, within the file."""
+    groups: list[list[int]] = []
+    for moment in sorted(moments):
+        if groups and moment - groups[-1][-1] <= max(APART_MS, 2 * film.window_ms):
+            groups[-1].append(moment)
+        else:
+            groups.append([moment])
+    return tuple(_part(film, group[0] - film.from_ms, group[-1] - film.from_ms) for group in groups)
+
+
+def _part(film: Film, first: int, last: int) -> tuple[int, int]:
     from_ms = min(max(first - film.window_ms, 0), film.duration_ms)
     return from_ms, max(min(last + film.window_ms, film.duration_ms), from_ms)
 
@@ -177,6 +203,7 @@ def _said(film: Film, crossing: Crossing, found: Fit) -> FootageLinked:
         passage=crossing.passage,
         true_from_ms=None if film.err_ms is None else film.from_ms + found.from_ms,
         err_ms=film.err_ms,
+        parts=found.parts,
     )
 
 
@@ -184,9 +211,14 @@ def _doubted(film: Film, crossing: Crossing, known: FootageLinked) -> FootageLin
     """The part stays the one that was linked: it is what a person has to look at."""
     if known.act != "linked":
         return None
-    fitted = Fit(sure=False, reason="no_longer_fits", from_ms=known.from_ms, to_ms=known.to_ms)
+    fitted = Fit(
+        sure=False, reason="no_longer_fits", from_ms=known.from_ms, to_ms=known.to_ms, parts=known.parts
+    )
     return _said(film, crossing, fitted)
 
 
 def _moved(known: FootageLinked, said: FootageLinked) -> bool:
-    return max(abs(known.from_ms - said.from_ms), abs(known.to_ms - said.to_ms)) > MOVED_MS
+    if len(known.travels) != len(said.travels):
+        return True
+    ends = zip(chain(*known.travels), chain(*said.travels), strict=True)
+    return max(abs(before - after) for before, after in ends) > MOVED_MS

@@ -89,14 +89,16 @@ def undone(states: Iterable[StepState]) -> tuple[Step, ...]:
     return tuple(state.step for state in states if state.undone)
 
 
-def link_span(link: FootageLinked, *, duration_ms: int | None = None) -> Span | None:
-    """What the linked file holds: all of it where its length is known, else the linked part; None without true time."""
+def link_spans(link: FootageLinked, *, duration_ms: int | None = None) -> tuple[Span, ...]:
+    """What the linked file holds: all of it where its length is known, else what travels of it; none without true time."""
     if link.true_from_ms is None or link.err_ms is None:
-        return None
-    length = max(link.to_ms, duration_ms or 0)
+        return ()
     start = link.true_from_ms - link.from_ms
-    first = start if duration_ms is not None else link.true_from_ms
-    return Span(from_ms=first, to_ms=start + length, err_ms=link.err_ms, sha256=link.sha256)
+    parts = link.travels if duration_ms is None else ((0, max(link.to_ms, duration_ms)),)
+    return tuple(
+        Span(from_ms=start + from_ms, to_ms=start + to_ms, err_ms=link.err_ms, sha256=link.sha256)
+        for from_ms, to_ms in parts
+    )
 
 
 def clip_span(clip: FileStored, sha256: str) -> Span | None:

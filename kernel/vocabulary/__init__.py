@@ -69,6 +69,19 @@ STEPS = {
     "compulsion": "compulsory execution",
 }
 DERIVED_KINDS = {"working_copy": "working copy", "span": "span of an original", "redacted": "redacted copy"}
+# Why the rule linked footage to a passage, or asks a person.
+LINK_REASONS = {
+    "officer_acted": "its officer acted on this passage",
+    "officer_on_duty": "its officer was on duty at that time",
+    "same_station": "a recorder of this station, at that time",
+    "other_unit": "a recorder of elsewhere, at that time",
+    "clock_unsure": "its clock may be off by more than five minutes",
+    "clock_unknown": "nothing is known of its clock: by its own time",
+    "nearby": "its officer acted on this passage some minutes away",
+    "number_twice": "two recorders have its number: by its own time",
+    "length_uncertain": "what it says of its length cannot be",
+    "no_longer_fits": "was linked, and its time has been found to be another",
+}
 GRADES = {"pre_check": "pre-check", "certified": "certified weighing", "reweigh": "re-weighing"}
 ACTS = {"confirmed": "facts confirmed", "released": "released", "held": "held"}
 FACTS = {

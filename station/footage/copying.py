@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -26,6 +28,7 @@ ENCODER = {"preset": "veryfast", "crf": "26", "threads": "1"}
 TALLEST = 720
 IN_MP4 = frozenset({"aac", "mp3"})
 BACK_S = (0, 10, 60, None)  # None: read from the beginning
+TOLD_AGAIN = 250  # packets or pictures: who goes on is heard, however slow
 SKIPPED = 250  # packets in a row that cannot be decoded: the rest is lost
 
 Tell = Callable[[int], None]  # permille
@@ -61,7 +64,9 @@ def cut(source: Path, to: Path, *, from_ms: int, to_ms: int, tags: dict[str, str
         until = zero + Fraction(to_ms, 1000)
         end = _packets(file, out, Progress(file, tell), zero=entry.key, entry=entry, until=until)
         codec = video_of(file).codec_context.name
-    return Made(how=(("way", "remux"), ("video", codec)), from_ms=actual_ms, to_ms=round((end - zero) * 1000))
+    asked = (("asked_from_ms", str(from_ms)), ("asked_to_ms", str(to_ms)))
+    how = (("way", "remux"), ("video", codec), *asked)
+    return Made(how=how, from_ms=actual_ms, to_ms=round((end - zero) * 1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +78,22 @@ class _Entry:
 
 
 class Progress:
-    """Tells of every hundredth that is done."""
+    """Tells of every hundredth that is done, and that it goes on."""
 
     def __init__(self, file: InputContainer, tell: Tell) -> None:
         self._length = Fraction(file.duration or 0, av.time_base)
         self._zero = Fraction(file.start_time or 0, av.time_base)
         self._tell = tell
-        self._last = -1
+        self._last = -10
+        self._since = 0
 
     def at(self, seconds: Fraction) -> None:
         share = (seconds - self._zero) / self._length if self._length else Fraction(0)
         done = max(0, min(1000, int(share * 1000)))
-        if done >= self._last + 10:
-            self._last = done
-            self._tell(done)
+        self._since += 1
+        if done >= self._last + 10 or self._since >= TOLD_AGAIN:
+            self._last, self._since = max(done, self._last), 0
+            self._tell(self._last)
 
 
 def _packets(
@@ -104,12 +111,14 @@ def _packets(
         _seek(file, entry.seek)
     begun, end = entry is None, Fraction(0)
     for packet in _sound(file, list(streams)):
-        at = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
-        pictured = packet.stream is video
-        begun = begun or (pictured and packet.is_keyframe and at >= zero)
-        if not begun or (entry is not None and at < zero) or (until is not None and at >= until):
-            if pictured and until is not None and (packet.dts or 0) * packet.time_base >= until:
+        at, pictured = _shown(packet), packet.stream is video
+        # In the order of decoding: a picture that is shown later may be what an earlier one is made of.
+        if until is not None and (_decoded(packet) if pictured else at) >= until:
+            if pictured:
                 break
+            continue
+        begun = begun or (pictured and packet.is_keyframe and at >= zero)
+        if not begun or (entry is not None and at < zero):
             continue
         if pictured:
             end = max(end, at + (packet.duration or 0) * packet.time_base)
@@ -120,6 +129,14 @@ def _packets(
     if not end:
         raise ProtocolError("nothing in it can be read")
     return end
+
+
+def _shown(packet: Packet[Any]) -> Fraction:
+    return (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+
+
+def _decoded(packet: Packet[Any]) -> Fraction:
+    return (packet.dts or 0) * packet.time_base
 
 
 def earlier(packet: Packet[Any], zero: Fraction) -> None:
@@ -166,7 +183,7 @@ def _keys_until(file: InputContainer, at: Fraction) -> Iterator[Fraction]:
     """And the first one after it, where there is none."""
     found = False
     for packet in _sound(file, [video_of(file)]):
-        shown = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+        shown = _shown(packet)
         if found and shown > at:
             return
         if packet.is_keyframe:
@@ -185,15 +202,14 @@ def _seek(file: InputContainer, at: Fraction | None) -> None:
 
 
 def _encode(file: InputContainer, out: OutputContainer, progress: Progress, *, zero: Fraction) -> Made:
-    video = video_of(file)
-    width, height = fitting(video.codec_context.width, video.codec_context.height, tallest=TALLEST)
-    stream = encoder(out, video, width, height, ENCODER)
-    frames = 0
+    stream = None
     for frame in pictures(file):
+        if stream is None:
+            width, height = fitting(frame.width, frame.height, tallest=TALLEST)
+            stream = encoder(out, video_of(file), width, height, ENCODER)
         progress.at((frame.pts or 0) * (frame.time_base or Fraction(1)))
         show(stream, out, frame.reformat(width, height, "yuv420p"), frame, zero)
-        frames += 1
-    if not frames:
+    if stream is None:
         raise ProtocolError("nothing in it can be decoded")
     out.mux(stream.encode(None))
     how: dict[str, str] = {"way": "encoded", "video": "h264", "size": f"{width}x{height}", "audio": "off"}
@@ -221,7 +237,7 @@ def show(
 
 
 def pictures(file: InputContainer) -> Iterator[VideoFrame]:
-    """Every frame that can be decoded, in rising time; what cannot is passed over."""
+    """Every frame that can be decoded, upright and in rising time; what cannot is passed over."""
     last, failed = None, 0
     for packet in file.demux(video_of(file)):
         try:
@@ -234,7 +250,34 @@ def pictures(file: InputContainer) -> Iterator[VideoFrame]:
         for frame in frames:
             if isinstance(frame, VideoFrame) and frame.pts is not None and (last is None or frame.pts > last):
                 last, failed = frame.pts, 0
-                yield frame
+                yield upright(frame)
+
+
+def upright(frame: VideoFrame) -> VideoFrame:
+    """As players show it, who follow the matrix in the file 显示矩阵; ProtocolError: it is turned by no right angle."""
+    told: Any = frame.side_data.get("DISPLAYMATRIX")
+    right, down, across, below = _matrix(bytes(told)) if told is not None else (1, 0, 0, 1)
+    if (right, down, across, below) == (1, 0, 0, 1):
+        return frame
+    picture = frame.to_ndarray(format="bgr24")
+    if not right:
+        picture, right, below = picture.transpose(1, 0, 2), across, down
+    picture = picture[:: 1 if below > 0 else -1, :: 1 if right > 0 else -1]
+    turned = VideoFrame.from_ndarray(np.ascontiguousarray(picture, np.uint8), format="bgr24")
+    turned.pts, turned.time_base = frame.pts, frame.time_base
+    return turned
+
+
+def _matrix(told: bytes) -> tuple[int, int, int, int]:
+    """Where a step to the right and one down lead: each by one to a side, whatever the scale."""
+    a, b, _u, c, d = struct.unpack_from("=5i", told)
+    signs = tuple(
+        (one > 0) - (one < 0) if abs(one) > max(map(abs, (a, b, c, d))) // 1000 else 0 for one in (a, b, c, d)
+    )
+    right, down, across, below = signs
+    if abs(right * below) + abs(down * across) != 1:
+        raise ProtocolError("it is turned by no right angle")
+    return right, down, across, below
 
 
 def fitting(width: int, height: int, *, tallest: int) -> tuple[int, int]:

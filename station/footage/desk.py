@@ -34,7 +34,7 @@ class Desk:
 
 def open_desk(ledger: Ledger, *, folder: Path, store: Path, station: str, clock: Clock) -> Desk:
     """`store` is the station's; `station` its device path, which its clock shows."""
-    crossings = Crossings(store)
+    crossings = Crossings(store, ledger.index)
     scanned = Remembered(folder / "scanned.db")
     scans = Scans(
         ledger,

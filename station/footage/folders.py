@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from kernel.errors import ProtocolError
 
 READ_ONLY = 0o444
 CHUNK = 1 << 20
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DigestFolder:
@@ -39,11 +41,11 @@ class DigestFolder:
             part.unlink()
             return place
         place.parent.mkdir(exist_ok=True)
-        _flush(part)
+        flush(part)
         part.chmod(READ_ONLY)
         part.rename(place)
-        _flush(place.parent)
-        _flush(self.folder)
+        flush(place.parent)
+        flush(self.folder)
         return place
 
     def remove(self, sha256: str) -> int:
@@ -53,7 +55,7 @@ class DigestFolder:
             return 0
         size = path.stat().st_size
         path.unlink()
-        _flush(path.parent)
+        flush(path.parent)
         return size
 
     def digests(self) -> Iterator[str]:
@@ -86,7 +88,8 @@ def _is_digest(name: str) -> bool:
     return len(name) == 64 and set(name) <= set("0123456789abcdef")
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """A file or a folder is on the disk when it returns."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -91,7 +91,7 @@ class Library:
 
     def made_of(self, sha256: str) -> list[FootageDerived]:
         """What was made of this file, in that order."""
-        return [one.body for one in self.index.of(FootageDerived) if sha256 in one.body.sources]
+        return [one.body for one in self.index.naming(FootageDerived, sha256)]
 
     def copy_of(self, sha256: str) -> str | None:
         """The newest working copy that is still here."""

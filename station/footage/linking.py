@@ -193,7 +193,7 @@ class Timeline:
     def near(self, crossing: Crossing) -> Iterator[Film]:
         """Those of which the rule may have something to say."""
         reach = LOST_MS + WINDOW_MS + NEARBY_MS
-        moments = [crossing.at_ms, *(at_ms for _, at_ms in crossing.acts)]
+        moments = [crossing.at_ms, *(at_ms for _, at_ms in (*crossing.acts, *crossing.steps))]
         first = bisect_left(self._from, min(moments) - reach - self._longest)
         last = bisect_right(self._from, max(moments) + reach)
         return iter(self._films[first:last])

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 
-from kernel.errors import ProtocolError
+from kernel.errors import FullError, ProtocolError
 from station.footage.orders import Box, Order
 
 COMMAND = (sys.executable, "-m", "station.footage.worker")
 LIMIT = 1 << 20  # bytes of one line
+STILL_S = 900.0  # without a word: a decoder that hangs says nothing, a slow one does
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -37,37 +38,48 @@ class Report(Struct, frozen=True, kw_only=True, omit_defaults=True):
     to_ms: int | None = None
     boxes: tuple[Box, ...] | None = None
     problem: str | None = None
+    full: bool = False  # for want of room
 
 
 Hear = Callable[[int], None]  # permille
 
 
-async def work(given: Work, hear: Hear = lambda _permille: None) -> Report:
-    """What it has come to.  ProtocolError: why not; the process is gone in any case."""
+async def work(
+    given: Work,
+    hear: Hear = lambda _permille: None,
+    *,
+    still_s: float = STILL_S,
+    command: Sequence[str] = COMMAND,
+) -> Report:
+    """What it has come to.  ProtocolError: why not; FullError: no room.  The process is gone in any case."""
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=LIMIT
+        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=LIMIT
     )
     try:
-        report = await _talk(process, given, hear)
+        report = await _talk(process, given, hear, still_s)
+    except TimeoutError as error:
+        raise ProtocolError("it stands still") from error
     finally:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
     if report is None:
         raise ProtocolError("the process that reads it has died of it")
+    if report.full:
+        raise FullError(report.problem or "no room on the disk")
     if report.problem is not None:
         raise ProtocolError(report.problem)
     return report
 
 
-async def _talk(process: Process, given: Work, hear: Hear) -> Report | None:
+async def _talk(process: Process, given: Work, hear: Hear, still_s: float) -> Report | None:
     assert process.stdin is not None  # noqa: S101 - they are pipes
     assert process.stdout is not None  # noqa: S101
     with suppress(ConnectionError):
         process.stdin.write(msgspec.json.encode(given) + b"\n")
         await process.stdin.drain()
     last = None
-    async for line in process.stdout:
+    while line := await asyncio.wait_for(process.stdout.readline(), still_s):
         last = msgspec.json.decode(line, type=Report)
         if last.done_permille is not None:
             hear(last.done_permille)

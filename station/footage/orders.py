@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,15 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from kernel.errors import FullError
 from kernel.footage.bodies import DerivedKind, FootageDerived
+from station.footage.folders import NO_ROOM, flush
+
+log = logging.getLogger(__name__)
 
 MOST_KEYS = 400
 MOST_TRACKS = 16
+SHORTEST_MS = 10_000  # of a span that is cut in several
 
 
 class Box(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,17 +71,25 @@ class Orders:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unread: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         for part in folder.glob("*.part"):
             part.unlink()
 
     def put(self, order: Order) -> None:
+        """Durable when it returns.  FullError: no room for it."""
         part = self._path(order.id).with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(msgspec.json.encode(order))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path(order.id))
+        try:
+            with part.open("wb") as file:
+                file.write(msgspec.json.encode(order))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._path(order.id))
+            flush(self._folder)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise FullError("no room for an order") from error
+            raise
 
     def all(self) -> list[Order]:
         """In the order in which they came; what cannot be read is none."""
@@ -88,8 +102,16 @@ class Orders:
         for path in self._folder.glob("*.json"):
             try:
                 yield msgspec.json.decode(path.read_bytes(), type=Order)
-            except (OSError, msgspec.MsgspecError):
+            except FileNotFoundError:  # done meanwhile
                 continue
+            except (OSError, msgspec.MsgspecError) as error:
+                self._pass_over(path, error)
+
+    def _pass_over(self, path: Path, error: Exception) -> None:
+        """Said once, not at every look."""
+        if path.name not in self._unread:
+            self._unread.add(path.name)
+            log.error("order of footage unreadable", extra={"order": path.name, "reason": str(error)})
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"

@@ -51,11 +51,12 @@ def redact(source: Path, to: Path, redaction: Redaction, tell: Tell) -> Made:
     with open_media(source) as file, av.open(str(to), "w", format="mp4", options=OUTPUT) as out:
         video = video_of(file)
         zero, progress = first_of(source), Progress(file, tell)
-        width, height = fitting(video.codec_context.width, video.codec_context.height, tallest=TALLEST)
-        stream = encoder(out, video, width, height, ENCODER)
-        audio = _audio(file.streams.audio, out) if redaction.audio else None
-        frames = 0
+        stream, audio, height = None, None, 0
         for frame in pictures(file):
+            if stream is None:
+                width, height = fitting(frame.width, frame.height, tallest=TALLEST)
+                stream = encoder(out, video, width, height, ENCODER)
+                audio = _audio(file.streams.audio, out) if redaction.audio else None
             seconds = (frame.pts or 0) * (frame.time_base or Fraction(1))
             progress.at(seconds)
             at_ms = round((seconds - zero) * 1000)
@@ -67,12 +68,11 @@ def redact(source: Path, to: Path, redaction: Redaction, tell: Tell) -> Made:
                 frame,
                 zero,
             )
-            frames += 1
-        if not frames:
+        if stream is None:
             raise ProtocolError("nothing in it can be decoded")
         out.mux(stream.encode(None))
         if audio is not None:
-            _sound_of(source, audio, out, zero)
+            _sound_of(source, *audio, out, zero)
     return Made(how=_how(redaction, height=height, kept_audio=audio is not None))
 
 
@@ -160,14 +160,19 @@ def _how(redaction: Redaction, *, height: int, kept_audio: bool) -> tuple[tuple[
 # --- audio ------------------------------------------------------------------------------------------------------
 
 
-def _audio(streams: Sequence[Stream], out: av.container.OutputContainer) -> Stream | None:
-    kept = [stream for stream in streams if stream.codec_context.name in IN_MP4]
-    return out.add_stream_from_template(kept[0]) if kept else None
+def _audio(streams: Sequence[Stream], out: av.container.OutputContainer) -> tuple[int, Stream] | None:
+    """Which of them is kept, and where it goes to."""
+    for number, stream in enumerate(streams):
+        if stream.codec_context.name in IN_MP4:
+            return number, out.add_stream_from_template(stream)
+    return None
 
 
-def _sound_of(source: Path, audio: Any, out: av.container.OutputContainer, zero: Fraction) -> None:
+def _sound_of(
+    source: Path, number: int, audio: Any, out: av.container.OutputContainer, zero: Fraction
+) -> None:
     with open_media(source) as file, suppress(FFmpegError):
-        for packet in file.demux(file.streams.audio[0]):
+        for packet in file.demux(file.streams.audio[number]):
             if packet.dts is not None and packet.size:
                 earlier(packet, zero)
                 packet.stream = audio

@@ -101,7 +101,13 @@ class FootageRoom:
 
     def tasks(self) -> dict[str, Run]:
         """What runs for the life of the station."""
-        spans = Spans(self.index, self.library, self.workshop, clock=self.clock)
+        spans = Spans(
+            self.index,
+            self.library,
+            self.workshop,
+            clock=self.clock,
+            most_bytes=self.settings.span_mb << 20,
+        )
         return {
             "keeping of footage": self.keeping.run,
             "copies": self.workshop.run,
@@ -208,6 +214,8 @@ def _workshop(
         around.own_files,
         folder=folder / "orders",
         most_bytes=settings.copies_gb << 30,
+        most_span_bytes=settings.span_mb << 20,
+        span_reserve_bytes=settings.reserve_mb << 20,
         clock=around.clock,
         is_held=is_held,
     )

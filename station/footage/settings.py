@@ -33,6 +33,7 @@ class Footage:
     delete_collected: bool = False  # from the recorder, once stored here and acknowledged by the centre
 
     clock_err_ms: int = 0  # how far this machine's clock may be off where others keep it right (virtual machines); 0: its kernel knows
+    span_mb: int = 384  # of one piece that is sent to the centre: below the `file_limit_mb` there
     copies_gb: int = 100  # room for working copies; the oldest go first, they can be made again
 
     def __post_init__(self) -> None:
@@ -40,5 +41,6 @@ class Footage:
             once_each("officers", [one.account for one in self.officers]),
             once_each("docks", [dock.name for dock in self.docks]),
             must(0 <= self.clock_err_ms < 60_000, "clock_err_ms", "must be 0 to 59999"),
+            must(self.span_mb > 0, "span_mb", "must be more than 0"),
             must(self.copies_gb > 0, "copies_gb", "must be more than 0"),
         )

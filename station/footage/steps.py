@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import chain
 
 from kernel.clock import Clock
 from kernel.errors import RefusedError
@@ -13,7 +14,7 @@ from kernel.footage.steps import (
     Span,
     StepState,
     clip_span,
-    link_span,
+    link_spans,
     must_record,
     step_states,
     undone,
@@ -122,8 +123,8 @@ class Steps:
         clips = [clip_span(body, sha256) for sha256, body in self._queries.clips(box, passage)]
         said = (one.body for one in self._ledger.index.of(FootageLinked, passage=passage))
         links = [link for link in standing_links(said) if link.box in (None, box)]
-        films = [link_span(link, duration_ms=self._duration(link.sha256)) for link in links]
-        return [span for span in (*clips, *films) if span is not None]
+        films = [link_spans(link, duration_ms=self._duration(link.sha256)) for link in links]
+        return [span for span in (*clips, *chain(*films)) if span is not None]
 
     def _duration(self, sha256: str) -> int | None:
         found = self._ledger.index.of(FootageImported, sha256=sha256, newest=1)

@@ -16,6 +16,7 @@ from av.error import FFmpegError
 
 from kernel.errors import ProtocolError
 from station.footage.copying import Made, copy, cut
+from station.footage.folders import NO_ROOM
 from station.footage.making import Report, Work
 from station.footage.media import reason
 from station.footage.orders import Order
@@ -31,13 +32,23 @@ def main() -> int:
     work = msgspec.json.decode(sys.stdin.readline(), type=Work)
     try:
         _tell(_done(work))
-    except (ProtocolError, FFmpegError) as error:
-        _tell(Report(problem=reason(error) if isinstance(error, FFmpegError) else str(error)))
+    except (ProtocolError, FFmpegError, OSError) as error:
+        _tell(failed(error))
     except MemoryError:
         _tell(Report(problem="its pictures need too much memory"))
-    except OSError as error:
-        _tell(Report(problem=f"disk: {reason(error)}"))
     return 0
+
+
+def failed(error: Exception) -> Report:
+    """A full disk is no fault of the file: it is tried again."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "errno", None) in NO_ROOM:
+            return Report(problem="no room on the disk", full=True)
+        cause = cause.__cause__
+    if isinstance(error, FFmpegError):
+        return Report(problem=reason(error))
+    return Report(problem=f"disk: {reason(error)}" if isinstance(error, OSError) else str(error))
 
 
 def _done(work: Work) -> Report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +20,16 @@ from kernel.footage.bodies import DerivedKind, FootageDerived, FootageDisposed
 from station.footage.folders import digest_of
 from station.footage.ledger import JournalLedger
 from station.footage.library import Library
+from station.footage.linking import known_link
 from station.footage.making import Report, Work, work
-from station.footage.orders import Box, Order, Orders
+from station.footage.orders import SHORTEST_MS, Box, Order, Orders
 
 log = logging.getLogger(__name__)
 
 AGAIN_S = 60.0  # until a full disk is tried again
 PREFIX = "made-"
 FOLLOW_S = 60.0
+KEY_FRAME_MS = 60_000  # a span begins at the key frame before it
 State = Literal["waiting", "working", "failed"]
 
 
@@ -53,8 +56,13 @@ class Workshop:
         clock: Clock,
         reserve_bytes: int = 2 << 30,
         is_held: Callable[[str], bool] = lambda _sha256: False,
+        span_reserve_bytes: int = 512 << 20,
+        most_span_bytes: int = 384 << 20,
     ) -> None:
-        """`is_held`: whether somebody wants a file kept; blocking."""
+        """`is_held`: whether somebody wants a file kept; blocking.
+
+        `span_reserve_bytes`: spans are evidence and small, so they may go further than what can be made again.
+        """
         self._is_held = is_held
         self._ledger = ledger
         self._library = library
@@ -62,6 +70,8 @@ class Workshop:
         self._orders = Orders(folder)
         self._most_bytes = most_bytes
         self._reserve_bytes = reserve_bytes
+        self._span_reserve_bytes = span_reserve_bytes
+        self._most_span_bytes = most_span_bytes
         self._clock = clock
         self._wake = asyncio.Event()
         self._following = asyncio.Lock()
@@ -75,7 +85,7 @@ class Workshop:
     async def order(
         self, kind: DerivedKind, sha256: str, *, by: str, again: bool = True, **more: object
     ) -> Order:
-        """Durable when it returns.  `again=False`: an order of this kind and source that is there is the answer."""
+        """Durable when it returns; FullError: no room for it.  `again=False`: an order of this kind and source that is there is the answer."""
         if not again and (found := await asyncio.to_thread(self._same, kind, sha256)) is not None:
             return found
         self._numbers += 1
@@ -112,30 +122,48 @@ class Workshop:
         return report.boxes or (box,)
 
     async def run(self) -> None:
-        """For the life of the station."""
+        """For the life of the station.  What finds no room lets others go before it, and is tried again."""
+        without_room: set[str] = set()
         while True:
             self._wake.clear()
-            waiting = [o for o in await asyncio.to_thread(self._orders.all) if not o.problem]
-            if not waiting:
-                await self._wake.wait()
-            elif not await self._tried(waiting[0]):
+            waiting = await asyncio.to_thread(self._waiting)
+            order = next((order for order in waiting if order.id not in without_room), None)
+            if order is not None:
+                if not await self._tried(order):
+                    without_room.add(order.id)
+            elif without_room:
                 await self._clock.sleep(AGAIN_S)
+                without_room.clear()
+            else:
+                await self._wake.wait()
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    def _waiting(self) -> list[Order]:
+        """Spans first: they are short, and the centre waits for them."""
+        waiting = [order for order in self._orders.all() if not order.problem]
+        return sorted(waiting, key=lambda order: order.kind != "span")
 
     async def _tried(self, order: Order) -> bool:
         """False: no room, and the order stays."""
         try:
             await self.make(order)
-        except FullError as error:
+        except (FullError, OSError, sqlite3.Error) as error:
             log.warning("no room to make a file of footage", extra={"order": order.id, "reason": str(error)})
             return False
         except ProtocolError as error:
             log.warning("file of footage not made", extra={"order": order.id, "reason": str(error)})
-            failed = msgspec.structs.replace(order, problem=str(error))
-            await asyncio.to_thread(self._orders.put, failed)
+            return await self._failed(msgspec.structs.replace(order, problem=str(error)))
         finally:
             self._working = None
+        return True
+
+    async def _failed(self, order: Order) -> bool:
+        try:
+            await asyncio.to_thread(self._orders.put, order)
+        except (FullError, OSError) as error:
+            log.warning("order not written", extra={"order": order.id, "reason": str(error)})
+            return False
         return True
 
     async def make(self, order: Order) -> None:
@@ -151,21 +179,29 @@ class Workshop:
         if order.made is not None and await asyncio.to_thread(self._is_left, order.made.sha256, order):
             await self._put_away(order.made, order)
             return
+        if not await asyncio.to_thread(self._is_wanted, order):
+            log.info("unlinked before its span was cut", extra={"link": order.link})
+            return
         source = await asyncio.to_thread(self._library.path, order.sha256)
         if source is None:
             raise ProtocolError("the file is not here")
-        await asyncio.to_thread(self._need_room, source)
+        await asyncio.to_thread(self._need_room, source, order)
         part = self._part(order)
         self._working = (order.id, 0)
         try:
             report = await work(Work(source=str(source), to=str(part), order=order), self._hear(order.id))
-            await self._store(order, part, report)
+            if await asyncio.to_thread(self._is_wanted, order):
+                await self._store(order, part, report)
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)
 
     async def _store(self, order: Order, part: Path, report: Report) -> None:
         size = (await asyncio.to_thread(part.stat)).st_size
         if order.kind == "span":
+            if size > self._most_span_bytes and (halves := _halves(order)):
+                for half in halves:
+                    await asyncio.to_thread(self._orders.put, half)
+                return
             name = f"{order.sha256[:12]}-{report.from_ms}.mp4"
             refs = await self._spans.put([(name, part)])
             body = _derived(order, report, sha256=refs[0].sha256, size=refs[0].size)
@@ -197,10 +233,22 @@ class Workshop:
 
         return hear
 
-    def _need_room(self, source: Path) -> None:
-        """What is made is hardly ever larger than its source."""
-        free = shutil.disk_usage(self._library.derived.folder).free
-        if free < self._reserve_bytes + source.stat().st_size:
+    def _is_wanted(self, order: Order) -> bool:
+        """A person may have taken the link back while its span waited or was cut."""
+        if order.kind != "span" or order.link is None:
+            return True
+        link = known_link(self._library.index, order.link, sha256=order.sha256)
+        return link is not None and link.act == "linked"
+
+    def _need_room(self, source: Path, order: Order) -> None:
+        """What is made is hardly ever larger than its source, or than its share of it."""
+        size, reserve = source.stat().st_size, self._reserve_bytes
+        if order.kind == "span":
+            known, reserve = self._library.known(order.sha256), self._span_reserve_bytes
+            length_ms = (order.to_ms or 0) - (order.from_ms or 0) + KEY_FRAME_MS
+            if known is not None and known.duration_ms:
+                size = min(size, size * length_ms // known.duration_ms)
+        if shutil.disk_usage(self._library.derived.folder).free < reserve + size:
             raise FullError("the disk is nearly full")
 
     async def _make_room(self) -> None:
@@ -244,6 +292,19 @@ def _derived(order: Order, report: Report, *, sha256: str, size: int) -> Footage
         case=order.case,
         box=order.box,
         link=order.link,
+    )
+
+
+def _halves(order: Order) -> tuple[Order, ...]:
+    """A span that came out larger than its source led to think; none where it is as short as may be."""
+    from_ms, to_ms = order.from_ms or 0, order.to_ms or 0
+    middle = (from_ms + to_ms) // 2
+    if middle - from_ms < SHORTEST_MS:
+        return ()
+    ends = ((from_ms, middle), (middle, to_ms))
+    return tuple(
+        msgspec.structs.replace(order, id=f"{order.id}-{number}", from_ms=first, to_ms=last)
+        for number, (first, last) in enumerate(ends, start=1)
     )
 
 

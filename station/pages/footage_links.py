@@ -12,6 +12,7 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from kernel import vocabulary
 from kernel.errors import FullError, RefusedError
 from kernel.footage.bodies import FootageLinked
 from kernel.footage.linking import RULE
@@ -25,21 +26,8 @@ from station.pages.recorders import refused
 from station.parts import Parts
 from web import times
 from web.i18n import Texts, word
-from web.i18n import mark as _
 from web.sessions import Visitor
 
-REASONS = {
-    "officer_acted": _("its officer acted on this passage"),
-    "officer_on_duty": _("its officer was on duty at that time"),
-    "same_station": _("a recorder of this station, at that time"),
-    "other_unit": _("a recorder of elsewhere, at that time"),
-    "clock_unsure": _("its clock may be off by more than five minutes"),
-    "clock_unknown": _("nothing is known of its clock: by its own time"),
-    "nearby": _("its officer acted on this passage some minutes away"),
-    "number_twice": _("two recorders have its number: by its own time"),
-    "length_uncertain": _("what it says of its length cannot be"),
-    "no_longer_fits": _("was linked, and its time has been found to be another"),
-}
 SHOWN = 100
 LINKED_SHOWN = 20
 
@@ -126,7 +114,7 @@ class Pages:
             "plate": (row.tractor if row else None) or "—",
             "weighed": times.stamp(row.shown_ms) if row else "—",
             "lane": self._parts.feed.lane_name(texts.language, link.box or ""),
-            "reason": word(REASONS, link.reason, texts),
+            "reason": word(vocabulary.LINK_REASONS, link.reason, texts),
             "by": "" if link.by == RULE else link.by,
         }
 

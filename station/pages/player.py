@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi import Path as InPath
 from msgspec import Meta, Struct
 from starlette.convertors import Convertor, register_url_convertor
@@ -16,14 +16,14 @@ from starlette.responses import FileResponse, Response
 
 from kernel import vocabulary
 from kernel.errors import FullError, ProtocolError, RefusedError
-from kernel.footage.bodies import FootageLinked, FootageTagged, TagKind
+from kernel.footage.bodies import DerivedKind, FootageLinked, FootageTagged, TagKind
+from kernel.footage.keeping import standing_links
 from station.footage.library import Known
 from station.footage.orders import Box, Redaction, faults_of
 from station.footage.room import FootageRoom
-from station.footage.spans import linked
 from station.footage.tags import Tag, standing, webvtt
 from station.pages import watching
-from station.pages.http import answer, body
+from station.pages.http import BoxName, Key, PassageId, answer, body
 from station.parts import Parts
 from station.views import Detail
 from web.i18n import word
@@ -32,10 +32,7 @@ from web.sessions import Visitor
 BOXES = 60 * 1024  # bytes of a redaction
 ADDRESS = "/footage/{sha256:sha256}"
 
-BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
-PassageId = Annotated[str, InPath(pattern="^[A-Za-z0-9._-]{1,100}$")]
 Name = Annotated[str, InPath(pattern="^[a-z0-9_-]{1,60}$")]
-Key = Annotated[str, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9-]{8,64}$")]
 Words = Annotated[str, Meta(max_length=500)]
 Ms = Annotated[int, Meta(ge=0, le=1 << 40)]
 
@@ -102,6 +99,8 @@ class Player:
 
         @app.get(f"{ADDRESS}/video")
         async def video(sha256: str, take: bool = False, visitor: Visitor = looks) -> Response:
+            if take and not visitor.may("operator"):
+                raise HTTPException(403)
             return await self._video(visitor, sha256, take=take)
 
         @app.get(f"{ADDRESS}/tags.vtt")
@@ -139,9 +138,7 @@ class Player:
         @app.post(f"{ADDRESS}/copy")
         async def copy(request: Request, sha256: str, visitor: Visitor = acts) -> Response:
             await self._need(sha256)
-            await self._room.workshop.order(
-                "working_copy", sha256, by=visitor.account.name, again=False, reason=""
-            )
+            await self._order("working_copy", sha256, by=visitor.account.name, again=False, reason="")
             return answer(await self._made_lines(request, sha256))
 
         @app.post(f"{ADDRESS}/making/{{order}}/drop")
@@ -242,7 +239,7 @@ class Player:
         row = detail.row
         clips = [named.file.sha256 for name, named in detail.files.items() if named.stored]
         here = [sha256 for sha256 in clips if self._parts.queries.clip(sha256) is not None]
-        links = linked(self._room.index.of(FootageLinked, passage=row.passage))
+        links = standing_links(said.body for said in self._room.index.of(FootageLinked, passage=row.passage))
         here += [link.sha256 for link in links if link.box in (None, row.box)]
         return [sha256 for sha256 in dict.fromkeys(here) if self._room.library.known(sha256) is not None]
 
@@ -287,6 +284,8 @@ class Player:
             await self._room.tags.untag(tag, by=by, reason=said.reason)
         except RefusedError as error:
             return self._refused(request, str(error))
+        except FullError as error:
+            raise HTTPException(507, "no room") from error
         return answer(await self._tag_lines(request, [sha256]))
 
     # --- copies and redaction ---------------------------------------------------------------------------------
@@ -317,9 +316,8 @@ class Player:
         why = faults_of(said.redaction) or ("" if said.reason.strip() else "no_reason")
         if why:
             return self._refused(request, why)
-        await self._room.workshop.order(
-            "redacted", sha256, by=by, reason=said.reason.strip(), redaction=said.redaction
-        )
+        reason = said.reason.strip()
+        await self._order("redacted", sha256, by=by, reason=reason, redaction=said.redaction)
         return answer(await self._made_lines(request, sha256))
 
     async def _follow(self, request: Request, sha256: str) -> Response:
@@ -330,10 +328,19 @@ class Player:
         try:
             found = await self._room.workshop.follow(sha256, said.box, until_ms=said.until_ms)
         except ProtocolError as error:
-            return self._refused(request, str(error))
+            said_so = watching.failed_words(str(error), self._shell.texts(request))
+            return answer({"detail": said_so, "why": "not_followed"}, status=409)
+        except FullError as error:
+            raise HTTPException(507, "no room") from error
         return answer({"boxes": found})
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    async def _order(self, kind: DerivedKind, sha256: str, *, by: str, **more: Any) -> None:
+        try:
+            await self._room.workshop.order(kind, sha256, by=by, **more)
+        except FullError as error:
+            raise HTTPException(507, "no room") from error
 
     async def _need(self, sha256: str) -> Known:
         known = await asyncio.to_thread(self._room.library.known, sha256)
@@ -354,5 +361,5 @@ def has_footage(room: FootageRoom, detail: Detail) -> bool:
     """Blocking.  Whether there is anything to watch of a crossing."""
     if detail.clips:
         return True
-    links = linked(room.index.of(FootageLinked, passage=detail.row.passage))
+    links = standing_links(said.body for said in room.index.of(FootageLinked, passage=detail.row.passage))
     return any(link.box in (None, detail.row.box) for link in links)

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Header, Request
-from fastapi import Path as InPath
+from fastapi import Depends, FastAPI, Request
 from msgspec import Meta, Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -20,16 +19,12 @@ from kernel.footage.steps import StepState, lacking
 from station.footage.room import FootageRoom
 from station.footage.steps import Who
 from station.pages import wording
-from station.pages.http import answer, body
+from station.pages.http import BoxName, Key, PassageId, answer, body
 from station.parts import Parts
 from web import times
 from web.i18n import Texts, word
 from web.i18n import mark as _
 from web.sessions import Visitor
-
-BoxName = Annotated[str, InPath(pattern="^[a-z0-9-]{3,40}$")]
-PassageId = Annotated[str, InPath(pattern="^[A-Za-z0-9._-]{1,100}$")]
-Key = Annotated[str, Header(alias="Idempotency-Key", pattern="^[A-Za-z0-9-]{8,64}$")]
 
 
 class Mark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,8 +13,9 @@ from kernel.footage.bodies import FootageDerived
 from station.footage.library import Known
 from station.footage.tags import Tag, stamp
 from station.footage.workshop import Standing
+from station.pages.docking import PROBLEMS
 from web import times
-from web.i18n import Texts, word
+from web.i18n import Texts, word, words
 from web.i18n import mark as _
 from web.numbers import grouped, size
 
@@ -33,6 +34,21 @@ REFUSALS = {
     "box_outside": _("A box lies outside of the picture."),
     "boxes_out_of_order": _("The boxes of one track must follow each other in time."),
     "not_here": _("The bytes of this recording are not here."),
+}
+# What the process that makes files says; what comes after a colon is for the log.
+FAILURES = {
+    "the file is not here": _("The bytes of this recording are not here."),
+    "cannot be read as a video": _("It cannot be read as a video."),
+    "nothing in it can be read": _("Nothing in it can be read."),
+    "nothing in it can be decoded": _("Nothing in it can be decoded."),
+    "cannot be decoded": _("It cannot be decoded."),
+    "nothing of that time is in the file": _("Nothing of that time is in the recording."),
+    "the process that reads it has died of it": _("The program that reads it has ended over it."),
+    "it took too long": _("It took too long."),
+    "it stands still": _("It stood still and was ended."),
+    "it is turned by no right angle": _("Its picture is turned by no right angle."),
+    "no room on the disk": _("no room on the station's disk"),
+    "disk": _("The disk does not do it."),
 }
 
 
@@ -183,8 +199,15 @@ def made_lines(
             words=word(STATES, standing.state, texts),
             done=standing.done_permille,
             address=None,
-            failed=standing.order.problem,
+            failed=failed_words(standing.order.problem, texts),
         )
+
+
+def failed_words(problem: str, texts: Texts) -> str:
+    """Why a file could not be made, for a person; empty: it did not fail."""
+    if not problem:
+        return ""
+    return texts(FAILURES.get(problem.partition(":")[0], _("It did not succeed; the log says why.")))
 
 
 def _title(known: Known, texts: Texts) -> str:
@@ -207,7 +230,8 @@ def _about(known: Known, texts: Texts) -> str:
         )
     else:
         said.append(texts(_("true time not known")))
-    return " · ".join(filter(None, [*said, *known.problems]))
+    problems = words(PROBLEMS, known.problems, texts)
+    return " · ".join(filter(None, [*said, *problems]))
 
 
 def seconds(ms: int) -> str:

@@ -168,6 +168,7 @@ async def uploading(
     clock: Clock | None = None,
     files: str = "http://centre",
     kbit_s: int = 0,
+    largest: int = 512 << 20,
 ) -> AsyncIterator[tuple[Uploader, Wire]]:
     intake = FileIntake(
         store=shelf,
@@ -176,6 +177,7 @@ async def uploading(
         secrets={BOX: "s"},
         clock=TestClock(),
         kept_after_ms=1,
+        largest=largest,
         requests_per_s=100_000,
     )
     wire = Wire(httpx.ASGITransport(app=Starlette(routes=intake.routes())), breaks)
@@ -610,6 +612,21 @@ async def test_what_was_sent_and_erased_there_later_needs_no_keeping(tmp_path: P
         shelf.erase(sent)
         await clock.passes(3_600)
         await until(lambda: uploader._cursors.uploads([sent], destination="centre")[sent].kept)
+
+
+async def test_a_file_larger_than_the_receiver_takes_is_offered_once_and_shown(tmp_path: Path) -> None:
+    shelf = shelf_of(tmp_path)
+    large = shelf.add(b"much too large", priority=0)
+    good = shelf.add(b"good")
+    async with uploading(tmp_path, shelf, largest=8) as (uploader, wire):
+        await until(lambda: shelf.stored == [good] and uploader.too_large == 1)
+        later = shelf.add(b"later")
+        uploader.wake()
+        await until(lambda: shelf.stored == [good, later])
+        assert [one.method for one in wire.requests if large in one.url.path] == ["HEAD"]
+        assert await uploader.is_on_its_way(large)
+        await uploader.demand(large)
+        await until(lambda: len([one for one in wire.requests if large in one.url.path]) == 2)
 
 
 async def test_i11_a_word_that_nobody_has_signed_ends_no_upload(tmp_path: Path) -> None:

@@ -13,7 +13,15 @@ from typing import Any
 
 import pytest
 
-from central.evidence.package import Chapter, PackagedEntry, PackageParts, ShownKey, page_digest, write
+from central.evidence.package import (
+    ROOM_FOR_TEXTS,
+    Chapter,
+    PackagedEntry,
+    PackageParts,
+    ShownKey,
+    page_digest,
+    write,
+)
 from kernel.errors import RefusedError
 from tests.verify.making import (
     BOX,
@@ -132,6 +140,16 @@ def test_a_clip_that_stayed_on_its_box_is_reported_missing(tmp_path: Path) -> No
         (line.where, line.verdict) for line in judge(tmp_path / "package.zip").lines if line.verdict != PROVEN
     ]
     assert wrong == [("clip-front.mp4", NOT_PROVEN)]
+
+
+def test_what_is_more_than_a_package_holds_is_missing_the_largest_first(tmp_path: Path) -> None:
+    parts = parts_of(passage_log(), tmp_path)
+    sizes = sorted(path.stat().st_size for path in parts.files.values())
+    all_but_one = ROOM_FOR_TEXTS + sum(sizes[:-1]) + 1
+    written = write(parts, tmp_path / "package.zip", largest=all_but_one)
+    assert [ref.size for ref in written.missing] == [sizes[-1]]
+    wrong = {line.verdict for line in judge(tmp_path / "package.zip").lines} - {PROVEN}
+    assert wrong == {NOT_PROVEN}
 
 
 def test_one_file_named_by_two_entries_is_packed_once(tmp_path: Path) -> None:

@@ -3,8 +3,13 @@ import { _ } from "./texts.js";
 
 const token = () => document.querySelector('meta[name="csrf"]')?.content || "";
 
+// crypto.randomUUID is missing where a tablet comes by plain http; this is not.
+export function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 // `key` makes a repeated tap harmless: the server does the same thing once.
-export async function send(path, body = {}, { method = "POST", key = crypto.randomUUID?.() } = {}) {
+export async function send(path, body = {}, { method = "POST", key = newKey() } = {}) {
   const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": token() };
   if (key) headers["Idempotency-Key"] = key;
   const answer = await fetch(path, { method, headers, body: JSON.stringify(body) }).catch(() => null);

@@ -149,17 +149,12 @@ function span(id) {
 async function mark(kind, value = "") {
   const id = active();
   if (!id) return;
-  const answer = await send(`/footage/${id}/tags`, { ...span(id), kind, value }, { key: newKey() });
+  const answer = await send(`/footage/${id}/tags`, { ...span(id), kind, value });
   problem.textContent = answer.ok ? "" : answer.problem;
   if (!answer.ok) return;
   setBegin(null);
   taken(id, answer.data);
   reloadTrack(id);
-}
-
-// crypto.randomUUID is missing where a tablet comes by plain http; this is not.
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function setBegin(at) {

@@ -71,16 +71,11 @@ export class Steps {
     if (this.#busy) return false;
     const id = this.#vehicle();
     this.#busy = true;
-    const answer = await send(`/tablet/${id}/${act}`, body, { key: newKey() });
+    const answer = await send(`/tablet/${id}/${act}`, body);
     this.#busy = false;
     if (id !== this.#vehicle()) return answer.ok;
     if (answer.ok) this.#show(answer.data);
     this.#say(answer.ok ? words : answer.problem, answer.ok ? "good" : "bad");
     return answer.ok;
   }
-}
-
-// crypto.randomUUID is missing where a tablet comes by plain http; this is not.
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

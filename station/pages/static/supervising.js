@@ -1,5 +1,5 @@
 // Forms of supervisors: what is typed goes as JSON, and the page shows how things are after it.
-import { send } from "../web/send.js";
+import { newKey, send } from "../web/send.js";
 
 for (const form of document.querySelectorAll("form[data-post]")) {
   const key = newKey(); // the same form sent again after a lost answer is the same act
@@ -23,9 +23,4 @@ function said(form) {
     else if (value) body[field.name] = value;
   }
   return body;
-}
-
-// crypto.randomUUID is missing where a tablet comes by plain http; this is not.
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

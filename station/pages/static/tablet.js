@@ -6,7 +6,7 @@ import { fill, write } from "../web/bind.js";
 import { BLANK, grouped } from "../web/format.js";
 import { Live } from "../web/live.js";
 import { paced } from "../web/paint.js";
-import { send } from "../web/send.js";
+import { newKey, send } from "../web/send.js";
 import { _ } from "../web/texts.js";
 import { Holding } from "./holding.js";
 import { Steps } from "./steps.js";
@@ -284,11 +284,6 @@ async function act(name, body, done) {
   } else if (id === chosen) say(answer.problem);
   lock();
   return answer.ok;
-}
-
-// crypto.randomUUID is missing where a tablet comes by plain http; this is not.
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 button("release").addEventListener("click", () => {

@@ -22,6 +22,7 @@ from kernel.footage.linking import (
     fit,
     newest,
 )
+from kernel.footage.steps import link_spans
 
 NOON = 1_795_406_400_000
 MINUTE = 60_000
@@ -57,6 +58,29 @@ def test_the_part_reaches_from_the_weighing_to_the_last_act_of_the_officer() -> 
     assert found is not None
     assert found.reason == "officer_acted"
     assert (found.from_ms, found.to_ms) == (10 * MINUTE - 60_600, 20 * MINUTE + 60_600)
+
+
+def test_moments_far_apart_are_parts_of_one_link_and_a_step_that_was_marked_is_one_of_them() -> None:
+    long = replace(FILM, duration_ms=90 * MINUTE)
+    acts, steps = (("li", NOON + 12 * MINUTE),), (("zhao", NOON + 50 * MINUTE), ("zhao", NOON + 600 * MINUTE))
+    said = decide(long, replace(INSIDE, acts=acts, steps=steps), None)
+    assert said is not None
+    assert said.parts == ((539_400, 780_600), (50 * MINUTE - 60_600, 50 * MINUTE + 60_600))
+    assert (said.from_ms, said.to_ms) == (539_400, 50 * MINUTE + 60_600)
+    here, there = (link_spans(said, duration_ms=length) for length in (90 * MINUTE, None))
+    for at_ms in (NOON + 10 * MINUTE, NOON + 50 * MINUTE):
+        assert "shown" in [span.shows(at_ms) for span in here]
+        assert "shown" in [span.shows(at_ms) for span in there]
+    assert all(span.shows(NOON + 30 * MINUTE) == "missing" for span in there)
+    again = decide(long, replace(INSIDE, acts=acts, steps=(*steps, ("li", NOON + 30 * MINUTE))), said)
+    assert again is not None
+    assert (len(again.parts), again.from_ms, again.to_ms) == (3, said.from_ms, said.to_ms)
+
+
+def test_the_film_of_who_marked_a_step_is_linked_though_it_begins_long_after_the_weighing() -> None:
+    found = fit(FILM, replace(INSIDE, at_ms=NOON - 60 * MINUTE, steps=(("li", NOON + 5 * MINUTE),)))
+    assert found is not None
+    assert (found.reason, found.from_ms, found.to_ms) == ("officer_acted", 239_400, 360_600)
 
 
 def test_an_act_on_a_vehicle_that_was_weighed_hours_before_is_on_the_footage_of_its_officer() -> None:

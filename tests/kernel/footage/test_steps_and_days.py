@@ -14,7 +14,7 @@ from kernel.footage.steps import (
     Span,
     clip_span,
     lacking,
-    link_span,
+    link_spans,
     must_record,
     step_states,
     undone,
@@ -79,16 +79,16 @@ def test_a_whole_linked_file_counts_once_its_length_is_known() -> None:
         link="l1", act="linked", sha256="ab" * 32, from_ms=600_000, to_ms=660_000, by="rule", reason="near",
         passage="p1", true_from_ms=NOW, err_ms=500,
     )  # fmt: skip
-    part, whole = link_span(link), link_span(link, duration_ms=900_000)
-    assert (part.from_ms, part.to_ms) == (NOW, NOW + 60_000) if part else False
-    assert (whole.from_ms, whole.to_ms) == (NOW - 600_000, NOW + 300_000) if whole else False
+    part, whole = link_spans(link), link_spans(link, duration_ms=900_000)
+    assert [(one.from_ms, one.to_ms) for one in part] == [(NOW, NOW + 60_000)]
+    assert [(one.from_ms, one.to_ms) for one in whole] == [(NOW - 600_000, NOW + 300_000)]
 
 
 def test_what_has_no_true_time_shows_nothing() -> None:
     link = FootageLinked(
         link="l1", act="linked", sha256="ab" * 32, from_ms=0, to_ms=9, by="rule", reason="near", passage="p1"
     )
-    assert link_span(link) is None
+    assert link_spans(link) == ()
     clip = FileStored(passage="p1", weighed=None, kind="clip", actual_start_ms=NOW, duration_ms=12_000)
     assert clip_span(clip, "cd" * 32) == span(NOW, NOW + 12_000, sha256="cd" * 32)
     picture = FileStored(passage="p1", weighed=None, kind="picture", actual_start_ms=NOW, duration_ms=1)

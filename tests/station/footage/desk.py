@@ -36,7 +36,7 @@ class FootageDesk:
         self.store = StationStore(folder / "station.db", store_id="s01-store-1")
         self.lane = Paper(self.store, PLATFORM)
         self.ledger = LooseLedger(FootageIndex(folder / "footage.db"), clock=self.clock)
-        self.crossings = Crossings(folder / "station.db")
+        self.crossings = Crossings(folder / "station.db", self.index)
         self.links = self.again()
         self._digests = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 RATE = 8_000
 OPTIONS: dict[str, dict[str, object]] = {
     "libx264": {"x264-params": "scenecut=0:threads=1", "preset": "ultrafast"},
+    "libx264-b": {"x264-params": "scenecut=0:threads=1:bframes=3:b-adapt=0", "preset": "veryfast"},
     "libx265": {"x265-params": "log-level=none:keyint=10"},
     "mpeg4": {},
 }
-Codec = Literal["libx264", "libx265", "mpeg4"]
+Codec = Literal["libx264", "libx264-b", "libx265", "mpeg4"]  # -b: pictures made of later ones
 
 
 def movie(
@@ -40,7 +42,7 @@ def movie(
     width, height = size
     with av.open(str(path), "w", format=container, options={"movflags": "use_metadata_tags"}) as file:
         file.metadata.update(tags or {})
-        stream = file.add_stream(codec, rate=fps)
+        stream = file.add_stream("libx264" if codec == "libx264-b" else codec, rate=fps)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, "yuv420p", fps
         stream.options = OPTIONS[codec]
         audio = file.add_stream("aac", rate=RATE, layout="mono") if sound else None
@@ -55,6 +57,15 @@ def movie(
             frame_.sample_rate, frame_.pts, frame_.time_base = RATE, 0, Fraction(1, RATE)
             file.mux(audio.encode(frame_))
             file.mux(audio.encode(None))
+    return path
+
+
+def turn(path: Path, a: int, b: int, c: int, d: int) -> Path:
+    """Write how players are to turn it into the header of its track."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 44
+    content[at : at + 20] = struct.pack(">5i", a << 16, b << 16, 0, c << 16, d << 16)
+    path.write_bytes(content)
     return path
 
 

@@ -57,6 +57,18 @@ def test_a_span_begins_at_the_key_frame_before_and_changes_no_packet(tmp_path: P
         assert len(file.streams.audio) == 1
 
 
+@pytest.mark.parametrize("to_ms", [3_000, 3_100, 3_200, 3_300])
+def test_the_last_pictures_of_a_span_are_whole_where_they_are_made_of_later_ones(
+    tmp_path: Path, to_ms: int
+) -> None:
+    source = movie(tmp_path / "a.mp4", codec="libx264-b", seconds=5)
+    whole = dict(frames(source))
+    cut(source, tmp_path / "s.mp4", from_ms=2_000, to_ms=to_ms, tags={}, tell=silent)
+    span = {at + 2_000: picture for at, picture in frames(tmp_path / "s.mp4")}
+    assert set(range(2_000, to_ms, 100)) <= set(span)
+    assert all((picture == whole[at]).all() for at, picture in span.items())
+
+
 def test_a_span_reaches_no_further_than_its_source(tmp_path: Path) -> None:
     source = movie(tmp_path / "a.ts", container="mpegts")
     made = cut(source, tmp_path / "s.mp4", from_ms=1_500, to_ms=99_000, tags={}, tell=silent)

@@ -24,6 +24,7 @@ from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported, F
 from kernel.law.shipped import national
 from kernel.settings import read
 from station.assembly import Assembly, load_keys
+from station.footage.orders import Order, Orders
 from station.footage.room import FootageRoom
 from station.settings import Settings
 from tests.journal.brokers import MemoryBroker
@@ -42,6 +43,7 @@ KEY = {"Idempotency-Key": "0123456789abcdef"}
 BYTES = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(BYTES).hexdigest()
 PAGE = f"/footage/{DIGEST}"
+BOX = {"at_ms": 0, "left_permille": 1, "top_permille": 1, "width_permille": 9, "height_permille": 9}
 
 
 @dataclass
@@ -134,6 +136,8 @@ async def test_a_stranger_gets_nothing_and_a_viewer_changes_nothing(watching: Wa
     mark = {"from_ms": 0, "to_ms": 0, "kind": "important"}
     for path, said in ((f"{PAGE}/tags", mark), (f"{PAGE}/copy", {}), (f"{PAGE}/redact", {})):
         assert (await watching.post(path, said)).status_code == 403
+    assert (await watching.client.get(f"{PAGE}/video?take=true")).status_code == 403
+    assert "take=true" not in (await watching.client.get(PAGE)).text
 
 
 async def test_a_video_is_served_in_ranges_and_every_look_is_an_entry(watching: Watching) -> None:
@@ -243,6 +247,7 @@ async def test_a_mark_that_cannot_be_is_refused_in_words(
     assert (await watching.client.get(f"{PAGE}/tags")).json() == []
 
 
+@pytest.mark.timeout(60)  # of processes that read it
 async def test_what_does_not_play_asks_for_a_copy_and_shows_how_far_it_is(watching: Watching) -> None:
     await watching.import_(codec="hevc")
     await watching.sign_in()
@@ -254,21 +259,39 @@ async def test_what_does_not_play_asks_for_a_copy_and_shows_how_far_it_is(watchi
     assert ordered.json()[0]["state"] == "waiting"
     with pytest.raises(Exception, match="cannot be read"):
         await watching.room.workshop.make(watching.room.workshop.standing()[0].order)
+    redact = (await watching.client.get(f"{PAGE}/redact")).text
+    assert "redact.js" not in redact
+    assert "data-order" not in redact
+    followed = await watching.post(f"{PAGE}/follow", {"box": BOX, "until_ms": 900})
+    assert (followed.status_code, followed.json()["detail"]) == (409, "无法作为视频读取。")
+
+
+async def test_what_went_wrong_is_said_in_words(watching: Watching) -> None:
+    await watching.import_(codec="hevc", problems=("truncated",))
+    await watching.sign_in()
+    orders = Orders(watching.room.folder / "orders")
+    failed = Order(id="1", kind="working_copy", sha256=DIGEST, by="li", problem="cannot be decoded: Invalid")
+    orders.put(failed)
+    orders.put(msgspec.structs.replace(failed, id="2", problem="No space left on device"))
+    made = (await watching.client.get(f"{PAGE}/making")).json()
+    assert [line["failed"] for line in made] == ["无法解码。", "未能完成，原因见日志。"]
+    page = (await watching.client.get(PAGE)).text
+    assert "truncated" not in page
+    assert "文件不完整" in page
 
 
 async def test_a_redaction_without_box_or_reason_is_refused(watching: Watching) -> None:
     await watching.import_()
     await watching.sign_in()
     assert (await watching.client.get(f"{PAGE}/redact")).status_code == 200
-    box = {"at_ms": 0, "left_permille": 1, "top_permille": 1, "width_permille": 9, "height_permille": 9}
     for redaction, reason, why in (
         ({"tracks": []}, "notice", "no_box"),
-        ({"tracks": [[box | {"width_permille": 2_000}]]}, "notice", "box_outside"),
-        ({"tracks": [[box]]}, " ", "no_reason"),
+        ({"tracks": [[BOX | {"width_permille": 2_000}]]}, "notice", "box_outside"),
+        ({"tracks": [[BOX]]}, " ", "no_reason"),
     ):
         answer = await watching.post(f"{PAGE}/redact", {"redaction": redaction, "reason": reason})
         assert (answer.status_code, answer.json()["why"]) == (409, why)
-    done = await watching.post(f"{PAGE}/redact", {"redaction": {"tracks": [[box]]}, "reason": "notice"})
+    done = await watching.post(f"{PAGE}/redact", {"redaction": {"tracks": [[BOX]]}, "reason": "notice"})
     assert done.json()[0]["kind"] == "脱敏副本"
 
 

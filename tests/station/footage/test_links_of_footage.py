@@ -10,7 +10,7 @@ import pytest
 
 from kernel.errors import FullError, RefusedError
 from kernel.events import Body, EntryRef, PassageDecided
-from kernel.footage.bodies import FootageLinked
+from kernel.footage.bodies import FootageLinked, StepMarked
 from kernel.footage.linking import RULE
 from station.footage.index import Said
 from station.footage.ledger import LooseLedger
@@ -40,6 +40,22 @@ async def test_footage_that_comes_after_its_passage_is_linked_to_it_once(desk: F
     assert (link.sha256, link.box, link.passage) == (file.sha256, PLATFORM, passage)
     assert link.true_from_ms == NOW - 10 * MINUTE + link.from_ms
     assert await desk.links.look() == 0
+    assert await desk.again().look() == 0
+
+
+async def test_a_step_that_is_marked_later_makes_its_moment_part_of_the_link(desk: FootageDesk) -> None:
+    passage = desk.weigh()
+    await desk.anchor()
+    await desk.issue()
+    await desk.duty()
+    await desk.take_in(minutes=90)
+    assert await desk.links.look() == 1
+    marked = StepMarked(step="unloading", at_ms=NOW + 40 * MINUTE, by="zhao", box=PLATFORM, passage=passage)
+    await desk.ledger.say(marked)
+    assert await desk.links.look() == 1
+    first, second = desk.said()
+    assert (second.from_ms, len(first.travels), len(second.travels)) == (first.from_ms, 1, 2)
+    assert second.travels[1][0] < 50 * MINUTE < second.travels[1][1]
     assert await desk.again().look() == 0
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
 
+from station.footage.copying import copy
 from station.footage.orders import Box, Redaction, faults_of
 from station.footage.redaction import BLOCK_PX, at, block_px, follow, hidden, pixelated, redact
-from tests.station.footage.movies import drawn, frames, movie
+from tests.station.footage.movies import drawn, frames, movie, turn
 
 SIZE = (192, 96)
 
@@ -109,6 +113,61 @@ def test_sound_stays_only_when_it_was_asked_for(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "r.mp4")) as file:
         assert len(file.streams.audio) == 1
     assert dict(made.how)["audio"] == "on"
+
+
+# The white square is at the left of the middle; where players show it once they have turned the picture.
+@pytest.mark.broad
+@pytest.mark.parametrize(
+    ("matrix", "size", "shown"),
+    [
+        ((-1, 0, 0, -1), (192, 96), (750, 250, 250, 500)),
+        ((0, 1, -1, 0), (96, 192), (250, 0, 500, 250)),
+        ((0, -1, 1, 0), (96, 192), (250, 750, 500, 250)),
+        ((-1, 0, 0, 1), (192, 96), (750, 250, 250, 500)),
+    ],
+)
+def test_what_is_hidden_is_where_players_show_it_in_a_film_that_is_turned(
+    tmp_path: Path,
+    matrix: tuple[int, int, int, int],
+    size: tuple[int, int],
+    shown: tuple[int, int, int, int],
+) -> None:
+    source = turn(movie(tmp_path / "a.mp4", seconds=1, still=True), *matrix)
+    kept = box(0, *shown)
+    redact(source, tmp_path / "r.mp4", Redaction(tracks=((kept,),)), lambda _permille: None)
+    with av.open(str(tmp_path / "r.mp4")) as file:
+        picture = next(file.decode(video=0))
+        assert (picture.width, picture.height, picture.rotation) == (*size, 0)
+        pixels = np.asarray(picture.to_ndarray(format="gray"))
+    left, top, width, height = (part * size[n % 2] // 1000 for n, part in enumerate(shown))
+    assert pixels[top + 4 : top + height - 4, left + 4 : left + width - 4].min() > 230
+    with av.open(str(source)) as before:
+        copy(source, tmp_path / "c.mp4", lambda _permille: None)
+        with av.open(str(tmp_path / "c.mp4")) as after:
+            assert next(after.decode(video=0)).rotation == next(before.decode(video=0)).rotation
+
+
+@pytest.mark.broad
+def test_the_sound_that_fits_is_kept_where_another_comes_before_it(tmp_path: Path) -> None:
+    source = tmp_path / "a.mov"
+    with av.open(str(source), "w") as file:
+        video = file.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        raw, fits = (file.add_stream(codec, rate=8_000, layout="mono") for codec in ("pcm_s16le", "aac"))
+        for number in range(10):
+            frame = VideoFrame.from_ndarray(drawn(number, SIZE), format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            file.mux(video.encode(frame))
+        file.mux(video.encode(None))
+        for sound, form, kind in ((raw, "s16", np.int16), (fits, "fltp", np.float32)):
+            tone = AudioFrame.from_ndarray(np.zeros((1, 8_000), kind), format=form, layout="mono")
+            tone.sample_rate, tone.pts, tone.time_base = 8_000, 0, Fraction(1, 8_000)
+            file.mux(sound.encode(tone))
+            file.mux(sound.encode(None))
+    wanted = Redaction(tracks=((box(),),), audio=True)
+    redact(source, tmp_path / "r.mp4", wanted, lambda _permille: None)
+    with av.open(str(tmp_path / "r.mp4")) as file:
+        assert sum(1 for _ in file.decode(audio=0)) > 5
 
 
 @pytest.mark.broad

@@ -15,12 +15,15 @@ import msgspec
 import psutil
 import pytest
 
+from kernel.errors import FullError, ProtocolError
 from kernel.events import RecordHeld
 from kernel.evidence import header
 from kernel.footage.bodies import FootageDerived, FootageDisposed, FootageLinked
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
+from station.footage.making import Work, work
 from station.footage.orders import Box, Order, Orders, Redaction
+from station.footage.spans import in_pieces, without
 from tests.station.footage.movies import frames, movie
 from tests.station.footage.workplace import Workplace, workplace
 
@@ -234,6 +237,93 @@ async def test_a_link_cuts_its_span_once_and_names_it_in_the_journal(tmp_path: P
     async with workplace(tmp_path / "s") as place, place.working():
         await place.until(lambda: not place.room.workshop.standing())
         assert len(made(place)) == 1
+
+
+async def test_a_link_is_cut_in_its_parts_and_what_it_moves_to_is_cut_then(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        film = movie(tmp_path / "a.mp4", seconds=40, still=True)
+        source = await place.original(film, duration_ms=40_000)
+        said = FootageLinked(
+            link="l-1",
+            act="linked",
+            sha256=source,
+            from_ms=1_000,
+            to_ms=30_000,
+            by="rule:time",
+            reason="officer_acted",
+            passage="p-1",
+            parts=((1_000, 3_000), (20_000, 30_000)),
+        )
+        await place.room.ledger.say(said)
+        async with place.working():
+            await place.until(lambda: len(made(place)) == 2)
+            assert [(span.from_ms, span.to_ms) for span in made(place)] == [(1_000, 3_000), (20_000, 30_000)]
+            moved = msgspec.structs.replace(said, to_ms=31_000, parts=((1_000, 3_000), (21_000, 31_000)))
+            await place.room.ledger.say(moved)
+            await place.until(lambda: len(made(place)) == 3)
+        assert (made(place)[2].from_ms, made(place)[2].to_ms) == (30_000, 31_000)
+    async with workplace(tmp_path / "s") as place, place.working():
+        await place.until(lambda: not place.room.workshop.standing())
+        assert len(made(place)) == 3
+
+
+async def test_a_span_that_came_out_too_large_is_cut_in_two(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        shop = place.room.workshop
+        shop._most_span_bytes = 1
+        source = await place.original(movie(tmp_path / "a.mp4", seconds=30, still=True), duration_ms=30_000)
+        await shop.order("span", source, by="li", from_ms=0, to_ms=30_000)
+        async with place.working():
+            await place.until(lambda: len(made(place)) == 2)
+        assert [(span.from_ms, span.to_ms) for span in made(place)] == [(0, 15_000), (15_000, 30_000)]
+
+
+def test_a_part_is_cut_in_pieces_that_the_centre_takes_and_only_where_it_was_not_cut_yet() -> None:
+    assert in_pieces((0, 100), 40) == [(0, 33), (33, 66), (66, 100)]
+    assert in_pieces((0, 100), None) == [(0, 100)]
+    assert without((0, 100), [(10, 20), (15, 40), (90, 120)]) == [(0, 10), (40, 90)]
+    assert without((0, 100), [(0, 50), (50, 100)]) == []
+
+
+async def test_what_is_unlinked_before_its_turn_is_not_cut(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        source = await place.original(movie(tmp_path / "a.mp4"))
+        said = FootageLinked(
+            link="l-1", act="linked", sha256=source, from_ms=0, to_ms=900, by="rule", reason="near"
+        )
+        await place.room.ledger.say(said)
+        order = await place.room.workshop.order(
+            "span", source, by="rule", link="l-1", from_ms=0, to_ms=900, reason="near"
+        )
+        await place.room.ledger.say(msgspec.structs.replace(said, act="unlinked", by="li"))
+        await place.room.workshop.make(order)
+        assert (made(place), place.room.workshop.standing()) == ([], [])
+
+
+async def test_what_finds_no_room_lets_the_next_one_go_first(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        shop = place.room.workshop
+        shop._reserve_bytes = 1 << 60
+        source = await place.original(movie(tmp_path / "a.mp4", seconds=5), duration_ms=5_000)
+        await shop.order("working_copy", source, by="li")
+        await shop.order("span", source, by="li", from_ms=1_000, to_ms=2_000)
+        async with place.working():
+            await place.until(lambda: len(shop.standing()) == 1)
+        assert [one.kind for one in made(place)] == ["span"]
+        assert [(one.order.kind, one.state) for one in shop.standing()] == [("working_copy", "waiting")]
+
+
+async def test_a_process_that_stands_still_is_ended(tmp_path: Path) -> None:
+    hangs = (sys.executable, "-c", "import time; time.sleep(60)")
+    with pytest.raises(ProtocolError, match="stands still"):
+        await work(Work(source=str(tmp_path / "a")), still_s=0.2, command=hangs)
+
+
+async def test_a_full_disk_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    source = movie(tmp_path / "a.mp4", seconds=1)
+    order = Order(id="1", kind="working_copy", sha256="ab" * 32, by="li")
+    with pytest.raises(FullError):
+        await work(Work(source=str(source), to="/dev/full", order=order))
 
 
 def test_an_order_that_is_torn_is_none(tmp_path: Path) -> None:
