@@ -287,7 +287,8 @@ class Importer:
         said = await self.ledger.say(body, key=_key(visit, found, why))
         told = {"dock": visit.dock, "file": f"{found.folder}/{found.name}", "reason": why}
         log.warning("file of a recorder not taken in", extra=told)
-        return Outcome(found=found, said=said, true=known.true_of(body.own_start_ms, visit))
+        again = any(_is_said(one, found, why) for one in known.earlier)
+        return Outcome(found=found, said=said, true=known.true_of(body.own_start_ms, visit), again=again)
 
     async def _deleted(self, digest: str) -> str:
         """Names the deletion, where that is the last word on these bytes: taken in again, they are new."""
@@ -322,6 +323,10 @@ class Importer:
             issues=tuple(one.body for one in index.of(RecorderIssued, recorder=recorder)),
             earlier=tuple(one.body for one in reversed(earlier)),
         )
+
+
+def _is_said(body: FootageImported, found: Found, why: str) -> bool:
+    return (body.folder, body.name) == (found.folder, found.name) and why in body.problems
 
 
 def _key(visit: Visit, found: Found, what: str) -> str:
