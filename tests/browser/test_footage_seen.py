@@ -138,12 +138,12 @@ def test_a_film_that_does_not_play_gets_its_copy_and_then_plays(films: Films, pa
     opened(page, f"/footage/{films.old}")
     expect(page.locator(".watch-away")).to_contain_text("工作副本")
     page.locator("[data-copy]").tap()
-    expect(page.locator("[data-made] progress")).to_be_visible()
+    expect(page.locator("[data-made] progress:not([hidden])")).to_be_visible()
     expect(page.locator("video")).to_be_visible(timeout=60_000)
     ready(page)
     video(page, films.old).evaluate("video => video.play()")
     until(page, "document.querySelector('video').currentTime > 0.3")
-    expect(page.locator("[data-made] > li")).to_contain_text("工作副本")
+    expect(page.locator("[data-made] > li", has_text="工作副本")).to_be_visible()
 
 
 def test_boxes_are_drawn_by_a_finger_and_the_redacted_copy_is_made(films: Films, page: Page) -> None:
@@ -165,6 +165,7 @@ def test_boxes_are_drawn_by_a_finger_and_the_redacted_copy_is_made(films: Films,
     draw(0.4, 0.8)
     expect(page.locator("[data-keys] > li")).to_have_count(2)
     page.locator("[data-video]").evaluate("video => (video.currentTime = 2)")
+    until(page, "document.querySelector('[data-reading]').textContent.startsWith('2.00')")
     until(page, "document.querySelector('.redact-box')?.dataset.state === 'between'")
     left = float(page.locator(".redact-box").get_attribute("x") or 0)
     assert 290 < left < 310
