@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from contextlib import suppress
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge.plates.opening import FULL_PX, opened
 from kernel.errors import ProtocolError
@@ -27,6 +29,14 @@ def test_a_jpeg_and_a_png_are_opened() -> None:
 
 def test_grey_becomes_colour() -> None:
     assert opened(jpeg(PICTURE[:, :, 0])).picture.shape == PICTURE.shape
+
+
+def test_a_printer_s_colours_become_a_camera_s() -> None:
+    file = io.BytesIO()
+    Image.fromarray(PICTURE[:, :, ::-1]).convert("CMYK").save(file, "JPEG", quality=95)
+    found = opened(file.getvalue()).picture
+    assert found.shape == PICTURE.shape
+    assert float(np.abs(found.astype(int) - PICTURE).mean()) < 8
 
 
 def test_a_picture_on_its_side_is_put_upright() -> None:
