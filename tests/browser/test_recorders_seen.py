@@ -44,7 +44,7 @@ def read(page: Page) -> Code | None:
 def test_the_code_on_the_screen_is_the_time_of_the_station(tablet: Page) -> None:
     clock = SystemClock()
     sign_in(tablet, "li", PASSWORD, to="/clock")
-    until(tablet, "document.body.dataset.clock === 'right'")
+    until(tablet, "document.body?.dataset.clock === 'right'")
     seen: list[Code] = []
     while len(seen) < 5:
         before = clock.now_ms()
@@ -81,7 +81,7 @@ def test_a_clock_that_does_not_know_the_time_shows_no_code(tablet: Page, watch: 
     watch.expect(r"Failed to load resource|ERR_FAILED")
     tablet.route("**/clock/now", lambda route: route.abort())
     sign_in(tablet, "li", PASSWORD, to="/clock")
-    until(tablet, "document.body.dataset.clock === 'unknown'")
+    until(tablet, "document.body?.dataset.clock === 'unknown'")
     expect(tablet.locator("[data-error]")).to_have_text("与本站时间未对准，不显示二维码。")
     assert read(tablet) is None
 
