@@ -155,14 +155,7 @@ class Assembly:
             folder / "station.db", store_id=settings.store.id, on_file=self._file_stored
         )
         self._queries = Queries(folder / "station.db")
-        self._receiver = Receiver(
-            self._store,
-            key=keys.store,
-            trust=keys.trust,
-            clock=clock,
-            kept_after_ms=settings.store.kept_after_ms,
-            bound=self._revoked.bound if self._revoked else unbounded,
-        )
+        self._receiver = self._make_receiver()
         self._accounts = SqliteAccounts(folder / "accounts.db")
         self._cursors = Cursors(self._journal.home)
         self._blobs = BlobFolder(folder / "files")
@@ -171,12 +164,7 @@ class Assembly:
             self._journal, source=settings.source, files=self._own_files, cursors=self._cursors
         )
         self._uplinks = self._destinations()
-        self._sessions = Sessions(
-            self._accounts,
-            clock=clock,
-            passwords=passwords,
-            lifetimes=Lifetimes(person_s=settings.web.session_hours * 3_600),
-        )
+        self._sessions = self._make_sessions(passwords)
         self._shell = self._make_shell()
         self._feed = self._make_feed()
         self._footage = self._make_footage(folder, law)
@@ -342,6 +330,24 @@ class Assembly:
             source_clock=self._source_clock,
             succession=self._settings.journal,
             destinations=tuple(each.name for each in self._settings.destinations),
+        )
+
+    def _make_receiver(self) -> Receiver:
+        return Receiver(
+            self._store,
+            key=self._keys.store,
+            trust=self._keys.trust,
+            clock=self._clock,
+            kept_after_ms=self._settings.store.kept_after_ms,
+            bound=self._revoked.bound if self._revoked else unbounded,
+        )
+
+    def _make_sessions(self, passwords: Passwords | None) -> Sessions:
+        return Sessions(
+            self._accounts,
+            clock=self._clock,
+            passwords=passwords,
+            lifetimes=Lifetimes(person_s=self._settings.web.session_hours * 3_600),
         )
 
     def _make_feed(self) -> Feed:

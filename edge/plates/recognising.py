@@ -22,7 +22,7 @@ from kernel.plates import classify, grammar
 
 LEAST_WIDTH = 320  # narrower rows are padded, as the recogniser was trained
 MOST_WIDTH = 640
-PLATE_LIKE = 4  # characters
+LEAST_CHARACTERS = 4  # that a plate shows, however badly
 FLOOR = 1e-4  # no recogniser is surer than that of what is not there
 
 
@@ -61,7 +61,10 @@ class Recognisers:
     def plate_like(self, close: Image) -> bool:
         """Whether ours sees about as many characters as a plate has, at a fifteenth of what both cost."""
         best = self._own.run(close).argmax(axis=1)
-        return int(np.count_nonzero((best[1:] != best[:-1]) & (best[1:] > 0)) + (best[0] > 0)) >= PLATE_LIKE
+        return (
+            int(np.count_nonzero((best[1:] != best[:-1]) & (best[1:] > 0)) + (best[0] > 0))
+            >= LEAST_CHARACTERS
+        )
 
     def look(self, loose: Image, close: Image, penalties: Mapping[str, float]) -> Recognised:
         """The same row twice, as each was trained to see it; `penalties`: log P off each class that may be there."""
