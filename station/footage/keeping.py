@@ -60,7 +60,7 @@ CHINA_H = 8
 MAKE_ROOM = "room.copies"
 
 
-class Spans(Protocol):
+class SentSpans(Protocol):
     """Files that travel with the journal, and may leave once they are out of danger elsewhere."""
 
     def spare(self, footage: Path) -> list[Stocked]:
@@ -82,7 +82,7 @@ OutcomeOf = Callable[[str | None, str], Outcome | None]  # of a passage, by its 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Shelves:
     """Where footage lies, and how full that disk is."""
 
     originals: DigestFolder
@@ -130,14 +130,14 @@ class Keeping:
     def __init__(
         self,
         ledger: Ledger,
-        places: Places,
+        places: Shelves,
         rules: Rules,
         *,
         settings: KeepingSettings,
         by: str,
         clock: Clock,
         enough: Callable[[], bool] = lambda: True,
-        spans: Spans | None = None,
+        spans: SentSpans | None = None,
         lies: Callable[[str], bool] = lambda _sha256: False,
     ) -> None:
         """`enough`: whether the disk holds as many days as the rules ask for; `lies`: whether a file that is not

@@ -57,7 +57,7 @@ class Around:
     own_files: FileStore
     clips: library.Places
     clip: Callable[[str], FileStored | None]
-    travels: Callable[[FootageIndex], keeping.Spans]
+    travels: Callable[[FootageIndex], keeping.SentSpans]
     acknowledged: Acknowledged | None = None
     source_clock: Callable[[], ClockState] = unknown_clock
 
@@ -159,7 +159,7 @@ def open_room(settings: Footage, around: Around) -> FootageRoom:
 def _keeping(
     settings: Footage, ledger: JournalLedger, folder: Path, around: Around, *, enough: Callable[[], bool]
 ) -> Keeping:
-    places = keeping.Places(
+    places = keeping.Shelves(
         originals=DigestFolder(folder / "originals"),
         derived=DigestFolder(folder / "derived"),
         room=partial(room_of, folder),

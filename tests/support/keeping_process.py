@@ -15,7 +15,7 @@ from journal.writer import Journal
 from kernel.law.shipped import national
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
-from station.footage.keeping import Keeping, Places, Rules
+from station.footage.keeping import Keeping, Rules, Shelves
 from station.footage.keeping_settings import KeepingSettings
 from station.footage.ledger import JournalLedger
 
@@ -51,7 +51,7 @@ def opened(folder: Path, now_ms: int) -> tuple[Journal, JournalLedger, Keeping]:
     ledger = JournalLedger(journal, FootageIndex(folder / "footage.db"), source="yiyuan/s01/station")
     keeping = Keeping(
         ledger,
-        Places(
+        Shelves(
             originals=DigestFolder(folder / "originals"),
             derived=DigestFolder(folder / "derived"),
             room=lambda: room_of(folder),

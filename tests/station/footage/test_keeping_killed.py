@@ -16,7 +16,7 @@ from kernel.law.shipped import national
 from simulators.clock import VirtualClock
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
-from station.footage.keeping import Keeping, Places, Rules
+from station.footage.keeping import Keeping, Rules, Shelves
 from station.footage.keeping_settings import KeepingSettings
 from station.footage.stock import stock_of
 from tests.station.footage.world import DAY_MS, NIGHT_MS, WrittenLedger, store
@@ -97,7 +97,7 @@ async def test_on_a_full_disk_copies_go_and_originals_stay(tmp_path: Path) -> No
         ledger = WrittenLedger(FootageIndex(tmp_path / "footage.db"), clock=clock)
         keeping = Keeping(
             ledger,
-            Places(originals=originals, derived=derived, room=lambda: room_of(disk)),
+            Shelves(originals=originals, derived=derived, room=lambda: room_of(disk)),
             Rules(law=national(), jurisdiction="370323", outcome=lambda _box, _name: None),
             settings=KeepingSettings(),
             by="s01-station",

@@ -16,7 +16,7 @@ from journal.writer import Journal
 from kernel.events import FileEvicted, RecordErased, RecordHeld
 from kernel.evidence import header
 from kernel.footage.bodies import FootageDerived, FootageDisposed
-from station.footage.keeping import Keeping, Places, Rules
+from station.footage.keeping import Keeping, Rules, Shelves
 from station.footage.travelled import Travelled
 from tests.journal.making import County, TestClock, open_journal
 from tests.station.footage.world import Footage
@@ -44,7 +44,7 @@ class Site:
             destinations=destinations,
         )
         old = self.footage.keeping
-        assert isinstance(old._places, Places)
+        assert isinstance(old._places, Shelves)
         assert isinstance(old._rules, Rules)
         return Keeping(
             self.footage.ledger,

@@ -16,7 +16,7 @@ from kernel.law.shipped import national
 from simulators.clock import VirtualClock
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex, Said
-from station.footage.keeping import Keeping, Places, Rules
+from station.footage.keeping import Keeping, Rules, Shelves
 from station.footage.keeping_settings import KeepingSettings
 
 T = TypeVar("T", bound=Body)
@@ -67,7 +67,7 @@ class Footage:
         """As after a start."""
         return Keeping(
             self.ledger,
-            Places(originals=self.originals, derived=self.derived, room=self.room),
+            Shelves(originals=self.originals, derived=self.derived, room=self.room),
             Rules(
                 law=national(),
                 jurisdiction="370323",
