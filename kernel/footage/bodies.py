@@ -166,6 +166,7 @@ class FootageLinked(Body, frozen=True, kw_only=True):
     true_from_ms: int | None = None
     err_ms: int | None = None
     parts: tuple[tuple[int, int], ...] = ()  # of it, what travels, where that is not all from first to last
+    confirmed_by: str | None = None  # who has linked it, where the rule has cut it anew since
 
     @property
     def travels(self) -> tuple[tuple[int, int], ...]:

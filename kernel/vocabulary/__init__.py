@@ -81,6 +81,7 @@ LINK_REASONS = {
     "number_twice": "two recorders have its number: by its own time",
     "length_uncertain": "what it says of its length cannot be",
     "no_longer_fits": "was linked, and its time has been found to be another",
+    "step_marked": "linked by hand, and a step that was marked later added",
 }
 GRADES = {"pre_check": "pre-check", "certified": "certified weighing", "reweigh": "re-weighing"}
 ACTS = {"confirmed": "facts confirmed", "released": "released", "held": "held"}
