@@ -108,8 +108,7 @@ def _refuse_unreviewed(case: CaseView, rows: Sequence[PassageRow | None], reason
         raise RefusedError("the case has no weighing here")
     for row in rows:
         if row is None or row.reviewed not in ("confirmed", DROPPED):
-            name = row.passage if row is not None else "?"
-            raise RefusedError(f"passage {name} has not passed review")
+            raise RefusedError(f"a passage has not passed review: {row.passage if row is not None else '?'}")
     if reason in ENDS_WITH_A_DECISION and all(row is None or row.reviewed == DROPPED for row in rows):
         raise RefusedError("no review has confirmed any of it: it cannot end with a penalty")
 

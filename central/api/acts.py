@@ -1,4 +1,4 @@
-"""Acts of people at the centre: reviews, cases and their ends, publications, holds, erasures; each is an entry of its own journal."""
+"""Acts of people at the centre: reviews, cases, publications, holds, erasures; each is an entry of its own journal."""
 
 from __future__ import annotations
 

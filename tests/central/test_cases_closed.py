@@ -142,7 +142,7 @@ async def test_what_has_not_passed_review_is_not_closed(
     if outcome is not None:
         await review(client, world, outcome, "p2")
     answer = await post(client, world, CLOSING, PAID)
-    assert (answer.status_code, answer.json()["detail"]) == (409, "passage p2 has not passed review")
+    assert (answer.status_code, answer.json()["detail"]) == (409, "a passage has not passed review: p2")
     await review(client, world, "rejected", "p2")
     assert (await post(client, world, CLOSING, PAID)).status_code == 200
 
