@@ -334,6 +334,19 @@ class CaseView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLine:
+    """A case in a list; `closed_ms` None: it is open, and keeps what belongs to it."""
+
+    case: str
+    entries: int
+    newest_ms: int  # when something was last added to it
+    closed_ms: int | None
+    reason: CaseEnd | None
+    kept_as: CaseKept | None
+    by: str | None  # who closed or reopened it last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """What was made public of a case, and of which weighings; the values are worked out when somebody asks."""
 

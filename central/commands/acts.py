@@ -13,6 +13,7 @@ from central.commands.asking import asking
 from central.commands.shared import load_settings, needs_settings, open_database
 from central.keeping.housekeeping import due
 from central.keyring import register
+from central.store import cases
 from central.store.instruments import Instruments
 from central.store.keeping import Keeper
 from central.store.queries import Queries
@@ -24,6 +25,7 @@ from kernel.footage.bodies import Step
 from kernel.law.shipped import national
 from web import times
 
+CASES = ("case", "entries", "newest_ms", "closed_ms", "reason", "kept_as", "by")
 STEPS = ("step", "marked_ms", "by", "shown", "reason", "open")
 
 
@@ -75,6 +77,11 @@ def _add_case(verbs: Verbs) -> None:
     for parser in (close, reopen):
         parser.add_argument("--by", required=True, metavar="NAME", help="whose act it is")
         needs_settings(parser)
+    listed = case.add_parser("list", help="every case, and whether it is closed")
+    listed.add_argument("--open", action="store_true", help="only those that are open")
+    listed.add_argument("--json", action="store_true")
+    needs_settings(listed)
+    listed.set_defaults(run=_list_cases)
     show = case.add_parser("show", help="the entries of a case")
     show.add_argument("case")
     show.add_argument("--json", action="store_true")
@@ -145,6 +152,13 @@ def _say_of_case(arguments: argparse.Namespace, console: Console, said: dict[str
     settings = load_settings(arguments.settings)
     with asking(settings, role="reviewer", clock=console.clock, by=arguments.by) as centre:
         _told(centre.post(f"/cases/{arguments.case}/closing", said | {"note": arguments.note}))
+    return 0
+
+
+def _list_cases(arguments: argparse.Namespace, _console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    with open_database(settings) as database, database.reader.connect() as connection:
+        write_rows(cases.listed(connection, open_only=arguments.open), CASES, as_json=arguments.json)
     return 0
 
 

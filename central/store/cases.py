@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, Text, exists, fun
 from central.store import schema
 from central.store.engines import Database, upsert
 from central.store.projections import Read, Register, Row, place
-from central.views import CaseClosing
+from central.views import CaseClosing, CaseLine
 from kernel.events import CaseClosed
 from kernel.footage.bodies import CaseNoted, FootageDerived, FootageLinked, FootageTagged
 
@@ -38,6 +38,24 @@ def closing_of(connection: Connection, case: str) -> CaseClosing | None:
         return None
     wanted = ("journal", "seq", "leaf", "closed_ms", "by", "reason", "kept_as", "note")
     return CaseClosing(**{name: row[name] for name in wanted})
+
+
+def listed(connection: Connection, *, open_only: bool) -> list[CaseLine]:
+    """Every case, or every one that is open; what was added to last comes first."""
+    case, state = schema.case_entry, schema.case_state
+    stands = (state.c.closed_ms, state.c.reason, state.c.kept_as, state.c.by)
+    newest = func.max(case.c.at_ms)
+    query = (
+        select(
+            case.c.case_id.label("case"), func.count().label("entries"), newest.label("newest_ms"), *stands
+        )
+        .select_from(case.outerjoin(state, state.c.case_id == case.c.case_id))
+        .group_by(case.c.case_id, *stands)
+        .order_by(newest.desc(), case.c.case_id)
+    )
+    if open_only:
+        query = query.where(state.c.closed_ms.is_(None))
+    return [CaseLine(**row) for row in connection.execute(query).mappings()]
 
 
 class Cases:

@@ -89,30 +89,35 @@ async def test_a_case_is_kept_and_shown_by_verbs(county: County) -> None:
         assert published.returncode == 0, published.stderr
         assert verb(county, "publish", "2026-12", "--field", "tractor", *BY).returncode == 2
         assert verb(county, "publish", "2026-12", "--withdraw", *BY).returncode == 0
-        refused = verb(county, "case", "close", "2026-12", "--reason", "paid", *BY)
-        assert (refused.returncode, "has not passed review: p1" in refused.stderr) == (2, True)
-        async with desk(county, role="reviewer") as asked:
-            answer = await asked.client.post(f"passages/{LANE}/p1/review", json={"outcome": "confirmed"})
-            assert answer.status_code == 200, answer.text
-        end = ("case", "close", "2026-12", "--reason", "paid", "--kept-as", "case_long", *BY)
-        assert verb(county, *end).returncode == 0
-        shown = verb(county, "case", "show", "2026-12", *SETTINGS)
-        assert shown.stdout.splitlines()[-1].endswith("by token:command-line.li: paid, kept as case_long")
-        assert "reopen it first" in verb(county, "case", "add", "2026-12", "p1", *BY).stderr
-        reopen = ("case", "reopen", "2026-12", "--note")
-        assert verb(county, *reopen, " ", *BY).returncode == 2
-        assert verb(county, *reopen, "复议", *BY).returncode == 0
     shown = verb(county, "case", "show", "2026-12", "--json", *SETTINGS)
     assert [entry["stream"] for entry in json.loads(shown.stdout)["entries"]] == ["vehicle.weighed"]
     assert verb(county, "case", "show", "2026-13", *SETTINGS).returncode == 2
-    assert (
-        "\nopen again, by token:command-line.li: 复议"
-        in verb(county, "case", "show", "2026-12", *SETTINGS).stdout
-    )
     assert listed(verb(county, "keep", "--json", *SETTINGS)) == []
     stopped = verb(county, "erase", "p1", "--rule", "abc", *BY)
     assert stopped.returncode == 2
     assert "does not answer" in stopped.stderr
+
+
+async def test_a_case_is_closed_and_reopened_by_verbs(county: County) -> None:
+    end = ("case", "close", "2026-12", "--reason", "paid", "--kept-as", "case_long", *BY)
+    with running_centre(county):
+        async with running_lane(county) as lane, desk(county, role="reviewer") as asked:
+            await lane.journal.append(weighed("p1", weighing_grade="certified"), source=SOURCE)
+            await until(asked.rows, what="the truck")
+            assert verb(county, "case", "add", "2026-12", "p1", *BY).returncode == 0
+            refused = verb(county, *end)
+            assert (refused.returncode, "has not passed review: p1" in refused.stderr) == (2, True)
+            answer = await asked.client.post(f"passages/{LANE}/p1/review", json={"outcome": "confirmed"})
+            assert answer.status_code == 200, answer.text
+        assert verb(county, *end).returncode == 0
+        [row] = listed(verb(county, "case", "list", "--json", *SETTINGS))
+        assert (row["entries"], row["reason"], row["kept_as"]) == (1, "paid", "case_long")
+        assert row["closed_ms"] is not None
+        assert verb(county, "case", "reopen", "2026-12", "--note", "复议", *BY).returncode == 0
+    [row] = listed(verb(county, "case", "list", "--open", "--json", *SETTINGS))
+    assert (row["case"], row["closed_ms"]) == ("2026-12", None)
+    shown = verb(county, "case", "show", "2026-12", *SETTINGS)
+    assert "\nopen again, by token:command-line.li: 复议" in shown.stdout
 
 
 async def test_a_case_says_on_a_terminal_that_it_has_lost_its_ground(county: County) -> None:

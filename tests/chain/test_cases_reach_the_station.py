@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import signal
 import sys
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from central import keyring
@@ -118,6 +120,15 @@ async def running_station(county: County) -> AsyncIterator[None]:
         assert await process.wait() == 0
 
 
+async def station_verb(county: County, *arguments: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        SCRIPT, *arguments, stdout=asyncio.subprocess.PIPE, cwd=county.folder
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    return said
+
+
 async def filmed(folder: Path) -> str:
     """The station has taken in a recording, and somebody has linked it to the crossing."""
     sha256 = store(DigestFolder(folder / "originals"), "a recording")
@@ -190,6 +201,8 @@ async def test_a_case_is_closed_at_the_centre_and_its_footage_marked_at_the_stat
     )
     assert (closed.box, closed.passage) == (LANE, "p1")
     assert (closed.kept_as, closed.by) == ("case", "token:command-line.li")
+    told = await station_verb(county, "footage", "cases", "--json", "--settings", "station.toml")
+    assert json.loads(told) == [msgspec.structs.asdict(closed)]
     end_ms = closed.closed_ms + 3_650 * DAY_MS
     assert await swept(folder, end_ms - 1, sha256) == []
     assert await swept(folder, end_ms, sha256) == ["marked"]
