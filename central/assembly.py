@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 
 from central import alarms
+from central.acts.closing import Closings
 from central.acts.desk import Desk
 from central.app import Mount, create_app
 from central.enrolment.admission import Admission
@@ -28,6 +29,7 @@ from central.enrolment.own import OwnRenewal
 from central.enrolment.service import Enrolment, Root
 from central.evidence.journal import JournalExports
 from central.evidence.package import ShownKey
+from central.ingest.cases import CasesAtStations
 from central.ingest.chains import keep_chains
 from central.ingest.commanding import Commanding
 from central.ingest.cosigning import Cosigning
@@ -47,6 +49,7 @@ from central.settings import Settings
 from central.slips import Slips
 from central.store.accounts import CentreAccounts
 from central.store.belonging import Belonging
+from central.store.cases import Cases
 from central.store.counters import Counters
 from central.store.custody import CustodyStore
 from central.store.engines import Database
@@ -282,6 +285,14 @@ def _parts(
             scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=clock),
             clock=clock,
             must_record=national() if settings.must_record else None,
+        ),
+        closings=Closings(
+            queries,
+            write=ingest.own.act,
+            stations=CasesAtStations(
+                Cases(given.database, register=given.admission.register), commanding=commanding
+            ),
+            clock=clock,
         ),
         instruments=instruments,
         keeping=Keeping(

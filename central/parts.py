@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from central.acts.closing import Closings
 from central.live import Bus
 from central.settings import Settings
 from central.views import Alarm, IssuedSlip
@@ -78,6 +79,7 @@ class Parts:
     packages: WritesPackages
     exports: ExportsJournals
     slips: IssuesSlips
+    closings: Closings  # cases that come to their end, or go on
     desk: Desk  # reviews, cases, publications, holds, scales
     instruments: Instruments  # what boxes say of their scales
     keeping: Keeping  # what is due for erasure, and erasing it

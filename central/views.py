@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kernel.events import (
+    CaseEnd,
+    CaseKept,
     EntryRef,
     FileStored,
     InstrumentCertificate,
@@ -307,6 +309,20 @@ class LostGround:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClosing:
+    """The newest act about the end of a case; `closed_ms` None: it was reopened and goes on."""
+
+    journal: str
+    seq: int
+    leaf: str
+    closed_ms: int | None
+    by: str
+    reason: CaseEnd | None
+    kept_as: CaseKept
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
     """A case and what belongs to it; whatever is in `lost` it may rest on no more."""
 
@@ -314,6 +330,20 @@ class CaseView:
     newest_ms: int  # when something was last added to it
     entries: tuple[CaseEntry, ...]
     lost: tuple[LostGround, ...] = ()
+    closing: CaseClosing | None = None  # None: nobody has closed it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLine:
+    """A case in a list; `closed_ms` None: it is open, and keeps what belongs to it."""
+
+    case: str
+    entries: int
+    newest_ms: int  # when something was last added to it
+    closed_ms: int | None
+    reason: CaseEnd | None
+    kept_as: CaseKept | None
+    by: str | None  # who closed or reopened it last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

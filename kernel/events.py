@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from kernel.footage import bodies as footage
+from kernel.footage.bodies import CaseKept as CaseKept
 from kernel.parts import Body as Body
 from kernel.parts import EntryRef as EntryRef
 from kernel.parts import Part as Part
@@ -24,6 +25,15 @@ InstrumentChange = Literal["sealed", "seal_broken", "load_cell_replaced", "repai
 CheckKind = Literal[
     "zero", "reference", "known_vehicle"
 ]  # 零点校核 / 标准砝码或标准车校核 / 已知质量车辆通过
+CaseEnd = Literal[
+    "paid",  # 缴清、执行完毕
+    "not_punished",  # 不予处罚
+    "revoked",  # 撤销立案
+    "transferred",  # 移送
+    "court",  # 人民法院受理强制执行
+    "unenforceable",  # 无法执行、无需执行
+    "other",  # 其他应予结案的情形
+]
 DriftKind = Literal["zero", "zero_trend", "noise", "known_vehicle"]
 
 
@@ -731,6 +741,19 @@ class CaseRecorded(Body, frozen=True, kw_only=True):
     no_evidence: tuple[NoEvidence, ...] = ()
 
 
+class CaseClosed(Body, frozen=True, kw_only=True):
+    """A case has come to its end 结案, or goes on after all: from `at_ms` count the days for which it is kept."""
+
+    stream: ClassVar[str] = "case.closed"
+    case: str
+    act: Literal["closed", "reopened"]
+    by: str
+    at_ms: int
+    reason: CaseEnd | None = None  # of a closing
+    kept_as: CaseKept = "case"
+    note: str = ""
+
+
 class RecordPublished(Body, frozen=True, kw_only=True):
     """What was made public 公示, field by field, or taken back."""
 
@@ -922,6 +945,13 @@ STREAMS: dict[str, Stream] = {
         ),
         Stream(
             body=CaseRecorded, per_hour=10, silent_s=None, keep_days=3_650, says="entries belong to a case"
+        ),
+        Stream(
+            body=CaseClosed,
+            per_hour=1,
+            silent_s=None,
+            keep_days=36_500,
+            says="a case came to its end, or goes on",
         ),
         Stream(
             body=RecordPublished, per_hour=1, silent_s=None, keep_days=3_650, says="something was made public"

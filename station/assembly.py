@@ -163,11 +163,11 @@ class Assembly:
         self._erasing = Erasing(
             self._journal, source=settings.source, files=self._own_files, cursors=self._cursors
         )
+        self._footage = self._make_footage(folder, law)
         self._uplinks = self._destinations()
         self._sessions = self._make_sessions(passwords)
         self._shell = self._make_shell()
         self._feed = self._make_feed()
-        self._footage = self._make_footage(folder, law)
         self._officers = self._make_officers(law)
         self._plates = Plates(folder / "station.db")
         self._intake = Intake(transport, self._receiver, limits=settings.limits)
@@ -433,6 +433,7 @@ class Assembly:
                 software=software(),
                 clock=self._clock,
                 tls=self._tls,
+                kinds=self._footage.kinds() if self._footage else None,
             )
             for destination in self._settings.destinations
         ]

@@ -100,7 +100,9 @@ class Desk:
         detail = await self._passage(box, passage)
         if outcome != "confirmed" and not reason.strip():
             raise RefusedError("give the reason")
-        _names_no_plate(reason, detail.row)
+        if case is not None:
+            await self._refuse_closed(case)
+        names_no_plate(reason, detail.row)
         if case is not None and outcome == "confirmed":
             _refuse_without_evidence(passage, await self._objections(detail))
             self._refuse_without_footage(detail)
@@ -142,11 +144,12 @@ class Desk:
 
         A weighing on a scale that yields no evidence is refused, or with `as_context` taken in and named as such.
         """
+        await self._refuse_closed(case)
         refs: list[EntryRef] = []
         without: dict[EntryRef, NoEvidence] = {}
         for box, passage in passages:
             detail = await self._passage(box, passage)
-            _names_no_plate(note, detail.row)
+            names_no_plate(note, detail.row)
             reasons = await self._objections(detail)
             if not as_context:
                 _refuse_without_evidence(passage, reasons)
@@ -215,7 +218,7 @@ class Desk:
         if act == "held" and until_ms is not None and until_ms <= self._clock.now_ms():
             raise RefusedError("until is over already")
         detail = await self._passage(box, passage)
-        _names_no_plate(reason, detail.row)
+        names_no_plate(reason, detail.row)
         body = RecordHeld(act=act, passage=passage, by=who.by, reason=reason.strip(), until_ms=until_ms)
         ref = await self._write(body, key=f"hold/{act}/{box}/{passage}/{who.by}/{who.key}")
         await self._holds.order(box, body)
@@ -226,7 +229,7 @@ class Desk:
         if not reason.strip():
             raise RefusedError("give the reason")
         detail = await self._passage(box, passage)
-        _names_no_plate(reason, detail.row)
+        names_no_plate(reason, detail.row)
         body = GapExplained(
             step=step, reason=reason.strip(), by=who.by, box=box, passage=passage, weighed=_weighing(detail)
         )
@@ -254,6 +257,11 @@ class Desk:
         ref = await self._write(body, key=f"instrument/{box}/{who.by}/{who.key}")
         await self._scales.say(body)
         return ref
+
+    async def _refuse_closed(self, case: str) -> None:
+        closing = await asyncio.to_thread(self._queries.closing, case)
+        if closing is not None and closing.closed_ms is not None:
+            raise RefusedError(f"case {case} is closed: reopen it first")
 
     def _refuse_without_footage(self, detail: PassageDetail) -> None:
         """Steps that must be on footage, where the settings ask for it."""
@@ -326,7 +334,7 @@ def _weighing(detail: PassageDetail) -> EntryRef:
     raise RefusedError("not weighed yet")
 
 
-def _names_no_plate(text: str, row: PassageRow) -> None:
+def names_no_plate(text: str, row: PassageRow) -> None:
     """Free text outlives the pictures: what it says of the vehicle could not be erased with them."""
     said = normalise(text)
     for plate in (row.tractor, row.trailer):

@@ -21,7 +21,7 @@ from central.parts import Parts
 from central.store.queries import Queries
 from central.views import Added, CaseView, Due, Erased
 from kernel.errors import RefusedError
-from kernel.events import EntryRef
+from kernel.events import CaseEnd, CaseKept, EntryRef
 from kernel.footage.bodies import Step
 
 _CASE = r"^[\w.()（）〔〕\[\]-]{1,80}$"
@@ -39,6 +39,7 @@ Key = Annotated[
 Words = Annotated[str, Meta(max_length=500)]
 CaseName = Annotated[str, Meta(pattern=_CASE)]
 UntilMs = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+NOT_HERE = ("no such passage", "no such case")
 T = TypeVar("T")
 
 
@@ -57,6 +58,13 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     passages: Annotated[tuple[InCase, ...], Meta(min_length=1, max_length=100)]
     note: Words = ""
     as_context: bool = False  # also where the scale yields no evidence; the entry names these
+
+
+class Close(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    act: Literal["closed", "reopened"]
+    reason: CaseEnd | None = None  # of a closing
+    kept_as: CaseKept = "case"
+    note: Words = ""
 
 
 class Publish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +160,25 @@ class ActsApi:
             )
             return answer(Added(case=case, entries=await done(act)))
 
+        @router.post(
+            "/cases/{case}/closing",
+            summary="A case has come to its end 结案, or goes on",
+            **answers(EntryRef),
+        )
+        async def close(
+            request: Request, case: CaseId, key: Key = None, caller: Caller = reviews
+        ) -> Response:
+            said, who = await body_of(request, Close), who_of(caller, key)
+            return answer(await done(self._close(case, said, who)))
+
+    async def _close(self, case: str, said: Close, who: Who) -> EntryRef:
+        closings = self._parts.closings
+        if said.act == "reopened":
+            return await closings.reopen(case, who=who, note=said.note)
+        if said.reason is None:
+            raise HTTPException(422, "reason: say how the case ends")
+        return await closings.close(case, who=who, reason=said.reason, kept_as=said.kept_as, note=said.note)
+
     def _publications(self, router: APIRouter) -> None:
         desk, publishes = self._parts.desk, Depends(at_least(self._parts, "admin"))
 
@@ -220,4 +247,4 @@ async def done(act: Awaitable[T]) -> T:
     try:
         return await act
     except RefusedError as error:
-        raise HTTPException(404 if str(error) == "no such passage" else 409, str(error)) from error
+        raise HTTPException(404 if str(error) in NOT_HERE else 409, str(error)) from error

@@ -13,15 +13,19 @@ from central.commands.asking import asking
 from central.commands.shared import load_settings, needs_settings, open_database
 from central.keeping.housekeeping import due
 from central.keyring import register
+from central.store import cases
 from central.store.instruments import Instruments
 from central.store.keeping import Keeper
 from central.store.queries import Queries
+from central.views import CaseView
 from journal.console import Console, Verbs, write, write_rows
 from kernel.errors import ConfigError, RefusedError
+from kernel.events import CaseEnd, CaseKept
 from kernel.footage.bodies import Step
 from kernel.law.shipped import national
 from web import times
 
+CASES = ("case", "entries", "newest_ms", "closed_ms", "reason", "kept_as", "by")
 STEPS = ("step", "marked_ms", "by", "shown", "reason", "open")
 
 
@@ -58,6 +62,26 @@ def _add_case(verbs: Verbs) -> None:
     )
     _by(new)
     new.set_defaults(run=_add_to_case)
+    close = case.add_parser("close", help="a case has come to its end, by review and for this reason")
+    close.add_argument("case")
+    close.add_argument("--reason", choices=get_args(CaseEnd), required=True)
+    close.add_argument(
+        "--kept-as", choices=get_args(CaseKept), default="case", help="for how long its file is kept"
+    )
+    close.add_argument("--note", default="")
+    close.set_defaults(run=_close_case)
+    reopen = case.add_parser("reopen", help="a closed case goes on")
+    reopen.add_argument("case")
+    reopen.add_argument("--note", required=True, help="why")
+    reopen.set_defaults(run=_reopen_case)
+    for parser in (close, reopen):
+        parser.add_argument("--by", required=True, metavar="NAME", help="whose act it is")
+        needs_settings(parser)
+    listed = case.add_parser("list", help="every case, and whether it is closed")
+    listed.add_argument("--open", action="store_true", help="only those that are open")
+    listed.add_argument("--json", action="store_true")
+    needs_settings(listed)
+    listed.set_defaults(run=_list_cases)
     show = case.add_parser("show", help="the entries of a case")
     show.add_argument("case")
     show.add_argument("--json", action="store_true")
@@ -115,6 +139,29 @@ def _add_to_case(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _close_case(arguments: argparse.Namespace, console: Console) -> int:
+    said = {"act": "closed", "reason": arguments.reason, "kept_as": arguments.kept_as}
+    return _say_of_case(arguments, console, said)
+
+
+def _reopen_case(arguments: argparse.Namespace, console: Console) -> int:
+    return _say_of_case(arguments, console, {"act": "reopened"})
+
+
+def _say_of_case(arguments: argparse.Namespace, console: Console, said: dict[str, str]) -> int:
+    settings = load_settings(arguments.settings)
+    with asking(settings, role="reviewer", clock=console.clock, by=arguments.by) as centre:
+        _told(centre.post(f"/cases/{arguments.case}/closing", said | {"note": arguments.note}))
+    return 0
+
+
+def _list_cases(arguments: argparse.Namespace, _console: Console) -> int:
+    settings = load_settings(arguments.settings)
+    with open_database(settings) as database, database.reader.connect() as connection:
+        write_rows(cases.listed(connection, open_only=arguments.open), CASES, as_json=arguments.json)
+    return 0
+
+
 def _show_case(arguments: argparse.Namespace, _console: Console) -> int:
     settings = load_settings(arguments.settings)
     with open_database(settings) as database:
@@ -126,9 +173,18 @@ def _show_case(arguments: argparse.Namespace, _console: Console) -> int:
         write(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
         write_rows(found.entries, ("journal", "seq", "stream", "box", "passage", "matches"), as_json=False)
+        write(_how_it_stands(found))
         for each in found.lost:
             write(f"{each.passage} is no evidence any more: {', '.join(each.reasons)}")
     return 0
+
+
+def _how_it_stands(case: CaseView) -> str:
+    closing = case.closing
+    if closing is None or closing.closed_ms is None:
+        return "open" if closing is None else f"open again, by {closing.by}: {closing.note}"
+    when = times.stamp(closing.closed_ms)
+    return f"closed {when} by {closing.by}: {closing.reason}, kept as {closing.kept_as}"
 
 
 def _show_steps(arguments: argparse.Namespace, _console: Console) -> int:

@@ -17,7 +17,7 @@ from central.keeping.rules import Retention, Row
 from central.live import Change
 from central.store.keeping import Keeper, Kind, Line, Sharing
 from central.store.queries import Queries
-from central.store.staying import Passage
+from central.store.staying import ClosedSince, Passage
 from central.views import Due
 from kernel.clock import Clock
 from kernel.errors import FullError, RefusedError
@@ -39,7 +39,6 @@ class ErasesFiles(Protocol):
 
 def due(keeper: Keeper, *, retention: Retention, now_ms: int) -> list[Due]:
     """Everything that is marked, when it goes, and why it stays if it does; oldest first.  Blocking."""
-    cases_since_ms = retention.by_what["case"].before_ms(now_ms)
     return [
         Due(
             box=each.box,
@@ -49,7 +48,7 @@ def due(keeper: Keeper, *, retention: Retention, now_ms: int) -> list[Due]:
             erased_from_ms=each.marked_ms + retention.wait_ms,
             held=each.held,
         )
-        for each in keeper.marked(now_ms=now_ms, cases_since_ms=cases_since_ms)
+        for each in keeper.marked(now_ms=now_ms, closed_since=retention.closed_since(now_ms))
     ]
 
 
@@ -129,7 +128,7 @@ class Keeping:
 
     async def _settle_waiting(self) -> None:
         changes = await asyncio.to_thread(
-            self._keeper.settle_waiting, now_ms=self._clock.now_ms(), cases_since_ms=self._cases_since_ms()
+            self._keeper.settle_waiting, now_ms=self._clock.now_ms(), closed_since=self._closed_since()
         )
         self._told(changes)
 
@@ -156,7 +155,7 @@ class Keeping:
     def _ripe(self, rule: Row, lines: Sequence[Line]) -> list[Passage]:
         now_ms = self._clock.now_ms()
         ripe = self._keeper.ripe(rule.name, marked_before_ms=now_ms - self._retention.wait_ms, lines=lines)
-        held = self._keeper.held(ripe, now_ms=now_ms, cases_since_ms=self._cases_since_ms())
+        held = self._keeper.held(ripe, now_ms=now_ms, closed_since=self._closed_since())
         return [passage for passage in ripe if passage not in held]
 
     async def _forget_unreadable(self, rule: Row) -> None:
@@ -197,7 +196,7 @@ class Keeping:
         now_ms = self._clock.now_ms()
         others = self._keeper.sharing(digests, besides=besides)
         held = self._keeper.held(
-            [each.key for each in others], now_ms=now_ms, cases_since_ms=self._cases_since_ms()
+            [each.key for each in others], now_ms=now_ms, closed_since=self._closed_since()
         )
         return {
             each.sha256
@@ -210,11 +209,11 @@ class Keeping:
 
     def _held(self, box: str, passage: str) -> str | None:
         now_ms = self._clock.now_ms()
-        held = self._keeper.held([(box, passage)], now_ms=now_ms, cases_since_ms=self._cases_since_ms())
+        held = self._keeper.held([(box, passage)], now_ms=now_ms, closed_since=self._closed_since())
         return held.get((box, passage))
 
-    def _cases_since_ms(self) -> int:
-        return self._retention.by_what["case"].before_ms(self._clock.now_ms())
+    def _closed_since(self) -> ClosedSince:
+        return self._retention.closed_since(self._clock.now_ms())
 
     def _clean(self) -> bool:
         for sha256 in self._keeper.unclean_files():

@@ -8,14 +8,18 @@ from typing import Literal
 
 from kernel.settings import filled, must, once_each, refuse
 
-What = Literal["compliant", "compliant_clip", "undetermined", "over_limit", "case", "quarantine"]
+What = Literal["compliant", "compliant_clip", "undetermined", "over_limit", "case", "case_long", "quarantine"]
+_OF_CASES: tuple[What, ...] = (
+    "case",
+    "case_long",
+)  # as kernel.events.CaseKept has them; what is permanent has no row
 
 DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One rule: what, for how many days after its receipt, and which text or decision says so."""
+    """One rule: what, for how many days after its receipt (of a case: after its closing), and which text or decision says so."""
 
     what: What
     days: int
@@ -39,7 +43,8 @@ _DEFAULTS = (
     Row(what="compliant_clip", days=30, source="个人信息保护法 第十九条"),
     Row(what="undetermined", days=180, source="本地规定，请与主管机关确认"),
     Row(what="over_limit", days=730, source="行政处罚法 第三十六条"),
-    Row(what="case", days=3650, source="案卷保管期限，请与主管机关确认"),
+    Row(what="case", days=3650, source="案卷保管期限（十年，自结案之日起），请与主管机关确认"),
+    Row(what="case_long", days=10950, source="案卷保管期限（三十年，自结案之日起），请与主管机关确认"),
     Row(what="quarantine", days=180, source="本地规定，请与主管机关确认"),
 )
 
@@ -60,6 +65,10 @@ class Retention:
     @property
     def wait_ms(self) -> int:
         return self.wait_days * DAY_MS
+
+    def closed_since(self, now_ms: int) -> dict[str, int]:
+        """By how a case is kept: what was closed before then is over."""
+        return {what: self.by_what[what].before_ms(now_ms) for what in _OF_CASES}
 
     @property
     def by_what(self) -> Mapping[What, Row]:

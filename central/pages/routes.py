@@ -18,7 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from central.acts.desk import Who
-from central.pages import wording
+from central.pages import closing, wording
+from central.pages.closing import ClosingForm
 from central.pages.county import trunk
 from central.pages.event import event_view
 from central.pages.feed import Feed
@@ -188,6 +189,17 @@ class Pages:
         ) -> Response:
             return await self._review(request, visitor, (journal, seq), said)
 
+        @app.post("/events/{journal}/{seq}/cases/{case}/closing", include_in_schema=False)
+        async def close(
+            request: Request,
+            journal: JournalId,
+            seq: Seq,
+            case: CaseId,
+            said: Annotated[ClosingForm, Depends()],
+            visitor: Visitor = reviews,
+        ) -> Response:
+            return await self._close(request, visitor, (journal, seq), case, said)
+
         @app.get("/accesses", include_in_schema=False)
         async def accesses(
             request: Request, by: Asked = "", passage: Asked = "", day: Asked = "", visitor: Visitor = audits
@@ -272,6 +284,7 @@ class Pages:
     ) -> Response:
         texts = self._shell.texts(request)
         seen = await asyncio.to_thread(seen_before, detail, self._parts.readings)
+        cases = await asyncio.to_thread(closing.case_lines, detail.cases, self._parts.queries, texts)
         return self._shell.page(
             request,
             "event.html",
@@ -283,6 +296,8 @@ class Pages:
             can_review=visitor.may("reviewer"),
             plate_form=form_words(texts),
             review_key=uuid.uuid4().hex,
+            cases=cases,
+            closing=closing.choices(texts),
             refusal=refusal,
             reason=reason,
         )
@@ -300,6 +315,21 @@ class Pages:
         except RefusedError as error:
             why = word(wording.REFUSALS, str(error), self._shell.texts(request))
             return await self._show(request, visitor, detail, refusal=why, reason=said.reason)
+        return RedirectResponse(f"/events/{place[0]}/{place[1]}#review", 303)
+
+    async def _close(
+        self, request: Request, visitor: Visitor, place: tuple[str, int], case: str, said: ClosingForm
+    ) -> Response:
+        """The end of a case, from the page of a crossing of it; why not, in the place of that."""
+        _entry, detail = await self._find(*place)
+        if detail is None or case not in detail.cases:
+            raise HTTPException(404)
+        who = Who(by=visitor.account.name, key=said.key)
+        try:
+            await closing.say(self._parts.closings, case, said, who=who)
+        except RefusedError as error:
+            why = closing.refusal(error, self._shell.texts(request))
+            return await self._show(request, visitor, detail, refusal=why)
         return RedirectResponse(f"/events/{place[0]}/{place[1]}#review", 303)
 
     async def _accesses(

@@ -30,7 +30,16 @@ from central.store.acting import ANY_BOX
 from central.store.engines import upsert
 from central.store.kin import boxes_of, kin_of
 from central.store.projections import Read, Row, by_journal
-from central.store.staying import Passage, Place, held_entries, held_files, held_passages, passages_of
+from central.store.staying import (
+    EVERY_CASE,
+    ClosedSince,
+    Passage,
+    Place,
+    held_entries,
+    held_files,
+    held_passages,
+    passages_of,
+)
 from kernel.events import EntryRef, JournalRecovered, RecordErased, VehiclePictured
 
 # Without these nobody could tell whose journal it is, and what was erased when.
@@ -115,11 +124,11 @@ def settle(
     digests: Collection[str],
     *,
     now_ms: int,
-    cases_since_ms: int = 0,
+    closed_since: ClosedSince = EVERY_CASE,
 ) -> list[Change]:
     """Erase of these what is asked for, is here and need not stay."""
-    changed = _settle_entries(connection, places, now_ms, cases_since_ms)
-    changed |= _settle_files(connection, digests, now_ms, cases_since_ms)
+    changed = _settle_entries(connection, places, now_ms, closed_since)
+    changed |= _settle_files(connection, digests, now_ms, closed_since)
     return [Change(kind="passage", key=passage, at_ms=now_ms) for passage in sorted(changed)]
 
 
@@ -223,7 +232,7 @@ def _shared_row(each: Erasure) -> Row:
 
 
 def _settle_entries(
-    connection: Connection, places: Collection[Place], now_ms: int, cases_since_ms: int
+    connection: Connection, places: Collection[Place], now_ms: int, closed_since: ClosedSince
 ) -> set[Passage]:
     """A body goes from every place where it lies, or from none of them."""
     kin = kin_of(connection, places)
@@ -233,9 +242,9 @@ def _settle_entries(
     if not asked:
         return set()
     passages = passages_of(connection, kin)
-    held = held_passages(connection, set(passages.values()), now_ms=now_ms, cases_since_ms=cases_since_ms)
+    held = held_passages(connection, set(passages.values()), now_ms=now_ms, closed_since=closed_since)
     not_yet = _not_yet(connection, set(passages.values()))
-    stay = held_entries(connection, _whose(kin, boxes), now_ms=now_ms, cases_since_ms=cases_since_ms)
+    stay = held_entries(connection, _whose(kin, boxes), now_ms=now_ms, closed_since=closed_since)
     stay |= {place for place, passage in passages.items() if passage in held}
     late = stay | {place for place, passage in passages.items() if passage in not_yet}
     going = [
@@ -370,13 +379,13 @@ def _strip(connection: Connection, places: Sequence[Place], now_ms: int) -> None
 
 
 def _settle_files(
-    connection: Connection, digests: Collection[str], now_ms: int, cases_since_ms: int
+    connection: Connection, digests: Collection[str], now_ms: int, closed_since: ClosedSince
 ) -> set[Passage]:
     named = _named(connection, digests)
     if not named:
         return set()
     passages = {row["place"] for row in named if row["place"] is not None}
-    held = held_passages(connection, passages, now_ms=now_ms, cases_since_ms=cases_since_ms)
+    held = held_passages(connection, passages, now_ms=now_ms, closed_since=closed_since)
     not_yet = _not_yet(connection, passages)
     stay = held_files(connection, sorted({row["sha256"] for row in named}), now_ms=now_ms)
     stay |= {

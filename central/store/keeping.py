@@ -26,7 +26,7 @@ from central.store.acting import ANY_BOX
 from central.store.engines import Database, scrub, upsert
 from central.store.erasing import Erasure, may_go, save, settle
 from central.store.projecting import refresh_passages
-from central.store.staying import Passage, held_passages
+from central.store.staying import EVERY_CASE, ClosedSince, Passage, held_passages
 from kernel.events import EntryRef
 
 Kind = Literal["compliant", "undetermined", "over_limit"]
@@ -143,7 +143,7 @@ class Keeper:
         with self._reader.connect() as connection:
             return [(row.box, row.passage) for row in connection.execute(query)] if lines else []
 
-    def marked(self, *, now_ms: int, cases_since_ms: int) -> list[Marked]:
+    def marked(self, *, now_ms: int, closed_since: ClosedSince) -> list[Marked]:
         """Everything that is marked, oldest first, and what is held of it."""
         table = schema.marked
         query = select(table.c.box, table.c.passage, table.c.rule, table.c.marked_ms).order_by(
@@ -154,15 +154,15 @@ class Keeper:
             held: dict[Passage, str] = {}
             for start in range(0, len(rows), MOST):
                 keys = [(row["box"], row["passage"]) for row in rows[start : start + MOST]]
-                held |= held_passages(connection, keys, now_ms=now_ms, cases_since_ms=cases_since_ms)
+                held |= held_passages(connection, keys, now_ms=now_ms, closed_since=closed_since)
         return [Marked(held=held.get((row["box"], row["passage"])), **row) for row in rows]
 
     def held(
-        self, passages: Sequence[Passage], *, now_ms: int, cases_since_ms: int = 0
+        self, passages: Sequence[Passage], *, now_ms: int, closed_since: ClosedSince = EVERY_CASE
     ) -> dict[Passage, str]:
         """Which of these must stay, and why."""
         with self._reader.connect() as connection:
-            return held_passages(connection, passages, now_ms=now_ms, cases_since_ms=cases_since_ms)
+            return held_passages(connection, passages, now_ms=now_ms, closed_since=closed_since)
 
     def sharing(self, digests: Collection[str], *, besides: Passage) -> list[Sharing]:
         """Which other passages, of whatever box, name these files too."""
@@ -188,7 +188,7 @@ class Keeper:
             rows = connection.execute(query).mappings().all() if digests else ()
         return [Sharing(**row) for row in rows]
 
-    def settle_waiting(self, *, now_ms: int, cases_since_ms: int) -> list[Change]:
+    def settle_waiting(self, *, now_ms: int, closed_since: ClosedSince) -> list[Change]:
         """Erase what had to stay when it was asked for and need not any more."""
         entry, file = schema.erasure, schema.erased_file
         with self._writer.begin() as connection:
@@ -196,7 +196,7 @@ class Keeper:
             places = {(row.journal, row.seq) for row in connection.execute(waiting)}
             undone = select(file.c.sha256).where(file.c.done_ms.is_(None))
             digests = set(connection.execute(undone).scalars())
-            changes = settle(connection, places, digests, now_ms=now_ms, cases_since_ms=cases_since_ms)
+            changes = settle(connection, places, digests, now_ms=now_ms, closed_since=closed_since)
             refresh_passages(connection, changes)
         return changes
 

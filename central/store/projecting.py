@@ -12,6 +12,7 @@ from central.live import Change
 from central.store import schema
 from central.store.acting import project_acts
 from central.store.cancelling import take_back
+from central.store.cases import project_cases
 from central.store.correcting import project_corrections
 from central.store.dating import date_earlier, settle, summed, with_dates
 from central.store.engines import Database, upsert
@@ -133,6 +134,7 @@ def _project(connection: Connection, reads: Sequence[Read], register: Register) 
     changes += project_corrections(connection, reads)
     changes += project_acts(connection, reads, centre=register.centre)
     changes += project_filming(connection, reads, register)
+    project_cases(connection, reads)
     project_instruments(connection, reads)
     if register.plate_key is not None:
         hide_plates(connection, reads, key=register.plate_key)

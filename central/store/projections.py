@@ -16,6 +16,7 @@ from kernel.errors import ProtocolError
 from kernel.events import (
     STREAMS,
     Body,
+    CaseClosed,
     CaseRecorded,
     ClockChecked,
     EntryRef,
@@ -37,7 +38,14 @@ from kernel.events import (
     VehicleWeighed,
 )
 from kernel.evidence import canonical
-from kernel.footage.bodies import FootageDerived, FootageLinked, FootageTagged, GapExplained, StepMarked
+from kernel.footage.bodies import (
+    CaseNoted,
+    FootageDerived,
+    FootageLinked,
+    FootageTagged,
+    GapExplained,
+    StepMarked,
+)
 
 Row = dict[str, Any]
 
@@ -50,11 +58,13 @@ _JOURNAL = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_PLATE = 20
 _LONGEST_CASE = 80
+_OF_CASES = CaseRecorded | CaseClosed | CaseNoted | RecordPublished | PassageReviewed
 # What the centre alone may say; a box that says it says nothing.
 _CENTRE_SAYS: dict[type[Body], str] = {
     FileRequested: "only the centre asks for files",
     PassageReviewed: "only the centre reviews",
     CaseRecorded: "only the centre records cases",
+    CaseClosed: "only the centre closes cases",
     RecordPublished: "only the centre publishes",
     InstrumentOrdered: "only the centre orders what is said of a scale",
 }
@@ -452,7 +462,7 @@ def _json(values: Sequence[str] | Sequence[int]) -> str:
 def _check_names(body: Body) -> None:
     """What becomes a key or stands in an index has a form and a length: a database refuses the rest."""
     passage = passage_of(body)
-    if isinstance(body, StepMarked | GapExplained | FootageLinked):
+    if isinstance(body, StepMarked | GapExplained | FootageLinked | CaseNoted):
         passage = body.passage
     if passage is not None and not _PASSAGE.fullmatch(passage):
         raise ProtocolError("passage is not a name")
@@ -465,7 +475,7 @@ def _check_names(body: Body) -> None:
     for ref in _named_entries(body):
         if not (_JOURNAL.fullmatch(ref.journal) and _DIGEST.fullmatch(ref.leaf) and 0 <= ref.seq < 2**53):
             raise ProtocolError("what it is about is not a reference")
-    case = body.case if isinstance(body, CaseRecorded | RecordPublished | PassageReviewed) else None
+    case = body.case if isinstance(body, _OF_CASES) else None
     if case is not None and not 0 < len(case) <= _LONGEST_CASE:
         raise ProtocolError("case is not a name")
 

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select, tuple_
 
 from central.store import schema
+from central.store.cases import closing_of
 from central.store.custody import custody_view
 from central.store.engines import Database
 from central.store.erasing import file_erased
@@ -20,6 +21,7 @@ from central.store.projections import Register, place
 from central.store.staying import entries_of, held_passages
 from central.views import (
     AccessRow,
+    CaseClosing,
     CaseEntry,
     CaseView,
     CorrectionView,
@@ -250,11 +252,17 @@ class Queries:
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
             context = _context(connection, case, rows)
+            closing = closing_of(connection, case)
         if not rows:
             return None
         newest_ms = max(row["at_ms"] for row in rows)
         entries = tuple(_case_entry(row, context.get((row["journal"], row["seq"]), ())) for row in rows)
-        return CaseView(case=case, newest_ms=newest_ms, entries=entries)
+        return CaseView(case=case, newest_ms=newest_ms, entries=entries, closing=closing)
+
+    def closing(self, case: str) -> CaseClosing | None:
+        """The newest act about the end of a case; None: nobody has closed it."""
+        with self._engine.connect() as connection:
+            return closing_of(connection, case)
 
     def published(
         self, *, now_ms: int, limit: int, before: tuple[int, str] | None = None

@@ -451,6 +451,44 @@ case_entry = Table(
 )
 Index("case_entry_of", case_entry.c.journal, case_entry.c.seq)
 
+case_state = Table(  # whether a case is closed: the newest act says so; without a row it is open
+    "case_state",
+    metadata,
+    Column("case_id", Text, primary_key=True),
+    Column("journal", String(32), nullable=False),
+    _required("seq", BigInteger),
+    Column("leaf", String(64), nullable=False),
+    Column("closed_ms", BigInteger),  # null: it was reopened
+    _required("by", Text),
+    Column("reason", Text),
+    _required("kept_as", Text),
+    _required("note", Text),
+)
+
+case_noted = (
+    Table(  # what a station knows of a case by its own word; of a passage, or `` for what names the case
+        "case_noted",
+        metadata,
+        _required("box", Text),
+        _required("case_id", Text),
+        _required("lane", Text),  # the box of the passage
+        _required("passage", Text),
+        Column("journal", String(32), nullable=False),
+        _required("seq", BigInteger),
+        Column("closed_ms", BigInteger),
+        _required("kept_as", Text),
+        PrimaryKeyConstraint("box", "case_id", "lane", "passage"),
+    )
+)
+
+case_named = Table(  # cases that a station's own marks and links name
+    "case_named",
+    metadata,
+    _required("box", Text),
+    _required("case_id", Text),
+    PrimaryKeyConstraint("box", "case_id"),
+)
+
 publication = Table(  # the newest act of each case
     "publication",
     metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,8 @@ from central.store.acting import ANY_BOX, PASSAGE, thing_of_entry
 
 Passage = tuple[str, str]  # box, id
 Place = tuple[str, int]  # journal, seq
+ClosedSince = Mapping[str, int]  # by how a case is kept: what was closed before then is over
+EVERY_CASE: ClosedSince = MappingProxyType({})  # as if none were over
 
 
 def entries_of() -> Any:
@@ -50,9 +53,13 @@ def passages_of(connection: Connection, places: Collection[Place]) -> dict[Place
 
 
 def held_passages(
-    connection: Connection, passages: Collection[Passage], *, now_ms: int, cases_since_ms: int = 0
+    connection: Connection,
+    passages: Collection[Passage],
+    *,
+    now_ms: int,
+    closed_since: ClosedSince = EVERY_CASE,
 ) -> dict[Passage, str]:
-    """Which of them must stay, and why.  A case counts while its newest act is not older than `cases_since_ms`."""
+    """Which of them must stay, and why.  An open case counts for ever, a closed one unless `closed_since` says it is over."""
     if not passages:
         return {}
     said, named = entries_of(), schema.named_file
@@ -63,7 +70,7 @@ def held_passages(
     of_passage = tuple_(passage.c.box, passage.c.passage).in_(wanted)
     thing = literal(PASSAGE, type_=Text) + passage.c.passage
     queries = (
-        _in_case(select(said.c.box, said.c.passage), said, cases_since_ms).where(of_said),
+        _in_case(select(said.c.box, said.c.passage), said, closed_since).where(of_said),
         _on_hold(select(said.c.box, said.c.passage), said, _entry_thing(said), now_ms).where(of_said),
         _on_hold(select(named.c.box, named.c.passage), named, _file_thing(named), now_ms).where(of_file),
         _on_hold(select(passage.c.box, passage.c.passage), passage, thing, now_ms).where(of_passage),
@@ -72,14 +79,20 @@ def held_passages(
 
 
 def held_entries(
-    connection: Connection, places: Mapping[Place, str], *, now_ms: int, cases_since_ms: int = 0
+    connection: Connection,
+    places: Mapping[Place, str],
+    *,
+    now_ms: int,
+    closed_since: ClosedSince = EVERY_CASE,
 ) -> set[Place]:
     """Which of these entries, each with its box, are in a case or held by name; they need not be here."""
     if not places:
         return set()
     case, hold = schema.case_entry, schema.hold
-    in_case = select(case.c.journal, case.c.seq).where(
-        tuple_(case.c.journal, case.c.seq).in_(list(places)), case.c.at_ms >= cases_since_ms
+    in_case = (
+        select(case.c.journal, case.c.seq)
+        .select_from(case.outerjoin(schema.case_state, schema.case_state.c.case_id == case.c.case_id))
+        .where(tuple_(case.c.journal, case.c.seq).in_(list(places)), _is_kept(closed_since))
     )
     things = {thing_of_entry(*place): place for place in places}
     on_hold = select(hold.c.thing, hold.c.box).where(hold.c.thing.in_(list(things)), _in_force(now_ms))
@@ -98,11 +111,19 @@ def held_files(connection: Connection, digests: Sequence[str], *, now_ms: int) -
     return {thing.removeprefix("file:") for thing in connection.execute(query).scalars()}
 
 
-def _in_case(query: Select[Any], what: Any, since_ms: int) -> Select[Any]:
-    case = schema.case_entry
+def _in_case(query: Select[Any], what: Any, closed_since: ClosedSince) -> Select[Any]:
+    case, state = schema.case_entry, schema.case_state
     same = (case.c.journal == what.c.journal) & (case.c.seq == what.c.seq)
     why = (literal("case ", type_=Text) + case.c.case_id).label("why")
-    return query.add_columns(why).join_from(what, case, same).where(case.c.at_ms >= since_ms)
+    joined = query.add_columns(why).join_from(what, case, same)
+    return joined.outerjoin(state, state.c.case_id == case.c.case_id).where(_is_kept(closed_since))
+
+
+def _is_kept(closed_since: ClosedSince) -> ColumnElement[bool]:
+    """A case that nobody has closed, one closed lately, and one that is kept as nothing that ends."""
+    state = schema.case_state.c
+    lately = [(state.kept_as == kind) & (state.closed_ms >= since) for kind, since in closed_since.items()]
+    return or_(state.closed_ms.is_(None), state.kept_as.not_in(list(closed_since)), *lately)
 
 
 def _on_hold(query: Select[Any], what: Any, thing: ColumnElement[str], now_ms: int) -> Select[Any]:

@@ -15,6 +15,7 @@ from kernel.evidence.texts import number
 COMMAND = "weighpost-command/v1"
 FETCH_FILE = "fetch-file"
 HOLD = "hold"
+CASE = "case"
 INSTRUMENT = "instrument"
 
 _TOKEN = re.compile(r"[a-z0-9-]{3,40}")

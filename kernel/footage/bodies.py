@@ -17,6 +17,9 @@ ImportState = Literal["imported", "duplicate", "damaged", "empty", "refused"]
 StartBasis = Literal["name", "container", "file", "none"]
 TagKind = Literal["event", "case", "category", "important", "note", "step"]
 DerivedKind = Literal["working_copy", "span", "redacted"]
+CaseKept = Literal[
+    "case", "case_long", "permanent"
+]  # 保管期限: the row of the law that counts from its closing
 Step = Literal[
     "show_certificate",  # 亮证
     "notice",  # 告知
@@ -166,6 +169,7 @@ class FootageLinked(Body, frozen=True, kw_only=True):
     true_from_ms: int | None = None
     err_ms: int | None = None
     parts: tuple[tuple[int, int], ...] = ()  # of it, what travels, where that is not all from first to last
+    confirmed_by: str | None = None  # who has linked it, where the rule has cut it anew since
 
     @property
     def travels(self) -> tuple[tuple[int, int], ...]:
@@ -255,6 +259,18 @@ class GapExplained(Body, frozen=True, kw_only=True):
     weighed: EntryRef | None = None
 
 
+class CaseNoted(Body, frozen=True, kw_only=True):
+    """The centre has told this station of a case 案件: what of its footage belongs to it, and since when it is closed."""
+
+    stream: ClassVar[str] = "case.noted"
+    case: str
+    by: str  # whose act it was at the centre
+    closed_ms: int | None = None  # None: it is open, or open again
+    kept_as: CaseKept = "case"
+    box: str | None = None  # of the passage
+    passage: str | None = None  # that belongs to it; None: only what names the case itself
+
+
 FOOTAGE: tuple[type[Body], ...] = (
     RecorderRegistered,
     RecorderIssued,
@@ -270,6 +286,7 @@ FOOTAGE: tuple[type[Body], ...] = (
     FootageScored,
     StepMarked,
     GapExplained,
+    CaseNoted,
 )
 
 
@@ -292,4 +309,5 @@ ROWS = (
     _row(FootageScored, 0, 3_650, "a supervisor watched footage"),
     _row(StepMarked, 60, 36_500, "a step that must be recorded"),
     _row(GapExplained, 1, 36_500, "why a step has no footage"),
+    _row(CaseNoted, 1, 36_500, "a station knows of a case"),
 )

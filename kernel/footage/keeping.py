@@ -77,7 +77,7 @@ def keep_until(
     tags, links = list(tags), list(links)
     grounds = [*_held(holds, now_ms)]
     grounds += (_by_category(one, file, rows) for one in _categories(file, tags, links))
-    grounds += (_by_case(name, rows, cases or {}) for name in _cases(tags, links))
+    grounds += (_by_case(name, rows, cases or {}) for name in named_cases(tags, links))
     return max(grounds, key=_length)
 
 
@@ -104,6 +104,12 @@ def standing_tags(said: Iterable[FootageTagged]) -> list[FootageTagged]:
     return [tag for tag in last.values() if tag.act == "tagged"]
 
 
+def named_cases(tags: Iterable[FootageTagged], links: Iterable[Tie]) -> tuple[str, ...]:
+    """The cases that a file belongs to, each once."""
+    named = [*(link.case for link in links), *(tag.value for tag in tags if tag.kind == "case")]
+    return tuple(dict.fromkeys(name for name in named if name is not None))
+
+
 def _held(holds: Iterable[Hold], now_ms: int) -> Iterator[Decision]:
     for hold in holds:
         if hold.until_ms is None or hold.until_ms > now_ms:
@@ -118,11 +124,6 @@ def _categories(file: KeptFile, tags: list[FootageTagged], links: list[Tie]) -> 
     if file.important or any(tag.kind == "important" for tag in tags):
         yield "important"
     yield from (tag.value for tag in tags if tag.kind == "category")
-
-
-def _cases(tags: list[FootageTagged], links: list[Tie]) -> Iterator[str]:
-    named = [link.case for link in links] + [tag.value for tag in tags if tag.kind == "case"]
-    yield from dict.fromkeys(name for name in named if name is not None)
 
 
 def _by_category(category: str, file: KeptFile, rows: Mapping[str, RetentionRow]) -> Decision:

@@ -1,6 +1,7 @@
 """Which footage belongs to which passage: linked by rule where officer or station and true time fit, else proposed to a person.
 
-What a person has decided stays decided; what the rule linked and can no longer answer for is put to a person.
+What a person has decided stays decided, and grows by the steps that are marked later; what the rule linked and can no
+longer answer for is put to a person.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
+
+import msgspec
 
 from kernel.footage.bodies import FootageLinked
 
@@ -33,6 +36,7 @@ Reason = Literal[
     "number_twice",
     "length_uncertain",
     "no_longer_fits",  # proposed anew: an anchor has moved the footage away
+    "step_marked",  # linked by a person, and a step that was marked since is part of it
 ]
 
 
@@ -128,14 +132,40 @@ def decide(film: Film, crossing: Crossing, known: FootageLinked | None) -> Foota
     found = fit(film, crossing)
     if known is None:
         return _said(film, crossing, found) if found else None
-    if known.act in ("declined", "unlinked") or known.by != RULE:
+    if known.act in ("declined", "unlinked"):
         return None
+    if (person := decided_by(known)) is not None:
+        return _grown(film, crossing, known, person)
     if found is None or (known.act == "linked" and found.reason in UNSURE):
         return _doubted(film, crossing, known)
     if not found.sure:
         return None
     said = _said(film, crossing, found)
     return said if known.act == "proposed" or _moved(known, said) else None
+
+
+def decided_by(known: FootageLinked) -> str | None:
+    """The person whose word a link rests on; None: it is the rule's own."""
+    return known.confirmed_by or (known.by if known.by != RULE else None)
+
+
+def _grown(film: Film, crossing: Crossing, known: FootageLinked, person: str) -> FootageLinked | None:
+    """What a person has linked loses nothing; steps that the film shows become part of it as they do by rule."""
+    steps = _marked(film, crossing)
+    if known.act != "linked" or not steps or (film.err_ms or 0) > LOST_MS:
+        return None
+    parts = _joined(film, [*known.travels, *_parts(film, steps)])
+    grown = Fit(
+        sure=True,
+        reason="step_marked",
+        from_ms=parts[0][0],
+        to_ms=parts[-1][1],
+        parts=parts if len(parts) > 1 else (),
+    )
+    said = msgspec.structs.replace(
+        _said(film, crossing, grown), link=known.link, case=known.case, confirmed_by=person
+    )
+    return said if _moved(known, said) else None
 
 
 def _moments(film: Film, crossing: Crossing) -> list[int]:
@@ -183,6 +213,18 @@ def _parts(film: Film, moments: Sequence[int]) -> tuple[tuple[int, int], ...]:
         else:
             groups.append([moment])
     return tuple(_part(film, group[0] - film.from_ms, group[-1] - film.from_ms) for group in groups)
+
+
+def _joined(film: Film, parts: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Those that overlap, or whose moments lie close together, as one."""
+    near_ms = max(APART_MS - 2 * film.window_ms, 0)
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(parts):
+        if joined and first - joined[-1][1] <= near_ms:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return tuple(joined)
 
 
 def _part(film: Film, first: int, last: int) -> tuple[int, int]:

@@ -81,7 +81,19 @@ LINK_REASONS = {
     "number_twice": "two recorders have its number: by its own time",
     "length_uncertain": "what it says of its length cannot be",
     "no_longer_fits": "was linked, and its time has been found to be another",
+    "step_marked": "linked by hand, and a step that was marked later added",
 }
+# How a case ends 结案, and for how long its file stays from then on.
+CASE_ENDS = {
+    "paid": "paid and carried out",
+    "not_punished": "not punished",
+    "revoked": "case revoked",
+    "transferred": "transferred to another authority",
+    "court": "with the court for enforcement",
+    "unenforceable": "cannot or need not be enforced",
+    "other": "ended otherwise",
+}
+CASES_KEPT = {"case": "for ten years", "case_long": "for thirty years", "permanent": "for ever"}
 GRADES = {"pre_check": "pre-check", "certified": "certified weighing", "reweigh": "re-weighing"}
 ACTS = {"confirmed": "facts confirmed", "released": "released", "held": "held"}
 FACTS = {

@@ -12,10 +12,12 @@ import msgspec
 from journal.console import Console, Verbs, read_law, write, write_rows
 from journal.disk import room_of
 from kernel.errors import ConfigError, RefusedError
+from kernel.footage.bodies import CaseNoted
 from kernel.footage.capacity import Basis
 from kernel.footage.keeping import retention
 from kernel.footage.steps import StepState
 from station.commands.asking import asking
+from station.commands.recorders import footage_index
 from station.commands.shared import load_settings, needs_settings
 from station.footage.capacity import Forecast, forecast, measured, room_for_footage
 from station.footage.index import FootageIndex
@@ -37,6 +39,7 @@ OFFICERS = (
     "acts_unfilmed",
     "differences",
 )
+CASES = ("case", "box", "passage", "closed_ms", "kept_as", "by")
 KEPT = ("sha256", "rule", "due_ms", "held_by", "reason", "until_ms")
 STEPS = ("step", "marked_ms", "by", "shown", "reason", "open")
 CAPACITY = (
@@ -114,11 +117,13 @@ def add_to(kinds: Verbs) -> None:
     day.set_defaults(run=_day)
     keep = kinds.add_parser("keep", help="what is to be deleted, and what is on hold")
     keep.set_defaults(run=_keep)
+    cases = kinds.add_parser("cases", help="cases of which the centre has told this station")
+    cases.set_defaults(run=_cases)
     steps = kinds.add_parser("steps", help="the steps of a crossing that must be on footage")
     steps.add_argument("box")
     steps.add_argument("passage")
     steps.set_defaults(run=_steps)
-    for parser in (day, keep, steps):
+    for parser in (day, keep, cases, steps):
         parser.add_argument("--json", action="store_true")
         needs_settings(parser)
     _add_acts(kinds)
@@ -258,6 +263,13 @@ def _keep(arguments: argparse.Namespace, console: Console) -> int:
         for thing, hold in {**lanes, **holds_of(index)}.items()
     ]
     write_rows(rows, KEPT, as_json=arguments.json)
+    return 0
+
+
+def _cases(given: argparse.Namespace, _console: Console) -> int:
+    index = footage_index(load_settings(given.settings))
+    newest = {(one.body.case, one.body.box, one.body.passage): one.body for one in index.of(CaseNoted)}
+    write_rows(list(newest.values()), CASES, as_json=given.json)
     return 0
 
 

@@ -22,6 +22,7 @@ LINKS = (
     "true_from_ms",
     "err_ms",
     "by",
+    "confirmed_by",
     "reason",
 )
 

@@ -26,6 +26,7 @@ from kernel.footage.keeping import (
     KeptFile,
     Tie,
     keep_until,
+    named_cases,
     retention,
     shortest_ms,
     standing_links,
@@ -33,6 +34,7 @@ from kernel.footage.keeping import (
 )
 from kernel.law.law import Law
 from kernel.law.rows import china_day
+from station.footage.cases import case_files, cases_of
 from station.footage.folders import DigestFolder
 from station.footage.keeping_settings import KeepingSettings
 from station.footage.ledger import Ledger
@@ -349,10 +351,12 @@ class Keeping:
         index = self._ledger.index
         links = self._links(one.sha256)
         tags = standing_tags(said.body for said in index.of(FootageTagged, sha256=one.sha256))
+        ties = [*map(self._tie, links), *(Tie(case=name) for name in cases_of(index, links))]
         return keep_until(
             KeptFile(since_ms=one.since_ms, important=one.important),
             tags=tags,
-            links=[self._tie(link) for link in links],
+            links=ties,
+            cases=case_files(index, named_cases(tags, ties)),
             holds=[holds[thing] for thing in _things(one.sha256, links) if thing in holds],
             law=self._rules.law,
             jurisdiction=self._rules.jurisdiction,

@@ -116,7 +116,9 @@ class Links:
                 return known
             if known.act not in of:
                 raise RefusedError(f"already_{known.act}")
-            body = msgspec.structs.replace(known, act=act, by=by, reason=reason or known.reason)
+            body = msgspec.structs.replace(
+                known, act=act, by=by, reason=reason or known.reason, confirmed_by=None
+            )
             return (await self._ledger.say(body, key=key)).body
 
     async def _decide(self, film: Film, crossing: Crossing) -> int:

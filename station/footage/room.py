@@ -8,18 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from journal.commands import Kind
 from journal.disk import room_of
 from journal.files import FileStore
 from journal.stamping import unknown_clock
 from journal.writer import Journal
 from kernel.clock import Clock
 from kernel.events import FileStored
+from kernel.evidence.commands import CASE
 from kernel.evidence.header import ClockState
 from kernel.footage.keeping import retention
 from station.docking.docking import Acknowledged
 from station.docking.room import DockingRoom, open_docking
 from station.footage import keeping, library
 from station.footage.capacity import Forecast, forecast, measured, room_for_footage
+from station.footage.cases import NotingCases
 from station.footage.desk import Desk, open_desk
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
@@ -115,6 +118,11 @@ class FootageRoom:
             **self.desk.tasks(),
             **self.docking.tasks(),
         }
+
+    def kinds(self) -> dict[str, Kind]:
+        """What the centre may command here."""
+        noting = NotingCases(ledger=self.ledger)
+        return {CASE: Kind(check=noting.check, act=noting.act)}
 
     async def catch_up(self) -> None:
         """What was said when the process died; before any task runs."""

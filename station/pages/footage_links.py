@@ -15,7 +15,7 @@ from starlette.responses import Response
 from kernel import vocabulary
 from kernel.errors import FullError, RefusedError
 from kernel.footage.bodies import FootageLinked
-from kernel.footage.linking import RULE
+from kernel.footage.linking import decided_by
 from station.footage.films import first_import
 from station.footage.index import Said
 from station.footage.linking import proposals
@@ -115,7 +115,7 @@ class Pages:
             "weighed": times.stamp(row.shown_ms) if row else "—",
             "lane": self._parts.feed.lane_name(texts.language, link.box or ""),
             "reason": word(vocabulary.LINK_REASONS, link.reason, texts),
-            "by": "" if link.by == RULE else link.by,
+            "by": decided_by(link) or "",
         }
 
     async def _do(self, request: Request, act: Coroutine[None, None, FootageLinked]) -> Response:

@@ -396,6 +396,7 @@ async def test_what_was_erased_is_public_no_more(
     client: httpx.AsyncClient, world: World, confirmed: Made
 ) -> None:
     await publish(client, world)
+    await post(client, world, "cases/2026-12/closing", {"act": "closed", "reason": "paid"})
     world.clock.at_ms += 4000 * 86_400_000
     await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
     [case] = await public(client)

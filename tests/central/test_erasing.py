@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import select, text
 
@@ -17,10 +18,19 @@ from central.store.keeping import Keeper, erase_again, erased_since
 from central.store.migrate import migrate
 from central.store.queries import Filter
 from central.store.receiving import CentreStore
+from central.store.staying import EVERY_CASE
 from central.views import PassageDetail
 from journal.store import Accepted
 from kernel.errors import RefusedError
-from kernel.events import CaseRecorded, EntryRef, JournalRecovered, RecordErased, RecordHeld
+from kernel.events import (
+    CaseClosed,
+    CaseKept,
+    CaseRecorded,
+    EntryRef,
+    JournalRecovered,
+    RecordErased,
+    RecordHeld,
+)
 from kernel.evidence import tree
 from tests.central.made import (
     NOON_MS,
@@ -213,8 +223,33 @@ async def test_what_is_in_a_case_stays_while_the_case_is_kept(world: World, lane
     with pytest.raises(RefusedError, match="case 2026-12"):
         await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
     world.clock.at_ms += 3650 * DAY_MS + 1000
-    assert await world.keeping.erase("lane1-box", "p1", rule="a request", by="li") is not None
-    assert says(world, PLATE) == []
+    with pytest.raises(RefusedError, match="case 2026-12"):  # nobody has closed it
+        await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+
+
+@pytest.mark.parametrize(("kept_as", "days"), [("case", 3650), ("case_long", 10_950), ("permanent", None)])
+async def test_a_closed_case_keeps_for_the_days_of_its_kind_and_a_reopened_one_until_it_is_closed_again(
+    world: World, lane: Made, kept_as: CaseKept, days: int | None
+) -> None:
+    world.take(world.own.add(CaseRecorded(case="2026-12", entries=(ref(crossing(Made())[0]),), by="li")))
+    closed = CaseClosed(case="2026-12", act="closed", by="li", at_ms=NOON_MS, reason="paid", kept_as=kept_as)
+    world.take(world.own.add(closed))
+    reopened = CaseClosed(
+        case="2026-12", act="reopened", by="li", at_ms=NOON_MS, kept_as=kept_as, note="诉讼"
+    )
+    world.take(world.own.add(reopened))
+    world.clock.at_ms = NOON_MS + 20_000 * DAY_MS
+    with pytest.raises(RefusedError, match="case 2026-12"):
+        await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    again_ms = world.clock.at_ms
+    world.take(world.own.add(msgspec.structs.replace(closed, at_ms=again_ms)))
+    world.clock.at_ms = again_ms + (days or 20_000) * DAY_MS
+    with pytest.raises(RefusedError, match="case 2026-12"):
+        await world.keeping.erase("lane1-box", "p1", rule="a request", by="li")
+    world.clock.at_ms += 1000
+    if days is not None:
+        assert await world.keeping.erase("lane1-box", "p1", rule="a request", by="li") is not None
+        assert says(world, PLATE) == []
 
 
 # --- what a box erases by its own rule -------------------------------------------------------------------------
@@ -342,7 +377,7 @@ def test_i14_a_told_again_body_that_must_stay_is_not_dragged_out(
     retold.box_erases(*asked[named])
     assert retold.bodies() == [True, True]
     world.take(world.own.add(RecordHeld(act="released", passage="p1", by="li", reason="完")))
-    changes = Keeper(world.database).settle_waiting(now_ms=NOON_MS, cases_since_ms=0)
+    changes = Keeper(world.database).settle_waiting(now_ms=NOON_MS, closed_since=EVERY_CASE)
     assert [change.key for change in changes] == [("lane1-box", "p1")]
     assert retold.bodies() == [False, False]
     assert says(world, PLATE) == []

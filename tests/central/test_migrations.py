@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -14,6 +15,7 @@ from sqlalchemy import insert, select, text
 from central.store import schema
 from central.store.dating import settle
 from central.store.engines import Database, connect
+from central.store.footage import project_footage
 from central.store.migrate import migrate
 from central.store.partitions import make_ahead
 from central.store.projections import (
@@ -28,6 +30,7 @@ from central.store.rollups import recount
 from central.store.schema import metadata
 from kernel.errors import ConfigError
 from kernel.events import ClockChecked, EntryRef, PassageCancelled
+from kernel.footage.bodies import FootageLinked, FootageTagged
 from tests.central.made import NOON_MS, REGISTER, Made, weighed
 
 DAY_MS = 86_400_000
@@ -149,6 +152,32 @@ def test_what_was_counted_although_it_was_taken_back_is_taken_out(empty_url: str
         marked = select(schema.passage.c.passage).where(schema.passage.c.taken_back)
         assert connection.execute(marked).scalars().all() == ["p0"]
         assert recount(connection, register=REGISTER).differences == ()
+    database.close()
+
+
+def test_a_case_that_a_mark_has_named_before_cases_were_closed_is_told_when_it_is(empty_url: str) -> None:
+    database = connect(empty_url)
+    migrate(database, to="0009")
+    station = Made(journal="b" * 32, box="s01-box", source="yiyuan/s01")
+    mark = FootageTagged(
+        tag="t", act="tagged", sha256="e" * 64, from_ms=0, to_ms=1, kind="case", value="2026-12", by="li"
+    )
+    note = msgspec.structs.replace(mark, tag="u", kind="note")
+    link = FootageLinked(
+        link="l", act="linked", sha256="e" * 64, from_ms=0, to_ms=1, by="li", reason="", case="2026-13"
+    )
+    parted = not empty_url.startswith("sqlite")
+    tables = (schema.parted_entry, schema.parted_body) if parted else (schema.entry, schema.body)
+    month = {"part_at": NOON_MS} if parted else {}
+    with database.writer.begin() as connection:
+        for entry in (station.add(mark), station.add(note), station.add(link)):
+            connection.execute(insert(tables[0]), [entry_row(entry) | month])
+            connection.execute(insert(tables[1]), [body_row(entry) | month])
+            project_footage(connection, [read(entry, register=REGISTER)])
+    migrate(database)
+    with database.reader.connect() as connection:
+        named = connection.execute(select(schema.case_named).order_by(schema.case_named.c.case_id)).all()
+    assert named == [("s01-box", "2026-12"), ("s01-box", "2026-13")]
     database.close()
 
 

@@ -98,6 +98,28 @@ async def test_a_case_is_kept_and_shown_by_verbs(county: County) -> None:
     assert "does not answer" in stopped.stderr
 
 
+async def test_a_case_is_closed_and_reopened_by_verbs(county: County) -> None:
+    end = ("case", "close", "2026-12", "--reason", "paid", "--kept-as", "case_long", *BY)
+    with running_centre(county):
+        async with running_lane(county) as lane, desk(county, role="reviewer") as asked:
+            await lane.journal.append(weighed("p1", weighing_grade="certified"), source=SOURCE)
+            await until(asked.rows, what="the truck")
+            assert verb(county, "case", "add", "2026-12", "p1", *BY).returncode == 0
+            refused = verb(county, *end)
+            assert (refused.returncode, "has not passed review: p1" in refused.stderr) == (2, True)
+            answer = await asked.client.post(f"passages/{LANE}/p1/review", json={"outcome": "confirmed"})
+            assert answer.status_code == 200, answer.text
+        assert verb(county, *end).returncode == 0
+        [row] = listed(verb(county, "case", "list", "--json", *SETTINGS))
+        assert (row["entries"], row["reason"], row["kept_as"]) == (1, "paid", "case_long")
+        assert row["closed_ms"] is not None
+        assert verb(county, "case", "reopen", "2026-12", "--note", "复议", *BY).returncode == 0
+    [row] = listed(verb(county, "case", "list", "--open", "--json", *SETTINGS))
+    assert (row["case"], row["closed_ms"]) == ("2026-12", None)
+    shown = verb(county, "case", "show", "2026-12", *SETTINGS)
+    assert "\nopen again, by token:command-line.li: 复议" in shown.stdout
+
+
 async def test_a_case_says_on_a_terminal_that_it_has_lost_its_ground(county: County) -> None:
     with running_centre(county):
         async with running_lane(county) as lane, desk(county) as asked:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from central.acts.closing import Closings
 from central.acts.desk import Desk
 from central.api.callers import new_token
 from central.app import create_app
@@ -97,6 +98,16 @@ class Spoken:
 
 
 @dataclass
+class Informed:
+    """Cases that stations are told of."""
+
+    told: list[str] = field(default_factory=list)
+
+    async def tell(self, case: str) -> None:
+        self.told.append(case)
+
+
+@dataclass
 class OnePackage:
     """Packages of one passage only, or of every one, unless there is a reason against it."""
 
@@ -134,6 +145,7 @@ class World:
         self.requested = Requested()
         self.ordered = Ordered()
         self.spoken = Spoken()
+        self.informed = Informed()
         self.packages = OnePackage("p1")
         self.folder = folder
         accounts = CentreAccounts(database)
@@ -172,6 +184,7 @@ class World:
                 clock=self.clock,
                 must_record=national() if must_record else None,
             ),
+            closings=Closings(queries, write=self.act, stations=self.informed, clock=self.clock),
             instruments=instruments,
             keeping=self.keeping,
             alarms=lambda: (),

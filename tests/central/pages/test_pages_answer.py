@@ -15,7 +15,7 @@ from central.pages.routes import mount, passage_of
 from central.store.engines import Database
 from central.views import EntryView
 from kernel.errors import RefusedError
-from kernel.events import PassageReviewed, RecordAccessed
+from kernel.events import CaseClosed, CaseRecorded, EntryRef, PassageReviewed, RecordAccessed
 from tests.central.made import NOON_MS, Made, clip, clip_file, health, picture_file, pictured, weighed
 from tests.central.world import PASSWORD, World
 from web import times
@@ -334,6 +334,41 @@ async def test_a_refused_review_says_why_and_keeps_what_was_written(
     assert (await review(visit, form, outcome="fined", reason="x")).status_code == 422
     assert (await review(visit, form | {"csrf": "x"}, outcome="confirmed")).status_code == 403
     assert not [entry for entry in reviewer.entries if isinstance(entry, PassageReviewed)]
+
+
+async def test_a_reviewer_closes_a_case_on_the_page_of_its_crossing_and_lets_it_go_on(
+    visit: Visit, reviewer: World, lane: Made
+) -> None:
+    await visit.sign_in("zhao")
+    await review(
+        visit, fields(await visit.see(f"/events/{JOURNAL}/0")), outcome="returned", reason="补充图片"
+    )
+    about = EntryRef(journal=JOURNAL, seq=0, leaf=lane.leaves[0].hex())
+    reviewer.take(reviewer.own.add(CaseRecorded(case="沂交执〔2026〕12号", entries=(about,), by="li")))
+
+    async def close(act: str, **said: str) -> httpx.Response:
+        page = await visit.see(f"/events/{JOURNAL}/0")
+        form = re.search(
+            r'<form class="panel-body closing" method="post" action="([^"]+)".*?</form>', page, re.DOTALL
+        )
+        assert form
+        hidden = dict(re.findall(r'name="(csrf|key)" value="([^"]+)"', form[0]))
+        data = hidden | {"act": act} | said
+        return await visit.client.post(form[1], data=data, headers={"origin": BASE})
+
+    assert "沂交执〔2026〕12号</strong>: 办理中" in await visit.see(f"/events/{JOURNAL}/0")
+    refused = await close("closed", reason="paid")
+    assert (refused.status_code, "尚未通过审核：p1" in refused.text) == (409, True)
+    reviewer.clock.at_ms += 1000
+    await review(visit, fields(await visit.see(f"/events/{JOURNAL}/0")), outcome="confirmed")
+    assert (await close("closed", reason="bored")).status_code == 422
+    assert "备注中请勿填写号牌" in (await close("closed", reason="other", note="鲁C12345")).text
+    assert (await close("closed", reason="court", kept_as="case_long")).status_code == 303
+    assert "结案：人民法院受理强制执行，保管三十年" in await visit.see(f"/events/{JOURNAL}/0")
+    assert "请填写理由" in (await close("reopened")).text
+    assert (await close("reopened", note="复议")).status_code == 303
+    assert "zhao 已恢复办理：复议" in await visit.see(f"/events/{JOURNAL}/0")
+    assert [each.act for each in reviewer.entries if isinstance(each, CaseClosed)] == ["closed", "reopened"]
 
 
 async def test_whoever_may_not_review_is_offered_no_form(visit: Visit, lane: Made) -> None:

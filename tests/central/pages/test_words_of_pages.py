@@ -13,6 +13,8 @@ from central.pages.routes import HERE
 from central.views import AlarmKind, FileState
 from kernel import vocabulary
 from kernel.events import (
+    CaseEnd,
+    CaseKept,
     DeviceHealth,
     FileStored,
     JointMode,
@@ -94,6 +96,8 @@ def test_every_tone_has_a_shape_of_its_own() -> None:
     [
         (wording.ALARMS, get_args(AlarmKind)),
         (vocabulary.GRADES, get_args(WeighingGrade)),
+        (vocabulary.CASE_ENDS, get_args(CaseEnd)),
+        (vocabulary.CASES_KEPT, get_args(CaseKept)),
         (wording.METHODS, get_args(Method)),
         (wording.ROADS, get_args(RoadClass)),
         (wording.JOINT_MODES, get_args(JointMode)),

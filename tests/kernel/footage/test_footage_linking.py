@@ -141,6 +141,43 @@ def test_what_a_person_has_decided_stays_decided(act: str) -> None:
     assert decide(replace(FILM, from_ms=FILM.from_ms + 3_600_000), INSIDE, by_person) is None
 
 
+MARKED = replace(INSIDE, steps=(("zhao", NOON + 13 * MINUTE), ("zhao", NOON + 28 * MINUTE)))
+
+
+def test_what_a_person_has_linked_grows_by_later_steps_as_a_link_by_rule_does() -> None:
+    stranger = replace(FILM, home=False, on_duty=False)
+    proposed = decide(stranger, INSIDE, None)
+    assert proposed is not None
+    confirmed = msgspec.structs.replace(proposed, act="linked", by="wang")
+    grown, by_rule = decide(stranger, MARKED, confirmed), decide(FILM, MARKED, linked())
+    assert grown is not None
+    assert by_rule is not None
+    assert grown.travels == by_rule.travels == ((539_400, 840_600), (1_619_400, 1_740_600))
+    assert (grown.from_ms, grown.to_ms, grown.true_from_ms) == (539_400, 1_740_600, NOON + 539_400)
+    assert (grown.act, grown.by, grown.confirmed_by) == ("linked", RULE, "wang")
+    assert (grown.link, grown.reason) == (confirmed.link, "step_marked")
+    assert decide(stranger, MARKED, grown) is None, "once"
+    # Another anchor: what a person has linked is neither doubted nor moved.
+    assert decide(replace(stranger, from_ms=NOON + 3_600_000), INSIDE, grown) is None
+
+
+def test_a_part_that_a_person_has_linked_loses_nothing_to_a_step_and_nothing_unsure_is_added() -> None:
+    chosen = linked(by="wang", reason="seen", from_ms=0, to_ms=MINUTE)
+    grown = decide(FILM, MARKED, chosen)
+    assert grown is not None
+    assert grown.travels[0] == (0, MINUTE)
+    assert len(grown.travels) == 3
+    assert decide(replace(FILM, err_ms=LOST_MS + 1), MARKED, chosen) is None
+    beyond = replace(INSIDE, steps=(("zhao", NOON + 60 * MINUTE),))
+    assert decide(FILM, beyond, chosen) is None, "a step that the film does not show"
+
+
+@pytest.mark.parametrize("act", ["declined", "unlinked"])
+def test_what_a_person_has_taken_back_no_step_brings_again(act: str) -> None:
+    assert decide(FILM, MARKED, linked(act=act, by="wang")) is None
+    assert decide(FILM, MARKED, linked(act=act, by=RULE, confirmed_by="wang")) is None
+
+
 def test_a_link_by_rule_that_no_longer_holds_is_put_to_a_person_once() -> None:
     moved = replace(FILM, from_ms=NOON + 60 * MINUTE)
     doubted = decide(moved, INSIDE, linked())
@@ -176,28 +213,29 @@ FILMS = st.builds(
     on_duty=st.booleans(),
     home=st.booleans(),
 )
+DONE = st.lists(
+    st.tuples(st.sampled_from(("li", "zhao")), st.integers(NOON - 3_600_000, NOON + 3_600_000)), max_size=2
+).map(tuple)
 CROSSINGS = st.builds(
     Crossing,
     box=st.just("b"),
     passage=st.just("p"),
     at_ms=st.integers(NOON - 3_600_000, NOON + 3_600_000),
-    acts=st.lists(
-        st.tuples(st.sampled_from(("li", "zhao")), st.integers(NOON - 3_600_000, NOON + 3_600_000)),
-        max_size=2,
-    ).map(tuple),
+    acts=DONE,
+    steps=DONE,
 )
 
 
 @settings(max_examples=40, deadline=None)
-@given(films=st.lists(FILMS, min_size=1, max_size=4), crossing=CROSSINGS)
+@given(films=st.lists(FILMS, min_size=1, max_size=4), crossing=CROSSINGS, by=st.none() | st.just("wang"))
 def test_looking_again_says_nothing_new_and_a_part_lies_within_its_file(
-    films: list[Film], crossing: Crossing
+    films: list[Film], crossing: Crossing, by: str | None
 ) -> None:
     known: FootageLinked | None = None
     for film in films:
         said = decide(film, crossing, known)
         if said is not None:
-            known = said
+            known = said if by is None else msgspec.structs.replace(said, act="linked", by=by)
             longest = max(one.duration_ms for one in films)
             assert 0 <= said.from_ms <= said.to_ms <= longest
         assert decide(film, crossing, known) is None

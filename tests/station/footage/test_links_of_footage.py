@@ -59,6 +59,34 @@ async def test_a_step_that_is_marked_later_makes_its_moment_part_of_the_link(des
     assert await desk.again().look() == 0
 
 
+async def test_a_link_that_a_person_has_confirmed_is_cut_anew_for_a_step_that_is_marked_later(
+    desk: FootageDesk,
+) -> None:
+    passage = desk.weigh()
+    await desk.anchor()
+    await desk.register("3700999")
+    await desk.take_in(minutes=90)
+    assert await desk.links.look() == 1
+    [proposed] = desk.said()
+    await desk.links.answer(proposed.link, yes=True, by="wang")
+    assert await desk.links.look() == 0
+    step = StepMarked(step="unloading", at_ms=NOW + 40 * MINUTE, by="zhao", box=PLATFORM, passage=passage)
+    await desk.ledger.say(step)
+    assert await desk.links.look() == 1
+    grown = desk.said()[-1]
+    assert (grown.act, grown.by, grown.confirmed_by) == ("linked", RULE, "wang")
+    assert grown.travels[0] == (proposed.from_ms, proposed.to_ms)
+    assert grown.travels[1][0] < 50 * MINUTE < grown.travels[1][1]
+    await desk.anchor(ahead_ms=60 * MINUTE, at=NOW + 50 * MINUTE)
+    assert await desk.again().look() == 0, "its clock is found to be another: what a person said stays"
+    taken_back = await desk.links.unlink(grown.link, by="wang", reason="wrong vehicle")
+    assert (taken_back.by, taken_back.confirmed_by) == ("wang", None)
+    await desk.ledger.say(
+        StepMarked(step="signing", at_ms=NOW + 20 * MINUTE, by="zhao", box=PLATFORM, passage=passage)
+    )
+    assert await desk.links.look() == 0
+
+
 async def test_a_passage_that_comes_after_its_footage_is_linked_to_it(desk: FootageDesk) -> None:
     await desk.anchor()
     await desk.register()
