@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -138,6 +138,16 @@ class Vision:
         wanted = [c for c in self._cameras.values() if c.settings.role in roles]
         return tuple(await asyncio.gather(*(self._shots(camera, at_ms, GLANCE) for camera in wanted)))
 
+    async def until(self, at_ms: int, *, at_most_ms: int) -> None:
+        """That moment has come; `at_most_ms` bounds the wait where the clock is set back meanwhile."""
+        await self._clock.sleep(max(0, min(at_ms - self._clock.now_ms(), at_most_ms)) / 1000)
+
+    async def once_more(self, at_ms: int, *, roles: Sequence[Role]) -> tuple[Shots, ...]:
+        """One picture of every camera of these roles, of a moment that has just come."""
+        wanted = [c for c in self._cameras.values() if c.settings.role in roles]
+        how = replace(GLANCE, patience_s=self.settings.burst.patience_s)
+        return tuple(await asyncio.gather(*(self._shots(camera, at_ms, how) for camera in wanted)))
+
     async def look_back(self, camera: str, path: Path, *, start_ms: int, at_ms: int) -> Shots:
         """Pictures of a camera around a moment out of its clip: what a restart left undone."""
         settings = self._cameras[camera].settings
@@ -240,7 +250,7 @@ class Vision:
 
     async def _shots(self, camera: Camera, at_ms: int, how: BurstSettings | None = None) -> Shots:
         settings = camera.settings
-        how = how or self.settings.burst_of(settings)
+        is_burst, how = how is None, how or self.settings.burst_of(settings)
         burst = await camera.frames(
             at_ms,
             before_ms=how.before_ms,
@@ -250,7 +260,7 @@ class Vision:
             decode_in=self._decoder,
         )
         shots = await self._checked(settings, burst.frames, burst.reason)
-        if settings.plate and how is not GLANCE:  # of an empty place there are no headlights
+        if settings.plate and is_burst:  # of an empty place there are no headlights, nor twice of one vehicle
             self._watching.vehicle(settings, shots.frames)
         return shots
 

@@ -13,10 +13,12 @@ import pytest
 from edge.cameras.settings import (
     BurstSettings,
     CameraSettings,
+    CheckSettings,
     PlateSettings,
     RecorderSettings,
     VisionSettings,
 )
+from edge.cameras.standing import SecondShot
 from edge.cameras.vision import Vision
 from edge.recorder.index import Lock
 from journal.clock import SystemClock
@@ -91,6 +93,31 @@ async def test_a_passage_gets_pictures_plates_and_clips_of_every_camera(tmp_path
             await vision.settle(lock)
         only = await vision.burst(now, roles=("rear",))
         assert [one.camera for one in only] == ["rear"]
+    finally:
+        await vision.stop()
+
+
+async def test_a_vehicle_that_stands_is_shown_a_second_time_by_the_camera_itself(tmp_path: Path) -> None:
+    front = lane_video(tmp_path / "front.mp4", "鲁C72A51", two_rows=False)
+    settings = VisionSettings(
+        cameras=(CameraSettings(name="front", url=str(front), role="front", plate=False, record=False),),
+        burst=BurstSettings(frames=2, before_ms=200, after_ms=200),
+        checks=CheckSettings(displacement="static", apart_s=1),
+    )
+    vision = Vision(settings, clock=CLOCK, station="s01", lane="1")
+    await vision.start()
+    try:
+        await CLOCK.sleep(1.0)
+        now = CLOCK.now_ms()
+        second = SecondShot(vision, at_ms=now, apart_ms=1_000, roles=("front",), name="second shot")
+        early = SecondShot(vision, at_ms=now, apart_ms=30_000, roles=("front",), name="too early")
+        shots = await vision.burst(now)
+        await vision.until(now + 1_600, at_most_ms=2_000)
+        told = await second.beside(shots)
+        [row] = told.shots
+        assert (told.missing, told.flags, row.same_place) == ((), (), False)
+        assert [frame.at_ms - now for frame in row.frames] == pytest.approx([-200, 200, 1_500], abs=100)
+        assert (await early.beside(shots)).flags == ("second_shot_missing",)
     finally:
         await vision.stop()
 
