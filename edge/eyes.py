@@ -53,10 +53,12 @@ class CameraEyes:
         self._quiet = Quiet()
         self._settings = settings
         self._watches: dict[str, _Watch] = {}
+        self._there: set[str] = set()
         self._settling: set[asyncio.Task[None]] = set()
 
     def opened(self, passage: str, at_ms: int) -> None:
         """Lock first, whatever else happens; then the front."""
+        self._stands(passage, there=True)
         locks = asyncio.create_task(self._vision.lock(passage, at_ms), name=f"lock {passage}")
         watch = self._watches[passage] = _Watch(locks=locks)
         self._burst(watch, passage, at_ms, ("front", "plate"))
@@ -73,6 +75,7 @@ class CameraEyes:
 
     async def seen(self, passage: str) -> Seen:
         """Pictures and plates; what is missing is named.  Bounded by the patience of cameras and reader."""
+        self._stands(passage, there=False)
         watch = self._watches.get(passage)
         if watch is None:
             return Seen(missing=("cameras: not triggered",))
@@ -104,6 +107,7 @@ class CameraEyes:
         return Cut(name=f"{lock.passage}-{lock.camera}.mp4", data=clip.path, body=_stored(lock, clip))
 
     def done(self, passage: str) -> None:
+        self._stands(passage, there=False)
         watch = self._watches.pop(passage, None)
         self._quiet.done(passage)
         if watch is not None and watch.second:
@@ -178,6 +182,11 @@ class CameraEyes:
         await self._vision.stop()
         if self._onlooker:
             await self._onlooker.close()
+
+    def _stands(self, passage: str, *, there: bool) -> None:
+        """On a platform it stays after its tail has left the loop, until it is weighed."""
+        (self._there.add if there else self._there.discard)(passage)
+        self._vision.lane_is_free(is_free=not self._there)
 
     def _aside(self, work: Coroutine[None, None, None], *, name: str) -> None:
         """Nobody waits for it."""

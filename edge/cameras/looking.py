@@ -36,9 +36,20 @@ SAME_SCENE = (
     0.25  # response of the correlation that finds the shift; the same scene by night gives twice that
 )
 SAME_LIGHT = 45  # grey levels between them
+CORNER = 8.0  # of a tile with something to hold it, in squared grey levels
+ALIKE = 0.8  # correlation of a tile with itself by another light
+SWAY = tuple(
+    (y, x) for y in (-2, 0, 2) for x in (-2, 0, 2)
+)  # by wind and warmth; outlines are softer than a pixel
+FLAT = 1e-6
+STAYS = (
+    120  # permille in place: a lorry that hides half the picture leaves more, a camera that was turned less
+)
+REST = 500  # permille in place beside spots; of what is left beside a lorry there are fewer
 DAY = (60, 200)  # brightness of a view that may become the reference
 # Looks in a row before a word is said, and before it is taken back: a queue of trucks is no fault.
 PATIENCE = {"black": 3, "covered": 4, "blurred": 12, "moved": 40, "dirty": 40}
+HIDDEN = ("moved", "dirty")  # what a vehicle in front of the camera looks like
 Levels = NDArray[np.float32]
 
 
@@ -65,14 +76,21 @@ class SelfCheck:
     def __init__(self, reference: Grey | None = None) -> None:
         self.reference = reference
         self._views: deque[Grey] = deque(maxlen=REMEMBERED)
+        self._free: deque[bool] = deque(maxlen=REMEMBERED)  # nothing stood in the lane
         self._counts = dict.fromkeys(PATIENCE, 0)
         self._said: set[str] = set()
 
-    def look(self, view: Grey) -> tuple[str, ...]:
-        """What is said of the camera after this look, the worst first."""
+    def look(self, view: Grey, *, is_free: bool = True) -> tuple[str, ...]:
+        """What is said of the camera after this look, the worst first.
+
+        While a vehicle stands in the lane nothing is learnt about what it hides.
+        """
         self._views.append(view)
-        found = self._found(view, self.scene())
+        self._free.append(is_free)
+        found = self._found(view, self.scene(), is_free=is_free)
         for word, patience in PATIENCE.items():
+            if word in HIDDEN and not is_free:
+                continue
             # Up while it is there, down while it is not: said when it is full, taken back when it is empty.
             step = 1 if word in found else -1
             self._counts[word] = min(max(self._counts[word] + step, 0), patience)
@@ -93,21 +111,22 @@ class SelfCheck:
 
     @property
     def is_fit_for_reference(self) -> bool:
-        """A good day: enough views, none of them with a fault, and light enough."""
+        """A good day: enough views, most of an empty lane, none with a fault, and light enough."""
         return (
             len(self._views) == REMEMBERED
+            and sum(self._free) > REMEMBERED // 2
             and not any(self._counts.values())
             and DAY[0] <= float(self.scene().mean()) <= DAY[1]
         )
 
-    def _found(self, view: Grey, scene: Grey) -> set[str]:
+    def _found(self, view: Grey, scene: Grey, *, is_free: bool) -> set[str]:
         if float(view.mean()) < BLACK_LUMA and float(view.std()) < BLACK_SPREAD:
             return {"black"}
         if edged_permille(scene) < COVERED_PERMILLE:
             return {"covered"}
         if sharpness(scene) < BLURRED:
             return {"blurred"}
-        if self.reference is None:
+        if self.reference is None or not is_free:
             return set()
         word = compared(self.reference, scene)
         return {word} if word else set()
@@ -121,15 +140,50 @@ def edged_permille(grey: Grey) -> int:
 
 
 def compared(reference: Grey, scene: Grey) -> str:
-    """`moved`: the camera looks elsewhere; `dirty`: parts of its picture have lost their detail; or nothing."""
+    """`moved`: the camera looks elsewhere; `dirty`: parts of its picture have lost their detail; or nothing.
+
+    What stands in front of it hides the scene and does not shift it.
+    """
     x, y, response = _shift(reference, scene)
-    if response < SAME_SCENE:
-        # By another light a scene may not be known again.
-        same_light = abs(float(reference.mean()) - float(scene.mean())) < SAME_LIGHT
-        return "moved" if same_light else ""
     if max(abs(x), abs(y)) > MOVED_PX:
-        return "moved"
-    return "dirty" if _is_worn(reference, np.roll(scene, (-y, -x), axis=(0, 1))) else ""
+        if response >= SAME_SCENE:
+            return "moved"
+        x = y = 0
+    back = np.roll(scene, (-y, -x), axis=(0, 1))
+    if response >= SAME_SCENE:
+        return "dirty" if _is_worn(reference, back) and in_place_permille(reference, back) >= REST else ""
+    # By another light a scene may not be known again.
+    same_light = abs(float(reference.mean()) - float(scene.mean())) < SAME_LIGHT
+    return "moved" if same_light and in_place_permille(reference, back) < STAYS else ""
+
+
+def in_place_permille(reference: Grey, scene: Grey) -> int:
+    """Of the tiles with a corner that holds them, those that show the same in the same place; 0 where there are none."""
+    cornered = _corners(reference) > CORNER
+    before, after = _outline(reference), _outline(scene)
+    likest = np.max([_likeness(before, np.roll(after, shift, axis=(0, 1))) for shift in SWAY], axis=0)
+    kept = np.count_nonzero(likest[cornered] > ALIKE)
+    return round(1000 * kept / max(1, int(np.count_nonzero(cornered))))
+
+
+def _likeness(before: Levels, after: Levels) -> Levels:
+    """Correlation of each tile, -1 to 1, whatever its contrast."""
+    mean_before, mean_after = _by_tile(before), _by_tile(after)
+    together = _by_tile(before * after) - mean_before * mean_after
+    alone = (_by_tile(before * before) - mean_before**2) * (_by_tile(after * after) - mean_after**2)
+    return np.asarray(together / np.sqrt(np.maximum(alone, FLAT)), np.float32)
+
+
+def _corners(grey: Grey) -> Levels:
+    """How well each tile is held in both directions: a straight edge is the same anywhere along itself."""
+    across, down = _gradients(grey)
+    xx, yy, xy = _by_tile(across * across), _by_tile(down * down), _by_tile(across * down)
+    return np.asarray((xx + yy - np.sqrt((xx - yy) ** 2 + 4 * xy * xy)) / 2, np.float32)
+
+
+def _by_tile(levels: Levels) -> Levels:
+    wide, tall = VIEW[0] // TILES[0], VIEW[1] // TILES[1]
+    return np.asarray(levels.reshape(TILES[1], tall, TILES[0], wide).mean(axis=(1, 3)), np.float32)
 
 
 def _shift(reference: Grey, scene: Grey) -> tuple[int, int, float]:
@@ -149,10 +203,14 @@ def _is_worn(reference: Grey, scene: Grey) -> bool:
 
 
 def _slopes(grey: Grey) -> Levels:
+    return np.asarray(cv2.magnitude(*_gradients(grey)))
+
+
+def _gradients(grey: Grey) -> tuple[Levels, Levels]:
+    """Grey levels over two pixels, across and down."""
     soft = cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32)
-    return np.asarray(
-        cv2.magnitude(cv2.Sobel(soft, cv2.CV_32F, 1, 0) / 4, cv2.Sobel(soft, cv2.CV_32F, 0, 1) / 4)
-    )
+    across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0) / 4, cv2.Sobel(soft, cv2.CV_32F, 0, 1) / 4
+    return np.asarray(across, np.float32), np.asarray(down, np.float32)
 
 
 def _outline(grey: Grey) -> Levels:

@@ -171,6 +171,10 @@ class Vision:
         """What the lane controller should do about the light; None while nobody knows."""
         return self._watching.hint
 
+    def lane_is_free(self, *, is_free: bool) -> None:
+        """Whether nothing stands in the lane: a vehicle hides what a camera is known by."""
+        self._watching.is_free = is_free
+
     def knows(self, camera: str) -> bool:
         return camera in self._cameras
 

@@ -41,6 +41,7 @@ class Watching:
         self._judge = LightJudge(settings)
         self._references: References | None = None
         self._checks: dict[str, SelfCheck] = {}
+        self.is_free = True  # nothing stands in the lane
 
     @property
     def hint(self) -> Hint | None:
@@ -78,7 +79,7 @@ class Watching:
             return ()
         check = self._checks.setdefault(camera.name, SelfCheck())
         check.reference = self._known().of(camera.name)
-        words = check.look(view)
+        words = check.look(view, is_free=self.is_free)
         plates = measured(part(view, camera.region))
         self._judge.look(
             camera.name,

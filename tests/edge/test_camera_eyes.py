@@ -50,9 +50,13 @@ class Script(Vision):
             )
         }
         self.glances: list[int] = []
+        self.free: list[bool] = []
         self.refuse: set[str] = set()
         self.settled: list[Lock] = []
         self.left: list[Lock] = []
+
+    def lane_is_free(self, *, is_free: bool) -> None:
+        self.free.append(is_free)
 
     def _try(self, what: str) -> None:
         if what in self.refuse:
@@ -277,6 +281,18 @@ async def test_pictures_that_show_no_displacement_are_flagged_when_no_camera_sho
     script.shots["rear"] = replace(script.shots["rear"], same_place=rear)
     eyes = await watched(script)
     assert (await eyes.seen(PASSAGE)).flags == flags
+
+
+async def test_the_cameras_know_from_its_arrival_until_it_is_weighed_that_a_vehicle_hides_the_lane() -> None:
+    script = Script()
+    eyes = await watched(script)
+    eyes.opened("next", NOW + 2_000)
+    assert script.free == [False, False], "its tail has left the loop, and it stands on the platform"
+    await eyes.seen(PASSAGE)
+    eyes.done(PASSAGE)
+    assert not any(script.free)
+    eyes.done("next")
+    assert script.free[-1]
 
 
 class Standing(Script):
