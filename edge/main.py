@@ -24,6 +24,7 @@ from edge.drivers import DRIVERS
 from edge.drivers.contract import ScaleDriver
 from edge.drivers.making import make_driver
 from edge.health import DiskProbe, HealthBoard, Probe
+from edge.heap import keep_small
 from edge.instrument import memory
 from edge.instrument import verb as instrument_verb
 from edge.instrument.book import Book, Fact
@@ -659,6 +660,8 @@ def _run(path: Path, *, check: bool) -> int:
         write(f"{path}: no faults")
         return 0
     log_as_json(settings.log_level)
+    if settings.vision is not None:
+        keep_small()
     process = LaneProcess(settings, law=law, clock=SystemClock(), boot=boot_id())
     asyncio.run(serve(process))
     return 0

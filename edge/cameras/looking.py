@@ -1,18 +1,28 @@
 """What key frames of a camera show of the camera itself 摄像机自检: covered, black, blurred, dirty, moved.
 
-Imports OpenCV: loaded in a thread, when the first key frame is looked at.  CPU work, for a thread.
+Imports numpy: loaded in a thread, when the first key frame is looked at.  CPU work, for a thread.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-import cv2
 import numpy as np
 from av.error import FFmpegError
-from numpy.typing import NDArray
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
 
-from edge.cameras.measuring import Grey, grey_of, sharpness
+from edge.cameras.filters import (
+    Grey,
+    Levels,
+    gradients,
+    laplacian,
+    largest_around,
+    shift_between,
+    softened,
+    tiled,
+)
+from edge.cameras.measuring import grey_of, sharpness
 from edge.cameras.memory import Held
 from edge.cameras.pictures import key_picture
 from edge.cameras.stream import STILLS
@@ -50,7 +60,6 @@ DAY = (60, 200)  # brightness of a view that may become the reference
 # Looks in a row before a word is said, and before it is taken back: a queue of trucks is no fault.
 PATIENCE = {"black": 3, "covered": 4, "blurred": 12, "moved": 40, "dirty": 40}
 HIDDEN = ("moved", "dirty")  # what a vehicle in front of the camera looks like
-Levels = NDArray[np.float32]
 
 
 def view_of(held: Held) -> Grey | None:
@@ -67,7 +76,9 @@ def view_of(held: Held) -> Grey | None:
 
 def sized(grey: Grey) -> Grey:
     """A picture of any size as a view."""
-    return np.asarray(cv2.resize(grey, VIEW, interpolation=cv2.INTER_AREA), np.uint8)
+    frame = VideoFrame.from_ndarray(grey, format="gray")
+    view = frame.reformat(width=VIEW[0], height=VIEW[1], interpolation=Interpolation.AREA)
+    return np.asarray(view.to_ndarray(), np.uint8)
 
 
 class SelfCheck:
@@ -104,10 +115,11 @@ class SelfCheck:
         """The views of the last minutes without what drove through them."""
         if len(self._views) < REMEMBERED:
             return np.asarray(np.median(np.stack(self._views), axis=0), np.uint8)
-        views: list[cv2.typing.MatLike] = list(self._views)
+        views = list(self._views)
         for low, high in SORTING:
-            views[low], views[high] = cv2.min(views[low], views[high]), cv2.max(views[low], views[high])
-        return np.asarray(views[REMEMBERED // 2], np.uint8)
+            least, most = np.minimum(views[low], views[high]), np.maximum(views[low], views[high])
+            views[low], views[high] = least, most
+        return views[REMEMBERED // 2]
 
     @property
     def is_fit_for_reference(self) -> bool:
@@ -134,9 +146,8 @@ class SelfCheck:
 
 def edged_permille(grey: Grey) -> int:
     """Share of the tiles that show an edge."""
-    strongest = cv2.dilate(_slopes(grey), np.ones((9, 9), np.uint8))
-    tiles = cv2.resize(strongest, TILES, interpolation=cv2.INTER_AREA)
-    return round(1000 * float(np.count_nonzero(tiles >= EDGE)) / tiles.size)
+    strongest = tiled(largest_around(_slopes(grey), reach=4), TILES)
+    return round(1000 * float(np.count_nonzero(strongest >= EDGE)) / strongest.size)
 
 
 def compared(reference: Grey, scene: Grey) -> str:
@@ -144,7 +155,7 @@ def compared(reference: Grey, scene: Grey) -> str:
 
     What stands in front of it hides the scene and does not shift it.
     """
-    x, y, response = _shift(reference, scene)
+    x, y, response = shift_between(_outline(reference), _outline(scene))
     if max(abs(x), abs(y)) > MOVED_PX:
         if response >= SAME_SCENE:
             return "moved"
@@ -168,29 +179,17 @@ def in_place_permille(reference: Grey, scene: Grey) -> int:
 
 def _likeness(before: Levels, after: Levels) -> Levels:
     """Correlation of each tile, -1 to 1, whatever its contrast."""
-    mean_before, mean_after = _by_tile(before), _by_tile(after)
-    together = _by_tile(before * after) - mean_before * mean_after
-    alone = (_by_tile(before * before) - mean_before**2) * (_by_tile(after * after) - mean_after**2)
+    mean_before, mean_after = tiled(before, TILES), tiled(after, TILES)
+    together = tiled(before * after, TILES) - mean_before * mean_after
+    alone = (tiled(before * before, TILES) - mean_before**2) * (tiled(after * after, TILES) - mean_after**2)
     return np.asarray(together / np.sqrt(np.maximum(alone, FLAT)), np.float32)
 
 
 def _corners(grey: Grey) -> Levels:
     """How well each tile is held in both directions: a straight edge is the same anywhere along itself."""
     across, down = _gradients(grey)
-    xx, yy, xy = _by_tile(across * across), _by_tile(down * down), _by_tile(across * down)
+    xx, yy, xy = tiled(across * across, TILES), tiled(down * down, TILES), tiled(across * down, TILES)
     return np.asarray((xx + yy - np.sqrt((xx - yy) ** 2 + 4 * xy * xy)) / 2, np.float32)
-
-
-def _by_tile(levels: Levels) -> Levels:
-    wide, tall = VIEW[0] // TILES[0], VIEW[1] // TILES[1]
-    return np.asarray(levels.reshape(TILES[1], tall, TILES[0], wide).mean(axis=(1, 3)), np.float32)
-
-
-def _shift(reference: Grey, scene: Grey) -> tuple[int, int, float]:
-    """By how much the scene has moved in the picture, and how sure that is."""
-    window = cv2.createHanningWindow(VIEW, cv2.CV_32F)
-    (x, y), response = cv2.phaseCorrelate(_outline(reference), _outline(scene), window)
-    return round(x), round(y), float(response)
 
 
 def _is_worn(reference: Grey, scene: Grey) -> bool:
@@ -202,28 +201,21 @@ def _is_worn(reference: Grey, scene: Grey) -> bool:
     return DIRTY_PERMILLE[0] <= worn <= DIRTY_PERMILLE[1]
 
 
-def _slopes(grey: Grey) -> Levels:
-    return np.asarray(cv2.magnitude(*_gradients(grey)))
-
-
 def _gradients(grey: Grey) -> tuple[Levels, Levels]:
-    """Grey levels over two pixels, across and down."""
-    soft = cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32)
-    across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0) / 4, cv2.Sobel(soft, cv2.CV_32F, 0, 1) / 4
-    return np.asarray(across, np.float32), np.asarray(down, np.float32)
+    return gradients(softened(grey.astype(np.float32)))
+
+
+def _slopes(grey: Grey) -> Levels:
+    return np.hypot(*_gradients(grey))
 
 
 def _outline(grey: Grey) -> Levels:
     """Edges by where they are, hardly by how strong: the light of the day changes."""
-    slopes = _slopes(grey)
-    return np.asarray(cv2.GaussianBlur(np.log1p(slopes), (5, 5), 0), np.float32)
+    return softened(np.log1p(_slopes(grey)), times=2)
 
 
 def _detail(grey: Grey) -> Levels:
     """Fine detail of each tile, held against its brightness: shade is no dirt, nor is the soft edge of a spot detail."""
     light = grey.astype(np.float32)
-    detail = cv2.resize(np.abs(cv2.Laplacian(light, cv2.CV_32F)), TILES, interpolation=cv2.INTER_AREA)
     # A little in both: what has no detail loses none.
-    return np.asarray(
-        (detail + 0.2) / (cv2.resize(light, TILES, interpolation=cv2.INTER_AREA) + 20), np.float32
-    )
+    return (tiled(np.abs(laplacian(light)), TILES) + 0.2) / (tiled(light, TILES) + 20)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.cameras.filters import Grey
 from edge.cameras.looking import PATIENCE, VIEW, SelfCheck, compared, sized
-from edge.cameras.measuring import Grey
 from edge.cameras.references import References
 from edge.cameras.settings import CameraSettings, LightSettings
 from edge.cameras.stream import Coded, Session
