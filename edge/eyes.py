@@ -110,10 +110,11 @@ class CameraEyes:
         self._stands(passage, there=False)
         watch = self._watches.pop(passage, None)
         self._quiet.done(passage)
-        if watch is not None and watch.second:
+        if watch is None:
+            return
+        if watch.second:
             watch.second.gone()
-        if watch is not None:
-            self._aside(self._settle(watch), name=f"settle {passage}")
+        self._aside(self._settle(watch), name=f"settle {passage}")
 
     async def settle(self, lock: Lock) -> None:
         """Let its footage go; what cannot be let go of now is after the next start."""
@@ -185,7 +186,7 @@ class CameraEyes:
 
     def _stands(self, passage: str, *, there: bool) -> None:
         """On a platform it stays after its tail has left the loop, until it is weighed."""
-        (self._there.add if there else self._there.discard)(passage)
+        self._there = self._there | {passage} if there else self._there - {passage}
         self._vision.lane_is_free(is_free=not self._there)
 
     def _aside(self, work: Coroutine[None, None, None], *, name: str) -> None:

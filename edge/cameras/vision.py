@@ -291,7 +291,7 @@ class Vision:
 def _check(
     frames: tuple[Frame, ...], region: tuple[int, ...] | None, settings: CheckSettings
 ) -> tuple[tuple[Frame, ...], bool]:
-    # OpenCV is loaded here: where no picture ever comes it is not needed.
+    # numpy is loaded here: where no picture ever comes it is not needed.
     from edge.cameras.checking import checked
 
     return checked(frames, region, settings) if frames else ((), False)

@@ -70,7 +70,7 @@ class Watching:
 
     def looked(self, camera: CameraSettings, held: Held) -> tuple[str, ...]:
         """The words of a camera after one look more.  CPU work."""
-        # OpenCV is loaded here: a lane whose cameras never come does not need it.
+        # numpy is loaded here: a lane whose cameras never come does not need it.
         from edge.cameras.looking import SelfCheck, view_of
         from edge.cameras.measuring import measured, part
 

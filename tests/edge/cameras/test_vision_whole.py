@@ -138,6 +138,8 @@ async def test_a_lane_without_recorder_and_reader_says_so() -> None:
     [
         ("edge.cameras.settings", {"av", "cv2", "numpy", "onnxruntime", "httpx"}),
         ("edge.cameras.vision", {"cv2", "numpy", "onnxruntime"}),
+        ("edge.cameras.checking", {"cv2", "onnxruntime"}),
+        ("edge.cameras.references", {"cv2", "onnxruntime"}),
     ],
 )
 def test_what_is_not_needed_is_not_loaded(module: str, heavy: set[str]) -> None:
