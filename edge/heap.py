@@ -6,7 +6,7 @@ import ctypes
 
 # glibc, malloc.h.  By itself it keeps every block as large as the largest that was ever freed, in every thread's heap.
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
-LARGE_BYTES = 128 * 1024
+LARGE_BYTES = 256 * 1024
 HEAPS = 2  # threads of cameras wait for the network, not for each other's memory
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
 Levels = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
 NEAR = 2  # pixels on each side of a peak that belong to it
 
 
@@ -63,28 +64,33 @@ def _largest_along(levels: Levels, reach: int) -> Levels:
 
 def tiled(levels: NDArray[np.generic], tiles: tuple[int, int]) -> Levels:
     """The mean of each of so many tiles across and down."""
-    (height, width), (across, down) = levels.shape, tiles
-    rows, columns = _edges(height, down), _edges(width, across)
+    height, width = levels.shape
+    rows, columns, sizes = _grid(height, width, *tiles)
     # The rows first: they lie together in memory, and leave little for the columns.
     sums = np.add.reduceat(np.add.reduceat(levels, rows, axis=0, dtype=np.float32), columns, axis=1)
-    sizes = np.outer(_sizes(rows, height), _sizes(columns, width))
     return np.asarray(sums / sizes, np.float32)
 
 
-def _edges(length: int, parts: int) -> NDArray[np.intp]:
-    return np.arange(parts) * length // parts
+@cache
+def _grid(
+    height: int, width: int, across: int, down: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Levels]:
+    """Where the tiles begin, down and across, and how many pixels each has."""
+    rows, columns = np.arange(down) * height // down, np.arange(across) * width // across
+    tall, wide = np.diff(rows, append=height), np.diff(columns, append=width)
+    return rows, columns, np.outer(np.maximum(1, tall), np.maximum(1, wide)).astype(np.float32)
 
 
-def _sizes(edges: NDArray[np.intp], length: int) -> NDArray[np.intp]:
-    return np.maximum(1, np.diff(edges, append=length))
+def spectrum(levels: Levels) -> Spectrum:
+    """For `shift_between`, faded out towards the border: what lies there is not in both."""
+    return np.asarray(np.fft.rfft2(levels * _window(levels.shape)), np.complex64)
 
 
-def shift_between(before: Levels, after: Levels) -> tuple[int, int, float]:
+def shift_between(before: Spectrum, after: Spectrum, shape: tuple[int, int]) -> tuple[int, int, float]:
     """By how many pixels (across, down) the second shows the first elsewhere, and how sure that is: phase correlation."""
-    window = _window(before.shape)
-    crossed = np.fft.rfft2(before * window) * np.conj(np.fft.rfft2(after * window))
+    crossed = before * np.conj(after)
     phases = crossed / np.maximum(np.abs(crossed), np.finfo(np.float32).tiny)
-    peaks = np.fft.fftshift(np.fft.irfft2(phases, before.shape))
+    peaks = np.fft.fftshift(np.fft.irfft2(phases, shape))
     down, across = (int(at) for at in np.unravel_index(int(np.argmax(peaks)), peaks.shape))
     top, left = max(0, down - NEAR), max(0, across - NEAR)
     near = peaks[top : down + NEAR + 1, left : across + NEAR + 1]
@@ -92,12 +98,12 @@ def shift_between(before: Levels, after: Levels) -> tuple[int, int, float]:
     if sure <= 0:  # nothing to see in one of them
         return 0, 0, 0.0
     y, x = (float((near * place).sum()) / sure for place in np.indices(near.shape))
-    height, width = before.shape
+    height, width = shape
     return round(width / 2 - left - x), round(height / 2 - top - y), sure
 
 
 @cache
 def _window(shape: tuple[int, ...]) -> Levels:
-    """What lies at the border is not in both; the root of a Hann window fades it out."""
+    """The root of a Hann window."""
     height, width = shape
     return np.asarray(np.sqrt(np.outer(np.hanning(height), np.hanning(width))), np.float32)

@@ -6,20 +6,25 @@ Imports numpy: loaded in a thread, when the first key frame is looked at.  CPU w
 from __future__ import annotations
 
 from collections import deque
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
+from numpy.typing import NDArray
 
 from edge.cameras.filters import (
     Grey,
     Levels,
+    Spectrum,
     gradients,
     laplacian,
     largest_around,
     shift_between,
     softened,
+    spectrum,
     tiled,
 )
 from edge.cameras.measuring import grey_of, sharpness
@@ -86,6 +91,7 @@ class SelfCheck:
 
     def __init__(self, reference: Grey | None = None) -> None:
         self.reference = reference
+        self._known: Scene | None = None  # the reference, worked out
         self._views: deque[Grey] = deque(maxlen=REMEMBERED)
         self._free: deque[bool] = deque(maxlen=REMEMBERED)  # nothing stood in the lane
         self._counts = dict.fromkeys(PATIENCE, 0)
@@ -134,20 +140,54 @@ class SelfCheck:
     def _found(self, view: Grey, scene: Grey, *, is_free: bool) -> set[str]:
         if float(view.mean()) < BLACK_LUMA and float(view.std()) < BLACK_SPREAD:
             return {"black"}
-        if edged_permille(scene) < COVERED_PERMILLE:
+        seen = Scene(scene)
+        if seen.edged_permille < COVERED_PERMILLE:
             return {"covered"}
         if sharpness(scene) < BLURRED:
             return {"blurred"}
         if self.reference is None or not is_free:
             return set()
-        word = compared(self.reference, scene)
+        if self._known is None or self._known.grey is not self.reference:
+            self._known = Scene(self.reference)
+        word = _compared(self._known, seen)
         return {word} if word else set()
 
 
-def edged_permille(grey: Grey) -> int:
-    """Share of the tiles that show an edge."""
-    strongest = tiled(largest_around(_slopes(grey), reach=4), TILES)
-    return round(1000 * float(np.count_nonzero(strongest >= EDGE)) / strongest.size)
+class Scene:
+    """A view with what can be worked out of it, each once."""
+
+    def __init__(self, grey: Grey) -> None:
+        self.grey = grey
+
+    @cached_property
+    def edged_permille(self) -> int:
+        """Share of the tiles that show an edge."""
+        strongest = tiled(largest_around(self._slopes, reach=4), TILES)
+        return round(1000 * float(np.count_nonzero(strongest >= EDGE)) / strongest.size)
+
+    @cached_property
+    def outline(self) -> Levels:
+        """Edges by where they are, hardly by how strong: the light of the day changes."""
+        return softened(np.log1p(self._slopes), times=2)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        return spectrum(self.outline)
+
+    @cached_property
+    def cornered(self) -> NDArray[np.bool_]:
+        """The tiles that are held in both directions: a straight edge is the same anywhere along itself."""
+        across, down = _gradients(self.grey)
+        xx, yy, xy = tiled(across * across, TILES), tiled(down * down, TILES), tiled(across * down, TILES)
+        return np.asarray((xx + yy - np.sqrt((xx - yy) ** 2 + 4 * xy * xy)) / 2 > CORNER)
+
+    @cached_property
+    def _slopes(self) -> Levels:
+        return np.hypot(*_gradients(self.grey))
+
+
+def _gradients(grey: Grey) -> tuple[Levels, Levels]:
+    return gradients(softened(grey.astype(np.float32)))
 
 
 def compared(reference: Grey, scene: Grey) -> str:
@@ -155,26 +195,36 @@ def compared(reference: Grey, scene: Grey) -> str:
 
     What stands in front of it hides the scene and does not shift it.
     """
-    x, y, response = shift_between(_outline(reference), _outline(scene))
+    return _compared(Scene(reference), Scene(scene))
+
+
+def _compared(reference: Scene, scene: Scene) -> str:
+    x, y, response = shift_between(reference.spectrum, scene.spectrum, VIEW[::-1])
     if max(abs(x), abs(y)) > MOVED_PX:
         if response >= SAME_SCENE:
             return "moved"
         x = y = 0
-    back = np.roll(scene, (-y, -x), axis=(0, 1))
+
+    def in_place_permille() -> int:
+        return kept_permille(reference.outline, _back(scene.outline, x, y), reference.cornered)
+
     if response >= SAME_SCENE:
-        return "dirty" if _is_worn(reference, back) and in_place_permille(reference, back) >= REST else ""
+        worn = _is_worn(reference.grey, _back(scene.grey, x, y))
+        return "dirty" if worn and in_place_permille() >= REST else ""
     # By another light a scene may not be known again.
-    same_light = abs(float(reference.mean()) - float(scene.mean())) < SAME_LIGHT
-    return "moved" if same_light and in_place_permille(reference, back) < STAYS else ""
+    same_light = abs(float(reference.grey.mean()) - float(scene.grey.mean())) < SAME_LIGHT
+    return "moved" if same_light and in_place_permille() < STAYS else ""
 
 
-def in_place_permille(reference: Grey, scene: Grey) -> int:
-    """Of the tiles with a corner that holds them, those that show the same in the same place; 0 where there are none."""
-    cornered = _corners(reference) > CORNER
-    before, after = _outline(reference), _outline(scene)
-    likest = np.max([_likeness(before, np.roll(after, shift, axis=(0, 1))) for shift in SWAY], axis=0)
-    kept = np.count_nonzero(likest[cornered] > ALIKE)
-    return round(1000 * kept / max(1, int(np.count_nonzero(cornered))))
+def kept_permille(before: Levels, after: Levels, tiles: NDArray[np.bool_]) -> int:
+    """Of these tiles those that show the same outlines in the same place; 0 where there are none."""
+    likest = np.max([_likeness(before, np.roll(after, sway, axis=(0, 1))) for sway in SWAY], axis=0)
+    return round(1000 * int(np.count_nonzero(likest[tiles] > ALIKE)) / max(1, int(np.count_nonzero(tiles))))
+
+
+def _back(levels: NDArray[Any], x: int, y: int) -> NDArray[Any]:
+    """As it was before it moved by so much."""
+    return np.roll(levels, (-y, -x), axis=(0, 1)) if x or y else levels
 
 
 def _likeness(before: Levels, after: Levels) -> Levels:
@@ -185,13 +235,6 @@ def _likeness(before: Levels, after: Levels) -> Levels:
     return np.asarray(together / np.sqrt(np.maximum(alone, FLAT)), np.float32)
 
 
-def _corners(grey: Grey) -> Levels:
-    """How well each tile is held in both directions: a straight edge is the same anywhere along itself."""
-    across, down = _gradients(grey)
-    xx, yy, xy = tiled(across * across, TILES), tiled(down * down, TILES), tiled(across * down, TILES)
-    return np.asarray((xx + yy - np.sqrt((xx - yy) ** 2 + 4 * xy * xy)) / 2, np.float32)
-
-
 def _is_worn(reference: Grey, scene: Grey) -> bool:
     """Whether parts of the picture have lost their detail while the rest has kept it."""
     before, after = _detail(reference), _detail(scene)
@@ -199,19 +242,6 @@ def _is_worn(reference: Grey, scene: Grey) -> bool:
     ratios = after[shown] / before[shown]
     worn = round(1000 * float(np.mean(ratios < WORN * float(np.median(ratios)))))
     return DIRTY_PERMILLE[0] <= worn <= DIRTY_PERMILLE[1]
-
-
-def _gradients(grey: Grey) -> tuple[Levels, Levels]:
-    return gradients(softened(grey.astype(np.float32)))
-
-
-def _slopes(grey: Grey) -> Levels:
-    return np.hypot(*_gradients(grey))
-
-
-def _outline(grey: Grey) -> Levels:
-    """Edges by where they are, hardly by how strong: the light of the day changes."""
-    return softened(np.log1p(_slopes(grey)), times=2)
 
 
 def _detail(grey: Grey) -> Levels:

@@ -83,7 +83,8 @@ def test_a_fault_is_said_when_it_lasts_and_taken_back_when_it_has_been_gone_as_l
     check, good = SelfCheck(scene()), scene()
     for _ in range(8):
         assert check.look(good) == ()
-    looks = next(number for number in range(1, 80) if check.look(spoil(good)) == (word,))
+    bad = spoil(good)
+    looks = next(number for number in range(1, 80) if check.look(bad) == (word,))
     assert PATIENCE[word] <= looks <= PATIENCE[word] + 8
     looks = next(number for number in range(1, 80) if check.look(good) == ())
     assert looks <= PATIENCE[word] + 8
@@ -181,13 +182,14 @@ class Lane:
     def look(self, looks: int, *, parked: bool = False, degrees: float = 0, is_free: bool = True) -> set[str]:
         """Everything that was said meanwhile."""
         view = self.view(parked=parked, degrees=degrees)
-        return {word for _ in range(looks) for word in self.check.look(noisy(view), is_free=is_free)}
+        views = [noisy(view) for _ in range(5)]
+        return {word for n in range(looks) for word in self.check.look(views[n % 5], is_free=is_free)}
 
 
 LANES = [(role, static) for role in ("front", "rear", "side") for static in (False, True)]
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(("role", "static", "minutes"), [*((*one, 10) for one in LANES), ("rear", True, 60)])
 def test_a_parked_lorry_has_not_moved_the_camera_whether_or_not_the_lane_knows_of_it(
     role: str, static: bool, minutes: int
@@ -199,7 +201,7 @@ def test_a_parked_lorry_has_not_moved_the_camera_whether_or_not_the_lane_knows_o
     assert lane.look(8) == set()
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(("role", "static"), LANES)
 def test_a_camera_that_is_turned_by_three_degrees_has_moved(role: str, static: bool) -> None:
     lane = Lane(role, static=static)
@@ -207,14 +209,14 @@ def test_a_camera_that_is_turned_by_three_degrees_has_moved(role: str, static: b
     assert lane.look(PATIENCE["moved"] + 8, degrees=3) == {"moved"}
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(("role", "static"), LANES)
 def test_a_camera_that_is_turned_behind_a_lorry_has_moved_once_the_lorry_has_left(
     role: str, static: bool
 ) -> None:
     lane = Lane(role, static=static)
     lane.look(8)
-    assert lane.look(60 * MINUTE, parked=True, degrees=3, is_free=False) == set()
+    assert lane.look(15 * MINUTE, parked=True, degrees=3, is_free=False) == set()
     assert lane.look(PATIENCE["moved"] + 8, degrees=3) == {"moved"}
 
 
