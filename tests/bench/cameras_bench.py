@@ -85,7 +85,8 @@ def _looked(video: Path) -> list[Row]:
     with replayed(video) as (session, packets):
         keys = [Held(session=session, packet=packet) for packet in packets if packet.key]
     decoded = time.process_time()
-    views = [view for key in keys if (view := view_of(key)) is not None]
+    for key in keys:
+        view_of(key)
     decode_ms = (time.process_time() - decoded) * 1000 / len(keys)
     lane = np.asarray(cv2.cvtColor(_lane_camera().picture(NOW_MS), cv2.COLOR_BGR2GRAY), np.uint8)
     view = sized(lane)
