@@ -17,11 +17,19 @@ MOST, MEDIAN = 50, 9
 
 def spans(text: str) -> Iterator[tuple[str, int]]:
     """Lines of each function without its decorators and its docstring."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0]
-            said = _lines(first) if ast.get_docstring(node, clean=False) is not None else 0
-            yield node.name, _lines(node) - said
+    for node in _functions(ast.parse(text)):
+        said = _lines(node.body[0]) if ast.get_docstring(node, clean=False) is not None else 0
+        yield node.name, _lines(node) - said
+
+
+def _functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Only statements hold functions: expressions, most of a tree, are not looked into."""
+    for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+        inside = getattr(node, part, None)
+        for one in inside if isinstance(inside, list) else ():
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield one
+            yield from _functions(one)
 
 
 def _lines(node: ast.stmt) -> int:
@@ -35,8 +43,19 @@ def test_a_span_counts_neither_decorators_nor_docstrings() -> None:
     assert list(spans(text)) == [("outer", 3), ("inner", 1)]
 
 
+def test_functions_are_found_wherever_a_statement_may_stand() -> None:
+    inner = "def {}(): ...\n"
+    places = (
+        "class A:\n {}", "if a:\n {}", "if a: pass\nelse:\n {}", "try:\n {}finally: pass", "with a:\n {}",
+        "try: pass\nexcept A:\n {}", "try: pass\nfinally:\n {}", "for a in b:\n {}", "while a:\n {}",
+        "match a:\n case 1:\n  {}", "async def b():\n {}",
+    )  # fmt: skip
+    for place in places:
+        assert ("inner", 1) in list(spans(place.format(inner.format("inner")))), place
+
+
 @pytest.mark.broad  # it parses everything there is
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 def test_no_function_is_long_and_most_are_short() -> None:
     found = [
         (span, f"{path.relative_to(ROOT)}: {name}")
