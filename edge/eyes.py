@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import msgspec
 
 from edge.cameras.lighting import Hint
 from edge.cameras.settings import Role, VisionSettings
+from edge.cameras.standing import NOT_TAKEN, SecondShot, Twice
 from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.lane import Cut, Seen
 from edge.plates.priors import differ, with_priors
@@ -29,6 +30,8 @@ if TYPE_CHECKING:  # it loads OpenCV, which a lane without a side camera does no
 log = logging.getLogger(__name__)
 
 
+# The clip of a passage ends before a second shot.
+AFTER_RESTART = Twice(shots=(), missing=("second shot: restart",), flags=(NOT_TAKEN,))
 Looked = tuple[tuple[Shots, ...], tuple[PlateOf, ...], VehicleHints | None]
 
 
@@ -38,6 +41,7 @@ class _Watch:
 
     locks: asyncio.Task[tuple[Lock, ...]]
     bursts: list[asyncio.Task[Looked]] = field(default_factory=list)
+    second: SecondShot | None = None
 
 
 class CameraEyes:
@@ -49,10 +53,12 @@ class CameraEyes:
         self._quiet = Quiet()
         self._settings = settings
         self._watches: dict[str, _Watch] = {}
+        self._there: set[str] = set()
         self._settling: set[asyncio.Task[None]] = set()
 
     def opened(self, passage: str, at_ms: int) -> None:
         """Lock first, whatever else happens; then the front."""
+        self._stands(passage, there=True)
         locks = asyncio.create_task(self._vision.lock(passage, at_ms), name=f"lock {passage}")
         watch = self._watches[passage] = _Watch(locks=locks)
         self._burst(watch, passage, at_ms, ("front", "plate"))
@@ -69,13 +75,17 @@ class CameraEyes:
 
     async def seen(self, passage: str) -> Seen:
         """Pictures and plates; what is missing is named.  Bounded by the patience of cameras and reader."""
+        self._stands(passage, there=False)
         watch = self._watches.get(passage)
         if watch is None:
             return Seen(missing=("cameras: not triggered",))
+        if watch.second:
+            watch.second.gone()
         looked = await asyncio.gather(*watch.bursts)
-        shots = [one for burst, _, _ in looked for one in burst]
+        shots = tuple(one for burst, _, _ in looked for one in burst)
+        told = await watch.second.beside(shots) if watch.second else Twice(shots=shots)
         plates = [plate for _, plates, _ in looked for plate in plates]
-        return _seen(shots, plates, next((hints for _, _, hints in looked if hints), None))
+        return _with(_seen(told.shots, plates, next((hints for *_, hints in looked if hints), None)), told)
 
     async def cuts(self, passage: str) -> tuple[Cut, ...]:
         """The clips of every recorded camera, after their post-roll."""
@@ -97,10 +107,14 @@ class CameraEyes:
         return Cut(name=f"{lock.passage}-{lock.camera}.mp4", data=clip.path, body=_stored(lock, clip))
 
     def done(self, passage: str) -> None:
+        self._stands(passage, there=False)
         watch = self._watches.pop(passage, None)
         self._quiet.done(passage)
-        if watch is not None:
-            self._aside(self._settle(watch), name=f"settle {passage}")
+        if watch is None:
+            return
+        if watch.second:
+            watch.second.gone()
+        self._aside(self._settle(watch), name=f"settle {passage}")
 
     async def settle(self, lock: Lock) -> None:
         """Let its footage go; what cannot be let go of now is after the next start."""
@@ -136,7 +150,13 @@ class CameraEyes:
         ]
         if not shots:
             return Seen(missing=("pictures: restart",))
-        return _seen(shots, await self._vision.read(shots), await self._hints(shots))
+        seen = _seen(shots, await self._vision.read(shots), await self._hints(shots))
+        return _with(seen, AFTER_RESTART) if self._is_static else seen
+
+    @property
+    def _is_static(self) -> bool:
+        """Vehicles stand here, and are shown twice."""
+        return self._settings.checks.displacement == "static"
 
     def _looks_back(self, camera: str) -> bool:
         return any(one.name == camera and one.role in ("rear", "side") for one in self._settings.cameras)
@@ -164,6 +184,11 @@ class CameraEyes:
         if self._onlooker:
             await self._onlooker.close()
 
+    def _stands(self, passage: str, *, there: bool) -> None:
+        """On a platform it stays after its tail has left the loop, until it is weighed."""
+        self._there = self._there | {passage} if there else self._there - {passage}
+        self._vision.lane_is_free(is_free=not self._there)
+
     def _aside(self, work: Coroutine[None, None, None], *, name: str) -> None:
         """Nobody waits for it."""
         task = asyncio.create_task(work, name=name)
@@ -183,6 +208,18 @@ class CameraEyes:
     def _burst(self, watch: _Watch, passage: str, at_ms: int, roles: Sequence[Role]) -> None:
         look = self._look(at_ms, roles)
         watch.bursts.append(asyncio.create_task(look, name=f"burst {passage}"))
+        # By the cameras that look first: who stands for long enough is in front of them from the beginning.
+        if self._is_static and watch.second is None and self._has(roles):
+            watch.second = SecondShot(
+                self._vision,
+                at_ms=at_ms,
+                apart_ms=self._settings.checks.apart_s * 1000,
+                roles=roles,
+                name=f"second shot {passage}",
+            )
+
+    def _has(self, roles: Sequence[Role]) -> bool:
+        return any(camera.role in roles for camera in self._settings.cameras)
 
     async def _look(self, at_ms: int, roles: Sequence[Role]) -> Looked:
         """Pictures, and their plates at once: the front is read while the rest still drives by."""
@@ -221,6 +258,11 @@ def _seen(shots: Sequence[Shots], plates: Sequence[PlateOf], hints: VehicleHints
         hints=hints,
         flags=(*_same_place(shots), *("plates_differ",) * differ(reads)),
     )
+
+
+def _with(seen: Seen, told: Twice) -> Seen:
+    """What the second shot has to say besides its pictures."""
+    return replace(seen, missing=(*seen.missing, *told.missing), flags=(*seen.flags, *told.flags))
 
 
 def _same_place(shots: Sequence[Shots]) -> tuple[str, ...]:

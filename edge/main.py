@@ -24,6 +24,7 @@ from edge.drivers import DRIVERS
 from edge.drivers.contract import ScaleDriver
 from edge.drivers.making import make_driver
 from edge.health import DiskProbe, HealthBoard, Probe
+from edge.heap import keep_small
 from edge.instrument import memory
 from edge.instrument import verb as instrument_verb
 from edge.instrument.book import Book, Fact
@@ -308,12 +309,7 @@ class LaneProcess:
         board.ask(instrument.health)
         lane = self._lane(timed, files, eyes, instrument, missing=lambda: board.missing)
         desk = ScaleDesk(settings.scale, lane, live=self._live, instrument=instrument)
-        taped = Taped(self._lines.all, files=files, journal=timed, source=settings.lane.source)
-        said_here = Orders(
-            self._folder / orders.FOLDER,
-            perform=by_act({capture_verb.ACT: taped.perform}, otherwise=instrument.perform),
-            clock=self._clock,
-        )
+        said_here = self._orders(timed, files, instrument)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(journal.watch(), name="journal")
             nightly = rehash_nightly(journal, hour=settings.journal.rehash_hour, clock=self._clock)
@@ -330,9 +326,7 @@ class LaneProcess:
             tasks.create_task(self._check_clock(journal), name="clock")
             self._read_scale(desk, tasks)
             if controller is not None:
-                self._drive(controller, desk, tasks)
-                if eyes is not None and eyes.follows_light:
-                    tasks.create_task(follow(eyes, controller, clock=self._clock), name="light")
+                self._drive(controller, desk, eyes, tasks)
             for uplink in self._uplinks:
                 tasks.create_task(uplink.run(), name=f"uplink {uplink.destination.name}")
             if self._tls is not None:
@@ -369,6 +363,15 @@ class LaneProcess:
             instrument=instrument,
         )
 
+    def _orders(self, journal: TimedJournal, files: FileStore, instrument: Instrument) -> Orders:
+        """What somebody at the lane says by a command."""
+        taped = Taped(self._lines.all, files=files, journal=journal, source=self._settings.lane.source)
+        return Orders(
+            self._folder / orders.FOLDER,
+            perform=by_act({capture_verb.ACT: taped.perform}, otherwise=instrument.perform),
+            clock=self._clock,
+        )
+
     def _read_scale(self, desk: ScaleDesk, tasks: asyncio.TaskGroup) -> None:
         """Every deck on its own line."""
         for scale, driver in zip(self._settings.scale.indicators, self._drivers, strict=True):
@@ -392,7 +395,13 @@ class LaneProcess:
             shut_out=lambda: not any(uplink.state.connected for uplink in self._uplinks),
         )
 
-    def _drive(self, controller: LaneController, desk: ScaleDesk, tasks: asyncio.TaskGroup) -> None:
+    def _drive(
+        self,
+        controller: LaneController,
+        desk: ScaleDesk,
+        eyes: CameraEyes | None,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
         settings = self._settings.controller
         assert settings is not None  # noqa: S101 - there is a controller only with its settings
         at_scale = settings.loop_at_scale
@@ -408,6 +417,8 @@ class LaneProcess:
             name=settings.name,
         )
         tasks.create_task(self._show(controller), name="sign")
+        if eyes is not None and eyes.follows_light:
+            tasks.create_task(follow(eyes, controller, clock=self._clock), name="light")
 
     async def _show(self, controller: LaneController) -> None:
         """The newest text wins; a sign that does not answer holds up nothing."""
@@ -649,6 +660,8 @@ def _run(path: Path, *, check: bool) -> int:
         write(f"{path}: no faults")
         return 0
     log_as_json(settings.log_level)
+    if settings.vision is not None:
+        keep_small()
     process = LaneProcess(settings, law=law, clock=SystemClock(), boot=boot_id())
     asyncio.run(serve(process))
     return 0

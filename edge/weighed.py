@@ -8,7 +8,7 @@ from edge.passages import Complete
 from edge.settings import Lane, Scale
 from edge.weighing.silhouettes import silhouettes
 from edge.weighing.values import Weighed
-from kernel.events import InstrumentInForce, Method, VehicleFacts, VehicleWeighed
+from kernel.events import InstrumentInForce, Method, VehicleFacts, VehicleWeighed, Verdict
 from kernel.law.law import Law
 from kernel.law.limits import facts_from_wire
 from kernel.law.rows import china_day
@@ -42,21 +42,10 @@ def weighed_body(
     """
     lane, result = site.lane, done.result
     facts = facts_from_wire(result.facts.axle_count, result.groups) if result else VehicleFacts()
-    gross_kg = result.gross_kg if result else None
 
     def utc(mono_ms: int | None) -> int | None:
         return None if mono_ms is None else now_ms - (now_mono_ms - mono_ms)
 
-    verdict = judge(
-        gross_kg,
-        facts,
-        law=site.law,
-        on=china_day(now_ms),
-        jurisdiction=lane.jurisdiction,
-        allowance=site.allowance,
-        suspected=not _is_beyond_suspicion(lane, instrument),
-        notes=_notes(result),
-    )
     return VehicleWeighed(
         passage=done.passage,
         lane=lane.name,
@@ -69,9 +58,9 @@ def weighed_body(
         device=site.scale.name,
         arrived_ms=utc(done.arrived_mono_ms) or (result.arrived_ms if result else None),
         left_ms=utc(_left(done)),
-        gross_kg=gross_kg,
+        gross_kg=result.gross_kg if result else None,
         facts=facts,
-        verdict=verdict,
+        verdict=_verdict(result, facts, site, on=china_day(now_ms), instrument=instrument),
         axles=result.axles if result else (),
         groups=result.groups if result else (),
         speed_dkmh=result.speed_dkmh if result else None,
@@ -89,6 +78,21 @@ def weighed_body(
         frames=result.frames if result else (),
         decks=result.decks if result else (),
         silhouettes=silhouettes(result.facts.axle_count, result.groups, result.axles) if result else (),
+    )
+
+
+def _verdict(
+    result: Weighed | None, facts: VehicleFacts, site: Site, *, on: str, instrument: InstrumentInForce | None
+) -> Verdict:
+    return judge(
+        result.gross_kg if result else None,
+        facts,
+        law=site.law,
+        on=on,
+        jurisdiction=site.lane.jurisdiction,
+        allowance=site.allowance,
+        suspected=not _is_beyond_suspicion(site.lane, instrument),
+        notes=_notes(result),
     )
 
 

@@ -55,6 +55,7 @@ class Uplink:
     ) -> None:
         """`tls`: what we show where the destination has no password."""
         self.destination = destination
+        self._journal, self._cursors = journal, cursors
         self._box = identity.box
         self._clock = clock
         self._since_ms = clock.now_ms()
@@ -67,15 +68,7 @@ class Uplink:
             password=destination.password,
             tls=certified.client() if certified else None,
         )
-        self._commands = Commands(
-            journal,
-            cursors,
-            box=identity.box,
-            destination=destination,
-            source=source,
-            clock=clock,
-            kinds={FETCH_FILE: Kind(check=self._may_fetch, act=self._fetch), **(kinds or {})},
-        )
+        self._commands = self._make_commands(source, kinds or {})
         self._sender = Sender(
             journal,
             cursors,
@@ -92,22 +85,7 @@ class Uplink:
             timeout=HTTP_PATIENCE_S, verify=certified.client() if certified else True
         )
         self._live_copy = LiveCopy(journal, publish=self._glimpse, accepted=self._sender.accepted_of)
-        self._uploader = (
-            Uploader(
-                journal,
-                files,
-                cursors,
-                box=identity.box,
-                destination=destination,
-                http=self._http,
-                clock=clock,
-                accepted=self._sender.accepted_of,
-                store=lambda: self._sender.store,
-                stores=stores,
-            )
-            if destination.files
-            else None
-        )
+        self._uploader = self._make_uploader(files, stores) if destination.files else None
 
     async def run(self) -> None:
         """Until cancelled; RestartError, in a group, when the destination contradicts the journal."""
@@ -154,6 +132,31 @@ class Uplink:
                 good=state.size,
                 dropped=state.refused_receipts + self._commands.refused,
             ),
+        )
+
+    def _make_commands(self, source: str, kinds: Mapping[str, Kind]) -> Commands:
+        return Commands(
+            self._journal,
+            self._cursors,
+            box=self._box,
+            destination=self.destination,
+            source=source,
+            clock=self._clock,
+            kinds={FETCH_FILE: Kind(check=self._may_fetch, act=self._fetch), **kinds},
+        )
+
+    def _make_uploader(self, files: FileStore, stores: KnownStores) -> Uploader:
+        return Uploader(
+            self._journal,
+            files,
+            self._cursors,
+            box=self._box,
+            destination=self.destination,
+            http=self._http,
+            clock=self._clock,
+            accepted=self._sender.accepted_of,
+            store=lambda: self._sender.store,
+            stores=stores,
         )
 
     def _work(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:

@@ -437,7 +437,7 @@ class VehiclePictured(Body, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     priority: int = 2  # of the upload: 0 unless the vehicle is known to be within its limit
     hints: VehicleHints | None = None
-    flags: tuple[str, ...] = ()  # axle_count_differs, plates_differ, same_place (docs/plates.md)
+    flags: tuple[str, ...] = ()  # axle_count_differs, plates_differ, same_place, ... (docs/cameras.md)
 
 
 class PlateCorrected(Body, frozen=True, kw_only=True):

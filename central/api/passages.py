@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
@@ -35,7 +35,11 @@ class PassagesApi:
     def router(self) -> APIRouter:
         looks, acts = Depends(at_least(self._parts, "viewer")), Depends(at_least(self._parts, "operator"))
         router = APIRouter(tags=["passages"])
+        self._add_entries(router, looks)
+        self._add_crossings(router, looks, acts)
+        return router
 
+    def _add_entries(self, router: APIRouter, looks: Any) -> None:
         @router.get("/events", summary="Crossings, newest first", **answers(Page))
         async def events(
             caller: Caller = looks,
@@ -63,6 +67,7 @@ class PassagesApi:
         async def entry(journal: str, seq: int, caller: Caller = looks) -> Response:
             return answer(await self._entry(caller, journal, seq))
 
+    def _add_crossings(self, router: APIRouter, looks: Any, acts: Any) -> None:
         @router.get("/passages/{passage}", summary="Everything about one crossing", **answers(PassageDetail))
         async def passage_(passage: str, caller: Caller = looks, box: Box = None) -> Response:
             return answer(await self._detail(caller, passage, box))
@@ -86,8 +91,6 @@ class PassagesApi:
         )
         async def package(passage: str, caller: Caller = acts, box: Box = None) -> Response:
             return await self._package(caller, passage, box)
-
-        return router
 
     async def _page(self, caller: Caller, wanted: Filter, limit: int, cursor: str | None) -> Page:
         told = narrowed(**asdict(wanted), cursor=cursor)

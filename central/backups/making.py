@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,6 @@ def make(
         dumped = dump(database, part)
         copied = _Copied(vault, BlobFolder(settings.folder / "files"))
         held = list(copied.each(dumped.files))
-        listed = write_files(part, held)
         contents = Contents(
             store=settings.store_id,
             made_ms=now_ms,
@@ -67,19 +66,13 @@ def make(
             engine="sqlite" if database.reader.dialect.name == "sqlite" else "postgresql",
             revision=dumped.revision,
             cosigner=encode_base64(keys.cosigner.public),
-            pieces=(*dumped.pieces, listed),
+            pieces=(*dumped.pieces, write_files(part, held)),
             journals=dumped.journals,
             files=len(held),
             file_bytes=sum(size for _, size in held),
         )
         place, digest = vault.finish(part, contents)
-        finished = as_backup(contents, digest)
-        keep(
-            database,
-            finished,
-            sizes={j.journal: j.size for j in contents.journals},
-            files={f for f, _ in held},
-        )
+        finished = _remembered(database, contents, digest, held)
         removed = vault.rotate(keep_last)
     finally:
         lock.release()
@@ -96,6 +89,16 @@ def make(
         removed=removed,
         same_disk=folder.stat().st_dev == settings.folder.stat().st_dev,
     )
+
+
+def _remembered(
+    database: Database, contents: Contents, digest: str, held: Sequence[tuple[str, int]]
+) -> Backup:
+    """From here on what it holds counts as kept."""
+    finished = as_backup(contents, digest)
+    sizes = {each.journal: each.size for each in contents.journals}
+    keep(database, finished, sizes=sizes, files={sha256 for sha256, _ in held})
+    return finished
 
 
 def as_backup(contents: Contents, digest: str) -> Backup:

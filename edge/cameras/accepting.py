@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.cameras.acceptance import Item, StreamWatch, listed
+from edge.cameras.filters import Grey
 from edge.cameras.looking import BLURRED, DAY, compared, view_of
-from edge.cameras.measuring import Grey, sharpness
+from edge.cameras.measuring import sharpness
 from edge.cameras.memory import Held
 from edge.cameras.multipart import jpeg_size
 from edge.cameras.references import References

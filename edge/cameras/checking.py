@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from edge.cameras.filters import Grey
 from edge.cameras.judging import flags_of, is_same_place
-from edge.cameras.measuring import Grey, grey_of, measured, moved_permille
+from edge.cameras.measuring import grey_of, measured, moved_permille
 from edge.cameras.pictures import Frame
 from edge.cameras.settings import CheckSettings
 

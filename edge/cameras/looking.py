@@ -1,18 +1,33 @@
 """What key frames of a camera show of the camera itself 摄像机自检: covered, black, blurred, dirty, moved.
 
-Imports OpenCV: loaded in a thread, when the first key frame is looked at.  CPU work, for a thread.
+Imports numpy: loaded in a thread, when the first key frame is looked at.  CPU work, for a thread.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from functools import cached_property
+from typing import Any
 
-import cv2
 import numpy as np
 from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
-from edge.cameras.measuring import Grey, grey_of, sharpness
+from edge.cameras.filters import (
+    Grey,
+    Levels,
+    Spectrum,
+    gradients,
+    laplacian,
+    largest_around,
+    shift_between,
+    softened,
+    spectrum,
+    tiled,
+)
+from edge.cameras.measuring import grey_of, sharpness
 from edge.cameras.memory import Held
 from edge.cameras.pictures import key_picture
 from edge.cameras.stream import STILLS
@@ -36,10 +51,20 @@ SAME_SCENE = (
     0.25  # response of the correlation that finds the shift; the same scene by night gives twice that
 )
 SAME_LIGHT = 45  # grey levels between them
+CORNER = 8.0  # of a tile with something to hold it, in squared grey levels
+ALIKE = 0.8  # correlation of a tile with itself by another light
+SWAY = tuple(
+    (y, x) for y in (-2, 0, 2) for x in (-2, 0, 2)
+)  # by wind and warmth; outlines are softer than a pixel
+FLAT = 1e-6
+STAYS = (
+    120  # permille in place: a lorry that hides half the picture leaves more, a camera that was turned less
+)
+REST = 500  # permille in place beside spots; of what is left beside a lorry there are fewer
 DAY = (60, 200)  # brightness of a view that may become the reference
 # Looks in a row before a word is said, and before it is taken back: a queue of trucks is no fault.
 PATIENCE = {"black": 3, "covered": 4, "blurred": 12, "moved": 40, "dirty": 40}
-Levels = NDArray[np.float32]
+HIDDEN = ("moved", "dirty")  # what a vehicle in front of the camera looks like
 
 
 def view_of(held: Held) -> Grey | None:
@@ -56,7 +81,9 @@ def view_of(held: Held) -> Grey | None:
 
 def sized(grey: Grey) -> Grey:
     """A picture of any size as a view."""
-    return np.asarray(cv2.resize(grey, VIEW, interpolation=cv2.INTER_AREA), np.uint8)
+    frame = VideoFrame.from_ndarray(grey, format="gray")
+    view = frame.reformat(width=VIEW[0], height=VIEW[1], interpolation=Interpolation.AREA)
+    return np.asarray(view.to_ndarray(), np.uint8)
 
 
 class SelfCheck:
@@ -64,15 +91,23 @@ class SelfCheck:
 
     def __init__(self, reference: Grey | None = None) -> None:
         self.reference = reference
+        self._known: Scene | None = None  # the reference, worked out
         self._views: deque[Grey] = deque(maxlen=REMEMBERED)
+        self._free: deque[bool] = deque(maxlen=REMEMBERED)  # nothing stood in the lane
         self._counts = dict.fromkeys(PATIENCE, 0)
         self._said: set[str] = set()
 
-    def look(self, view: Grey) -> tuple[str, ...]:
-        """What is said of the camera after this look, the worst first."""
+    def look(self, view: Grey, *, is_free: bool = True) -> tuple[str, ...]:
+        """What is said of the camera after this look, the worst first.
+
+        While a vehicle stands in the lane nothing is learnt about what it hides.
+        """
         self._views.append(view)
-        found = self._found(view, self.scene())
+        self._free.append(is_free)
+        found = self._found(view, self.scene(), is_free=is_free)
         for word, patience in PATIENCE.items():
+            if word in HIDDEN and not is_free:
+                continue
             # Up while it is there, down while it is not: said when it is full, taken back when it is empty.
             step = 1 if word in found else -1
             self._counts[word] = min(max(self._counts[word] + step, 0), patience)
@@ -86,57 +121,118 @@ class SelfCheck:
         """The views of the last minutes without what drove through them."""
         if len(self._views) < REMEMBERED:
             return np.asarray(np.median(np.stack(self._views), axis=0), np.uint8)
-        views: list[cv2.typing.MatLike] = list(self._views)
+        views = list(self._views)
         for low, high in SORTING:
-            views[low], views[high] = cv2.min(views[low], views[high]), cv2.max(views[low], views[high])
-        return np.asarray(views[REMEMBERED // 2], np.uint8)
+            least, most = np.minimum(views[low], views[high]), np.maximum(views[low], views[high])
+            views[low], views[high] = least, most
+        return views[REMEMBERED // 2]
 
     @property
     def is_fit_for_reference(self) -> bool:
-        """A good day: enough views, none of them with a fault, and light enough."""
+        """A good day: enough views, most of an empty lane, none with a fault, and light enough."""
         return (
             len(self._views) == REMEMBERED
+            and sum(self._free) > REMEMBERED // 2
             and not any(self._counts.values())
             and DAY[0] <= float(self.scene().mean()) <= DAY[1]
         )
 
-    def _found(self, view: Grey, scene: Grey) -> set[str]:
+    def _found(self, view: Grey, scene: Grey, *, is_free: bool) -> set[str]:
         if float(view.mean()) < BLACK_LUMA and float(view.std()) < BLACK_SPREAD:
             return {"black"}
-        if edged_permille(scene) < COVERED_PERMILLE:
+        seen = Scene(scene)
+        if seen.edged_permille < COVERED_PERMILLE:
             return {"covered"}
         if sharpness(scene) < BLURRED:
             return {"blurred"}
-        if self.reference is None:
+        if self.reference is None or not is_free:
             return set()
-        word = compared(self.reference, scene)
+        if self._known is None or self._known.grey is not self.reference:
+            self._known = Scene(self.reference)
+        word = _compared(self._known, seen)
         return {word} if word else set()
 
 
-def edged_permille(grey: Grey) -> int:
-    """Share of the tiles that show an edge."""
-    strongest = cv2.dilate(_slopes(grey), np.ones((9, 9), np.uint8))
-    tiles = cv2.resize(strongest, TILES, interpolation=cv2.INTER_AREA)
-    return round(1000 * float(np.count_nonzero(tiles >= EDGE)) / tiles.size)
+class Scene:
+    """A view with what can be worked out of it, each once."""
+
+    def __init__(self, grey: Grey) -> None:
+        self.grey = grey
+
+    @cached_property
+    def edged_permille(self) -> int:
+        """Share of the tiles that show an edge."""
+        strongest = tiled(largest_around(self._slopes, reach=4), TILES)
+        return round(1000 * float(np.count_nonzero(strongest >= EDGE)) / strongest.size)
+
+    @cached_property
+    def outline(self) -> Levels:
+        """Edges by where they are, hardly by how strong: the light of the day changes."""
+        return softened(np.log1p(self._slopes), times=2)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        return spectrum(self.outline)
+
+    @cached_property
+    def cornered(self) -> NDArray[np.bool_]:
+        """The tiles that are held in both directions: a straight edge is the same anywhere along itself."""
+        across, down = _gradients(self.grey)
+        xx, yy, xy = tiled(across * across, TILES), tiled(down * down, TILES), tiled(across * down, TILES)
+        return np.asarray((xx + yy - np.sqrt((xx - yy) ** 2 + 4 * xy * xy)) / 2 > CORNER)
+
+    @cached_property
+    def _slopes(self) -> Levels:
+        return np.hypot(*_gradients(self.grey))
+
+
+def _gradients(grey: Grey) -> tuple[Levels, Levels]:
+    return gradients(softened(grey.astype(np.float32)))
 
 
 def compared(reference: Grey, scene: Grey) -> str:
-    """`moved`: the camera looks elsewhere; `dirty`: parts of its picture have lost their detail; or nothing."""
-    x, y, response = _shift(reference, scene)
-    if response < SAME_SCENE:
-        # By another light a scene may not be known again.
-        same_light = abs(float(reference.mean()) - float(scene.mean())) < SAME_LIGHT
-        return "moved" if same_light else ""
+    """`moved`: the camera looks elsewhere; `dirty`: parts of its picture have lost their detail; or nothing.
+
+    What stands in front of it hides the scene and does not shift it.
+    """
+    return _compared(Scene(reference), Scene(scene))
+
+
+def _compared(reference: Scene, scene: Scene) -> str:
+    x, y, response = shift_between(reference.spectrum, scene.spectrum, VIEW[::-1])
     if max(abs(x), abs(y)) > MOVED_PX:
-        return "moved"
-    return "dirty" if _is_worn(reference, np.roll(scene, (-y, -x), axis=(0, 1))) else ""
+        if response >= SAME_SCENE:
+            return "moved"
+        x = y = 0
+
+    def in_place_permille() -> int:
+        return kept_permille(reference.outline, _back(scene.outline, x, y), reference.cornered)
+
+    if response >= SAME_SCENE:
+        worn = _is_worn(reference.grey, _back(scene.grey, x, y))
+        return "dirty" if worn and in_place_permille() >= REST else ""
+    # By another light a scene may not be known again.
+    same_light = abs(float(reference.grey.mean()) - float(scene.grey.mean())) < SAME_LIGHT
+    return "moved" if same_light and in_place_permille() < STAYS else ""
 
 
-def _shift(reference: Grey, scene: Grey) -> tuple[int, int, float]:
-    """By how much the scene has moved in the picture, and how sure that is."""
-    window = cv2.createHanningWindow(VIEW, cv2.CV_32F)
-    (x, y), response = cv2.phaseCorrelate(_outline(reference), _outline(scene), window)
-    return round(x), round(y), float(response)
+def kept_permille(before: Levels, after: Levels, tiles: NDArray[np.bool_]) -> int:
+    """Of these tiles those that show the same outlines in the same place; 0 where there are none."""
+    likest = np.max([_likeness(before, np.roll(after, sway, axis=(0, 1))) for sway in SWAY], axis=0)
+    return round(1000 * int(np.count_nonzero(likest[tiles] > ALIKE)) / max(1, int(np.count_nonzero(tiles))))
+
+
+def _back(levels: NDArray[Any], x: int, y: int) -> NDArray[Any]:
+    """As it was before it moved by so much."""
+    return np.roll(levels, (-y, -x), axis=(0, 1)) if x or y else levels
+
+
+def _likeness(before: Levels, after: Levels) -> Levels:
+    """Correlation of each tile, -1 to 1, whatever its contrast."""
+    mean_before, mean_after = tiled(before, TILES), tiled(after, TILES)
+    together = tiled(before * after, TILES) - mean_before * mean_after
+    alone = (tiled(before * before, TILES) - mean_before**2) * (tiled(after * after, TILES) - mean_after**2)
+    return np.asarray(together / np.sqrt(np.maximum(alone, FLAT)), np.float32)
 
 
 def _is_worn(reference: Grey, scene: Grey) -> bool:
@@ -148,24 +244,8 @@ def _is_worn(reference: Grey, scene: Grey) -> bool:
     return DIRTY_PERMILLE[0] <= worn <= DIRTY_PERMILLE[1]
 
 
-def _slopes(grey: Grey) -> Levels:
-    soft = cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32)
-    return np.asarray(
-        cv2.magnitude(cv2.Sobel(soft, cv2.CV_32F, 1, 0) / 4, cv2.Sobel(soft, cv2.CV_32F, 0, 1) / 4)
-    )
-
-
-def _outline(grey: Grey) -> Levels:
-    """Edges by where they are, hardly by how strong: the light of the day changes."""
-    slopes = _slopes(grey)
-    return np.asarray(cv2.GaussianBlur(np.log1p(slopes), (5, 5), 0), np.float32)
-
-
 def _detail(grey: Grey) -> Levels:
     """Fine detail of each tile, held against its brightness: shade is no dirt, nor is the soft edge of a spot detail."""
     light = grey.astype(np.float32)
-    detail = cv2.resize(np.abs(cv2.Laplacian(light, cv2.CV_32F)), TILES, interpolation=cv2.INTER_AREA)
     # A little in both: what has no detail loses none.
-    return np.asarray(
-        (detail + 0.2) / (cv2.resize(light, TILES, interpolation=cv2.INTER_AREA) + 20), np.float32
-    )
+    return (tiled(np.abs(laplacian(light)), TILES) + 0.2) / (tiled(light, TILES) + 20)

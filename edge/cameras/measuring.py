@@ -1,26 +1,30 @@
 """What can be measured in a picture without reading it: sharpness, brightness, clipping, and what has moved.
 
-Imports OpenCV: loaded in a thread, when the first picture comes.
+Imports numpy: loaded in a thread, when the first picture comes.
 """
 
 from __future__ import annotations
 
-import cv2
+import av
 import numpy as np
+from av.codec.context import CodecContext
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from edge.cameras.filters import Grey, tiled
 from edge.cameras.judging import Measures
 from edge.cameras.multipart import jpeg_size
 
-Grey = NDArray[np.uint8]
 MOST_PX = 64_000_000  # a larger picture is not decoded: it is no camera's
+# A quarter of the size comes out of the decoder; a second head inside the file may not be larger than the first.
+REDUCED = {"lowres": "2", "max_pixels": str(MOST_PX)}
 STRONG = 0.02  # share of the pixels of a direction whose edges are looked at
 LEAST_EDGE = 6  # grey levels a pixel; below it there is noise
 CLIPPED = 250
 TILES = (32, 18)
 TILE_MOVED = 5  # grey levels, in the middle over a tile
-
-cv2.setNumThreads(1)
 
 
 def grey_of(jpeg: bytes) -> Grey | None:
@@ -29,10 +33,20 @@ def grey_of(jpeg: bytes) -> Grey | None:
     if not 0 < width * height <= MOST_PX:
         return None
     try:
-        decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_4)
-    except cv2.error:
+        frame = _decoded(jpeg)
+        grey = frame.reformat(format="gray").to_ndarray() if frame else None
+    except (FFmpegError, ValueError):
         return None
-    return None if decoded is None or min(decoded.shape) < 8 else np.asarray(decoded, np.uint8)
+    return None if grey is None or min(grey.shape) < 8 else np.asarray(grey, np.uint8)
+
+
+def _decoded(jpeg: bytes) -> VideoFrame | None:
+    decoder = CodecContext.create("mjpeg", "r")
+    if not isinstance(decoder, VideoCodecContext):
+        raise TypeError("mjpeg is no video codec here")
+    decoder.thread_count, decoder.options = 1, REDUCED
+    frames = [*decoder.decode(av.Packet(jpeg)), *decoder.decode(None)]
+    return frames[0] if frames else None
 
 
 def measured(grey: Grey, region: tuple[int, ...] | None = None) -> Measures:
@@ -62,23 +76,23 @@ def sharpness(grey: Grey) -> int:
 
     Of the two directions the worse one: motion blurs only one.  1000 where there is no edge to judge by.
     """
-    return min(_steepness(grey), _steepness(np.asarray(cv2.transpose(grey), np.uint8)))
+    return min(_steepness(grey), _steepness(grey.T))
 
 
 def _steepness(grey: Grey) -> int:
     """Second over first difference across the strongest edges: 1000 for a step, 1000/s for a ramp of s pixels."""
-    before, at, after = (np.ascontiguousarray(grey[:, n : grey.shape[1] - 2 + n]) for n in range(3))
-    first = cv2.absdiff(before, after)
-    second = cv2.absdiff(cv2.add(before, after, dtype=cv2.CV_16S), cv2.add(at, at, dtype=cv2.CV_16S))
-    strong = np.asarray(first >= _least(first), np.uint8)
-    if cv2.countNonZero(strong) < first.size * STRONG / 10:
+    wide = np.ascontiguousarray(grey, np.int16)
+    before, at, after = wide[:, :-2], wide[:, 1:-1], wide[:, 2:]
+    first, second = np.abs(before - after), np.abs(before + after - 2 * at)
+    strong = first >= _least(first)
+    if np.count_nonzero(strong) < first.size * STRONG / 10:
         return 1000
-    return min(1000, round(1000 * cv2.mean(second, strong)[0] / cv2.mean(first, strong)[0]))
+    return min(1000, round(1000 * float(second[strong].mean()) / float(first[strong].mean())))
 
 
-def _least(first: cv2.typing.MatLike) -> int:
+def _least(first: NDArray[np.int16]) -> int:
     """What the strongest differences have at least."""
-    counts = cv2.calcHist([first], [0], None, [256], [0, 256]).ravel()[::-1]
+    counts = np.bincount(first.ravel(), minlength=256)[::-1]
     return max(LEAST_EDGE, 255 - int(np.searchsorted(np.cumsum(counts), first.size * STRONG)))
 
 
@@ -86,9 +100,5 @@ def moved_permille(before: Grey, after: Grey) -> int:
     """Share of the picture's tiles that look otherwise; 1000 where the two have different sizes."""
     if before.shape != after.shape:
         return 1000
-    changed = cv2.absdiff(_tiles(before), _tiles(after)) >= TILE_MOVED
-    return round(1000 * float(np.count_nonzero(changed)) / changed.size)
-
-
-def _tiles(grey: Grey) -> NDArray[np.uint8]:
-    return np.asarray(cv2.resize(grey, TILES, interpolation=cv2.INTER_AREA), np.uint8)
+    changed = np.abs(np.rint(tiled(before, TILES)) - np.rint(tiled(after, TILES))) >= TILE_MOVED
+    return round(1000 * float(changed.mean()))

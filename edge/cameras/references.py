@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
-import cv2
+import av
 import numpy as np
+from av.codec.context import CodecContext
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 
+from edge.cameras.filters import Grey
 from edge.cameras.looking import VIEW
-from edge.cameras.measuring import Grey
 from kernel.errors import ConfigError
 
 FOLDER = "cameras"  # beside the journal
@@ -36,11 +42,11 @@ class References:
     def put(self, camera: str, view: Grey) -> Path:
         """Durable when it returns; ConfigError where it cannot be written."""
         path, part = self.path(camera), self.path(camera).with_suffix(".part")
-        _, data = cv2.imencode(".png", view)
+        data = _png(view)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
-                file.write(data.tobytes())
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
@@ -54,7 +60,28 @@ class References:
 
 def _read(path: Path) -> Grey | None:
     try:
-        view = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
-    except (OSError, cv2.error):
+        frames = _coder("r").decode(av.Packet(path.read_bytes()))
+        view = frames[0].reformat(format="gray").to_ndarray()
+    except (OSError, FFmpegError, ValueError, IndexError):
         return None
-    return None if view is None or view.shape != VIEW[::-1] else np.asarray(view, np.uint8)
+    return np.asarray(view, np.uint8) if view.shape == VIEW[::-1] else None
+
+
+def _png(view: Grey) -> bytes:
+    frame, coder = VideoFrame.from_ndarray(view, format="gray"), _coder("w")
+    frame.pts, frame.time_base = 0, Fraction(1, 25)
+    coder.width, coder.height, coder.pix_fmt, coder.time_base = (
+        frame.width,
+        frame.height,
+        "gray",
+        Fraction(1, 25),
+    )
+    return b"".join(bytes(packet) for packet in (*coder.encode(frame), *coder.encode(None)))
+
+
+def _coder(mode: Literal["r", "w"]) -> VideoCodecContext:
+    coder = CodecContext.create("png", mode)
+    if not isinstance(coder, VideoCodecContext):
+        raise TypeError("png is no video codec here")
+    coder.thread_count = 1
+    return coder

@@ -41,7 +41,7 @@ class CheckSettings:
     """What a picture of a vehicle must be like, in the manner of GA/T 832; one that is not is kept and flagged."""
 
     displacement: Literal["moving", "static", "off"] = "moving"  # what the shots of one camera must show
-    apart_s: int = 10  # of a vehicle that stands, the first and the last shot
+    apart_s: int = 10  # of a vehicle that stands, the first shot and the second
     moved_permille: int = 10  # of the picture that looks otherwise once a vehicle has moved
     sharpness_min: int = 240  # permille of the steepest edge
     luma_min: int = 20  # mean brightness, 0 to 255
@@ -173,7 +173,7 @@ class VisionSettings:
 
     def _named(self, camera: CameraSettings) -> int:
         """Bytes that its pictures take in the header of an entry."""
-        frames = self.burst_of(camera).frames
+        frames = self.burst_of(camera).frames + (self.checks.displacement == "static")
         return (frames + camera.plate) * (FILE_BYTES + len(camera.name))
 
 

@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -138,6 +138,16 @@ class Vision:
         wanted = [c for c in self._cameras.values() if c.settings.role in roles]
         return tuple(await asyncio.gather(*(self._shots(camera, at_ms, GLANCE) for camera in wanted)))
 
+    async def until(self, at_ms: int, *, at_most_ms: int) -> None:
+        """That moment has come; `at_most_ms` bounds the wait where the clock is set back meanwhile."""
+        await self._clock.sleep(max(0, min(at_ms - self._clock.now_ms(), at_most_ms)) / 1000)
+
+    async def once_more(self, at_ms: int, *, roles: Sequence[Role]) -> tuple[Shots, ...]:
+        """One picture of every camera of these roles, of a moment that has just come."""
+        wanted = [c for c in self._cameras.values() if c.settings.role in roles]
+        how = replace(GLANCE, patience_s=self.settings.burst.patience_s)
+        return tuple(await asyncio.gather(*(self._shots(camera, at_ms, how) for camera in wanted)))
+
     async def look_back(self, camera: str, path: Path, *, start_ms: int, at_ms: int) -> Shots:
         """Pictures of a camera around a moment out of its clip: what a restart left undone."""
         settings = self._cameras[camera].settings
@@ -160,6 +170,10 @@ class Vision:
     def light(self) -> Hint | None:
         """What the lane controller should do about the light; None while nobody knows."""
         return self._watching.hint
+
+    def lane_is_free(self, *, is_free: bool) -> None:
+        """Whether nothing stands in the lane: a vehicle hides what a camera is known by."""
+        self._watching.is_free = is_free
 
     def knows(self, camera: str) -> bool:
         return camera in self._cameras
@@ -240,7 +254,7 @@ class Vision:
 
     async def _shots(self, camera: Camera, at_ms: int, how: BurstSettings | None = None) -> Shots:
         settings = camera.settings
-        how = how or self.settings.burst_of(settings)
+        is_burst, how = how is None, how or self.settings.burst_of(settings)
         burst = await camera.frames(
             at_ms,
             before_ms=how.before_ms,
@@ -250,7 +264,7 @@ class Vision:
             decode_in=self._decoder,
         )
         shots = await self._checked(settings, burst.frames, burst.reason)
-        if settings.plate and how is not GLANCE:  # of an empty place there are no headlights
+        if settings.plate and is_burst:  # of an empty place there are no headlights, nor twice of one vehicle
             self._watching.vehicle(settings, shots.frames)
         return shots
 
@@ -277,7 +291,7 @@ class Vision:
 def _check(
     frames: tuple[Frame, ...], region: tuple[int, ...] | None, settings: CheckSettings
 ) -> tuple[tuple[Frame, ...], bool]:
-    # OpenCV is loaded here: where no picture ever comes it is not needed.
+    # numpy is loaded here: where no picture ever comes it is not needed.
     from edge.cameras.checking import checked
 
     return checked(frames, region, settings) if frames else ((), False)

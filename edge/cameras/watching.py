@@ -41,6 +41,7 @@ class Watching:
         self._judge = LightJudge(settings)
         self._references: References | None = None
         self._checks: dict[str, SelfCheck] = {}
+        self.is_free = True  # nothing stands in the lane
 
     @property
     def hint(self) -> Hint | None:
@@ -69,7 +70,7 @@ class Watching:
 
     def looked(self, camera: CameraSettings, held: Held) -> tuple[str, ...]:
         """The words of a camera after one look more.  CPU work."""
-        # OpenCV is loaded here: a lane whose cameras never come does not need it.
+        # numpy is loaded here: a lane whose cameras never come does not need it.
         from edge.cameras.looking import SelfCheck, view_of
         from edge.cameras.measuring import measured, part
 
@@ -78,7 +79,7 @@ class Watching:
             return ()
         check = self._checks.setdefault(camera.name, SelfCheck())
         check.reference = self._known().of(camera.name)
-        words = check.look(view)
+        words = check.look(view, is_free=self.is_free)
         plates = measured(part(view, camera.region))
         self._judge.look(
             camera.name,

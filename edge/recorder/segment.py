@@ -34,7 +34,8 @@ WHOLE = ".whole"
 DAMAGED = ".damaged"
 MOST_MS = 86_400_000  # no segment is longer, whatever a damaged file says
 SPARE_BYTES = 16 * 1024 * 1024  # what making a segment whole leaves of the disk: the journal needs room too
-KNOWN = {"analyzeduration": "1"}  # its head says everything: looking on decodes pictures for nothing
+# Its head says everything: looking on would read for nothing, and a picture be decoded for nothing.
+KNOWN = {"analyzeduration": "1", "skip_frame": "all"}
 FRAGMENTED = {"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
 
 

@@ -167,6 +167,7 @@ PICTURED = {
     "axle_count_differs": "the picture shows another number of axles than the scale",
     "plates_differ": "front and rear carry different plates",
     "same_place": "the pictures do not show that the vehicle moved",
+    "second_shot_missing": "no second picture while the vehicle stood",
 }
 QUALITY = {
     "accel_unit_unknown": "acceleration not used: its unit is not set",

@@ -6,7 +6,7 @@ import asyncio
 import io
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from simulators.demo import audit
 from simulators.demo.centre import Answer, CentreApi
 from simulators.demo.layout import CAMERAS, FILMED, JURISDICTION, Layout
 from simulators.demo.processes import SCRIPTS
-from simulators.world import World
+from simulators.world import Truth, World
 
 Say = Callable[[str], None]
 RULES = {
@@ -95,7 +95,6 @@ async def find(
     """The report, all but what only the end of the processes tells."""
     truths = list(world.truths.values()) if world else []
     matched = audit.match(truths, details)
-    plates = audit.count_plates(matched.pairs)
     exact = [t.wire_gross_kg == d["weighed"]["gross_kg"] for t, d in matched.pairs]
     verdicts = [audit.verdict_is(t, d["weighed"], RULES[t.lane]) for t, d in matched.pairs]
     api = CentreApi(layout.centre_url, token)
@@ -114,12 +113,7 @@ async def find(
         "doubled": len(matched.doubled),
         "mass_exact": sum(exact),
         "verdict_exact": sum(verdicts),
-        "plates_exact": plates.exact,
-        "plates_total": plates.total,
-        "plates_false": plates.false,
-        "plates_hidden": plates.hidden,
-        "plates_hidden_exact": plates.hidden_exact,
-        "plates_wrong": plates.wrong,
+        **_plates(matched.pairs),
         "evidence_complete": sum(
             audit.complete(d, len(CAMERAS[t.lane]), filmed=len(FILMED)) for t, d in matched.pairs
         ),
@@ -133,6 +127,18 @@ async def find(
         "verdict_wrong": [t.number for (t, _), good in zip(matched.pairs, verdicts, strict=True) if not good],
         "missing": sorted({word for d in details for body in d["pictured"] for word in body["missing"]}),
         "truth": [_plain(truth) for truth in truths],
+    }
+
+
+def _plates(pairs: Sequence[tuple[Truth, Answer]]) -> dict[str, Any]:
+    counted = audit.count_plates(pairs)
+    return {
+        "plates_exact": counted.exact,
+        "plates_total": counted.total,
+        "plates_false": counted.false,
+        "plates_hidden": counted.hidden,
+        "plates_hidden_exact": counted.hidden_exact,
+        "plates_wrong": counted.wrong,
     }
 
 

@@ -300,18 +300,15 @@ async def play(plan: Plan, *, clock: Clock, say: Say, forever: bool) -> dict[str
         tablet, wall = demo.watchers()
         officer = Officer(demo.layout, clock=clock, say=say)
         await asyncio.to_thread(officer.take)
-        started_ms = clock.now_ms() + LEAD_MS
-        tasks = [
-            asyncio.create_task(work, name=name)
-            for name, work in {
-                "traffic": scene.play(crossings, started_ms=started_ms, faults=plan.faults),
-                "keep up": demo.keep_up(),
-                "tablet": tablet.run(),
-                "wall": wall.run(),
-                "officer": officer.run(lambda: scene.world),
-                "kill": demo.kill_in_turn(),
-            }.items()
-        ]
+        works = {
+            "traffic": scene.play(crossings, started_ms=clock.now_ms() + LEAD_MS, faults=plan.faults),
+            "keep up": demo.keep_up(),
+            "tablet": tablet.run(),
+            "wall": wall.run(),
+            "officer": officer.run(lambda: scene.world),
+            "kill": demo.kill_in_turn(),
+        }
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         try:
             await _until_over(tasks, scene, forever=forever)
             say("the last truck has left; collecting")
@@ -334,16 +331,21 @@ async def play(plan: Plan, *, clock: Clock, say: Say, forever: bool) -> dict[str
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-    found |= footage
     # Every product process has ended: only now may the truth touch the disk.
-    found["peak_rss_mb"] = {
-        "edge": max(child.peak_rss_kb for child in demo.lanes.values()) // 1024,
-        "station": demo.station.peak_rss_kb // 1024,
-        "central": demo.centre.peak_rss_kb // 1024,
+    return found | footage | _ended(demo)
+
+
+def _ended(demo: Demo) -> dict[str, Any]:
+    """What only the end of the processes tells."""
+    return {
+        "peak_rss_mb": {
+            "edge": max(child.peak_rss_kb for child in demo.lanes.values()) // 1024,
+            "station": demo.station.peak_rss_kb // 1024,
+            "central": demo.centre.peak_rss_kb // 1024,
+        },
+        "killed": demo.killed,
+        "restarts": {child.name: child.starts - 1 for child in demo.children},
     }
-    found["killed"] = demo.killed
-    found["restarts"] = {child.name: child.starts - 1 for child in demo.children}
-    return found
 
 
 async def _until_over(tasks: list[asyncio.Task[None]], scene: Stage, *, forever: bool) -> None:

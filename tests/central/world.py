@@ -148,19 +148,22 @@ class World:
         self.informed = Informed()
         self.packages = OnePackage("p1")
         self.folder = folder
-        accounts = CentreAccounts(database)
-        queries, instruments = Queries(database, register=REGISTER), Instruments(database)
         self.files = FolderOfFiles(folder)
         self.keeping = Keeping(
             Keeper(database),
-            queries,
+            Queries(database, register=REGISTER),
             self.files,
             retention=retention or Retention(),
             by="yiyuan-centre",
             write=self.act,
             clock=self.clock,
         )
-        self.parts = Parts(
+        self.parts = self._parts(must_record=must_record)
+
+    def _parts(self, *, must_record: bool) -> Parts:
+        database, accounts = self.database, CentreAccounts(self.database)
+        queries, instruments = Queries(database, register=REGISTER), Instruments(database)
+        return Parts(
             settings=settings(),
             clock=self.clock,
             queries=queries,

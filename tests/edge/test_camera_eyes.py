@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.cameras.pictures import Frame
-from edge.cameras.settings import CameraSettings, Role, VisionSettings
+from edge.cameras.settings import CameraSettings, CheckSettings, Role, VisionSettings
 from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.eyes import CameraEyes
 from edge.plates.reader import PlateResult
@@ -50,9 +50,13 @@ class Script(Vision):
             )
         }
         self.glances: list[int] = []
+        self.free: list[bool] = []
         self.refuse: set[str] = set()
         self.settled: list[Lock] = []
         self.left: list[Lock] = []
+
+    def lane_is_free(self, *, is_free: bool) -> None:
+        self.free.append(is_free)
 
     def _try(self, what: str) -> None:
         if what in self.refuse:
@@ -277,3 +281,119 @@ async def test_pictures_that_show_no_displacement_are_flagged_when_no_camera_sho
     script.shots["rear"] = replace(script.shots["rear"], same_place=rear)
     eyes = await watched(script)
     assert (await eyes.seen(PASSAGE)).flags == flags
+
+
+async def test_the_cameras_know_from_its_arrival_until_it_is_weighed_that_a_vehicle_hides_the_lane() -> None:
+    script = Script()
+    eyes = await watched(script)
+    eyes.opened("next", NOW + 2_000)
+    assert script.free == [False, False], "its tail has left the loop, and it stands on the platform"
+    await eyes.seen(PASSAGE)
+    eyes.done(PASSAGE)
+    assert not any(script.free)
+    eyes.done("next")
+    assert script.free[-1]
+
+
+class Standing(Script):
+    """A platform: the second shot's moment comes when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.come = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.late: tuple[Shots, ...] = (replace(self.shots["front"], frames=(frame(10_500),)),)
+        self.asked: list[tuple[int, tuple[Role, ...]]] = []
+
+    async def until(self, at_ms: int, *, at_most_ms: int) -> None:
+        await self.come.wait()
+
+    async def once_more(self, at_ms: int, *, roles: Sequence[Role]) -> tuple[Shots, ...]:
+        self.asked.append((at_ms, tuple(roles)))
+        self.begun.set()
+        return self.late
+
+
+PLATFORM = replace(SETTINGS, checks=CheckSettings(displacement="static"))
+
+
+async def stands(script: Standing, settings: VisionSettings = PLATFORM) -> CameraEyes:
+    for role in script.shots:
+        script.shots[role] = replace(script.shots[role], same_place=True)
+    eyes = CameraEyes(script, settings=settings)
+    eyes.opened(PASSAGE, NOW)
+    eyes.passed(PASSAGE, NOW + 1_000)
+    return eyes
+
+
+async def test_a_vehicle_that_stands_is_shown_again_ten_seconds_later() -> None:
+    script = Standing()
+    eyes = await stands(script)
+    script.come.set()
+    await script.begun.wait()
+    seen = await eyes.seen(PASSAGE)
+    assert script.asked == [(NOW + 10_500, ("front", "plate"))]
+    assert [picture.name for picture, _ in seen.pictures] == [
+        "front-0.jpg",
+        "front-1.jpg",
+        "front-2.jpg",
+        "rear-0.jpg",
+    ]
+    assert seen.pictures[2][0].at_ms == NOW + 10_500
+    assert (seen.flags, seen.missing) == ((), ())
+    assert [plate.text for plate in seen.plates] == ["鲁C12345"]
+
+
+async def test_an_entry_never_waits_for_the_second_shot_of_a_vehicle_that_has_left() -> None:
+    script = Standing()
+    eyes = await stands(script)
+    seen = await eyes.seen(PASSAGE)
+    assert seen.flags == ("same_place", "second_shot_missing")
+    assert seen.missing == ("second shot: the vehicle had left",)
+    assert len(seen.pictures) == 3
+    script.come.set()
+    eyes.done(PASSAGE)
+    await asyncio.sleep(0)
+    assert script.asked == [], "its place is empty, or another's"
+
+
+@pytest.mark.parametrize(
+    ("late", "missing"),
+    [
+        (Shots(camera="front", role="front", frames=(), reason="down: silent"), ("front: down: silent",)),
+        (Shots(camera="front", role="front", frames=(frame(9_000),), reason="late"), ("front: late",)),
+        (Shots(camera="front", role="front", frames=(replace(frame(10_500), flags=("frozen",)),)), ()),
+    ],
+    ids=["down", "too early", "frozen"],
+)
+async def test_what_the_second_shot_does_not_show_is_flagged(late: Shots, missing: tuple[str, ...]) -> None:
+    script = Standing()
+    script.late = (late,)
+    eyes = await stands(script)
+    script.come.set()
+    await script.begun.wait()
+    seen = await eyes.seen(PASSAGE)
+    assert seen.flags == ("same_place", "second_shot_missing")
+    assert seen.missing == tuple(f"second shot {one}" for one in missing)
+
+
+async def test_a_platform_without_a_front_camera_is_shown_again_from_behind() -> None:
+    script = Standing()
+    script.shots.pop("front")
+    script.late = ()
+    eyes = await stands(script, replace(PLATFORM, cameras=SETTINGS.cameras[1:]))
+    script.come.set()
+    await script.begun.wait()
+    assert script.asked == [(NOW + 11_500, ("rear", "side"))]
+    eyes.done(PASSAGE)
+    assert (await eyes.seen(PASSAGE)).missing == ("cameras: not triggered",)
+
+
+async def test_a_restart_leaves_a_platform_without_its_second_shot() -> None:
+    script = LookingBack()
+    script.results.clear()
+    eyes = CameraEyes(script, settings=PLATFORM)
+    cuts = [(one, cut) for one in [lock("front")] if (cut := await eyes.cut(one))]
+    seen = await eyes.look_back(cuts, left_ms=None)
+    assert seen.flags == ("second_shot_missing",)
+    assert seen.missing == ("second shot: restart",)

@@ -80,6 +80,10 @@ class Lane:
     def expected(self) -> list[int | None]:
         return [truth.wire_gross_kg for truth in self.world.truths.values()]
 
+    def loop(self, event: LoopEvent) -> None:
+        self.loops.append(event)
+        self.changed.set()
+
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
             while not holds():
@@ -102,11 +106,8 @@ async def lane_on_ptys(
     for port in ports.values():
         port.plug()
     devices = devices_of(world, ports=ports, clock=clock)[name]
-    driver = (
-        make_driver("wim-wj", WJ, device="scale", clock=clock)
-        if kind == "wim"
-        else make_driver("toledo-continuous", {}, device="scale", clock=clock)
-    )
+    name_of_driver, options = ("wim-wj", WJ) if kind == "wim" else ("toledo-continuous", {})
+    driver = make_driver(name_of_driver, options, device="scale", clock=clock)
     lane = Lane(world, devices, driver, LaneController(ControllerOptions(), device="controller", clock=clock))
 
     def told(health: DeviceHealth) -> None:
@@ -122,17 +123,13 @@ async def lane_on_ptys(
             releases.append(asyncio.ensure_future(driver.release(event.key)))
         lane.changed.set()
 
-    def loop(event: LoopEvent) -> None:
-        lane.loops.append(event)
-        lane.changed.set()
-
     releases: list[asyncio.Future[None]] = []
     script = tuple(FAULTS[name] for name in faults.split())
     tasks = [
         asyncio.create_task(devices.run()),
         asyncio.create_task(inflict(script, {name: devices}, started_ms=world.started_ms, clock=clock)),
         supervised(driver, ports[f"{name}.scale"], take, folder),
-        supervised(lane.controller, ports[f"{name}.controller"], loop, folder),
+        supervised(lane.controller, ports[f"{name}.controller"], lane.loop, folder),
     ]
     try:
         yield lane

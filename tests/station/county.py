@@ -38,6 +38,22 @@ ROOT = "yiyuan-root"
 STATION, STORE, WIM, PLATFORM = "s01-station", "s01-store-1", "s01-lane1", "s01-lane2"
 SOURCES = {WIM: "yiyuan/s01/lane1", PLATFORM: "yiyuan/s01/lane2"}
 YEAR_MS = 366 * 86_400_000
+LANES = f"""
+[[boxes]]
+name = "{WIM}"
+password = "secret of {WIM}"
+source = "{SOURCES[WIM]}"
+name_zh = "1 号预检车道"
+name_en = "lane 1"
+
+[[boxes]]
+name = "{PLATFORM}"
+password = "secret of {PLATFORM}"
+source = "{SOURCES[PLATFORM]}"
+name_zh = "2 号精检车道"
+name_en = "lane 2"
+platform = true
+"""
 
 
 def free_port() -> int:
@@ -146,21 +162,7 @@ key = "{self.keys.key(STORE)}"
 [web]
 port = {self.web_port}
 
-[[boxes]]
-name = "{WIM}"
-password = "secret of {WIM}"
-source = "{SOURCES[WIM]}"
-name_zh = "1 号预检车道"
-name_en = "lane 1"
-
-[[boxes]]
-name = "{PLATFORM}"
-password = "secret of {PLATFORM}"
-source = "{SOURCES[PLATFORM]}"
-name_zh = "2 号精检车道"
-name_en = "lane 2"
-platform = true
-
+{LANES}
 [[destinations]]
 name = "centre"
 mqtt = "mqtt://127.0.0.1:{self.centre_port}"

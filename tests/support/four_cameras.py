@@ -14,6 +14,7 @@ from typing import Any
 
 from edge.cameras.settings import CameraSettings, RecorderSettings, VisionSettings
 from edge.cameras.vision import Vision
+from edge.heap import keep_small
 from edge.recorder.cutting import cut
 from edge.recorder.index import Index
 from journal.clock import SystemClock
@@ -79,6 +80,7 @@ def _rss_mb() -> float:
 
 
 if __name__ == "__main__":
+    keep_small()
     _video, _folder, _seconds, _words = sys.argv[1:]
     Path(_folder).mkdir(exist_ok=True)
     _told = asyncio.run(record(_video, Path(_folder), int(_seconds), looked_at="looked" in _words))

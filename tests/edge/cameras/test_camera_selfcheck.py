@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from fractions import Fraction
@@ -12,15 +13,17 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.cameras.filters import Grey
 from edge.cameras.looking import PATIENCE, VIEW, SelfCheck, compared, sized
-from edge.cameras.measuring import Grey
 from edge.cameras.references import References
 from edge.cameras.settings import CameraSettings, LightSettings
 from edge.cameras.stream import Coded, Session
 from edge.cameras.watching import Watching
 from kernel.errors import ConfigError
 from simulators.cameras.camera import Camera
-from simulators.traffic import Light
+from simulators.scene.sheet import Image
+from simulators.scene.view import Appearance
+from simulators.traffic import Light, Truck
 from tests.support.videos import StillClock, make_video, replayed
 
 pytestmark = pytest.mark.broad
@@ -80,7 +83,8 @@ def test_a_fault_is_said_when_it_lasts_and_taken_back_when_it_has_been_gone_as_l
     check, good = SelfCheck(scene()), scene()
     for _ in range(8):
         assert check.look(good) == ()
-    looks = next(number for number in range(1, 80) if check.look(spoil(good)) == (word,))
+    bad = spoil(good)
+    looks = next(number for number in range(1, 80) if check.look(bad) == (word,))
     assert PATIENCE[word] <= looks <= PATIENCE[word] + 8
     looks = next(number for number in range(1, 80) if check.look(good) == ())
     assert looks <= PATIENCE[word] + 8
@@ -126,6 +130,112 @@ def test_simulated_lanes_are_well_by_day_night_and_rain_and_found_when_turned(ro
         assert {check.look(view) for _ in range(PATIENCE["blurred"])} == {()}
         assert compared(day, view) == ""
         assert compared(day, np.roll(view, 15, axis=1)) == "moved"
+
+
+# --- a lorry that is parked in front of it ---------------------------------------------------------------------
+
+MINUTE = 4  # looks, as they are set
+LORRY = Truck(
+    name="six axles",
+    axle_kg=(6000,) * 6,
+    spacing_mm=(3200, 1350, 6400, 1310, 1310),
+    groups=(1, 2, 3),
+    dual_tyres=(False, True, True),
+    combination=True,
+    drive_axles=2,
+    length_mm=17_000,
+    plate_front="鲁C12345",
+    plate_rear="鲁C1234挂",
+    plate_colour="yellow",
+)
+
+
+def turned(picture: Image, degrees: float) -> Image:
+    """As the camera would see it that was knocked aside, by a lens of 60 degrees."""
+    height, width = picture.shape[:2]
+    far, angle = width / 2 / math.tan(math.radians(30)), math.radians(degrees)
+    lens = np.array([[far, 0, width / 2], [0, far, height / 2], [0, 0, 1]])
+    turn = np.array(
+        [[math.cos(angle), 0, math.sin(angle)], [0, 1, 0], [-math.sin(angle), 0, math.cos(angle)]]
+    )
+    matrix = lens @ turn @ np.linalg.inv(lens)
+    return np.asarray(
+        cv2.warpPerspective(picture, matrix, (width, height), borderMode=cv2.BORDER_REFLECT), np.uint8
+    )
+
+
+class Lane:
+    """A simulated lane's camera, its lane empty or with a lorry that stands."""
+
+    def __init__(self, role: Any, *, static: bool) -> None:
+        empty = Camera("l", lane="l", role=role, site="S01", static=static)
+        parked = Camera("l", lane="l", role=role, site="S01", static=static)
+        standing = Appearance(truck=LORRY, trigger_ms=NOW_MS, speed_dkmh=200, stands_ms=600_000)
+        parked.schedule([standing], now_ms=NOW_MS - 60_000)
+        self._empty, self._parked = empty.picture(NOW_MS), parked.picture(NOW_MS + 60_000)
+        self.check = SelfCheck(self.view())
+
+    def view(self, *, parked: bool = False, degrees: float = 0) -> Grey:
+        picture = turned(self._parked if parked else self._empty, degrees)
+        return sized(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
+
+    def look(self, looks: int, *, parked: bool = False, degrees: float = 0, is_free: bool = True) -> set[str]:
+        """Everything that was said meanwhile."""
+        view = self.view(parked=parked, degrees=degrees)
+        views = [noisy(view) for _ in range(5)]
+        return {word for n in range(looks) for word in self.check.look(views[n % 5], is_free=is_free)}
+
+
+LANES = [(role, static) for role in ("front", "rear", "side") for static in (False, True)]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("role", "static", "minutes"), [*((*one, 10) for one in LANES), ("rear", True, 60)])
+def test_a_parked_lorry_has_not_moved_the_camera_whether_or_not_the_lane_knows_of_it(
+    role: str, static: bool, minutes: int
+) -> None:
+    lane = Lane(role, static=static)
+    assert lane.look(8) == set()
+    assert lane.look(minutes * MINUTE + 8, parked=True) == set()
+    assert lane.look(minutes * MINUTE, parked=True, is_free=False) == set()
+    assert lane.look(8) == set()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("role", "static"), LANES)
+def test_a_camera_that_is_turned_by_three_degrees_has_moved(role: str, static: bool) -> None:
+    lane = Lane(role, static=static)
+    lane.look(8)
+    assert lane.look(PATIENCE["moved"] + 8, degrees=3) == {"moved"}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(("role", "static"), LANES)
+def test_a_camera_that_is_turned_behind_a_lorry_has_moved_once_the_lorry_has_left(
+    role: str, static: bool
+) -> None:
+    lane = Lane(role, static=static)
+    lane.look(8)
+    assert lane.look(15 * MINUTE, parked=True, degrees=3, is_free=False) == set()
+    assert lane.look(PATIENCE["moved"] + 8, degrees=3) == {"moved"}
+
+
+def test_a_wall_of_a_lorry_that_hides_everything_says_nothing_while_the_lane_knows_of_it() -> None:
+    check = SelfCheck(scene())
+    wall = scene(seed=9)
+    assert {check.look(wall, is_free=False) for _ in range(60 * MINUTE)} == {()}
+    looks = next(number for number in range(1, 80) if check.look(wall) == ("moved",))
+    assert looks == PATIENCE["moved"]
+
+
+def test_no_reference_is_taken_of_a_lorry() -> None:
+    check = SelfCheck()
+    for _ in range(12):
+        check.look(scene(), is_free=False)
+    assert not check.is_fit_for_reference
+    for _ in range(5):
+        check.look(scene())
+    assert check.is_fit_for_reference
 
 
 # --- on disk, and fed by a camera ------------------------------------------------------------------------------

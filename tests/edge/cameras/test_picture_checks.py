@@ -171,3 +171,14 @@ def test_wrong_limits_are_refused(wrong: dict[str, int]) -> None:
 def test_a_lag_beyond_reason_is_refused() -> None:
     with pytest.raises(ConfigError, match="clock_offset_ms"):
         CameraSettings(name="a", url="rtsp://x", role="front", clock_offset_ms=-10_001)
+
+
+def test_a_second_head_that_is_larger_than_any_camera_s_is_not_decoded() -> None:
+    _, data = cv2.imencode(".jpg", lane())
+    jpeg = data.tobytes()
+    begin = jpeg.index(b"\xff\xc0")
+    end = begin + 2 + int.from_bytes(jpeg[begin + 2 : begin + 4], "big")
+    second = bytearray(jpeg[begin:end])
+    second[5:9] = b"\xff\xff\xff\xff"
+    assert grey_of(jpeg) is not None
+    assert grey_of(jpeg[:end] + bytes(second) + jpeg[end:]) is None

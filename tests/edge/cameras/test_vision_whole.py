@@ -13,10 +13,12 @@ import pytest
 from edge.cameras.settings import (
     BurstSettings,
     CameraSettings,
+    CheckSettings,
     PlateSettings,
     RecorderSettings,
     VisionSettings,
 )
+from edge.cameras.standing import SecondShot
 from edge.cameras.vision import Vision
 from edge.recorder.index import Lock
 from journal.clock import SystemClock
@@ -95,6 +97,31 @@ async def test_a_passage_gets_pictures_plates_and_clips_of_every_camera(tmp_path
         await vision.stop()
 
 
+async def test_a_vehicle_that_stands_is_shown_a_second_time_by_the_camera_itself(tmp_path: Path) -> None:
+    front = lane_video(tmp_path / "front.mp4", "鲁C72A51", two_rows=False)
+    settings = VisionSettings(
+        cameras=(CameraSettings(name="front", url=str(front), role="front", plate=False, record=False),),
+        burst=BurstSettings(frames=2, before_ms=200, after_ms=200),
+        checks=CheckSettings(displacement="static", apart_s=1),
+    )
+    vision = Vision(settings, clock=CLOCK, station="s01", lane="1")
+    await vision.start()
+    try:
+        await CLOCK.sleep(1.0)
+        now = CLOCK.now_ms()
+        second = SecondShot(vision, at_ms=now, apart_ms=1_000, roles=("front",), name="second shot")
+        early = SecondShot(vision, at_ms=now, apart_ms=30_000, roles=("front",), name="too early")
+        shots = await vision.burst(now)
+        await vision.until(now + 1_600, at_most_ms=2_000)
+        told = await second.beside(shots)
+        [row] = told.shots
+        assert (told.missing, told.flags, row.same_place) == ((), (), False)
+        assert [frame.at_ms - now for frame in row.frames] == pytest.approx([-200, 200, 1_500], abs=100)
+        assert (await early.beside(shots)).flags == ("second_shot_missing",)
+    finally:
+        await vision.stop()
+
+
 async def test_a_lane_without_recorder_and_reader_says_so() -> None:
     vision = Vision(VisionSettings(), clock=CLOCK, station="s01", lane="1")
     await vision.start()
@@ -111,6 +138,8 @@ async def test_a_lane_without_recorder_and_reader_says_so() -> None:
     [
         ("edge.cameras.settings", {"av", "cv2", "numpy", "onnxruntime", "httpx"}),
         ("edge.cameras.vision", {"cv2", "numpy", "onnxruntime"}),
+        ("edge.cameras.checking", {"cv2", "onnxruntime"}),
+        ("edge.cameras.references", {"cv2", "onnxruntime"}),
     ],
 )
 def test_what_is_not_needed_is_not_loaded(module: str, heavy: set[str]) -> None:
