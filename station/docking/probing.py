@@ -35,6 +35,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     codec: str = ""
     width: int = 0
     height: int = 0
+    audio: str = ""
     fault: str = ""
 
 
@@ -80,6 +81,7 @@ def _with_streams(path: Path, kind: str, fault: str) -> Probe:
                 codec=video.codec_context.name if video else "",
                 width=video.width if video else 0,
                 height=video.height if video else 0,
+                audio=_sound(container),
                 fault=fault,
             )
     except (av.FFmpegError, ValueError, IndexError, OverflowError):
@@ -99,6 +101,12 @@ def _duration_ms(container: Any) -> int | None:
         int(one.duration * (one.time_base or Fraction(0)) * 1000) for one in container.streams if one.duration
     ]
     return max(known, default=None)
+
+
+def _sound(container: Any) -> str:
+    """Of the first; one that nobody here can decode has a name too."""
+    contexts = [stream.codec_context for stream in container.streams.audio]
+    return next((context.name if context is not None else "unknown" for context in contexts), "")
 
 
 def _created_ms(text: str) -> int | None:

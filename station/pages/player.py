@@ -197,6 +197,7 @@ class Player:
             "footage.html",
             visitor=visitor,
             sources=sources,
+            heard=next((one.id for one in sources if one.video and one.sounds), ""),
             weight=watch.weight,
             alone=alone,
             passage=watch.passage,
@@ -229,10 +230,15 @@ class Player:
     def _playing(self, known: Known) -> tuple[str | None, str]:
         """What is played for it, or a machine word that says why nothing is."""
         path = self._room.library.path(known.sha256)
-        if path is not None and known.plays:
+        plays = path is not None and known.plays
+        if plays and known.is_heard:
             return known.sha256, ""
         copy = self._room.library.copy_of(known.sha256)
-        return (copy, "") if copy else (None, "needs_copy" if path else "not_here")
+        if copy:
+            return copy, ""
+        if plays:
+            return known.sha256, "not_heard"
+        return None, "needs_copy" if path else "not_here"
 
     def _of_passage(self, detail: Detail) -> list[str]:
         """Clips of the lane, then what is linked, each once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -15,6 +15,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+Audio = Literal["aac", "mp2", "pcm_s16le", "pcm_mulaw", "pcm_alaw", "adpcm_ima_wav", "libopencore_amrnb"]
+Video = Literal["libx264", "libx265", "mpeg4"]
 FPS = 25
 CLAP_S = 1.2
 WIDTH, HEIGHT = 96, 64
@@ -24,9 +26,9 @@ TONE_HZ = 440
 def clap_film(
     path: Path,
     *,
-    audio: str,
+    audio: Audio,
     container: str | None = None,
-    video: str = "libx264",
+    video: Video = "libx264",
     rate: int = 8_000,
     seconds: float = 2.4,
     clap_s: float = CLAP_S,
@@ -40,7 +42,8 @@ def clap_film(
     with av.open(str(path), "w", format=container) as file:
         pictures = file.add_stream(video, rate=FPS)
         pictures.width, pictures.height, pictures.pix_fmt, pictures.gop_size = WIDTH, HEIGHT, "yuv420p", FPS
-        sound: AudioStream = file.add_stream(audio, rate=rate, layout="mono")
+        sound = file.add_stream(audio, rate=rate, layout="mono")
+        assert isinstance(sound, AudioStream)
         packets = [*_pictures(pictures, seconds, clap_s)]
         sounds = _sounds(sound, rate, seconds, clap_s, sound_from_s)
         packets += [_spoiled(one) if _in(spoiled, one) else one for one in sounds if not _in(silent, one)]
@@ -96,19 +99,23 @@ def apart_ms(path: Path) -> int:
     """
     with av.open(str(path)) as file:
         seen = next(
-            frame.pts * frame.time_base
+            _at(frame)
             for frame in file.decode(video=0)
             if np.asarray(frame.to_ndarray(format="gray")).mean() > 128
         )
     with av.open(str(path)) as file:
         frames = list(file.decode(audio=0))
-    first = frames[0].pts * frames[0].time_base
+    first = _at(frames[0])
     to_flat = AudioResampler(format="flt", layout="mono")
     level = np.abs(
         np.concatenate([one.to_ndarray()[0] for frame in frames for one in to_flat.resample(frame)])
     )
     heard = first + Fraction(int(np.argmax(level > 0.1)), frames[0].sample_rate)
     return round((heard - seen) * 1000)
+
+
+def _at(frame: VideoFrame | AudioFrame) -> Fraction:
+    return (frame.pts or 0) * (frame.time_base or Fraction(1))
 
 
 def sounds_in(path: Path) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from station.footage.copying import copy, cut
 from station.footage.orders import Box, Redaction
 from station.footage.redaction import redact
-from tests.station.footage.claps import apart_ms, clap_film, sounds_in
+from tests.station.footage.claps import Audio, Video, apart_ms, clap_film, sounds_in
 from tests.station.footage.movies import frames, movie
 
 pytestmark = pytest.mark.broad
@@ -36,7 +36,7 @@ def silent(_permille: int) -> None:
 )
 @pytest.mark.parametrize("video", ["libx264", "mpeg4"])
 def test_the_sound_of_a_copy_is_aac_and_stays_with_its_picture(
-    tmp_path: Path, suffix: str, audio: str, rate: int, way: str, video: str
+    tmp_path: Path, suffix: str, audio: Audio, rate: int, way: str, video: Video
 ) -> None:
     source = clap_film(tmp_path / f"a.{suffix}", audio=audio, rate=rate, video=video)
     made = copy(source, tmp_path / "c.mp4", silent)
@@ -47,7 +47,7 @@ def test_the_sound_of_a_copy_is_aac_and_stays_with_its_picture(
 
 
 @pytest.mark.parametrize("audio", ["aac", "pcm_alaw"])
-def test_a_sound_that_begins_later_than_its_picture_still_does(tmp_path: Path, audio: str) -> None:
+def test_a_sound_that_begins_later_than_its_picture_still_does(tmp_path: Path, audio: Audio) -> None:
     source = clap_film(tmp_path / "a.mov", audio=audio, sound_from_s=0.6)
     copy(source, tmp_path / "c.mp4", silent)
     assert abs(apart_ms(tmp_path / "c.mp4")) <= TOGETHER_MS
@@ -70,7 +70,7 @@ def test_a_part_that_cannot_be_decoded_is_silent_and_the_rest_is_heard(tmp_path:
 
 @pytest.mark.parametrize(("suffix", "video"), [("ts", "libx264"), ("mp4", "libx264"), ("mp4", "libx265")])
 def test_a_broken_sound_costs_no_picture_and_the_copy_says_so(
-    tmp_path: Path, suffix: str, video: str
+    tmp_path: Path, suffix: str, video: Video
 ) -> None:
     source = clap_film(tmp_path / f"a.{suffix}", audio="aac", video=video, rate=48_000, spoiled=WHOLE)
     made = copy(source, tmp_path / "c.mp4", silent)
@@ -95,7 +95,7 @@ def test_a_film_without_sound_has_a_copy_without(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("audio", "way"), [("aac", "taken_over"), ("pcm_mulaw", "encoded")])
-def test_what_was_said_travels_with_its_span(tmp_path: Path, audio: str, way: str) -> None:
+def test_what_was_said_travels_with_its_span(tmp_path: Path, audio: Audio, way: str) -> None:
     source = clap_film(tmp_path / "a.mov", audio=audio, seconds=4, clap_s=2.2)
     made = cut(source, tmp_path / "s.mp4", from_ms=2_000, to_ms=3_000, tags={}, tell=silent)
     assert dict(made.how)["audio"] == way
