@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cameras.judging import Measures
-from edge.cameras.multipart import jpeg_size
+from edge.cameras.multipart import MOST_PX, jpeg_size
 
 Grey = NDArray[np.uint8]
-MOST_PX = 64_000_000  # a larger picture is not decoded: it is no camera's
 STRONG = 0.02  # share of the pixels of a direction whose edges are looked at
 LEAST_EDGE = 6  # grey levels a pixel; below it there is noise
 CLIPPED = 250

@@ -16,11 +16,12 @@ from av.video.frame import VideoFrame
 
 from edge.cameras.acceptance import MIN_HEIGHT, MIN_WIDTH
 from edge.cameras.memory import Held
-from edge.cameras.multipart import jpeg_size
+from edge.cameras.multipart import MOST_PX, jpeg_size
 from edge.cameras.stream import STILLS
 from kernel.errors import LinkError
 
 OFF_MOMENT_MS = 500
+LARGEST = {"max_pixels": str(MOST_PX)}  # a stream that states more is not decoded
 # mjpeg quantiser 3 in the encoder's units: about quality 90, and above it in PSNR.
 JPEG_OPTIONS = {"flags": "+qscale", "global_quality": str(3 * 118)}
 
@@ -72,6 +73,7 @@ def from_clip(path: Path, *, start_ms: int, wanted: Sequence[int]) -> list[Frame
     try:
         with av.open(str(path), "r") as container:
             stream = container.streams.video[0]
+            stream.codec_context.options = LARGEST
             base = stream.time_base or Fraction(1, 1000)
             for frame in container.decode(stream):
                 at_ms = start_ms + int((frame.pts or 0) * base * 1000)
@@ -129,6 +131,7 @@ def _decoder(codec: str, head: bytes) -> VideoCodecContext:
     if not isinstance(decoder, VideoCodecContext):
         raise TypeError(f"no video codec: {codec}")
     decoder.thread_count = 1
+    decoder.options = LARGEST
     if head:
         decoder.extradata = head
     return decoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from typing import Any
 import msgspec
 
 from station.docking.boxes import fault_of, media_type
+from station.footage.limits import LOOK_S
 
-PATIENCE_S = 60
 MEMORY = 2 << 30
 LONGEST_MS = 24 * 3_600_000  # no recorder makes one file of more
 SLOWEST_BYTES_S = 250  # speech takes at least twice as much
@@ -39,13 +40,15 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     fault: str = ""
 
 
-def probe(path: Path) -> Probe:
-    """Blocking.  A file that kills or stops whoever looks at it is not playable, and that is all."""
+def probe(path: Path, *, patience_s: float = LOOK_S) -> Probe:
+    """Blocking.  A file that kills or stops whoever looks at it is not playable, or takes too long, and that is all."""
     try:
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", __name__, str(path)], capture_output=True, timeout=PATIENCE_S, check=True
+            [sys.executable, "-m", __name__, str(path)], capture_output=True, timeout=patience_s, check=True
         )
         return msgspec.json.decode(done.stdout, type=Probe)
+    except subprocess.TimeoutExpired:
+        return Probe(media_type=_kind(path), fault="took_too_long")
     except (subprocess.SubprocessError, msgspec.MsgspecError):
         return Probe(media_type=_kind(path), fault="not_playable")
 
@@ -61,8 +64,9 @@ def look(path: Path) -> Probe:
 
 
 def _kind(path: Path) -> str:
-    with path.open("rb") as file:
-        return media_type(file.read(256))
+    # Where nothing is ever written into, an ordinary open would wait for ever.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        return media_type(file.read(256) or b"")
 
 
 def _with_streams(path: Path, kind: str, fault: str) -> Probe:

@@ -74,6 +74,7 @@ SCANS = {
     "time_impossible": _("shows a clock with a time that cannot be: not used"),
     "number_twice": _("not searched for the QR clock: two recorders have this number"),
     "unreadable": _("could not be searched for the QR clock"),
+    "out_of_time": _("searching it for the QR clock took too long and was ended"),
 }
 FILES_SHOWN = 40
 

@@ -319,6 +319,33 @@ async def test_a_process_that_stands_still_is_ended(tmp_path: Path) -> None:
         await work(Work(source=str(tmp_path / "a")), still_s=0.2, command=hangs)
 
 
+async def test_a_process_that_goes_on_for_ever_is_ended(tmp_path: Path) -> None:
+    tells = "import sys; [print('{\"done_permille\": 1}', flush=True) for _ in iter(int, 1)]"
+    heard: list[int] = []
+    with pytest.raises(ProtocolError, match="took too long"):
+        await work(
+            Work(source=str(tmp_path / "a")), heard.append, limit_s=0.5, command=(sys.executable, "-c", tells)
+        )
+    assert set(heard) == {1}
+
+
+async def test_a_file_that_takes_too_long_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place, place.working():
+        shop = place.room.workshop
+        shop._limit_of = lambda duration_ms: 0.0 if duration_ms == 1_000 else 60.0
+        slow = await place.original(
+            movie(tmp_path / "a.ts", seconds=1, container="mpegts"), duration_ms=1_000
+        )
+        good = await place.original(movie(tmp_path / "b.ts", container="mpegts"))
+        await shop.order("working_copy", slow, by="li")
+        await shop.order("working_copy", good, by="li")
+        await place.until(lambda: len(made(place)) == 1)
+        assert made(place)[0].sources == (good,)
+        assert [(one.state, one.order.problem) for one in shop.standing()] == [("failed", "it took too long")]
+        assert not workers()
+        assert not list(place.room.library.derived.incoming.iterdir())
+
+
 async def test_a_full_disk_is_no_fault_of_the_file(tmp_path: Path) -> None:
     source = movie(tmp_path / "a.mp4", seconds=1)
     order = Order(id="1", kind="working_copy", sha256="ab" * 32, by="li")
