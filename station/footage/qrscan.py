@@ -1,4 +1,4 @@
-"""Looks for the QR clock in a video: key frames of its first and last minutes, and three seconds on where one is seen.
+"""Looks for true time in a file: the QR clock in key frames of its first and last minutes, sentences of satellites.
 
 `python -m station.footage.qrscan FILE MILLISECONDS` prints what was read as JSON: a process of its own, which a broken file may end.
 """
@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -22,10 +23,13 @@ from numpy.typing import NDArray
 
 from kernel.errors import ProtocolError
 from kernel.footage.clockcode import Hit
+from kernel.footage.satellites import Stamp
+from station.footage import tracks
 from station.footage.clockseen import Seen
 from station.footage.limits import Deadline
 from station.footage.media import open_media, video_of
 
+BROKEN = (av.FFmpegError, cv2.error, MemoryError, OSError, ValueError)
 EDGE_S = 120.0
 FOLLOW_S = 3.0
 NICE = 10
@@ -36,17 +40,24 @@ Grey = NDArray[np.uint8]
 
 def scan(path: Path, *, deadline: Deadline | None = None) -> Seen:
     """What was read.  A file that is no video, breaks off, or takes too long gives what could be read of it."""
-    hits: dict[int, Hit] = {}
-    late = False
     try:
         with open_media(path) as container:
-            search = _Search(container, video_of(container), deadline)
-            for hit in search.hits():
-                hits[hit.in_file_ms] = hit
-            late = search.late
-    except (av.FFmpegError, cv2.error, MemoryError, OSError, ValueError, ProtocolError):
-        pass
-    return Seen(hits=tuple(hits[at_ms] for at_ms in sorted(hits)), late=late)
+            return _film(container, video_of(container), deadline)
+    except ProtocolError:
+        return Seen(lines=tuple(tracks.lines(path)))
+
+
+def _film(container: InputContainer, video: VideoStream, deadline: Deadline | None) -> Seen:
+    search = _Search(container, video, deadline)
+    stamps: list[Stamp] = []
+    hits: dict[int, Hit] = {}
+    with suppress(*BROKEN):
+        stamps += tracks.stamps(container, video, _windows(container), is_late=search.is_late)
+    with suppress(*BROKEN):
+        for hit in search.hits():
+            hits[hit.in_file_ms] = hit
+    found = tuple(hits[at_ms] for at_ms in sorted(hits))
+    return Seen(hits=found, stamps=tuple(stamps), late=search.late)
 
 
 class _Search:
@@ -82,12 +93,12 @@ class _Search:
         """Frames of a part with their time since the first frame, while there is time for it."""
         stream = self._stream
         base, start = stream.time_base, stream.start_time or 0
-        if base is None or self._is_late():
+        if base is None or self.is_late():
             return
         self._container.seek(start + int(first_s / base), stream=stream)
         stream.codec_context.skip_frame = "NONKEY" if keys else "DEFAULT"
         for packet in self._container.demux(stream):
-            if self._is_late():
+            if self.is_late():
                 return
             for frame in packet.decode():
                 if not isinstance(frame, av.VideoFrame) or frame.pts is None:
@@ -98,7 +109,7 @@ class _Search:
                 if at_s >= first_s - 0.001:
                     yield at_s, frame
 
-    def _is_late(self) -> bool:
+    def is_late(self) -> bool:
         self.late = self.late or (self._deadline is not None and self._deadline.over)
         return self.late
 

@@ -1,4 +1,4 @@
-"""Looks for the station's QR clock in every file that was taken in, once, and says what it found as an anchor."""
+"""Looks for true time in every file that was taken in, once, and says as an anchor what it found: QR clock, satellites."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from station.footage.folders import DigestFolder
 from station.footage.index import Said
 from station.footage.ledger import Ledger
 from station.footage.limits import GRACE_S, SCAN_S
+from station.footage.received import Satellites, best_of
+from station.footage.sidecars import is_sidecar
 from station.footage.times import NUMBER_TWICE
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ Scan = Callable[[Path], Awaitable[Seen]]
 
 
 class Scanned(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one file: `result` is `anchored`, `nothing`, `no_own_time`, `number_twice`, `unreadable`, `out_of_time`, or why a clock was ignored."""
+    """What became of one file: `result` is `anchored` (QR clock), `received` (satellites), `nothing`, `no_own_time`, `number_twice`, `unreadable`, `out_of_time`, or why a clock was ignored."""
 
     sha256: str
     at_ms: int
@@ -93,6 +95,7 @@ class Scans:
         self._station = station
         self._clock = clock
         self._scan = scan
+        self._satellites = Satellites(ledger, originals, self._seen)
         self._place = 0
         self._due: dict[str, Said[FootageImported]] = {}
 
@@ -131,6 +134,8 @@ class Scans:
         result, read = "no_own_time", 0
         if NUMBER_TWICE in file.body.problems:  # the anchor would be the other recorder's as well
             result = NUMBER_TWICE
+        elif file.body.recorder is not None and is_sidecar(file.body):
+            result = await self._satellites.of_sidecar(file, path)
         elif file.body.recorder is not None and file.body.own_start_ms is not None:
             result, read = await self._searched(file, path)
         scanned = Scanned(sha256=file.body.sha256 or "", at_ms=self._clock.now_ms(), result=result, read=read)
@@ -139,17 +144,30 @@ class Scans:
 
     async def _searched(self, file: Said[FootageImported], path: Path) -> tuple[str, int]:
         """What came of it, and how many codes were read.  What takes too long counts as far as it was read."""
-        told = {"sha256": file.body.sha256}
-        try:
-            seen = await self._scan(path)
-        except OSError as error:
-            log.warning("footage unreadable", extra=told | {"reason": str(error)})
-            return "out_of_time" if isinstance(error, TimeoutError) else "unreadable", 0
-        result = await self._found(file, seen.hits)
+        seen = await self._seen(file, path)
+        if isinstance(seen, str):
+            return seen, 0
+        known = await asyncio.to_thread(self._remembered.digests)
+        result = best_of(
+            [
+                await self._found(file, seen.hits),
+                await self._satellites.of_track(file, seen.stamps),
+                *await self._satellites.of_earlier(file, known),
+            ]
+        )
         if seen.late:
-            log.warning("search for a clock ended early", extra=told | {"result": result})
-        late = seen.late and result == "nothing"
-        return "out_of_time" if late else result, len(seen.hits)
+            log.warning(
+                "search for a clock ended early", extra={"sha256": file.body.sha256, "result": result}
+            )
+        return "out_of_time" if seen.late and result == "nothing" else result, len(seen.hits)
+
+    async def _seen(self, file: Said[FootageImported], path: Path) -> Seen | str:
+        """Or why nothing was seen."""
+        try:
+            return await self._scan(path)
+        except OSError as error:
+            log.warning("footage unreadable", extra={"sha256": file.body.sha256, "reason": str(error)})
+            return "out_of_time" if isinstance(error, TimeoutError) else "unreadable"
 
     async def _found(self, file: Said[FootageImported], hits: Sequence[Hit]) -> str:
         found = filmings(hits, station=self._station, before_ms=file.at_ms)

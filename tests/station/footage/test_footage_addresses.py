@@ -303,6 +303,23 @@ async def test_a_copy_without_sound_says_so(watching: Watching, audio: str, word
     assert line["words"].endswith(words)
 
 
+async def test_a_film_and_a_file_beside_it_lead_to_each_other(watching: Watching) -> None:
+    await watching.sign_in()
+    await watching.import_(folder="DCIM")
+    other = "cd" * 32
+    beside = FootageImported(
+        recorder="3700123",
+        dock="dock1",
+        state="imported",
+        name="20261127_1.nmea",
+        folder="DCIM",
+        sha256=other,
+    )
+    await watching.room.ledger.say(beside)
+    assert f'<a href="/footage/{other}">20261127_1.nmea</a>' in (await watching.client.get(PAGE)).text
+    assert f'<a href="{PAGE}">20261127_1.mp4</a>' in (await watching.client.get(f"/footage/{other}")).text
+
+
 async def test_what_went_wrong_is_said_in_words(watching: Watching) -> None:
     await watching.import_(codec="hevc", problems=("truncated",))
     await watching.sign_in()
