@@ -29,6 +29,7 @@ from station.footage.media import open_media
 
 SLACK_S = Fraction(20, 1000)  # what is further off its own time is put right
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+LEAST_RATE = 4_000  # no speech; and what is stretched from less would fill the memory
 BITS_A_SAMPLE = 2  # at 48 kHz less would do; at the 8 kHz of speech it is needed
 MOST_BITS = 96_000
 PRIMING_S = Fraction(1, 4)  # what an encoder puts before its first sound; players pass over it
@@ -76,7 +77,7 @@ def with_sound(source: Path, make: Callable[[Plan], T]) -> T:
     for plan in tries:
         try:
             return make(plan)
-        except SoundError:
+        except (SoundError, MemoryError):
             continue
         except FFmpegError as error:
             if error.errno in NO_ROOM:
@@ -190,6 +191,8 @@ class _Encoded:
         self.stream = stream
         self._out, self._zero = out, zero
         context = stream.codec_context
+        if (context.sample_rate or LEAST_RATE) < LEAST_RATE:
+            raise SoundError("nobody can hear it")
         self._rate = next((rate for rate in RATES if rate >= (context.sample_rate or 0)), RATES[-1])
         self._layout = "mono" if context.channels <= 1 else "stereo"
         self._last = int(length * self._rate)

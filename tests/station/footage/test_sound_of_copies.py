@@ -89,6 +89,16 @@ def test_a_sound_that_nobody_knows_is_left_out_and_said(tmp_path: Path) -> None:
     assert len(frames(tmp_path / "c.mp4")) == 60
 
 
+def test_a_sound_that_would_fill_the_memory_costs_no_picture(tmp_path: Path) -> None:
+    source = clap_film(tmp_path / "a.avi", audio="pcm_mulaw")
+    data = source.read_bytes()
+    rate = data.index(b"strf", data.index(b"auds")) + 8 + 4
+    source.write_bytes(data[:rate] + b"\x01\0\0\0\x01\0\0\0" + data[rate + 8 :])
+    made = copy(source, tmp_path / "c.mp4", silent)
+    assert dict(made.how)["audio"] == "broken"
+    assert len(frames(tmp_path / "c.mp4")) == 60
+
+
 def test_a_film_without_sound_has_a_copy_without(tmp_path: Path) -> None:
     made = copy(movie(tmp_path / "a.ts", container="mpegts"), tmp_path / "c.mp4", silent)
     assert dict(made.how)["audio"] == "none"
