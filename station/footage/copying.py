@@ -33,13 +33,14 @@ TOLD_AGAIN = 250  # packets or pictures: who goes on is heard, however slow
 SKIPPED = 250  # packets in a row that cannot be decoded: the rest is lost
 
 Tell = Callable[[int], None]  # permille
+How = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """How a file was made, and which part of its source is in it."""
 
-    how: tuple[tuple[str, str], ...]
+    how: How
     from_ms: int | None = None
     to_ms: int | None = None
 
@@ -51,15 +52,25 @@ def copy(source: Path, to: Path, tell: Tell) -> Made:
 
 def _copied(source: Path, to: Path, plan: Plan, tell: Tell) -> Made:
     with open_media(source) as file, av.open(str(to), "w", format="mp4", options=PLAYABLE) as out:
-        video, zero = video_of(file), first_of(source)
-        if video.codec_context.name == "h264":
-            _packets(file, out, Progress(file, tell), plan, zero=zero)
-            return Made(how=(("way", "remux"), ("video", "h264"), *plan.how))
-        return _encode(file, out, Progress(file, tell), plan, zero=zero)
+        work = _packets if video_of(file).codec_context.name == "h264" else _encode
+        _end, how = work(file, out, Progress(file, tell), plan, zero=first_of(source))
+        return Made(how=how)
 
 
-def cut(source: Path, to: Path, *, from_ms: int, to_ms: int, tags: dict[str, str], tell: Tell) -> Made:
-    """A span: the packets from the key frame at or before its start.  Blocking.  ProtocolError: nothing is there."""
+def cut(
+    source: Path,
+    to: Path,
+    *,
+    from_ms: int,
+    to_ms: int,
+    tags: dict[str, str],
+    tell: Tell,
+    encode: bool = False,
+) -> Made:
+    """A span: the packets from the key frame at or before its start.  Blocking.  ProtocolError: nothing is there.
+
+    `encode`: the same part for browsers that do not play these packets.
+    """
     zero = first_of(source)
     entry = _entry(source, zero + Fraction(from_ms, 1000))
     actual_ms = round((entry.key - zero) * 1000)
@@ -69,11 +80,10 @@ def cut(source: Path, to: Path, *, from_ms: int, to_ms: int, tags: dict[str, str
     def make(plan: Plan) -> Made:
         with open_media(source) as file, av.open(str(to), "w", format="mp4", options=PLAYABLE) as out:
             out.metadata.update({**tags, **wanted})
-            end = _packets(file, out, Progress(file, tell), plan, zero=entry.key, entry=entry, until=until)
-            codec = video_of(file).codec_context.name
+            work = _encode if encode else _packets
+            end, how = work(file, out, Progress(file, tell), plan, zero=entry.key, entry=entry, until=until)
         asked = (("asked_from_ms", str(from_ms)), ("asked_to_ms", str(to_ms)))
-        how = (("way", "remux"), ("video", codec), *plan.how, *asked)
-        return Made(how=how, from_ms=actual_ms, to_ms=round((end - zero) * 1000))
+        return Made(how=(*how, *asked), from_ms=actual_ms, to_ms=round((end - zero) * 1000))
 
     return with_sound(source, make)
 
@@ -114,8 +124,8 @@ def _packets(
     zero: Fraction,
     entry: _Entry | None = None,
     until: Fraction | None = None,
-) -> Fraction:
-    """Takes the packets of the picture over, each as it is; answers when the last one ends."""
+) -> tuple[Fraction, How]:
+    """Takes the packets of the picture over, each as it is; answers when the last one ends, and how it was made."""
     video = video_of(file)
     to, sound = out.add_stream_from_template(video), sound_of(file, out, plan, zero=zero)
     if entry is not None:
@@ -138,7 +148,7 @@ def _packets(
         raise ProtocolError("nothing in it can be read")
     if sound is not None:
         sound.end()
-    return end
+    return end, (("way", "remux"), ("video", video.codec_context.name), *plan.how)
 
 
 def _before(
@@ -216,22 +226,45 @@ def _seek(file: InputContainer, at: Fraction | None) -> None:
 
 
 def _encode(
-    file: InputContainer, out: OutputContainer, progress: Progress, plan: Plan, *, zero: Fraction
-) -> Made:
-    stream, hearing = None, Hearing(file, out, plan, zero=zero)
-    for frame in pictures(file, hearing):
+    file: InputContainer,
+    out: OutputContainer,
+    progress: Progress,
+    plan: Plan,
+    *,
+    zero: Fraction,
+    entry: _Entry | None = None,
+    until: Fraction | None = None,
+) -> tuple[Fraction, How]:
+    """Codes the pictures anew; answers when the last one ends, and how it was made."""
+    if entry is not None:
+        _seek(file, entry.seek)
+    stream, hearing, end = None, Hearing(file, out, plan, zero=zero, until=until), zero
+    for frame, at in _within(pictures(file, hearing), zero if entry else None, until):
         if stream is None:
             width, height = fitting(frame.width, frame.height, tallest=TALLEST)
             stream = encoder(out, video_of(file), width, height, ENCODER)
             hearing.begin()
-        progress.at((frame.pts or 0) * (frame.time_base or Fraction(1)))
+        progress.at(at)
         show(stream, out, frame.reformat(width, height, "yuv420p"), frame, zero)
+        end = at + 1 / Fraction(stream.codec_context.framerate or 25)
     if stream is None:
         raise ProtocolError("nothing in it can be decoded")
     out.mux(stream.encode(None))
     hearing.end()
-    how = {"way": "encoded", "video": "h264", "size": f"{width}x{height}", **dict(plan.how)}
-    return Made(how=tuple((how | ENCODER).items()))
+    size = ("size", f"{width}x{height}")
+    return end, (("way", "encoded"), ("video", "h264"), size, *plan.how, *ENCODER.items())
+
+
+def _within(
+    frames: Iterable[VideoFrame], since: Fraction | None, until: Fraction | None
+) -> Iterator[tuple[VideoFrame, Fraction]]:
+    """Those of a part, each with its time; a little is read on, since sound comes behind its picture."""
+    for frame in frames:
+        at = (frame.pts or 0) * (frame.time_base or Fraction(1))
+        if until is not None and at >= until + LATE_S:
+            return
+        if (since is None or at >= since) and (until is None or at < until):
+            yield frame, at
 
 
 def encoder(

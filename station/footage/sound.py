@@ -125,7 +125,16 @@ def _name(stream: AudioStream) -> str:
 class Hearing:
     """Sound beside pictures that are encoded anew: it waits until the first of them has said how large they are."""
 
-    def __init__(self, file: InputContainer, out: OutputContainer, plan: Plan, *, zero: Fraction) -> None:
+    def __init__(
+        self,
+        file: InputContainer,
+        out: OutputContainer,
+        plan: Plan,
+        *,
+        zero: Fraction,
+        until: Fraction | None = None,
+    ) -> None:
+        self._until = until
         self._make = partial(sound_of, file, out, plan, zero=zero)
         self._waiting: list[Packet[Any]] | None = []
         self._sound: Sound | None = None
@@ -138,6 +147,8 @@ class Hearing:
             self.add(packet)
 
     def add(self, packet: Packet[Any]) -> None:
+        if self._until is not None and _at(packet) >= self._until:
+            return
         if self._waiting is not None:
             self._waiting.append(packet)
         elif self._sound is not None:
@@ -159,7 +170,7 @@ class _TakenOver:
 
     def add(self, packet: Packet[Any]) -> None:
         frames = _decoded(packet)
-        at = (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+        at = _at(packet)
         if not packet.size or at < self._zero - PRIMING_S:
             return
         for frame in frames:
@@ -275,6 +286,10 @@ class _Encoded:
     def _whole(self, partial: bool) -> Iterator[AudioFrame]:
         while (frame := self._fifo.read(FRAME, partial=partial)) is not None:
             yield frame
+
+
+def _at(packet: Packet[Any]) -> Fraction:
+    return (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
 
 
 def _decoded(packet: Packet[Any]) -> list[AudioFrame]:

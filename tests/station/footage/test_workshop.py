@@ -239,6 +239,39 @@ async def test_a_link_cuts_its_span_once_and_names_it_in_the_journal(tmp_path: P
         assert len(made(place)) == 1
 
 
+async def test_of_a_span_that_browsers_do_not_play_a_second_one_travels_that_they_do(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        film = movie(tmp_path / "a.mp4", codec="libx265", seconds=5)
+        source = await place.original(film, codec="hevc", duration_ms=5_000)
+        said = FootageLinked(
+            link="l-1",
+            act="linked",
+            sha256=source,
+            from_ms=1_500,
+            to_ms=3_000,
+            by="rule",
+            reason="same officer",
+            passage="p-1",
+        )
+        await place.room.ledger.say(said)
+        async with place.working():
+            await place.until(lambda: len(made(place)) == 2)
+            await place.until(lambda: not place.room.workshop.standing())
+        own, encoded = made(place)
+        assert [dict(one.how)["video"] for one in (own, encoded)] == ["hevc", "h264"]
+        assert (own.kind, own.link, own.from_ms, own.sources) == ("span", "l-1", 1_000, (source,))
+        assert (encoded.kind, encoded.link, encoded.from_ms, encoded.sources) == (
+            "span",
+            "l-1",
+            1_000,
+            (source,),
+        )
+        assert place.own_files.path(encoded.sha256) is not None
+    async with workplace(tmp_path / "s") as place, place.working():
+        await place.until(lambda: not place.room.workshop.standing())
+        assert len(made(place)) == 2
+
+
 async def test_a_link_is_cut_in_its_parts_and_what_it_moves_to_is_cut_then(tmp_path: Path) -> None:
     async with workplace(tmp_path / "s") as place:
         film = movie(tmp_path / "a.mp4", seconds=40, still=True)
