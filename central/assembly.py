@@ -277,15 +277,7 @@ def _parts(
             queries, Requested(given.database), append=ingest.own.append, commanding=commanding
         ),
         alarms=partial(_alarms, given, queries, ingest),
-        desk=Desk(
-            queries,
-            instruments,
-            write=ingest.own.act,
-            holds=HoldsAtBoxes(Holds(given.database), commanding=commanding, clock=clock),
-            scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=clock),
-            clock=clock,
-            must_record=national() if settings.must_record else None,
-        ),
+        desk=_desk(given, ingest, queries, commanding),
         closings=Closings(
             queries,
             write=ingest.own.act,
@@ -311,6 +303,19 @@ def _parts(
         exports=JournalExports(given.database, ingest.custody),
         slips=Slips(queries, ingest.custody, write=ingest.own.act),
         healthy=partial(_healthy, given, ingest, enrolment),
+    )
+
+
+def _desk(given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding) -> Desk:
+    clock, instruments = given.clock, Instruments(given.database)
+    return Desk(
+        queries,
+        instruments,
+        write=ingest.own.act,
+        holds=HoldsAtBoxes(Holds(given.database), commanding=commanding, clock=clock),
+        scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=clock),
+        clock=clock,
+        must_record=national() if given.settings.must_record else None,
     )
 
 

@@ -500,6 +500,10 @@ def _span_words(span: SpanView, texts: Texts) -> str:
         said.append(texts(_("not linked any more")))
     if dict(span.said.how).get("video", "h264") != "h264":
         said.append(texts(_("this format does not play here: download it")))
+    if dict(span.said.how).get("way") == "encoded":
+        said.append(texts(_("encoded anew so that it plays: the span itself is here too")))
+    if dict(span.said.how).get("audio") == "broken":
+        said.append(texts(_("its sound is broken: only the original at the station has it")))
     return " · ".join(filter(None, said))
 
 

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Literal
 
 from av.error import FFmpegError
 
 from edge.cameras.acceptance import StreamFacts, StreamWatch, complaints
 from edge.cameras.memory import Memory
-from edge.cameras.pictures import Frame, moments, pick
+from edge.cameras.pictures import Frame, ends, moments, pick
 from edge.cameras.settings import CLOCK_MAX_MS, CameraSettings
 from edge.cameras.stream import Coded, Opened, Session, Sink, Source
 from edge.cameras.walltime import Steps
@@ -125,7 +126,8 @@ class Camera:
         wanted = moments(at_ms, before_ms=before_ms, after_ms=after_ms, count=count)
         held = self._memory.around(wanted[0], last_ms)
         try:
-            found = await asyncio.get_running_loop().run_in_executor(decode_in, pick, held, wanted)
+            work = partial(pick, held, wanted, is_late=ends(self._clock))
+            found = await asyncio.get_running_loop().run_in_executor(decode_in, work)
         except (
             FFmpegError,
             ValueError,

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from edge.cameras.filters import Grey, tiled
 from edge.cameras.judging import Measures
-from edge.cameras.multipart import jpeg_size
+from edge.cameras.multipart import MOST_PX, jpeg_size
 
-MOST_PX = 64_000_000  # a larger picture is not decoded: it is no camera's
 # A quarter of the size comes out of the decoder; a second head inside the file may not be larger than the first.
 REDUCED = {"lowres": "2", "max_pixels": str(MOST_PX)}
 STRONG = 0.02  # share of the pixels of a direction whose edges are looked at

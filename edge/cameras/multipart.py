@@ -8,6 +8,7 @@ from kernel.errors import ProtocolError
 
 MAX_STILL = 16 * 1024 * 1024
 MAX_HEAD = 4096
+MOST_PX = 64_000_000  # a larger picture is not decoded: it is no camera's
 MOST_SCANS = 64  # of a progressive JPEG, where ten are usual: each is as much work as a picture
 _LENGTH = re.compile(rb"(?im)^content-length:\s*(\d{1,9})\s*$")
 _START, _END, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,11 +16,14 @@ from av.video.frame import VideoFrame
 
 from edge.cameras.acceptance import MIN_HEIGHT, MIN_WIDTH
 from edge.cameras.memory import Held
-from edge.cameras.multipart import jpeg_size
+from edge.cameras.multipart import MOST_PX, jpeg_size
 from edge.cameras.stream import STILLS
+from kernel.clock import Clock
 from kernel.errors import LinkError
 
 OFF_MOMENT_MS = 500
+DECODING_MS = 20_000  # of one camera's window: other cameras wait for it
+LARGEST = {"max_pixels": str(MOST_PX)}  # a stream that states more is not decoded
 # mjpeg quantiser 3 in the encoder's units: about quality 90, and above it in PSNR.
 JPEG_OPTIONS = {"flags": "+qscale", "global_quality": str(3 * 118)}
 
@@ -39,6 +42,17 @@ class Frame:
     clipped_permille: int | None = None
 
 
+def never() -> bool:
+    """There is time enough."""
+    return False
+
+
+def ends(clock: Clock, *, after_ms: int = DECODING_MS) -> Callable[[], bool]:
+    """From now on so long."""
+    last_ms = clock.mono_ms() + after_ms
+    return lambda: clock.mono_ms() >= last_ms
+
+
 def moments(at_ms: int, *, before_ms: int, after_ms: int, count: int) -> list[int]:
     """`count` moments spread evenly over the window; the middle one of an odd count is near the trigger."""
     if count <= 1:
@@ -47,13 +61,16 @@ def moments(at_ms: int, *, before_ms: int, after_ms: int, count: int) -> list[in
     return [at_ms - before_ms + span * n // (count - 1) for n in range(count)]
 
 
-def pick(held: Sequence[Held], wanted: Sequence[int]) -> list[Frame]:
-    """The frames nearest to the wanted moments, in time order, none twice.  CPU work: call it in a thread."""
+def pick(held: Sequence[Held], wanted: Sequence[int], *, is_late: Callable[[], bool] = never) -> list[Frame]:
+    """The frames nearest to the wanted moments, in time order, none twice.  CPU work: call it in a thread.
+
+    `is_late` is asked between pictures: then what was decoded has to do.
+    """
     if not held or not wanted:
         return []
     if held[0].session.codec == STILLS:
         return [_still(one, wanted) for one in _nearest(held, wanted)]
-    return [_from_video(at_ms, frame, wanted) for at_ms, frame in _decode(held, wanted)]
+    return [_from_video(at_ms, frame, wanted) for at_ms, frame in _decode(held, wanted, is_late)]
 
 
 def key_picture(held: Held, size: tuple[int, int]) -> VideoFrame | None:
@@ -63,8 +80,10 @@ def key_picture(held: Held, size: tuple[int, int]) -> VideoFrame | None:
     return frames[0].reformat(width=size[0], height=size[1], format="gray") if frames else None
 
 
-def from_clip(path: Path, *, start_ms: int, wanted: Sequence[int]) -> list[Frame]:
-    """The frames nearest to the wanted moments out of a clip whose first frame is of `start_ms`.
+def from_clip(
+    path: Path, *, start_ms: int, wanted: Sequence[int], is_late: Callable[[], bool] = never
+) -> list[Frame]:
+    """The frames nearest to the wanted moments out of a clip whose first frame is of `start_ms`; `is_late` as in `pick`.
 
     What a restart left undone; LinkError when the clip cannot be read.  CPU work: call it in a thread.
     """
@@ -72,10 +91,13 @@ def from_clip(path: Path, *, start_ms: int, wanted: Sequence[int]) -> list[Frame
     try:
         with av.open(str(path), "r") as container:
             stream = container.streams.video[0]
+            stream.codec_context.options = LARGEST
             base = stream.time_base or Fraction(1, 1000)
             for frame in container.decode(stream):
                 at_ms = start_ms + int((frame.pts or 0) * base * 1000)
                 _keep_nearest(best, wanted, at_ms, frame)
+                if is_late():
+                    break
     except (FFmpegError, IndexError) as error:
         raise LinkError(f"{path.name}: {error}") from error
     found = sorted({at_ms: frame for _, at_ms, frame in best.values()}.items(), key=lambda pair: pair[0])
@@ -105,13 +127,17 @@ def _flags(at_ms: int, width: int, height: int, wanted: Sequence[int]) -> tuple[
     return ("too_small",) * small + ("off_moment",) * off
 
 
-def _decode(held: Sequence[Held], wanted: Sequence[int]) -> list[tuple[int, VideoFrame]]:
+def _decode(
+    held: Sequence[Held], wanted: Sequence[int], is_late: Callable[[], bool]
+) -> list[tuple[int, VideoFrame]]:
     session = held[0].session
     decoder = _decoder(session.codec, session.head)
     best: dict[int, tuple[int, int, VideoFrame]] = {}
     for packet in (*(_packet(one) for one in held), None):
         for frame in _frames(decoder, packet):
             _keep_nearest(best, wanted, session.at_stamp(frame.pts or 0), frame)
+        if is_late():
+            break
     return sorted({at_ms: frame for _, at_ms, frame in best.values()}.items(), key=lambda pair: pair[0])
 
 
@@ -129,6 +155,7 @@ def _decoder(codec: str, head: bytes) -> VideoCodecContext:
     if not isinstance(decoder, VideoCodecContext):
         raise TypeError(f"no video codec: {codec}")
     decoder.thread_count = 1
+    decoder.options = LARGEST
     if head:
         decoder.extradata = head
     return decoder

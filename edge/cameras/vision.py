@@ -17,7 +17,7 @@ from pathlib import Path
 from edge.cameras.acceptance import StreamFacts
 from edge.cameras.camera import Camera
 from edge.cameras.lighting import Hint
-from edge.cameras.pictures import Frame, from_clip, moments
+from edge.cameras.pictures import Frame, ends, from_clip, moments
 from edge.cameras.settings import BurstSettings, CameraSettings, CheckSettings, Role, VisionSettings
 from edge.cameras.sources import open_source
 from edge.cameras.stream import Opened, Sink
@@ -155,7 +155,8 @@ class Vision:
         wanted = moments(at_ms, before_ms=how.before_ms, after_ms=how.after_ms, count=how.frames)
         try:
             frames = await asyncio.get_running_loop().run_in_executor(
-                self._decoder, partial(from_clip, path, start_ms=start_ms, wanted=wanted)
+                self._decoder,
+                partial(from_clip, path, start_ms=start_ms, wanted=wanted, is_late=ends(self._clock)),
             )
             reason = ""
         except LinkError as error:

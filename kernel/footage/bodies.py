@@ -137,6 +137,7 @@ class FootageImported(Body, frozen=True, kw_only=True):
     width: int = 0
     height: int = 0
     problems: tuple[str, ...] = ()  # machine words: docs/footage.md
+    audio: str = ""  # codec of its sound; empty: none, or nobody has looked
 
 
 class RecorderCleared(Body, frozen=True, kw_only=True):

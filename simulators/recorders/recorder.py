@@ -7,13 +7,14 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kernel.clock import Clock
 from simulators.recorders import control
 from simulators.recorders.film import film
 
 FOLDER = "DCIM"
+Model = Literal["h8-series", "dsj-series"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,12 @@ class Recorder:
         officer: str = "100001",
         clock_off_ms: int = 0,
         password: str | None = None,
+        model: Model = "h8-series",
     ) -> None:
-        """`clock_off_ms`: how far its clock is ahead; with a password its storage opens only by it."""
+        """`clock_off_ms`: how far its clock is ahead; with a password its storage opens only by it.
+
+        A `dsj-series` has a satellite receiver, and keeps what that says in its films.
+        """
         self.state = state
         self.number = number
         self.volume = state / "volume"
@@ -56,7 +61,7 @@ class Recorder:
         self._save(
             number=number,
             officer=officer,
-            model="h8-series",
+            model=model,
             clock_off_ms=clock_off_ms,
             battery_permille=640,
             password=control.digest(password) if password else None,
@@ -74,16 +79,26 @@ class Recorder:
         """Blocking: a recording that began at true `start_ms`."""
         told = self._told()
         self._sequence += 1
-        own = control.shown(start_ms + told["clock_off_ms"])
-        mark = "_IMP" if important else ""
-        name = f"{told['number']}_{told['officer']}_{own}_{self._sequence:04d}{mark}.mp4"
-        path = self.volume / FOLDER / name
+        path = self.volume / FOLDER / self._name(told, start_ms, important=important)
         digest = film(
-            path, own_start_ms=start_ms + told["clock_off_ms"], duration_ms=duration_ms, says=told["number"]
+            path,
+            own_start_ms=start_ms + told["clock_off_ms"],
+            duration_ms=duration_ms,
+            says=told["number"],
+            true_start_ms=start_ms if told["model"] == "dsj-series" else None,
         )
         made = Made(path=path, start_ms=start_ms, duration_ms=duration_ms, sha256=digest)
         self.made.append(made)
         return made
+
+    def _name(self, told: dict[str, Any], start_ms: int, *, important: bool) -> str:
+        own = control.shown(start_ms + told["clock_off_ms"])
+        if told["model"] == "dsj-series":
+            mark = "_MARK" if important else ""
+            date, time = own[:8], own[8:]
+            return f"DSJ-{told['number']}_{told['officer']}_{date}_{time}_{self._sequence:04d}{mark}.mp4"
+        mark = "_IMP" if important else ""
+        return f"{told['number']}_{told['officer']}_{own}_{self._sequence:04d}{mark}.mp4"
 
     def dock(self, at: Path) -> None:
         """Put in: its storage appears at `at`, unless it is locked."""

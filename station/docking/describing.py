@@ -125,6 +125,7 @@ def describe(
         codec=probe.codec,
         width=probe.width,
         height=probe.height,
+        audio=probe.audio,
     )
     return replace_group(body, known.earlier)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from typing import Any
 import msgspec
 
 from station.docking.boxes import fault_of, media_type
+from station.footage.limits import LOOK_S
 
-PATIENCE_S = 60
 MEMORY = 2 << 30
 LONGEST_MS = 24 * 3_600_000  # no recorder makes one file of more
 SLOWEST_BYTES_S = 250  # speech takes at least twice as much
@@ -35,16 +36,19 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     codec: str = ""
     width: int = 0
     height: int = 0
+    audio: str = ""
     fault: str = ""
 
 
-def probe(path: Path) -> Probe:
-    """Blocking.  A file that kills or stops whoever looks at it is not playable, and that is all."""
+def probe(path: Path, *, patience_s: float = LOOK_S) -> Probe:
+    """Blocking.  A file that kills or stops whoever looks at it is not playable, or takes too long, and that is all."""
     try:
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", __name__, str(path)], capture_output=True, timeout=PATIENCE_S, check=True
+            [sys.executable, "-m", __name__, str(path)], capture_output=True, timeout=patience_s, check=True
         )
         return msgspec.json.decode(done.stdout, type=Probe)
+    except subprocess.TimeoutExpired:
+        return Probe(media_type=_kind(path), fault="took_too_long")
     except (subprocess.SubprocessError, msgspec.MsgspecError):
         return Probe(media_type=_kind(path), fault="not_playable")
 
@@ -60,8 +64,9 @@ def look(path: Path) -> Probe:
 
 
 def _kind(path: Path) -> str:
-    with path.open("rb") as file:
-        return media_type(file.read(256))
+    # Where nothing is ever written into, an ordinary open would wait for ever.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        return media_type(file.read(256) or b"")
 
 
 def _with_streams(path: Path, kind: str, fault: str) -> Probe:
@@ -80,6 +85,7 @@ def _with_streams(path: Path, kind: str, fault: str) -> Probe:
                 codec=video.codec_context.name if video else "",
                 width=video.width if video else 0,
                 height=video.height if video else 0,
+                audio=_sound(container),
                 fault=fault,
             )
     except (av.FFmpegError, ValueError, IndexError, OverflowError):
@@ -99,6 +105,12 @@ def _duration_ms(container: Any) -> int | None:
         int(one.duration * (one.time_base or Fraction(0)) * 1000) for one in container.streams if one.duration
     ]
     return max(known, default=None)
+
+
+def _sound(container: Any) -> str:
+    """Of the first; one that nobody here can decode has a name too."""
+    contexts = [stream.codec_context for stream in container.streams.audio]
+    return next((context.name if context is not None else "unknown" for context in contexts), "")
 
 
 def _created_ms(text: str) -> int | None:

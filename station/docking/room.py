@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from station.docking.collected import Collected
 from station.docking.docking import Acknowledged, Docking
 from station.docking.drivers import open_dock
 from station.docking.importing import Importer
+from station.docking.probing import probe
 from station.docking.profiles import Profiles, load_profiles
 from station.footage.folders import DigestFolder
 from station.footage.ledger import Ledger
@@ -71,7 +73,12 @@ def open_docking(
     board = Board.of(dock.name for dock in settings.docks)
     originals = DigestFolder(folder / "originals")
     importer = Importer(
-        ledger, originals, Collected(folder / "docking.db"), clock=clock, reserve_mb=settings.reserve_mb
+        ledger,
+        originals,
+        Collected(folder / "docking.db"),
+        clock=clock,
+        reserve_mb=settings.reserve_mb,
+        look=partial(probe, patience_s=settings.look_s),
     )
     docks = [
         Docking(

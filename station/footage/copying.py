@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,52 +21,71 @@ from av.video.stream import VideoStream
 
 from kernel.errors import ProtocolError
 from station.footage.media import first_of, open_media, reason, video_of
+from station.footage.sound import Hearing, Plan, sound_of, with_sound
 
 # bitexact: no name of a program and no time of making in the file.
 PLAYABLE = {"movflags": "faststart+use_metadata_tags", "fflags": "+bitexact"}
 ENCODER = {"preset": "veryfast", "crf": "26", "threads": "1"}
 TALLEST = 720
-IN_MP4 = frozenset({"aac", "mp3"})
+LATE_S = 2
 BACK_S = (0, 10, 60, None)  # None: read from the beginning
 TOLD_AGAIN = 250  # packets or pictures: who goes on is heard, however slow
 SKIPPED = 250  # packets in a row that cannot be decoded: the rest is lost
 
 Tell = Callable[[int], None]  # permille
+How = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """How a file was made, and which part of its source is in it."""
 
-    how: tuple[tuple[str, str], ...]
+    how: How
     from_ms: int | None = None
     to_ms: int | None = None
 
 
 def copy(source: Path, to: Path, tell: Tell) -> Made:
-    """A working copy.  Blocking.  ProtocolError: the source cannot be read."""
+    """A working copy, with its sound.  Blocking.  ProtocolError: the source cannot be read."""
+    return with_sound(source, lambda plan: _copied(source, to, plan, tell))
+
+
+def _copied(source: Path, to: Path, plan: Plan, tell: Tell) -> Made:
     with open_media(source) as file, av.open(str(to), "w", format="mp4", options=PLAYABLE) as out:
-        video = video_of(file)
-        if video.codec_context.name == "h264":
-            _packets(file, out, Progress(file, tell), zero=first_of(source))
-            return Made(how=(("way", "remux"), ("video", "h264")))
-        return _encode(file, out, Progress(file, tell), zero=first_of(source))
+        work = _packets if video_of(file).codec_context.name == "h264" else _encode
+        _end, how = work(file, out, Progress(file, tell), plan, zero=first_of(source))
+        return Made(how=how)
 
 
-def cut(source: Path, to: Path, *, from_ms: int, to_ms: int, tags: dict[str, str], tell: Tell) -> Made:
-    """A span: the packets from the key frame at or before its start.  Blocking.  ProtocolError: nothing is there."""
+def cut(
+    source: Path,
+    to: Path,
+    *,
+    from_ms: int,
+    to_ms: int,
+    tags: dict[str, str],
+    tell: Tell,
+    encode: bool = False,
+) -> Made:
+    """A span: the packets from the key frame at or before its start.  Blocking.  ProtocolError: nothing is there.
+
+    `encode`: the same part for browsers that do not play these packets.
+    """
     zero = first_of(source)
     entry = _entry(source, zero + Fraction(from_ms, 1000))
     actual_ms = round((entry.key - zero) * 1000)
-    with open_media(source) as file, av.open(str(to), "w", format="mp4", options=PLAYABLE) as out:
-        wanted = {"requested_start_ms": str(from_ms), "actual_start_ms": str(actual_ms)}
-        out.metadata.update({**tags, **wanted})
-        until = zero + Fraction(to_ms, 1000)
-        end = _packets(file, out, Progress(file, tell), zero=entry.key, entry=entry, until=until)
-        codec = video_of(file).codec_context.name
-    asked = (("asked_from_ms", str(from_ms)), ("asked_to_ms", str(to_ms)))
-    how = (("way", "remux"), ("video", codec), *asked)
-    return Made(how=how, from_ms=actual_ms, to_ms=round((end - zero) * 1000))
+    wanted = {"requested_start_ms": str(from_ms), "actual_start_ms": str(actual_ms)}
+    until = zero + Fraction(to_ms, 1000)
+
+    def make(plan: Plan) -> Made:
+        with open_media(source) as file, av.open(str(to), "w", format="mp4", options=PLAYABLE) as out:
+            out.metadata.update({**tags, **wanted})
+            work = _encode if encode else _packets
+            end, how = work(file, out, Progress(file, tell), plan, zero=entry.key, entry=entry, until=until)
+        asked = (("asked_from_ms", str(from_ms)), ("asked_to_ms", str(to_ms)))
+        return Made(how=(*how, *asked), from_ms=actual_ms, to_ms=round((end - zero) * 1000))
+
+    return with_sound(source, make)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,35 +119,49 @@ def _packets(
     file: InputContainer,
     out: OutputContainer,
     progress: Progress,
+    plan: Plan,
     *,
     zero: Fraction,
     entry: _Entry | None = None,
     until: Fraction | None = None,
-) -> Fraction:
-    """Takes the packets over, each as it is; answers when the last picture ends."""
-    streams, video = _taken_over(file, out), video_of(file)
+) -> tuple[Fraction, How]:
+    """Takes the packets of the picture over, each as it is; answers when the last one ends, and how it was made."""
+    video = video_of(file)
+    to, sound = out.add_stream_from_template(video), sound_of(file, out, plan, zero=zero)
     if entry is not None:
         _seek(file, entry.seek)
     begun, end = entry is None, Fraction(0)
-    for packet in _sound(file, list(streams)):
+    for packet in _before(_whole(file, [video, *([sound.stream] if sound else [])]), video, until):
         at, pictured = _shown(packet), packet.stream is video
-        # In the order of decoding: a picture that is shown later may be what an earlier one is made of.
-        if until is not None and (_decoded(packet) if pictured else at) >= until:
-            if pictured:
-                break
-            continue
         begun = begun or (pictured and packet.is_keyframe and at >= zero)
         if not begun or (entry is not None and at < zero):
             continue
-        if pictured:
-            end = max(end, at + (packet.duration or 0) * packet.time_base)
-            progress.at(at)
+        if sound is not None and not pictured:
+            sound.add(packet)
+            continue
+        end = max(end, at + (packet.duration or 0) * packet.time_base)
+        progress.at(at)
         earlier(packet, zero)
-        packet.stream = streams[packet.stream]
+        packet.stream = to
         out.mux(packet)
     if not end:
         raise ProtocolError("nothing in it can be read")
-    return end
+    if sound is not None:
+        sound.end()
+    return end, (("way", "remux"), ("video", video.codec_context.name), *plan.how)
+
+
+def _before(
+    packets: Iterable[Packet[Stream]], video: VideoStream, until: Fraction | None
+) -> Iterator[Packet[Stream]]:
+    """In the order of decoding: a picture that is shown later may be what an earlier one is made of."""
+    for packet in packets:
+        pictured = packet.stream is video
+        at = _decoded(packet) if pictured else _shown(packet)
+        if until is None or at < until:
+            yield packet
+        elif pictured and at >= until + LATE_S:  # sound comes behind its picture
+            return
 
 
 def _shown(packet: Packet[Any]) -> Fraction:
@@ -147,16 +180,7 @@ def earlier(packet: Packet[Any], zero: Fraction) -> None:
         packet.pts -= shift
 
 
-def _taken_over(file: InputContainer, out: OutputContainer) -> dict[Stream, Stream]:
-    video = video_of(file)
-    streams: dict[Stream, Stream] = {video: out.add_stream_from_template(video)}
-    for audio in file.streams.audio[:1]:
-        if audio.codec_context.name in IN_MP4:
-            streams[audio] = out.add_stream_from_template(audio)
-    return streams
-
-
-def _sound(file: InputContainer, streams: list[Stream]) -> Iterator[Packet[Stream]]:
+def _whole(file: InputContainer, streams: list[Stream]) -> Iterator[Packet[Stream]]:
     """Packets with a time; a torn end is where the file ends."""
     with suppress(FFmpegError):
         for packet in file.demux(streams):
@@ -182,7 +206,7 @@ def _entry(source: Path, at: Fraction) -> _Entry:
 def _keys_until(file: InputContainer, at: Fraction) -> Iterator[Fraction]:
     """And the first one after it, where there is none."""
     found = False
-    for packet in _sound(file, [video_of(file)]):
+    for packet in _whole(file, [video_of(file)]):
         shown = _shown(packet)
         if found and shown > at:
             return
@@ -201,19 +225,46 @@ def _seek(file: InputContainer, at: Fraction | None) -> None:
 # --- encoding ---------------------------------------------------------------------------------------------------
 
 
-def _encode(file: InputContainer, out: OutputContainer, progress: Progress, *, zero: Fraction) -> Made:
-    stream = None
-    for frame in pictures(file):
+def _encode(
+    file: InputContainer,
+    out: OutputContainer,
+    progress: Progress,
+    plan: Plan,
+    *,
+    zero: Fraction,
+    entry: _Entry | None = None,
+    until: Fraction | None = None,
+) -> tuple[Fraction, How]:
+    """Codes the pictures anew; answers when the last one ends, and how it was made."""
+    if entry is not None:
+        _seek(file, entry.seek)
+    stream, hearing, end = None, Hearing(file, out, plan, zero=zero, until=until), zero
+    for frame, at in _within(pictures(file, hearing), zero if entry else None, until):
         if stream is None:
             width, height = fitting(frame.width, frame.height, tallest=TALLEST)
             stream = encoder(out, video_of(file), width, height, ENCODER)
-        progress.at((frame.pts or 0) * (frame.time_base or Fraction(1)))
+            hearing.begin()
+        progress.at(at)
         show(stream, out, frame.reformat(width, height, "yuv420p"), frame, zero)
+        end = at + 1 / Fraction(stream.codec_context.framerate or 25)
     if stream is None:
         raise ProtocolError("nothing in it can be decoded")
     out.mux(stream.encode(None))
-    how: dict[str, str] = {"way": "encoded", "video": "h264", "size": f"{width}x{height}", "audio": "off"}
-    return Made(how=tuple((how | ENCODER).items()))
+    hearing.end()
+    size = ("size", f"{width}x{height}")
+    return end, (("way", "encoded"), ("video", "h264"), size, *plan.how, *ENCODER.items())
+
+
+def _within(
+    frames: Iterable[VideoFrame], since: Fraction | None, until: Fraction | None
+) -> Iterator[tuple[VideoFrame, Fraction]]:
+    """Those of a part, each with its time; a little is read on, since sound comes behind its picture."""
+    for frame in frames:
+        at = (frame.pts or 0) * (frame.time_base or Fraction(1))
+        if until is not None and at >= until + LATE_S:
+            return
+        if (since is None or at >= since) and (until is None or at < until):
+            yield frame, at
 
 
 def encoder(
@@ -236,10 +287,16 @@ def show(
     out.mux(stream.encode(picture))
 
 
-def pictures(file: InputContainer) -> Iterator[VideoFrame]:
-    """Every frame that can be decoded, upright and in rising time; what cannot is passed over."""
-    last, failed = None, 0
-    for packet in file.demux(video_of(file)):
+def pictures(file: InputContainer, hearing: Hearing | None = None) -> Iterator[VideoFrame]:
+    """Every frame that can be decoded, upright and in rising time; what cannot is passed over.
+
+    `hearing` is given the sound on the way.
+    """
+    last, failed, video = None, 0, video_of(file)
+    for packet in file.demux([video, *(hearing.streams if hearing else [])]):
+        if hearing is not None and packet.stream is not video:
+            hearing.add(packet)
+            continue
         try:
             frames = packet.decode()
         except FFmpegError as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kernel.clock import Clock
 from station.footage.folders import DigestFolder
 from station.footage.ledger import Ledger
+from station.footage.limits import SCAN_S
 from station.footage.linking import Links
 from station.footage.passages import Crossings
 from station.footage.recorders import Recorders
@@ -32,8 +34,10 @@ class Desk:
         return {"footage links": self.links.run, "footage clocks": self.scans.run}
 
 
-def open_desk(ledger: Ledger, *, folder: Path, store: Path, station: str, clock: Clock) -> Desk:
-    """`store` is the station's; `station` its device path, which its clock shows."""
+def open_desk(
+    ledger: Ledger, *, folder: Path, store: Path, station: str, clock: Clock, scan_s: int = SCAN_S
+) -> Desk:
+    """`store` is the station's; `station` its device path, which its clock shows; `scan_s`: patience with one file."""
     crossings = Crossings(store, ledger.index)
     scanned = Remembered(folder / "scanned.db")
     scans = Scans(
@@ -42,7 +46,7 @@ def open_desk(ledger: Ledger, *, folder: Path, store: Path, station: str, clock:
         scanned,
         station=station,
         clock=clock,
-        scan=in_own_process,
+        scan=partial(in_own_process, patience_s=scan_s),
     )
     return Desk(
         recorders=Recorders(ledger, clock=clock),

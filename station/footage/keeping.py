@@ -38,6 +38,7 @@ from station.footage.cases import case_files, cases_of
 from station.footage.folders import DigestFolder
 from station.footage.keeping_settings import KeepingSettings
 from station.footage.ledger import Ledger
+from station.footage.sidecars import films_of
 from station.footage.stock import (
     RESTORED,
     Stocked,
@@ -273,9 +274,10 @@ class Keeping:
         return self._room
 
     def decision(self, one: Stocked, stock: Mapping[str, Stocked], holds: Mapping[str, Hold]) -> Decision:
-        """How long one file stays; what was made of others stays as long as they do.  Blocking."""
+        """How long one file stays; what was made of others, or lies beside a film, stays as long as they do.  Blocking."""
         if not one.sources:
-            return self._decide(one, holds)
+            films = [stock[name] for name in films_of(self._ledger.index, one.sha256) if name in stock]
+            return max((self._decide(each, holds) for each in (one, *films)), key=_length)
         names = ancestors(self._ledger.index, one.sources)
         found = [decision for name in names if (decision := self._by_source(name, stock, holds)) is not None]
         if (own := self._decide(one, holds)).why != "unlinked":

@@ -15,6 +15,7 @@ from station.footage.index import FootageIndex, Said
 from station.footage.times import true_start
 
 Kind = Literal["original", "working_copy", "span", "redacted", "clip"]
+HEARD = ("", "aac", "mp3", "opus", "flac")
 CLIP_ERR_MS = 500  # of a lane camera's clock; it is an alarm beyond that
 
 
@@ -31,6 +32,7 @@ class Known:
     name: str
     duration_ms: int | None = None
     codec: str = ""
+    audio: str = ""  # empty: no sound, or nobody has looked
     media_type: str = "video/mp4"
     recorder: str | None = None
     officer: str | None = None
@@ -45,6 +47,11 @@ class Known:
     def plays(self) -> bool:
         """In the browsers of a station: H.264 in MP4, nothing else."""
         return self.codec == "h264" and self.media_type == "video/mp4"
+
+    @property
+    def is_heard(self) -> bool:
+        """By who plays it; a sound that no browser knows is played as silence."""
+        return self.audio in HEARD
 
 
 class Library:
@@ -108,6 +115,7 @@ class Library:
             name=body.name,
             duration_ms=body.duration_ms,
             codec=body.codec,
+            audio=body.audio,
             media_type=body.media_type,
             recorder=body.recorder,
             officer=body.officer or body.named_officer,

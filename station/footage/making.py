@@ -48,17 +48,23 @@ async def work(
     given: Work,
     hear: Hear = lambda _permille: None,
     *,
+    limit_s: float | None = None,
     still_s: float = STILL_S,
     command: Sequence[str] = COMMAND,
 ) -> Report:
-    """What it has come to.  ProtocolError: why not; FullError: no room.  The process is gone in any case."""
+    """What it has come to.  ProtocolError: why not; FullError: no room.  The process is gone in any case.
+
+    `limit_s` is for all of it: a file can be made so that its decoder goes on and never comes to an end.
+    """
     process = await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=LIMIT
     )
+    limit = asyncio.timeout(limit_s)
     try:
-        report = await _talk(process, given, hear, still_s)
+        async with limit:
+            report = await _talk(process, given, hear, still_s)
     except TimeoutError as error:
-        raise ProtocolError("it stands still") from error
+        raise ProtocolError("it took too long" if limit.expired() else "it stands still") from error
     finally:
         with suppress(ProcessLookupError):
             process.kill()
@@ -72,6 +78,12 @@ async def work(
     return report
 
 
+async def _line(from_: asyncio.StreamReader, still_s: float) -> bytes:
+    # `wait_for` of Python 3.11 loses the end of all time while lines keep coming.
+    async with asyncio.timeout(still_s):
+        return await from_.readline()
+
+
 async def _talk(process: Process, given: Work, hear: Hear, still_s: float) -> Report | None:
     assert process.stdin is not None  # noqa: S101 - they are pipes
     assert process.stdout is not None  # noqa: S101
@@ -79,7 +91,7 @@ async def _talk(process: Process, given: Work, hear: Hear, still_s: float) -> Re
         process.stdin.write(msgspec.json.encode(given) + b"\n")
         await process.stdin.drain()
     last = None
-    while line := await asyncio.wait_for(process.stdout.readline(), still_s):
+    while line := await _line(process.stdout, still_s):
         last = msgspec.json.decode(line, type=Report)
         if last.done_permille is not None:
             hear(last.done_permille)

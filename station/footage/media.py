@@ -12,19 +12,24 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from kernel.errors import ProtocolError
+from station.footage.limits import MOST_PIXELS
 
 PATIENCE_S = 20.0
 # AVI counts frames only; without it no packet of it has a time to be shown at.
 INPUT = {"fflags": "+genpts"}
 
 
-def open_media(path: Path) -> InputContainer:
-    """ProtocolError: what is there cannot be read as a recording."""
+def open_media(path: Path, *, most_pixels: int = MOST_PIXELS) -> InputContainer:
+    """Its larger pictures are not decoded.  ProtocolError: what is there cannot be read as a recording."""
     try:
         # A path that looks like a network address is still a file.
-        return av.open(f"file:{path}", options=INPUT, timeout=PATIENCE_S)
+        file = av.open(f"file:{path}", options=INPUT, timeout=PATIENCE_S)
     except (FFmpegError, OSError, ValueError) as error:
         raise ProtocolError(f"cannot be read as a video: {reason(error)}") from error
+    for stream in file.streams.video:
+        if stream.codec_context is not None:
+            stream.codec_context.options = {"max_pixels": str(most_pixels)}
+    return file
 
 
 def video_of(container: InputContainer) -> VideoStream:

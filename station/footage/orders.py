@@ -62,6 +62,7 @@ class Order(Struct, frozen=True, kw_only=True):
     passage: str | None = None
     case: str | None = None
     link: str | None = None
+    encode: bool = False  # of a span: the same part once more, for browsers
     problem: str = ""
     made: FootageDerived | None = None  # finished, and about to be said
 

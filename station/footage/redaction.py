@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
 import msgspec
 import numpy as np
-from av.error import FFmpegError
-from av.stream import Stream
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from kernel.errors import ProtocolError
-from station.footage.copying import (
-    IN_MP4,
-    Made,
-    Progress,
-    Tell,
-    earlier,
-    encoder,
-    fitting,
-    pictures,
-    show,
-)
+from station.footage.copying import Made, Progress, Tell, encoder, fitting, pictures, show
 from station.footage.media import first_of, open_media, video_of
 from station.footage.orders import Box, Redaction
+from station.footage.sound import Hearing, Plan, with_sound
 
 BLOCK_PX = 24  # of a picture 1080 lines high; more where there are more
 # No metadata of the source is taken over.
@@ -48,32 +35,33 @@ Picture = NDArray[np.uint8]
 
 def redact(source: Path, to: Path, redaction: Redaction, tell: Tell) -> Made:
     """Blocking.  ProtocolError: the source cannot be read."""
+
+    def make(plan: Plan) -> Made:
+        return _redacted(source, to, redaction, plan, tell)
+
+    return with_sound(source, make) if redaction.audio else make(Plan(way="off"))
+
+
+def _redacted(source: Path, to: Path, redaction: Redaction, plan: Plan, tell: Tell) -> Made:
     with open_media(source) as file, av.open(str(to), "w", format="mp4", options=OUTPUT) as out:
-        video = video_of(file)
-        zero, progress = first_of(source), Progress(file, tell)
-        stream, audio, height = None, None, 0
-        for frame in pictures(file):
+        video, zero, progress = video_of(file), first_of(source), Progress(file, tell)
+        stream, hearing, height = None, Hearing(file, out, plan, zero=zero), 0
+        for frame in pictures(file, hearing):
             if stream is None:
                 width, height = fitting(frame.width, frame.height, tallest=TALLEST)
                 stream = encoder(out, video, width, height, ENCODER)
-                audio = _audio(file.streams.audio, out) if redaction.audio else None
+                hearing.begin()
             seconds = (frame.pts or 0) * (frame.time_base or Fraction(1))
             progress.at(seconds)
             at_ms = round((seconds - zero) * 1000)
             shown = hidden(_pixels(frame.reformat(width, height)), redaction, at_ms)
-            show(
-                stream,
-                out,
-                VideoFrame.from_ndarray(shown, format="bgr24").reformat(format="yuv420p"),
-                frame,
-                zero,
-            )
+            picture = VideoFrame.from_ndarray(shown, format="bgr24").reformat(format="yuv420p")
+            show(stream, out, picture, frame, zero)
         if stream is None:
             raise ProtocolError("nothing in it can be decoded")
         out.mux(stream.encode(None))
-        if audio is not None:
-            _sound_of(source, *audio, out, zero)
-    return Made(how=_how(redaction, height=height, kept_audio=audio is not None))
+        hearing.end()
+    return Made(how=_how(redaction, plan, height=height))
 
 
 def hidden(picture: Picture, redaction: Redaction, at_ms: int) -> Picture:
@@ -148,35 +136,13 @@ def _area(box: Box, height: int, width: int) -> tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def _how(redaction: Redaction, *, height: int, kept_audio: bool) -> tuple[tuple[str, str], ...]:
+def _how(redaction: Redaction, plan: Plan, *, height: int) -> tuple[tuple[str, str], ...]:
     return (
         ("mode", "keep" if redaction.keep else "hide"),
         ("block_px", str(block_px(height))),
-        ("audio", "on" if kept_audio else "off"),
+        *plan.how,
         ("boxes", msgspec.json.encode(redaction.tracks).decode()),
     )
-
-
-# --- audio ------------------------------------------------------------------------------------------------------
-
-
-def _audio(streams: Sequence[Stream], out: av.container.OutputContainer) -> tuple[int, Stream] | None:
-    """Which of them is kept, and where it goes to."""
-    for number, stream in enumerate(streams):
-        if stream.codec_context.name in IN_MP4:
-            return number, out.add_stream_from_template(stream)
-    return None
-
-
-def _sound_of(
-    source: Path, number: int, audio: Any, out: av.container.OutputContainer, zero: Fraction
-) -> None:
-    with open_media(source) as file, suppress(FFmpegError):
-        for packet in file.demux(file.streams.audio[number]):
-            if packet.dts is not None and packet.size:
-                earlier(packet, zero)
-                packet.stream = audio
-                out.mux(packet)
 
 
 # --- following a thing ------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from station.footage.index import FootageIndex
 from station.footage.keeping import Keeping, Rules
 from station.footage.ledger import JournalLedger
 from station.footage.library import Library
+from station.footage.limits import making_s
 from station.footage.settings import Footage
 from station.footage.spans import Spans
 from station.footage.steps import Steps
@@ -144,7 +145,9 @@ def open_room(settings: Footage, around: Around) -> FootageRoom:
         folder=folder,
         ledger=ledger,
         clock=clock,
-        desk=open_desk(ledger, folder=folder, store=store, station=station, clock=clock),
+        desk=open_desk(
+            ledger, folder=folder, store=store, station=station, clock=clock, scan_s=settings.scan_s
+        ),
         docking=open_docking(
             settings,
             folder=folder,
@@ -223,6 +226,7 @@ def _workshop(
         folder=folder / "orders",
         most_bytes=settings.copies_gb << 30,
         most_span_bytes=settings.span_mb << 20,
+        limit_s=partial(making_s, times=settings.making_times),
         span_reserve_bytes=settings.reserve_mb << 20,
         clock=around.clock,
         is_held=is_held,

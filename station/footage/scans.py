@@ -1,4 +1,4 @@
-"""Looks for the station's QR clock in every file that was taken in, once, and says what it found as an anchor."""
+"""Looks for true time in every file that was taken in, once, and says as an anchor what it found: QR clock, satellites."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from kernel.clock import Clock
 from kernel.errors import FullError
 from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported
 from kernel.footage.clockcode import Filming, Hit, filmings
+from station.footage.clockseen import Seen
 from station.footage.folders import DigestFolder
 from station.footage.index import Said
 from station.footage.ledger import Ledger
+from station.footage.limits import GRACE_S, SCAN_S
+from station.footage.received import Satellites, best_of
+from station.footage.sidecars import is_sidecar
 from station.footage.times import NUMBER_TWICE
 
 log = logging.getLogger(__name__)
@@ -27,13 +31,13 @@ log = logging.getLogger(__name__)
 BY = "qr clock"
 LOOK_S = 5.0
 AFTER_FAULT_S = 30.0
-PATIENCE_S = 900.0  # two minutes at either end of a film in 4K on a slow station, and as much again
+COMMAND = (sys.executable, "-m", "station.footage.qrscan")
 
-Scan = Callable[[Path], Awaitable[Sequence[Hit]]]
+Scan = Callable[[Path], Awaitable[Seen]]
 
 
 class Scanned(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one file: `result` is `anchored`, `nothing`, `no_own_time`, `number_twice`, `unreadable`, or why a clock was ignored."""
+    """What became of one file: `result` is `anchored` (QR clock), `received` (satellites), `nothing`, `no_own_time`, `number_twice`, `unreadable`, `out_of_time`, or why a clock was ignored."""
 
     sha256: str
     at_ms: int
@@ -91,6 +95,7 @@ class Scans:
         self._station = station
         self._clock = clock
         self._scan = scan
+        self._satellites = Satellites(ledger, originals, self._seen)
         self._place = 0
         self._due: dict[str, Said[FootageImported]] = {}
 
@@ -129,17 +134,40 @@ class Scans:
         result, read = "no_own_time", 0
         if NUMBER_TWICE in file.body.problems:  # the anchor would be the other recorder's as well
             result = NUMBER_TWICE
+        elif file.body.recorder is not None and is_sidecar(file.body):
+            result = await self._satellites.of_sidecar(file, path)
         elif file.body.recorder is not None and file.body.own_start_ms is not None:
-            try:
-                hits = await self._scan(path)
-            except OSError as error:
-                log.warning("footage unreadable", extra={"sha256": file.body.sha256, "reason": str(error)})
-                result = "unreadable"
-            else:
-                result, read = await self._found(file, hits), len(hits)
+            result, read = await self._searched(file, path)
         scanned = Scanned(sha256=file.body.sha256 or "", at_ms=self._clock.now_ms(), result=result, read=read)
         await asyncio.to_thread(self._remembered.hold, scanned)
         del self._due[scanned.sha256]
+
+    async def _searched(self, file: Said[FootageImported], path: Path) -> tuple[str, int]:
+        """What came of it, and how many codes were read.  What takes too long counts as far as it was read."""
+        seen = await self._seen(file, path)
+        if isinstance(seen, str):
+            return seen, 0
+        known = await asyncio.to_thread(self._remembered.digests)
+        result = best_of(
+            [
+                await self._found(file, seen.hits),
+                await self._satellites.of_track(file, seen.stamps),
+                *await self._satellites.of_earlier(file, known),
+            ]
+        )
+        if seen.late:
+            log.warning(
+                "search for a clock ended early", extra={"sha256": file.body.sha256, "result": result}
+            )
+        return "out_of_time" if seen.late and result == "nothing" else result, len(seen.hits)
+
+    async def _seen(self, file: Said[FootageImported], path: Path) -> Seen | str:
+        """Or why nothing was seen."""
+        try:
+            return await self._scan(path)
+        except OSError as error:
+            log.warning("footage unreadable", extra={"sha256": file.body.sha256, "reason": str(error)})
+            return "out_of_time" if isinstance(error, TimeoutError) else "unreadable"
 
     async def _found(self, file: Said[FootageImported], hits: Sequence[Hit]) -> str:
         found = filmings(hits, station=self._station, before_ms=file.at_ms)
@@ -166,24 +194,26 @@ def _anchored(file: FootageImported, filming: Filming) -> ClockAnchored:
     return ClockAnchored(recorder=file.recorder or "", anchor=anchor, by=BY, sha256=file.sha256, note=note)
 
 
-async def in_own_process(path: Path) -> Sequence[Hit]:
-    """What `station.footage.qrscan` reads of a file; OSError: it died of it, or did not end."""
+async def in_own_process(
+    path: Path, *, patience_s: float = SCAN_S, grace_s: float = GRACE_S, command: Sequence[str] = COMMAND
+) -> Seen:
+    """What `station.footage.qrscan` reads of a file.  TimeoutError: it did not end; OSError: it died of it.
+
+    It is told when to end, and killed when it does not.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "station.footage.qrscan",
+        *command,
         str(path),
+        str(round(patience_s * 1000)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s + grace_s):
             out, _ = await process.communicate()
         if process.returncode != 0:
             raise OSError(f"scan ended with {process.returncode}")
-        return msgspec.json.decode(out, type=list[Hit])
-    except TimeoutError as error:
-        raise OSError("scan did not end") from error
+        return msgspec.json.decode(out, type=Seen)
     except msgspec.MsgspecError as error:
         raise OSError(f"scan said rubbish: {error}") from error
     finally:

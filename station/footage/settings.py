@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernel.settings import filled, must, once_each, refuse
+from kernel.settings import above_zero, filled, must, once_each, refuse
 from station.docking.settings import Dock
 from station.footage.keeping_settings import KeepingSettings
+from station.footage.limits import LOOK_S, MAKING_TIMES, SCAN_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,11 @@ class Footage:
 
     clock_err_ms: int = 0  # how far this machine's clock may be off where others keep it right (virtual machines); 0: its kernel knows
     span_mb: int = 384  # of one piece that is sent to the centre: below the `file_limit_mb` there
+    look_s: int = LOOK_S  # patience with a file that is taken in, until somebody knows what it is
+    scan_s: int = SCAN_S  # and until its clock is found
+    making_times: int = (
+        MAKING_TIMES  # a copy may take so many times the length of its original, and ten minutes
+    )
     copies_gb: int = 100  # room for working copies; the oldest go first, they can be made again
 
     def __post_init__(self) -> None:
@@ -43,4 +49,7 @@ class Footage:
             must(0 <= self.clock_err_ms < 60_000, "clock_err_ms", "must be 0 to 59999"),
             must(self.span_mb > 0, "span_mb", "must be more than 0"),
             must(self.copies_gb > 0, "copies_gb", "must be more than 0"),
+            above_zero("look_s", self.look_s),
+            above_zero("scan_s", self.scan_s),
+            above_zero("making_times", self.making_times),
         )

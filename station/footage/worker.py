@@ -65,7 +65,15 @@ def _made(order: Order, source: Path, to: Path) -> Made:
         return redact(source, to, order.redaction, _progress)
     if order.kind == "span":
         tags = {"source_sha256": order.sha256, "passage": order.passage or "", "box": order.box or ""}
-        return cut(source, to, from_ms=order.from_ms or 0, to_ms=order.to_ms or 0, tags=tags, tell=_progress)
+        return cut(
+            source,
+            to,
+            from_ms=order.from_ms or 0,
+            to_ms=order.to_ms or 0,
+            tags=tags,
+            tell=_progress,
+            encode=order.encode,
+        )
     return copy(source, to, _progress)
 
 

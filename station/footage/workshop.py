@@ -20,6 +20,7 @@ from kernel.footage.bodies import DerivedKind, FootageDerived, FootageDisposed
 from station.footage.folders import digest_of
 from station.footage.ledger import JournalLedger
 from station.footage.library import Library
+from station.footage.limits import making_s
 from station.footage.linking import known_link
 from station.footage.making import Report, Work, work
 from station.footage.orders import SHORTEST_MS, Box, Order, Orders
@@ -58,10 +59,12 @@ class Workshop:
         is_held: Callable[[str], bool] = lambda _sha256: False,
         span_reserve_bytes: int = 512 << 20,
         most_span_bytes: int = 384 << 20,
+        limit_s: Callable[[int | None], float] = making_s,
     ) -> None:
         """`is_held`: whether somebody wants a file kept; blocking.
 
         `span_reserve_bytes`: spans are evidence and small, so they may go further than what can be made again.
+        `limit_s`: how long making a file may take, by the length of its source in milliseconds.
         """
         self._is_held = is_held
         self._ledger = ledger
@@ -72,6 +75,7 @@ class Workshop:
         self._reserve_bytes = reserve_bytes
         self._span_reserve_bytes = span_reserve_bytes
         self._most_span_bytes = most_span_bytes
+        self._limit_of = limit_s
         self._clock = clock
         self._wake = asyncio.Event()
         self._following = asyncio.Lock()
@@ -189,7 +193,9 @@ class Workshop:
         part = self._part(order)
         self._working = (order.id, 0)
         try:
-            report = await work(Work(source=str(source), to=str(part), order=order), self._hear(order.id))
+            given = Work(source=str(source), to=str(part), order=order)
+            limit_s = await asyncio.to_thread(self._limit_s, order)
+            report = await work(given, self._hear(order.id), limit_s=limit_s)
             if await asyncio.to_thread(self._is_wanted, order):
                 await self._store(order, part, report)
         finally:
@@ -202,7 +208,9 @@ class Workshop:
                 for half in halves:
                     await asyncio.to_thread(self._orders.put, half)
                 return
-            name = f"{order.sha256[:12]}-{report.from_ms}.mp4"
+            name = f"{order.sha256[:12]}-{report.from_ms}{'-h264' * order.encode}.mp4"
+            if not order.encode and dict(report.how or ()).get("video") != "h264":
+                await asyncio.to_thread(self._orders.put, _for_browsers(order))
             refs = await self._spans.put([(name, part)])
             body = _derived(order, report, sha256=refs[0].sha256, size=refs[0].size)
             await self._ledger.say(body, key=_key(order), files=refs)
@@ -239,6 +247,10 @@ class Workshop:
             return True
         link = known_link(self._library.index, order.link, sha256=order.sha256)
         return link is not None and link.act == "linked"
+
+    def _limit_s(self, order: Order) -> float:
+        known = self._library.known(order.sha256)
+        return self._limit_of(known.duration_ms if known else None)
 
     def _need_room(self, source: Path, order: Order) -> None:
         """What is made is hardly ever larger than its source, or than its share of it."""
@@ -293,6 +305,11 @@ def _derived(order: Order, report: Report, *, sha256: str, size: int) -> Footage
         box=order.box,
         link=order.link,
     )
+
+
+def _for_browsers(order: Order) -> Order:
+    """What is proven is the span itself; who looks at it at the centre has a browser that does not play it."""
+    return msgspec.structs.replace(order, id=f"{order.id}-h264", encode=True)
 
 
 def _halves(order: Order) -> tuple[Order, ...]:

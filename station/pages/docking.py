@@ -45,6 +45,7 @@ PROBLEMS = {
     "truncated": _("cut off before its end"),
     "no_index": _("without its index: the recorder lost its power"),
     "not_playable": _("cannot be played"),
+    "took_too_long": _("looking at it took too long"),
     "unreadable": _("the card does not give it"),
     "changed": _("still being recorded"),
     "empty": _("nothing in it"),

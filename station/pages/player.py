@@ -16,11 +16,12 @@ from starlette.responses import FileResponse, Response
 
 from kernel import vocabulary
 from kernel.errors import FullError, ProtocolError, RefusedError
-from kernel.footage.bodies import DerivedKind, FootageLinked, FootageTagged, TagKind
+from kernel.footage.bodies import DerivedKind, FootageImported, FootageLinked, FootageTagged, TagKind
 from kernel.footage.keeping import standing_links
 from station.footage.library import Known
 from station.footage.orders import Box, Redaction, faults_of
 from station.footage.room import FootageRoom
+from station.footage.sidecars import beside
 from station.footage.tags import Tag, standing, webvtt
 from station.pages import watching
 from station.pages.http import BoxName, Key, PassageId, answer, body
@@ -197,13 +198,21 @@ class Player:
             "footage.html",
             visitor=visitor,
             sources=sources,
+            heard=next((one.id for one in sources if one.video and one.sounds), ""),
             weight=watch.weight,
             alone=alone,
+            beside=await asyncio.to_thread(self._beside, alone.sha256) if alone else [],
             passage=watch.passage,
             watch=watching.as_block(watch),
             steps=[(name, texts(key)) for name, key in vocabulary.STEPS.items()],
             can_act=visitor.may("operator"),
         )
+
+    def _beside(self, sha256: str) -> list[tuple[str, str]]:
+        """Name and address of the files that its recorder put beside it, or of the film that it lies beside."""
+        said = self._room.index.of(FootageImported, sha256=sha256)
+        found = beside(self._room.index, said[0]) if said else []
+        return [(one.body.name, f"/footage/{one.body.sha256}") for one in found]
 
     async def _video(self, visitor: Visitor, sha256: str, *, take: bool) -> Response:
         known = await asyncio.to_thread(self._room.library.known, sha256)
@@ -229,10 +238,15 @@ class Player:
     def _playing(self, known: Known) -> tuple[str | None, str]:
         """What is played for it, or a machine word that says why nothing is."""
         path = self._room.library.path(known.sha256)
-        if path is not None and known.plays:
+        plays = path is not None and known.plays
+        if plays and known.is_heard:
             return known.sha256, ""
         copy = self._room.library.copy_of(known.sha256)
-        return (copy, "") if copy else (None, "needs_copy" if path else "not_here")
+        if copy:
+            return copy, ""
+        if plays:
+            return known.sha256, "not_heard"
+        return None, "needs_copy" if path else "not_here"
 
     def _of_passage(self, detail: Detail) -> list[str]:
         """Clips of the lane, then what is linked, each once."""

@@ -74,6 +74,15 @@ SCANS = {
     "time_impossible": _("shows a clock with a time that cannot be: not used"),
     "number_twice": _("not searched for the QR clock: two recorders have this number"),
     "unreadable": _("could not be searched for the QR clock"),
+    "received": _("holds the time of satellites"),
+    "gps_no_fix": _("its satellite receiver had no fix: not used"),
+    "gps_too_few": _("holds too few sentences of satellites: not used"),
+    "gps_contradicting": _("its sentences of satellites contradict each other: not used"),
+    "gps_time_impossible": _("holds a time of satellites that cannot be: not used"),
+    "gps_not_of_this_length": _(
+        "the sentences of satellites beside it are not as long as the film: not used"
+    ),
+    "out_of_time": _("searching it for the QR clock took too long and was ended"),
 }
 FILES_SHOWN = 40
 

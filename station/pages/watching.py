@@ -21,6 +21,7 @@ from web.numbers import grouped, size
 
 KINDS = vocabulary.DERIVED_KINDS | {"original": _("original"), "clip": _("lane clip")}
 STATES = {"waiting": _("waiting"), "working": _("being made"), "failed": _("could not be made")}
+SILENT = {"broken": _("its sound is broken and left out"), "off": _("its sound is left out")}
 # Why a mark or an order is refused.
 REFUSALS = {
     "tag_backwards": _("The mark ends before it begins."),
@@ -65,7 +66,8 @@ class Source:
     starts_ms: int | None
     err_ms: int
     length_ms: int | None
-    why: str  # it does not play
+    why: str  # it does not play, or is not heard
+    sounds: bool  # lane cameras have no sound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,7 @@ def source(known: Known, playing: str | None, texts: Texts, *, why: str = "") ->
         err_ms=start.err_ms if start else 0,
         length_ms=known.duration_ms,
         why=why,
+        sounds=known.kind != "clip",
     )
 
 
@@ -186,7 +189,9 @@ def made_lines(
                 id=body.sha256,
                 kind=word(KINDS, body.kind, texts),
                 state="made",
-                words=f"{size(body.size)} · {body.by} · {body.reason}".rstrip(" ·"),
+                words=" · ".join(
+                    filter(None, [size(body.size), body.by, body.reason, _silence(body, texts)])
+                ),
                 done=1000,
                 address=f"/footage/{body.sha256}",
                 failed="",
@@ -201,6 +206,13 @@ def made_lines(
             address=None,
             failed=failed_words(standing.order.problem, texts),
         )
+
+
+def _silence(body: FootageDerived, texts: Texts) -> str:
+    """Why nothing is heard of it; empty: something is, or there was nothing to hear."""
+    return (
+        word(SILENT, dict(body.how).get("audio", ""), texts) if dict(body.how).get("audio") in SILENT else ""
+    )
 
 
 def failed_words(problem: str, texts: Texts) -> str:

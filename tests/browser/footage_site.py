@@ -26,7 +26,7 @@ from station.running import run
 from tests.browser import pictures
 from tests.browser.station_site import SIX, accounts
 from tests.station.county import PLATFORM, County, FakeLane, lanes
-from tests.station.footage.movies import movie
+from tests.station.footage.claps import clap_film
 
 BEFORE_MS, CLIP_BEFORE_MS = 8_000, 4_000
 WRONG_MS = 137_000  # the recorder's clock
@@ -44,7 +44,7 @@ def films(folder: Path) -> tuple[str, str]:
     """One that plays, one that does not."""
     folder.mkdir(parents=True)
     pictures.clip(folder / "plays.mp4", "豫G5512H", seed=3, seconds=20, rate=4)
-    movie(folder / "old.avi", codec="mpeg4", seconds=8, size=(320, 180))
+    clap_film(folder / "old.avi", audio="pcm_mulaw", video="mpeg4", seconds=8, clap_s=0.2)
     return take_in(folder, folder / "plays.mp4"), take_in(folder, folder / "old.avi")
 
 

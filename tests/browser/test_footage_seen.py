@@ -106,6 +106,15 @@ def test_film_clip_and_weight_share_one_cursor(films: Films, page: Page) -> None
     ready(page)
     clip = page.locator(".watch-one").first.get_attribute("data-source") or ""
     assert clip != films.plays
+    muted = "video => video.muted"
+    assert video(page, clip).evaluate(muted)
+    assert not video(page, films.plays).evaluate(muted)
+    voice = page.locator(f'[data-sound="{films.plays}"]')
+    voice.tap()
+    expect(voice).to_have_attribute("aria-pressed", "false")
+    assert video(page, films.plays).evaluate(muted)
+    voice.tap()
+    expect(voice).to_have_attribute("aria-pressed", "true")
     seek(page, clip, 7)  # 3 s after arrival; the film began 4 s before the clip
     until(
         page,
@@ -116,6 +125,7 @@ def test_film_clip_and_weight_share_one_cursor(films: Films, page: Page) -> None
     box = page.locator("svg[data-weight]").bounding_box()
     assert box is not None
     page.touchscreen.tap(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    until(page, f"document.querySelector('[data-source=\"{clip}\"] video').currentTime !== 7")
     until(page, "document.querySelector('[data-reading]').textContent.includes('千克')")
     first, second = time_of(page, clip), time_of(page, films.plays)
     assert abs(second - first - 4) < 0.1
@@ -143,6 +153,8 @@ def test_a_film_that_does_not_play_gets_its_copy_and_then_plays(films: Films, pa
     ready(page)
     video(page, films.old).evaluate("video => video.play()")
     until(page, "document.querySelector('video').currentTime > 0.3")
+    until(page, "document.querySelector('video').webkitAudioDecodedByteCount > 0")
+    assert video(page, films.old).evaluate("video => !video.muted && video.controls && video.volume === 1")
     expect(page.locator("[data-made] > li", has_text="工作副本")).to_be_visible()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -101,3 +102,20 @@ def _coded(packet: av.Packet[VideoStream], session: Session, shift_ms: int) -> C
         duration=packet.duration or 0,
         arrived_ms=session.stamp_ms(packet.dts or 0) + shift_ms,
     )
+
+
+def huge_pictures(path: Path, side: int = 12_000) -> Path:
+    """A film whose container says 64 x 64, and whose JPEGs say something else."""
+    with av.open(str(path), "w", format="avi") as file:
+        stream = file.add_stream("mjpeg", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+        for _ in range(10):
+            picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="bgr24")
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode(None))
+    small, large = struct.pack(">HH", 64, 64), struct.pack(">HH", side, side)
+    data = path.read_bytes()
+    head = b"\xff\xc0\x00\x11\x08"
+    assert head + small in data
+    path.write_bytes(data.replace(head + small, head + large))
+    return path

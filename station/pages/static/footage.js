@@ -87,6 +87,22 @@ one("[data-line]").addEventListener("pointerdown", (event) => line && together.g
 svg?.addEventListener("pointerdown", (event) => together.go(told.weight.arrived_ms + trace.moment(event)));
 for (const { video } of videos) video.addEventListener("loadedmetadata", drawLine);
 
+// --- sound: one voice at a time ----------------------------------------------------------------------------------
+
+const voices = all("[data-sound]");
+function showVoices() {
+  for (const each of voices) each.setAttribute("aria-pressed", String(!videoOf(each.dataset.sound).muted));
+}
+for (const each of voices) {
+  const mine = videoOf(each.dataset.sound);
+  each.addEventListener("click", () => {
+    const on = mine.muted;
+    for (const other of all("video")) other.muted = true;
+    mine.muted = !on;
+  });
+  mine.addEventListener("volumechange", showVoices);
+}
+
 // --- marks -------------------------------------------------------------------------------------------------------
 
 const list = one("[data-tags]");

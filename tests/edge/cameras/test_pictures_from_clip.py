@@ -26,3 +26,9 @@ def test_a_broken_clip_is_said(tmp_path: Path) -> None:
     clip.write_bytes(b"no video at all")
     with pytest.raises(LinkError, match=r"clip\.mp4"):
         from_clip(clip, start_ms=0, wanted=[0])
+
+
+def test_a_clip_whose_pictures_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> None:
+    clip = videos.huge_pictures(tmp_path / "clip.avi")
+    with pytest.raises(LinkError, match=r"clip\.avi"):
+        from_clip(clip, start_ms=0, wanted=[0])

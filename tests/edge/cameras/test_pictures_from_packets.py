@@ -8,10 +8,10 @@ import pytest
 
 from edge.cameras.memory import MAX_BYTES, Memory
 from edge.cameras.multipart import is_jpeg, jpeg_size
-from edge.cameras.pictures import moments, pick
+from edge.cameras.pictures import ends, moments, pick
 from edge.cameras.stream import STILLS, Coded, Session
 from edge.cameras.walltime import WallTime
-from tests.support.videos import bar_at, make_video, replayed
+from tests.support.videos import StillClock, bar_at, make_video, replayed
 
 START = 1_000_000
 
@@ -52,6 +52,20 @@ def test_a_picture_says_what_it_is(memory: Memory) -> None:
     assert is_jpeg(frame.jpeg)
     assert jpeg_size(frame.jpeg) == (frame.width, frame.height) == (160, 96)
     assert frame.flags == ("from_video", "too_small")
+
+
+def test_when_the_time_is_over_what_was_decoded_has_to_do(memory: Memory) -> None:
+    first = memory.around(0, START + 99_000)[0].at_ms
+    held, wanted = memory.around(first, first + 2_000), [first + 1_500]
+    looks = iter([False] * 4)
+    (frame,) = pick(held, wanted, is_late=lambda: next(looks, True))
+    assert frame.at_ms < first + 1_000
+    assert "off_moment" in frame.flags
+    clock = StillClock()
+    is_late = ends(clock, after_ms=100)
+    assert not is_late()
+    clock.now += 100
+    assert is_late()
 
 
 def test_a_picture_of_another_moment_is_flagged(memory: Memory) -> None:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from simulators.recorders.film import film
 from station.docking.boxes import fault_of, media_type
 from station.docking.probing import look, may_last, probe
+from tests.station.footage.claps import clap_film
+from tests.station.footage.movies import movie
 
 START = 1_780_279_200_000
 
@@ -72,6 +74,12 @@ def test_a_film_tells_its_length_its_picture_and_when_it_began(tmp_path: Path) -
     )
     assert (seen.duration_ms, seen.created_ms) == (4_000, START)
     assert probe(path) == seen
+
+
+@pytest.mark.broad
+def test_a_film_tells_what_its_sound_is(tmp_path: Path) -> None:
+    assert look(clap_film(tmp_path / "a.avi", audio="pcm_mulaw", seconds=1)).audio == "pcm_mulaw"
+    assert look(movie(tmp_path / "b.mp4", seconds=1)).audio == ""
 
 
 @pytest.mark.parametrize(

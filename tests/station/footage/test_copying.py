@@ -9,6 +9,7 @@ import pytest
 
 from kernel.errors import ProtocolError
 from station.footage.copying import copy, cut, fitting
+from tests.station.footage.claps import apart_ms, clap_film
 from tests.station.footage.movies import Codec, frames, movie, packets
 
 pytestmark = pytest.mark.broad
@@ -55,6 +56,21 @@ def test_a_span_begins_at_the_key_frame_before_and_changes_no_packet(tmp_path: P
         assert file.metadata["passage"] == "p-1"
         assert file.metadata["actual_start_ms"] == "2000"
         assert len(file.streams.audio) == 1
+
+
+def test_a_span_that_browsers_do_not_play_is_made_for_them_too_of_the_same_part(tmp_path: Path) -> None:
+    source = clap_film(tmp_path / "a.mp4", audio="aac", video="libx265", seconds=4, clap_s=2.2)
+    spans = []
+    for encode in (False, True):
+        to = tmp_path / f"{encode}.mp4"
+        made = cut(source, to, from_ms=2_300, to_ms=3_300, tags={}, tell=silent, encode=encode)
+        assert abs(apart_ms(to)) <= 40
+        spans.append((made.from_ms, made.to_ms, dict(made.how)["video"], [at for at, _ in frames(to)]))
+    own, encoded = spans
+    assert own[::2] == (2_000, "hevc")
+    assert encoded[:3] == (2_000, 3_320, "h264")
+    assert encoded[3] == own[3][: len(encoded[3])]
+    assert len(encoded[3]) == 33
 
 
 @pytest.mark.parametrize("to_ms", [3_000, 3_100, 3_200, 3_300])

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kernel.footage.bodies import ClockAnchored, FootageImported
-from kernel.footage.clockcode import Hit, filmings
+from kernel.footage.clockcode import filmings
 from simulators.clock import VirtualClock
+from station.footage.clockseen import Seen
 from station.footage.folders import DigestFolder
 from station.footage.index import FootageIndex
 from station.footage.ledger import LooseLedger
@@ -38,7 +39,7 @@ NOW = TRUE + 86_400_000
 )
 def test_offset_within_a_tenth_of_a_second(tmp_path: Path, look: Look) -> None:
     file = film(tmp_path / "a.mp4", true_start_ms=TRUE, look=look)
-    [found] = filmings(scan(file), station=STATION, before_ms=NOW)
+    [found] = filmings(scan(file).hits, station=STATION, before_ms=NOW)
     assert found.ignored is None
     assert abs(found.true_ms - found.in_file_ms - TRUE) <= min(found.err_ms, 100)
     assert found.err_ms <= 100
@@ -108,7 +109,7 @@ async def test_the_clock_in_a_file_of_a_number_that_two_recorders_have_is_no_anc
     path.write_bytes(b"a film")
     await ledger.say(taken_in(folder, path, problems=("number_twice",)))
 
-    async def not_asked(_path: Path) -> list[Hit]:
+    async def not_asked(_path: Path) -> Seen:
         raise AssertionError
 
     remembered = Remembered(tmp_path / "scanned.db")
@@ -118,17 +119,22 @@ async def test_the_clock_in_a_file_of_a_number_that_two_recorders_have_is_no_anc
     assert ledger.index.of(ClockAnchored) == []
 
 
-async def test_a_scan_that_dies_leaves_the_file_as_it_is_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "result"), [(OSError("scan ended with -11"), "unreadable"), (TimeoutError(), "out_of_time")]
+)
+async def test_a_scan_that_dies_leaves_the_file_as_it_is_and_says_so(
+    tmp_path: Path, error: OSError, result: str
+) -> None:
     ledger = LooseLedger(FootageIndex(tmp_path / "footage.db"), clock=VirtualClock(now_ms=NOW))
     folder = DigestFolder(tmp_path / "originals")
     path = tmp_path / "a.mp4"
     path.write_bytes(b"no video")
     await ledger.say(taken_in(folder, path))
 
-    async def dies(_path: Path) -> list[Hit]:
-        raise OSError("scan ended with -11")
+    async def dies(_path: Path) -> Seen:
+        raise error
 
     remembered = Remembered(tmp_path / "scanned.db")
     clock = VirtualClock(now_ms=NOW)
     await Scans(ledger, folder, remembered, station=STATION, clock=clock, scan=dies).look()
-    assert [one.result for one in remembered.all()] == ["unreadable"]
+    assert [one.result for one in remembered.all()] == [result]

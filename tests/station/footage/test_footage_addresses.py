@@ -20,7 +20,13 @@ import pytest
 from kernel.events import FileStored, RecordAccessed
 from kernel.evidence import header
 from kernel.evidence.header import FileRef
-from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported, FootageLinked
+from kernel.footage.bodies import (
+    ClockAnchor,
+    ClockAnchored,
+    FootageDerived,
+    FootageImported,
+    FootageLinked,
+)
 from kernel.law.shipped import national
 from kernel.settings import read
 from station.assembly import Assembly, load_keys
@@ -264,6 +270,54 @@ async def test_what_does_not_play_asks_for_a_copy_and_shows_how_far_it_is(watchi
     assert "data-order" not in redact
     followed = await watching.post(f"{PAGE}/follow", {"box": BOX, "until_ms": 900})
     assert (followed.status_code, followed.json()["detail"]) == (409, "无法作为视频读取。")
+
+
+@pytest.mark.parametrize(("audio", "silent"), [("pcm_alaw", True), ("aac", False), ("", False)])
+async def test_a_picture_that_plays_without_its_sound_offers_a_copy_with_it(
+    watching: Watching, audio: str, silent: bool
+) -> None:
+    await watching.sign_in()
+    await watching.import_(audio=audio)
+    page = await watching.client.get(PAGE)
+    assert f'src="{PAGE}/video"' in page.text
+    assert ("data-copy" in page.text) == silent
+    assert ("浏览器不能播放其录音" in page.text) == silent
+
+
+@pytest.mark.parametrize(
+    ("audio", "words"), [("broken", "录音已损坏，未收入"), ("off", "未收入录音"), ("encoded", "li")]
+)
+async def test_a_copy_without_sound_says_so(watching: Watching, audio: str, words: str) -> None:
+    await watching.sign_in()
+    await watching.import_()
+    copy = b"copied"
+    sha256 = hashlib.sha256(copy).hexdigest()
+    part = watching.room.library.derived.incoming / "c.part"
+    await asyncio.to_thread(part.write_bytes, copy)
+    watching.room.library.derived.take(part, sha256)
+    made = FootageDerived(
+        kind="working_copy", sha256=sha256, size=6, sources=(DIGEST,), by="li", how=(("audio", audio),)
+    )
+    await watching.room.ledger.say(made)
+    [line] = (await watching.client.get(f"{PAGE}/making")).json()
+    assert line["words"].endswith(words)
+
+
+async def test_a_film_and_a_file_beside_it_lead_to_each_other(watching: Watching) -> None:
+    await watching.sign_in()
+    await watching.import_(folder="DCIM")
+    other = "cd" * 32
+    beside = FootageImported(
+        recorder="3700123",
+        dock="dock1",
+        state="imported",
+        name="20261127_1.nmea",
+        folder="DCIM",
+        sha256=other,
+    )
+    await watching.room.ledger.say(beside)
+    assert f'<a href="/footage/{other}">20261127_1.nmea</a>' in (await watching.client.get(PAGE)).text
+    assert f'<a href="{PAGE}">20261127_1.mp4</a>' in (await watching.client.get(f"/footage/{other}")).text
 
 
 async def test_what_went_wrong_is_said_in_words(watching: Watching) -> None:

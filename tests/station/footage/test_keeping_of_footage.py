@@ -68,6 +68,15 @@ async def test_a_hold_or_a_link_that_comes_in_time_calls_it_off(footage: Footage
     assert (footage.has(held), footage.has(linked)) == (False, True)
 
 
+async def test_a_file_beside_a_film_stays_as_long_as_the_film(footage: Footage) -> None:
+    film, beside, alone = [await footage.take(name) for name in ("a.mp4", "A.nmea", "b.nmea")]
+    footage.outcomes["p1"] = "over_limit"
+    await footage.link(film, passage="p1")
+    await pass_days(footage, 185)
+    await pass_days(footage, 7)
+    assert [footage.has(sha256) for sha256 in (film, beside, alone)] == [True, True, False]
+
+
 async def test_what_a_person_restores_has_its_days_again(footage: Footage) -> None:
     sha256 = await footage.take("a.mp4")
     with pytest.raises(RefusedError, match="not marked"):

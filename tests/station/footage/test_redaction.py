@@ -112,7 +112,7 @@ def test_sound_stays_only_when_it_was_asked_for(tmp_path: Path) -> None:
     made = redact(source, tmp_path / "r.mp4", wanted, lambda _permille: None)
     with av.open(str(tmp_path / "r.mp4")) as file:
         assert len(file.streams.audio) == 1
-    assert dict(made.how)["audio"] == "on"
+    assert dict(made.how)["audio"] == "taken_over"
 
 
 # The white square is at the left of the middle; where players show it once they have turned the picture.

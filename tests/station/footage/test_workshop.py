@@ -239,6 +239,39 @@ async def test_a_link_cuts_its_span_once_and_names_it_in_the_journal(tmp_path: P
         assert len(made(place)) == 1
 
 
+async def test_of_a_span_that_browsers_do_not_play_a_second_one_travels_that_they_do(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place:
+        film = movie(tmp_path / "a.mp4", codec="libx265", seconds=5)
+        source = await place.original(film, codec="hevc", duration_ms=5_000)
+        said = FootageLinked(
+            link="l-1",
+            act="linked",
+            sha256=source,
+            from_ms=1_500,
+            to_ms=3_000,
+            by="rule",
+            reason="same officer",
+            passage="p-1",
+        )
+        await place.room.ledger.say(said)
+        async with place.working():
+            await place.until(lambda: len(made(place)) == 2)
+            await place.until(lambda: not place.room.workshop.standing())
+        own, encoded = made(place)
+        assert [dict(one.how)["video"] for one in (own, encoded)] == ["hevc", "h264"]
+        assert (own.kind, own.link, own.from_ms, own.sources) == ("span", "l-1", 1_000, (source,))
+        assert (encoded.kind, encoded.link, encoded.from_ms, encoded.sources) == (
+            "span",
+            "l-1",
+            1_000,
+            (source,),
+        )
+        assert place.own_files.path(encoded.sha256) is not None
+    async with workplace(tmp_path / "s") as place, place.working():
+        await place.until(lambda: not place.room.workshop.standing())
+        assert len(made(place)) == 2
+
+
 async def test_a_link_is_cut_in_its_parts_and_what_it_moves_to_is_cut_then(tmp_path: Path) -> None:
     async with workplace(tmp_path / "s") as place:
         film = movie(tmp_path / "a.mp4", seconds=40, still=True)
@@ -317,6 +350,33 @@ async def test_a_process_that_stands_still_is_ended(tmp_path: Path) -> None:
     hangs = (sys.executable, "-c", "import time; time.sleep(60)")
     with pytest.raises(ProtocolError, match="stands still"):
         await work(Work(source=str(tmp_path / "a")), still_s=0.2, command=hangs)
+
+
+async def test_a_process_that_goes_on_for_ever_is_ended(tmp_path: Path) -> None:
+    tells = "import sys; [print('{\"done_permille\": 1}', flush=True) for _ in iter(int, 1)]"
+    heard: list[int] = []
+    with pytest.raises(ProtocolError, match="took too long"):
+        await work(
+            Work(source=str(tmp_path / "a")), heard.append, limit_s=0.5, command=(sys.executable, "-c", tells)
+        )
+    assert set(heard) == {1}
+
+
+async def test_a_file_that_takes_too_long_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    async with workplace(tmp_path / "s") as place, place.working():
+        shop = place.room.workshop
+        shop._limit_of = lambda duration_ms: 0.0 if duration_ms == 1_000 else 60.0
+        slow = await place.original(
+            movie(tmp_path / "a.ts", seconds=1, container="mpegts"), duration_ms=1_000
+        )
+        good = await place.original(movie(tmp_path / "b.ts", container="mpegts"))
+        await shop.order("working_copy", slow, by="li")
+        await shop.order("working_copy", good, by="li")
+        await place.until(lambda: len(made(place)) == 1)
+        assert made(place)[0].sources == (good,)
+        assert [(one.state, one.order.problem) for one in shop.standing()] == [("failed", "it took too long")]
+        assert not workers()
+        assert not list(place.room.library.derived.incoming.iterdir())
 
 
 async def test_a_full_disk_is_no_fault_of_the_file(tmp_path: Path) -> None:

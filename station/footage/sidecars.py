@@ -1,0 +1,54 @@
+"""Files that recorders put beside their films under the same name 伴随文件: taken in as what they are, related by place and name."""
+
+from __future__ import annotations
+
+from kernel.footage.bodies import FootageImported
+from station.docking.describing import claims_video
+from station.footage.index import FootageIndex, Said
+
+SUFFIXES = (".nmea", ".gps", ".txt", ".log")
+NEAR_MS = 30 * 86_400_000  # between the two being taken in: a full disk, a card that was torn
+
+
+def is_sidecar(body: FootageImported) -> bool:
+    return body.name.lower().endswith(SUFFIXES) and not body.media_type.startswith(
+        ("video", "audio", "image")
+    )
+
+
+def beside(index: FootageIndex, file: Said[FootageImported]) -> list[Said[FootageImported]]:
+    """The films of such a file, or such files of a film, each once.  Blocking."""
+    body, wanted = file.body, not is_sidecar(file.body)
+    if body.recorder is None or (wanted and not claims_video(body.name)):
+        return []
+    near = index.of(
+        FootageImported,
+        recorder=body.recorder,
+        since_ms=file.at_ms - NEAR_MS,
+        until_ms=file.at_ms + NEAR_MS,
+    )
+    found = (one for one in near if _belongs(one.body, body) and _is_kept(one.body))
+    fitting = (
+        one for one in found if is_sidecar(one.body) == wanted and (wanted or claims_video(one.body.name))
+    )
+    return list({one.body.sha256: one for one in fitting}.values())
+
+
+def films_of(index: FootageIndex, sha256: str) -> list[str]:
+    """The films that a file lies beside, as digests; none of what is a film itself.  Blocking."""
+    said = index.of(FootageImported, sha256=sha256)
+    if not said or not is_sidecar(said[0].body):
+        return []
+    return [one.body.sha256 for one in beside(index, said[0]) if one.body.sha256]
+
+
+def _belongs(one: FootageImported, other: FootageImported) -> bool:
+    return (one.folder, _stem(one.name)) == (other.folder, _stem(other.name))
+
+
+def _is_kept(body: FootageImported) -> bool:
+    return bool(body.sha256) and body.state in ("imported", "damaged")
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0].casefold()

@@ -1,0 +1,253 @@
+"""A recorder with a satellite receiver: its films, and files beside them, say how wrong its clock was."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.packet import Packet
+
+from kernel.footage.bodies import ClockAnchored, FootageImported
+from kernel.footage.nmea import Rmc
+from kernel.footage.satellites import Stamp
+from simulators.clock import VirtualClock
+from simulators.recorders.film import sentences
+from simulators.recorders.recorder import Recorder
+from station.docking.probing import probe
+from station.docking.profiles import load_profiles
+from station.footage.clockseen import Seen
+from station.footage.folders import DigestFolder
+from station.footage.index import FootageIndex
+from station.footage.ledger import LooseLedger
+from station.footage.qrscan import scan
+from station.footage.scans import Remembered, Scans, in_own_process
+from station.footage.sidecars import beside, is_sidecar
+from station.footage.times import true_start
+from tests.station.docking.docks import Bench
+
+TRUE = 1_795_406_400_000
+WRONG_MS = 137_000
+NOW = TRUE + 86_400_000
+NAME = "DSJ-3700123_100001_20261123_120217_0001"
+
+
+class Desk:
+    """Files that were taken in, and what a search finds in each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ledger = LooseLedger(FootageIndex(folder / "footage.db"), clock=VirtualClock(now_ms=NOW))
+        self.originals = DigestFolder(folder / "originals")
+        self.remembered = Remembered(folder / "scanned.db")
+        self.shows: dict[Path, Seen] = {}
+        self.scans = Scans(
+            self.ledger,
+            self.originals,
+            self.remembered,
+            station="yiyuan/s01",
+            clock=VirtualClock(now_ms=NOW),
+            scan=self._scan,
+        )
+
+    async def _scan(self, path: Path) -> Seen:
+        return self.shows[path]
+
+    async def take(self, name: str, shows: Seen, **more: Any) -> str:
+        data = f"{name} {more}".encode()
+        sha256 = hashlib.sha256(data).hexdigest()
+        part = self.originals.incoming / "a.part"
+        part.write_bytes(data)
+        self.shows[self.originals.take(part, sha256)] = shows
+        told: Mapping[str, Any] = {"recorder": "3700123", "folder": "DCIM", "duration_ms": 60_000}
+        told = {"own_start_ms": TRUE + WRONG_MS, "start_err_ms": 1_000, **told, **more}
+        await self.ledger.say(
+            FootageImported(dock="dock1", state="imported", name=name, sha256=sha256, **told)
+        )
+        return sha256
+
+    async def results(self) -> dict[str, str]:
+        await self.scans.look()
+        return {one.sha256: one.result for one in self.remembered.all()}
+
+    def anchors(self) -> list[ClockAnchored]:
+        return [one.body for one in self.ledger.index.of(ClockAnchored)]
+
+
+def track(seconds: int = 60, *, ahead_ms: int = 0) -> Seen:
+    rmc = [Rmc(utc_ms=TRUE + n * 1000 + ahead_ms, step_ms=10) for n in range(seconds)]
+    return Seen(stamps=tuple(Stamp(in_file_ms=n * 1000 + 200, rmc=one) for n, one in enumerate(rmc)))
+
+
+def lines(seconds: int = 60) -> Seen:
+    return Seen(lines=tuple(Rmc(utc_ms=TRUE + n * 1000, step_ms=10) for n in range(seconds)))
+
+
+async def test_sentences_in_a_film_are_an_anchor_of_its_recorder(quick_path: Path) -> None:
+    desk = Desk(quick_path)
+    film = await desk.take(f"{NAME}.mp4", track())
+    assert await desk.results() == {film: "received"}
+    [said] = desk.anchors()
+    assert (said.recorder, said.sha256, said.anchor.kind, said.by) == ("3700123", film, "gps", "satellites")
+    assert abs(said.anchor.own_ms - said.anchor.true_ms - WRONG_MS) <= said.anchor.err_ms
+    [file] = desk.ledger.index.of(FootageImported, sha256=film)
+    start = true_start(desk.ledger.index, file)
+    assert start is not None
+    assert abs(start.true_ms - TRUE) <= start.err_ms <= 520
+
+
+@pytest.mark.parametrize(
+    ("shows", "result"),
+    [
+        (Seen(stamps=tuple(Stamp(in_file_ms=n, rmc=Rmc(utc_ms=None)) for n in range(9))), "gps_no_fix"),
+        (track(3), "gps_too_few"),
+        (track(ahead_ms=-1024 * 7 * 86_400_000), "gps_time_impossible"),
+        (Seen(late=True), "out_of_time"),
+        (Seen(), "nothing"),
+    ],
+)
+async def test_what_is_no_time_is_no_anchor_and_says_why(quick_path: Path, shows: Seen, result: str) -> None:
+    desk = Desk(quick_path)
+    film = await desk.take(f"{NAME}.mp4", shows)
+    assert await desk.results() == {film: result}
+    assert desk.anchors() == []
+
+
+@pytest.mark.parametrize("first", ["film", "sidecar"])
+async def test_a_file_beside_the_film_times_it_whichever_came_first(quick_path: Path, first: str) -> None:
+    desk = Desk(quick_path)
+    names = {"film": f"{NAME}.mp4", "sidecar": f"{NAME}.NMEA"}
+    shows = {"film": Seen(), "sidecar": lines()}
+    taken = {}
+    for which in (first, *(names.keys() - {first})):
+        taken[which] = await desk.take(names[which], shows[which])
+        await desk.results()
+    [said] = desk.anchors()
+    assert (said.sha256, said.anchor.kind) == (taken["film"], "gps")
+    assert f"{NAME}.NMEA" in said.note
+    assert abs(said.anchor.own_ms - said.anchor.true_ms - WRONG_MS) <= said.anchor.err_ms
+    [film] = desk.ledger.index.of(FootageImported, sha256=taken["film"])
+    assert [one.body.sha256 for one in beside(desk.ledger.index, film)] == [taken["sidecar"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        (f"{NAME}.nmea", {"folder": "DCIM/other"}),
+        ("DSJ-3700123_100001_20261123_130000_0002.nmea", {}),
+        (f"{NAME}.nmea", {"recorder": "3700124"}),
+        (f"{NAME}.nmea", {"recorder": None}),
+        (f"{NAME}.nmea", {"media_type": "video/mp4"}),
+        (f"{NAME}.bin", {}),
+    ],
+)
+async def test_what_is_not_beside_the_film_does_not_time_it(
+    quick_path: Path, name: str, more: dict[str, Any]
+) -> None:
+    desk = Desk(quick_path)
+    await desk.take(f"{NAME}.mp4", Seen())
+    await desk.take(name, lines(), **more)
+    await desk.results()
+    assert desk.anchors() == []
+
+
+async def test_a_file_that_is_not_as_long_as_its_film_says_so(quick_path: Path) -> None:
+    desk = Desk(quick_path)
+    await desk.take(f"{NAME}.mp4", Seen())
+    sidecar = await desk.take(f"{NAME}.log", lines(50))
+    assert (await desk.results())[sidecar] == "gps_not_of_this_length"
+    assert desk.anchors() == []
+
+
+async def test_a_number_that_two_recorders_have_gets_no_anchor(quick_path: Path) -> None:
+    desk = Desk(quick_path)
+    await desk.take(f"{NAME}.mp4", track(), problems=("number_twice",))
+    await desk.take(f"{NAME}.txt", lines())
+    await desk.results()
+    assert desk.anchors() == []
+
+
+def tracked(path: Path, container: str, said: bytes, *, seconds: int = 12) -> Path:
+    """A film with a track of data, a piece of `said` a second."""
+    with av.open(str(path), "w", format=container) as file:
+        video = file.add_stream("mpeg4", rate=5)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        data = file.add_data_stream()
+        data.time_base = Fraction(1, 5)  # AVI counts in steps
+        packets: list[Packet[Any]] = []
+        for number in range(seconds * 5):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, 5)
+            packets += video.encode(frame)
+        packets += video.encode(None)
+        for number, line in enumerate(said.splitlines(keepends=True)):
+            one = Packet(line)
+            one.pts = one.dts = number * 1000
+            one.duration, one.time_base, one.stream = 1000, Fraction(1, 1000), data
+            packets.append(one)
+        for packet in sorted(packets, key=lambda one: (one.dts or 0) * one.time_base):
+            file.mux(packet)
+    return path
+
+
+@pytest.mark.broad
+@pytest.mark.parametrize("container", ["mpegts", "avi"])
+def test_tracks_of_other_containers_are_read_too(tmp_path: Path, container: str) -> None:
+    seen = scan(tracked(tmp_path / "a", container, sentences(TRUE, 12)))
+    assert [one.rmc.utc_ms for one in seen.stamps] == [
+        None,
+        None,
+        *(TRUE + (n - 1) * 1000 for n in range(2, 12)),
+    ]
+    ahead = [(one.rmc.utc_ms or 0) - one.in_file_ms for one in seen.stamps[2:]]
+    assert max(ahead) - min(ahead) <= 1_000
+
+
+@pytest.mark.broad
+@pytest.mark.parametrize(
+    "said", [b"$GPRMC," + b"9" * 3_000_000, bytes(range(256)) * 400, sentences(TRUE, 12).replace(b"*", b"*0")]
+)
+def test_a_hostile_track_is_no_time(tmp_path: Path, said: bytes) -> None:
+    assert scan(tracked(tmp_path / "a.ts", "mpegts", said)).stamps == ()
+    (tmp_path / "a.nmea").write_bytes(said)
+    assert scan(tmp_path / "a.nmea").lines == ()
+
+
+@pytest.mark.wire
+@pytest.mark.timeout(60)
+async def test_a_recorder_with_a_receiver_is_docked_and_its_clock_is_known(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    recorder = Recorder(tmp_path / "r", clock=bench.clock, clock_off_ms=WRONG_MS, model="dsj-series")
+    made = recorder.record(bench.clock.now_ms() - 3_600_300, 12_000)
+    made.path.with_suffix(".nmea").write_bytes(sentences(made.start_ms, 12))
+    bench.importer._look = probe
+    bench.top = recorder.volume
+    bench.visit = type(bench.visit)(
+        dock="dock1",
+        recorder="3700123",
+        profile=load_profiles().models["dsj-series"],
+        docked_ms=bench.clock.now_ms(),
+    )
+    taken = await bench.take_all()
+    assert [(one.body.state, is_sidecar(one.body)) for one in taken] == [
+        ("imported", False),
+        ("imported", True),
+    ]
+    await Scans(
+        bench.importer.ledger,
+        bench.originals,
+        Remembered(tmp_path / "scanned.db"),
+        station="yiyuan/s01",
+        clock=bench.clock,
+        scan=in_own_process,
+    ).look()
+    said = [one.body for one in bench.index.of(ClockAnchored)]
+    assert [one.note for one in said] == ["10 sentences", f"10 sentences of {made.path.stem}.nmea"]
+    film = taken[0].said
+    start = true_start(bench.index, film)
+    assert start is not None
+    assert abs(start.true_ms - made.start_ms) <= start.err_ms <= 600
