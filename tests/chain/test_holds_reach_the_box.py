@@ -128,7 +128,7 @@ class Line:
 
     async def says(self, kind: type[Body], count: int) -> list[Any]:
         """What the lane's journal says of this, once it is so much."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             while len(found := await self.box.said(kind)) < count:
                 await asyncio.sleep(0.002)
         return list(found)

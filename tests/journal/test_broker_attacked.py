@@ -105,7 +105,7 @@ async def ended(reader: asyncio.StreamReader) -> bool:
 async def hears(lane: PahoTransport, heard: list[bytes]) -> bool:
     """What the lane says arrives at the centre."""
     before = len(heard)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(heard) == before:
             lane.publish("weighpost/v1/up/s01-lane1/hello", b"true")
             await asyncio.sleep(0.1)

@@ -70,7 +70,7 @@ async def test_every_byte_crosses_a_pty_both_ways(tmp_path: Path) -> None:
         assert await everything(link, len(data)) == data
         await sending
         await link.write(b"\x00\x11\x13\r\nhost")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             heard = b""
             while len(heard) < 9:
                 heard += port.receive()

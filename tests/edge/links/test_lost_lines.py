@@ -132,7 +132,7 @@ async def test_an_adapter_that_dials_in_again_is_read_again() -> None:
 
 
 async def _dial(port: int) -> asyncio.StreamWriter:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             with suppress(OSError):
                 return (await asyncio.open_connection("127.0.0.1", port))[1]

@@ -30,7 +30,7 @@ def free_port() -> int:
 @asynccontextmanager
 async def dialling(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """An adapter that dials, and tries again as they do until somebody listens."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -87,7 +87,7 @@ async def test_an_adapter_dials_in_and_bytes_cross_both_ways() -> None:
         writer.write(b"and after")
         assert await everything(link, 31) == b"before it was opened, and after"
         await link.write(b"R\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await reader.readexactly(3) == b"R\r\n"
         await link.close()
 
@@ -138,7 +138,7 @@ async def test_a_second_adapter_is_turned_away_while_the_first_is_there(
         link = await opening
         for _ in range(3):
             reader, second = await asyncio.open_connection("127.0.0.1", port)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 assert await reader.read(1) == b""
             second.close()
         writer.write(b"still here")
