@@ -26,7 +26,7 @@ from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.evidence.certificates import Kind
 from kernel.evidence.notes import decode_base64, encode_base64
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 LANE = "lane1-box"
 SOURCE = "yiyuan/s01/lane1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +17,7 @@ from journal.settings import Destination
 from kernel.errors import ConfigError
 from kernel.evidence.notes import encode_base64
 from kernel.settings import read
+from tests.support.ports import free_port
 
 BOX = "s01-lane1"
 USERS = {BOX: "lane-secret"}
@@ -91,12 +91,6 @@ def test_settings_that_name_what_is_no_address(key: str, value: str) -> None:
 
 
 # --- two brokers -----------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from journal.broker import EmbeddedBroker
 from journal.mqtt import PahoTransport
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(30)]
 

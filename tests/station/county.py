@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -33,16 +32,12 @@ from kernel.evidence.certificates import Kind
 from kernel.evidence.notes import encode_base64
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance, judge
+from tests.support.ports import free_port
 
 ROOT = "yiyuan-root"
 STATION, STORE, WIM, PLATFORM = "s01-station", "s01-store-1", "s01-lane1", "s01-lane2"
 SOURCES = {WIM: "yiyuan/s01/lane1", PLATFORM: "yiyuan/s01/lane2"}
 YEAR_MS = 366 * 86_400_000
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class KeyFolder:

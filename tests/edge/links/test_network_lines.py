@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -16,15 +16,11 @@ from edge.links import PortLink, SerialSettings, open_link
 from edge.links.tcp import AdapterPort, Door, Doors, TcpPort
 from kernel.errors import LinkError
 from tests.support.lines import everything, to_the_end
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(30)]
 
 LINE = SerialSettings(patience_ms=100)
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        return int(server.getsockname()[1])
 
 
 @asynccontextmanager

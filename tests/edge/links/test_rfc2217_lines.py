@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from edge.links.devices import open_remote
 from kernel.errors import LinkError
 from simulators.ptys import PtyPort
 from tests.support.lines import cable, everything, to_the_end
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
@@ -36,8 +36,7 @@ connection: &scale
 @asynccontextmanager
 async def served(folder: Path, port: PtyPort) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     """The cable at another machine's ser2net."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        tcp = probe.getsockname()[1]
+    tcp = free_port()
     config = folder / "ser2net.yaml"
     config.write_text(CONFIG.format(port=tcp, device=port.path.resolve()))
     server = await asyncio.create_subprocess_exec(
@@ -175,7 +174,7 @@ async def _says_and_hangs_up(reader: asyncio.StreamReader, writer: asyncio.Strea
     """Agrees to whatever is asked, and speaks once nothing has been asked for a while."""
     with contextlib.suppress(TimeoutError):
         while True:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(2):
                 _iac, verb = await reader.readexactly(2)
                 if verb == 0xFA:
                     asked = await reader.readuntil(b"\xff\xf0")
