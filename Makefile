@@ -16,7 +16,7 @@ demo: $(STAMP)
 # Compiled tests are kept: compiling them anew is a third of the time.
 quick: $(STAMP)
 	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pyc $(PY) -m pytest -q -n 2 \
-		-m "not broad and not wire and not browser and not slow"
+		--hypothesis-profile=quick -m "not broad and not wire and not browser and not slow"
 
 # Whole applications and processes on a shared machine: what failed is tried once more, and has to pass then.
 AGAIN = f() { $(PY) -m pytest -q "$$@" || $(PY) -m pytest -q --lf "$$@"; }; f

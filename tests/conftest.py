@@ -1,10 +1,16 @@
-"""The garbage collector leaves alone what was collected before the first test: thousands of tests that stay."""
+"""What holds for all tests: a slow machine is no failure, and thousands of collected tests are no garbage."""
 
 from __future__ import annotations
 
 import gc
 
 import pytest
+from hypothesis import settings
+
+# Whoever measures time says so himself: an example that another process held up is none that failed.
+settings.register_profile("patient", deadline=None)
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=20)
+settings.load_profile("patient")
 
 
 def pytest_configure() -> None:

@@ -174,6 +174,7 @@ async def test_i7_a_hold_at_the_centre_keeps_the_clip_at_the_box_until_it_is_rel
     assert box.here(held.picture, held.clip) == [False, False]
 
 
+@pytest.mark.broad
 async def test_a_lane_that_has_forgotten_what_it_obeyed_ends_with_the_newest(
     line: Line, tmp_path: Path
 ) -> None:
