@@ -37,7 +37,7 @@ def _migrated(_memory: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """A running server with the database `migrated` to copy."""
-    with running_postgresql() as address:
+    with running_postgresql(durable=False) as address:
         database = connect(create(address, "migrated"))
         migrate(database)
         database.close()
