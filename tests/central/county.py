@@ -221,7 +221,7 @@ async def running_lane(county: County, *, password: str = "lane1-secret") -> Asy
         cursors.close()
 
 
-async def until(question: Callable[[], Awaitable[Any]], *, what: str, seconds: float = 30) -> Any:
+async def until(question: Callable[[], Awaitable[Any]], *, what: str, seconds: float = 60) -> Any:
     """The first answer that is not empty."""
     try:
         async with asyncio.timeout(seconds):

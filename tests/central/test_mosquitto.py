@@ -22,7 +22,7 @@ from tests.central.county import SOURCE, running_centre, until
 from tests.support.certified import CENTRE, LANE, OTHER, CertifiedCounty, quick_county
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
 BINARY = shutil.which("mosquitto") or "/usr/sbin/mosquitto"

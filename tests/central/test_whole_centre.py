@@ -33,7 +33,7 @@ from tests.central.county import (
 from tests.central.made import clip, pictured, weighed
 from tests.support.postgresql import create, drop
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
 CLIP = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 800
 PICTURE = b"\xff\xd8\xff" + bytes(range(256)) * 100

@@ -205,7 +205,7 @@ async def test_a_lane_that_has_forgotten_what_it_obeyed_ends_with_the_newest(
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_hold_on_the_command_line_of_the_centre_is_listed_by_the_lane(chain: Chain) -> None:
     settings = ["--settings", str(chain.layout.folder / "central.toml")]
     lane = str(chain.layout.folder / "lane2.toml")

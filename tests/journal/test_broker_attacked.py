@@ -14,7 +14,7 @@ from journal.broker import LARGEST, EmbeddedBroker
 from journal.mqtt import PahoTransport
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 USERS = {"s01-lane1": "a", "s01-lane2": "b", "centre": "c"}
 ACCEPTED, NOT_AUTHORISED = b"\x20\x02\x00\x00", b"\x20\x02\x00\x05"

@@ -31,7 +31,7 @@ from kernel.evidence.notes import encode_base64
 from tests.journal.making import County, open_journal, said
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
 BOX = "s01-lane1"
 USERS = {BOX: "lane-secret", "ingest": "ingest-secret"}

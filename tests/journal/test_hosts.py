@@ -110,7 +110,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_a_box_goes_to_the_second_broker_and_comes_back() -> None:
     first, second = free_port(), free_port()
     transport = PahoTransport(
@@ -132,7 +132,7 @@ async def test_a_box_goes_to_the_second_broker_and_comes_back() -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_a_first_that_only_opens_the_door_is_no_broker() -> None:
     async def shut(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()

@@ -12,7 +12,7 @@ from journal.broker import EmbeddedBroker
 from journal.mqtt import PahoTransport
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from edge.links.holding import Claim, holders
 from kernel.errors import LinkError
 from tests.support.lines import cable, everything
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
 LINE = SerialSettings(patience_ms=100)
 # Opens without asking for any lock, as most programs do.

@@ -171,7 +171,7 @@ async def test_the_waits_between_two_openings_grow_from_a_half_to_ten_seconds() 
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_what_lies_in_the_port_when_it_is_opened_is_read_and_not_thrown_away(tmp_path: Path) -> None:
     """Many readers flush at every read or opening, and so lose the record that a weigher sends once."""
     master, slave = os.openpty()
@@ -188,7 +188,7 @@ async def test_what_lies_in_the_port_when_it_is_opened_is_read_and_not_thrown_aw
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("raised", "hangs_up"), [(False, True), (True, False)])
 async def test_an_adapter_that_lives_on_dtr_keeps_its_power_from_one_opening_to_the_next(
     tmp_path: Path, raised: bool, hangs_up: bool

@@ -18,7 +18,7 @@ from kernel.errors import LinkError
 from tests.support.lines import everything, to_the_end
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
 LINE = SerialSettings(patience_ms=100)
 
