@@ -44,7 +44,10 @@ def postgresql() -> Iterator[str]:
         yield address
 
 
-_ENGINES = ["sqlite", pytest.param("postgresql", marks=[pytest.mark.wire, pytest.mark.database, pytest.mark.timeout(60)])]
+_ENGINES = [
+    "sqlite",
+    pytest.param("postgresql", marks=[pytest.mark.wire, pytest.mark.database, pytest.mark.timeout(60)]),
+]
 
 
 @pytest.fixture(params=_ENGINES)
