@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,8 @@ settings.load_profile("patient")
 
 def pytest_configure() -> None:
     gc.disable()
+    # A script that begins the tests in its background has them ignore Ctrl-C, and whatever they start inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
