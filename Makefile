@@ -13,20 +13,22 @@ $(STAMP): requirements.lock pyproject.toml scripts/setup
 demo: $(STAMP)
 	.venv/bin/weighpost-sim demo $(DEMO)
 
-# Compiled tests are kept: compiling them anew is a third of the time.
+# Compiled tests are kept: compiling them anew, in every run and every worker, is a third of the time.
+PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pyc $(PY) -m pytest -q
+
 quick: $(STAMP)
-	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pyc $(PY) -m pytest -q -n 2 \
-		-m "not broad and not wire and not browser and not slow"
+	$(PYTEST) -n 2 --hypothesis-profile=quick -m "not broad and not wire and not browser and not slow"
 
-# Whole applications and processes on a shared machine: what failed is tried once more, and has to pass then.
-AGAIN = f() { $(PY) -m pytest -q "$$@" || $(PY) -m pytest -q --lf "$$@"; }; f
+# Whole applications and processes on a shared machine: what failed is tried once more, one test after the other, and
+# has to pass then.
+AGAIN = f() { $(PYTEST) "$$@" || $(PYTEST) --lf "$$@" -n 0; }; f
 
-# Three runs: what is pure on both cores; what needs the machine's wires, one after the other; and the browser, whose
-# driver keeps an event loop of its own for as long as its process lives.
+# Three runs: what is pure, and content over PostgreSQL, on both cores; what needs the machine's wires, one after the
+# other; and the browser, whose driver keeps an event loop of its own for as long as its process lives.
 test: $(STAMP)
 	scripts/system test
-	$(AGAIN) -n 2 --timeout=60 $(TEST)
-	$(AGAIN) -m "wire and not slow" --timeout=180 $(TEST)
+	$(AGAIN) -n 2 -m "(not wire or database) and not browser and not slow" --timeout=60 $(TEST)
+	$(AGAIN) -m "wire and not database and not slow" --timeout=180 $(TEST)
 	$(AGAIN) -m "browser and not slow" --timeout=420 $(TEST)
 
 test-full: test faults-full

@@ -50,10 +50,6 @@ def video(page: Page, digest: str) -> Locator:
     return page.locator(f'[data-source="{digest}"] video')
 
 
-def time_of(page: Page, digest: str) -> float:
-    return float(video(page, digest).evaluate("video => video.currentTime"))
-
-
 def ready(page: Page) -> None:
     until(page, "[...document.querySelectorAll('video')].every((video) => video.readyState >= 2)")
 
@@ -122,14 +118,14 @@ def test_film_clip_and_weight_share_one_cursor(films: Films, page: Page) -> None
     )
     expect(page.locator("[data-reading]")).to_contain_text("58\u00a0760 千克")
     expect(page.locator("svg[data-weight] line.trace-cursor")).to_have_attribute("visibility", "visible")
-    box = page.locator("svg[data-weight]").bounding_box()
+    weight = page.locator("svg[data-weight]")
+    box = weight.bounding_box()
     assert box is not None
-    page.touchscreen.tap(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
-    until(page, f"document.querySelector('[data-source=\"{clip}\"] video').currentTime !== 7")
-    until(page, "document.querySelector('[data-reading]').textContent.includes('千克')")
-    first, second = time_of(page, clip), time_of(page, films.plays)
-    assert abs(second - first - 4) < 0.1
-    assert first != 7
+    weight.tap(position={"x": box["width"] * 0.3, "y": box["height"] * 0.5})
+    at = "document.querySelector('[data-source=\"{}\"] video').currentTime"
+    first, second = at.format(clip), at.format(films.plays)
+    until(page, f"{first} !== 7 && Math.abs({second} - {first} - 4) < .1")
+    expect(page.locator("[data-reading]")).to_contain_text("千克")
     page.locator(f'[data-source="{clip}"] video').evaluate("video => video.play()")
     until(page, f"!document.querySelector('[data-source=\"{films.plays}\"] video').paused")
     page.locator(f'[data-source="{clip}"] video').evaluate("video => video.pause()")
@@ -137,9 +133,7 @@ def test_film_clip_and_weight_share_one_cursor(films: Films, page: Page) -> None
     page.locator("[data-mark=event]").tap()
     expect(page.locator("[data-tags]")).to_contain_text(films.passage)
     shot(page, "footage-together")
-    line = page.locator("svg[data-line]").bounding_box()
-    assert line is not None
-    page.touchscreen.tap(line["x"] + 12, line["y"] + 10)
+    page.locator("svg[data-line]").tap(position={"x": 12, "y": 10})
     expect(page.locator(f'[data-source="{clip}"] video')).to_have_attribute("data-outside", "")
     expect(page.locator("[data-reading]")).to_contain_text("此刻无重量")
 

@@ -95,6 +95,7 @@ def card(page: Page, number: int, box: str = "s01-lane2") -> Locator:
 
 def choose(page: Page, number: int, box: str = "s01-lane2") -> None:
     card(page, number, box).tap()
+    expect(card(page, number, box)).to_have_attribute("aria-pressed", "true")
     expect(page.locator("[data-right]")).to_have_attribute("data-view", "facts")
 
 
@@ -380,9 +381,11 @@ def test_what_acts_is_large_apart_and_on_the_screen(tablet: Page, station: Stati
     assert_sizes(tablet, ".act:visible", least=ACTION)
     assert_sizes(tablet, ".card", least=ACTION)
     act(tablet, "confirm").tap()
+    expect(tablet.locator(".confirm-view")).to_be_visible()
     assert_sizes(tablet, ".choice", least=ACTION)
     assert_sizes(tablet, ".act:visible", least=ACTION)
     tablet.locator("[data-actions=confirm] [data-back]").tap()
+    expect(tablet.locator(".facts-view")).to_be_visible()
     assert_sizes(tablet, ".segment, .header a, .header button, .thumb", least=48)
     assert tablet.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
@@ -415,9 +418,11 @@ def test_text_is_dark_enough_for_sunlight(tablet: Page, station: Station) -> Non
     expect(tablet.locator(".chip[data-state=bad]")).to_be_visible()
     assert_contrast(tablet)
     act(tablet, "confirm").tap()
+    expect(tablet.locator(".confirm-view")).to_be_visible()
     assert_contrast(tablet)
     tablet.locator("[data-actions=confirm] [data-back]").tap()
     act(tablet, "release").tap()
+    expect(tablet.locator(".release-view")).to_be_visible()
     assert_contrast(tablet)
     station.do("weight off")
     expect(weight(tablet)).to_have_text(BLANK, timeout=3_000)

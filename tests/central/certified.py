@@ -27,7 +27,7 @@ from kernel.events import ClockChecked
 from kernel.evidence.certificates import Kind
 from kernel.evidence.notes import encode_base64
 from tests.central.county import CLOCK, LANE, SOURCE, County, Lane, verb
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 _PEOPLE: tuple[tuple[Kind, str], ...] = (
     ("store", "centre-1"),

@@ -37,14 +37,17 @@ def _migrated(_memory: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """A running server with the database `migrated` to copy."""
-    with running_postgresql() as address:
+    with running_postgresql(durable=False) as address:
         database = connect(create(address, "migrated"))
         migrate(database)
         database.close()
         yield address
 
 
-_ENGINES = ["sqlite", pytest.param("postgresql", marks=[pytest.mark.wire, pytest.mark.timeout(60)])]
+_ENGINES = [
+    "sqlite",
+    pytest.param("postgresql", marks=[pytest.mark.wire, pytest.mark.database, pytest.mark.timeout(60)]),
+]
 
 
 @pytest.fixture(params=_ENGINES)

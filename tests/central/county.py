@@ -26,7 +26,7 @@ from journal.uplink import Uplink
 from journal.writer import Journal
 from kernel.evidence.certificates import Kind
 from kernel.evidence.notes import decode_base64, encode_base64
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 LANE = "lane1-box"
 SOURCE = "yiyuan/s01/lane1"
@@ -221,7 +221,7 @@ async def running_lane(county: County, *, password: str = "lane1-secret") -> Asy
         cursors.close()
 
 
-async def until(question: Callable[[], Awaitable[Any]], *, what: str, seconds: float = 30) -> Any:
+async def until(question: Callable[[], Awaitable[Any]], *, what: str, seconds: float = 60) -> Any:
     """The first answer that is not empty."""
     try:
         async with asyncio.timeout(seconds):

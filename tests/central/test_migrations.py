@@ -60,6 +60,7 @@ def test_the_steps_end_at_the_tables_of_the_schema(database: Database) -> None:
     assert differences(database) == []
 
 
+@pytest.mark.broad
 def test_starts_at_the_same_moment_make_one_database(empty_url: str) -> None:
     def start(_number: int) -> None:
         database = connect(empty_url)

@@ -20,9 +20,9 @@ from journal.mqtt import PahoTransport
 from tests.central.certified import CertifiedSite, certified_lane, own_entries, said
 from tests.central.county import SOURCE, running_centre, until
 from tests.support.certified import CENTRE, LANE, OTHER, CertifiedCounty, quick_county
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
 BINARY = shutil.which("mosquitto") or "/usr/sbin/mosquitto"

@@ -58,7 +58,7 @@ async def reaches(receiver: Receiver, size: int) -> None:
     committed = asyncio.Event()
     receiver.on_committed(lambda _entries: committed.set() if receiver.committed >= size else None)
     if receiver.committed < size:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             await committed.wait()
 
 

@@ -20,7 +20,7 @@ from tests.journal.making import NOW, PaperJournal, TestClock
 from tests.journal.receiver_contract import STORE_KEY, lane, opened, receiving, same
 from tests.support.postgresql import Server, create, restartable_postgresql
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
 CROSSINGS = 120
 

@@ -23,7 +23,7 @@ from tests.central.county import (
 from tests.central.made import pictured, weighed
 from tests.central.test_instruments import certified, changed
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
 PLATE = "鲁C7X9Q2"
 SETTINGS = ("--settings", "central.toml")

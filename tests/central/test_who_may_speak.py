@@ -19,7 +19,7 @@ from kernel.evidence.notes import decode_base64
 from tests.central.certified import CertifiedSite, certified_lane, own_entries, said
 from tests.central.county import CLOCK, LANE, SOURCE, Lane, running_centre, until
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
 YEAR_MS = 366 * 86_400_000
 BOX = "s02-lane1"

@@ -12,7 +12,7 @@ from simulators.world import Truth
 from tests.support.chain import CLOCK, Chain, rigs_of
 from tests.support.stills import Stills, noise, still_camera, truck_with_plate
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 TEXT = "鲁C72A51"
 

@@ -128,7 +128,7 @@ class Line:
 
     async def says(self, kind: type[Body], count: int) -> list[Any]:
         """What the lane's journal says of this, once it is so much."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             while len(found := await self.box.said(kind)) < count:
                 await asyncio.sleep(0.002)
         return list(found)
@@ -174,6 +174,7 @@ async def test_i7_a_hold_at_the_centre_keeps_the_clip_at_the_box_until_it_is_rel
     assert box.here(held.picture, held.clip) == [False, False]
 
 
+@pytest.mark.broad
 async def test_a_lane_that_has_forgotten_what_it_obeyed_ends_with_the_newest(
     line: Line, tmp_path: Path
 ) -> None:
@@ -204,7 +205,7 @@ async def test_a_lane_that_has_forgotten_what_it_obeyed_ends_with_the_newest(
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_hold_on_the_command_line_of_the_centre_is_listed_by_the_lane(chain: Chain) -> None:
     settings = ["--settings", str(chain.layout.folder / "central.toml")]
     lane = str(chain.layout.folder / "lane2.toml")

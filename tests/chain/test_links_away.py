@@ -14,7 +14,7 @@ from simulators.world import Truth
 from tests.faults import ledger
 from tests.support.chain import Chain, credentials_of, rigs_of
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 
 async def all_there_once(chain: Chain, truths: list[Truth]) -> None:

@@ -16,7 +16,7 @@ from tests.support.disks import fill, tmpfs
 from tests.support.stills import still_camera
 from tests.support.videos import make_video
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 SIZE_MB = 12
 

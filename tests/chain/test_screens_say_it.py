@@ -17,7 +17,7 @@ from simulators.demo.watching import Watcher
 from station.main import main as weighpost_station
 from tests.support.chain import CLOCK, Chain, central_tool, rigs_of
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 
 GONE = ("disconnected", "failed")

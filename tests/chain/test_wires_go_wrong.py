@@ -8,7 +8,7 @@ from simulators.links import garbled
 from simulators.traffic import Truck
 from tests.support.chain import CLOCK, Chain, rigs_of
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 
 OVER_LIMIT = Truck(

@@ -16,7 +16,7 @@ import pytest
 from simulators.demo.layout import HOST, LANES
 from tests.support.chain import CLOCK, Chain, chain_in, rigs_of, script_run
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "lane1": (

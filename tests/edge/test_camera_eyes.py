@@ -117,7 +117,7 @@ async def watched(script: Script) -> CameraEyes:
 
 
 async def until_settled(script: Script, count: int) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         while len(script.settled) < count:
             await asyncio.sleep(0)
 

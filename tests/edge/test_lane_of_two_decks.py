@@ -27,7 +27,7 @@ from kernel.settings import read
 from simulators.ptys import PtyPort
 from tests.edge.test_lane_program import TABLE, enrolled
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 B = TypeVar("B", bound=Body)
 FRONT_KG, REAR_KG = 17_220, 26_900

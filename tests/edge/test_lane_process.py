@@ -38,7 +38,7 @@ from simulators.demo.layout import CENTRE, CENTRE_STORE, LANES, ROOT
 from simulators.world import Truth
 from tests.support.chain import Chain, chain_in, credentials_of, rigs_of, script_run
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
 BOX = LANES["lane2"]
 

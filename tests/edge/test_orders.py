@@ -47,7 +47,7 @@ async def test_an_order_is_done_once_and_answered_once(lane: Lane, tmp_path: Pat
 async def test_an_order_that_waited_for_the_lane_is_done_when_it_runs(lane: Lane, tmp_path: Path) -> None:
     leave(tmp_path / "orders", GOOD)
     task = asyncio.create_task(lane.orders.run())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while not lane.done:
             await asyncio.sleep(0)
     task.cancel()

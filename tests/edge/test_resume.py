@@ -109,7 +109,7 @@ async def resumed(stored: Sequence[Body], eyes: Eyes, *, until: int | None = Non
         announce=lambda name, value: None,
         missing=tuple,
     )
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         await resume(Stored(stored), lane, eyes, until=len(stored) if until is None else until)
     return book.bodies
 

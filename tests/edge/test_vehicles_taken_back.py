@@ -84,7 +84,7 @@ async def told(*events: Weighed | VehicleReversed, known: frozenset[str] = froze
     running = asyncio.create_task(lane.run())
     for event in events:
         lane.scale(event)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while len(book.bodies) < len(events):
             await asyncio.sleep(0)
     for _ in range(20):  # whatever follows the last entry

@@ -26,7 +26,7 @@ from tests.faults.scribe import Scribe
 from tests.journal.making import County
 from tests.support import naive
 from tests.support.naive import NaiveBoxOptions, NaiveCentreOptions
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 BOX = "s01-lane1"
 OTHER = "s01-lane2"

@@ -17,6 +17,8 @@ from tests.faults.counting import Accepted
 from tests.faults.rows import Counts, Found, Row, lines, row_of
 from tests.support.pictures import picture
 
+pytestmark = pytest.mark.broad
+
 SIZES = (900, 1_200)
 
 

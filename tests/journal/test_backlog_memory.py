@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]
 
 IDENTITY = County().identity()
 STORE = SigningKey.generate(kind="store", name="yiyuan-centre-1")
-FEW, MANY = 1_000, 100_000
-ALLOWED = 2_000_000
+FEW, MANY = 1_000, 50_000
+ALLOWED = 1_000_000
 
 
 async def writes(folder: Path, count: int) -> None:

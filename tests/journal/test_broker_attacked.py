@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,18 +12,13 @@ import pytest
 
 from journal.broker import LARGEST, EmbeddedBroker
 from journal.mqtt import PahoTransport
+from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 USERS = {"s01-lane1": "a", "s01-lane2": "b", "centre": "c"}
 ACCEPTED, NOT_AUTHORISED = b"\x20\x02\x00\x00", b"\x20\x02\x00\x05"
 RETAIN, QOS1, CLEAN, WILL, WILL_RETAIN = 0x01, 0x02, 0x02, 0x04, 0x20
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def text(value: str | bytes) -> bytes:
@@ -105,7 +99,7 @@ async def ended(reader: asyncio.StreamReader) -> bool:
 async def hears(lane: PahoTransport, heard: list[bytes]) -> bool:
     """What the lane says arrives at the centre."""
     before = len(heard)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(heard) == before:
             lane.publish("weighpost/v1/up/s01-lane1/hello", b"true")
             await asyncio.sleep(0.1)

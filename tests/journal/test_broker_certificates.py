@@ -14,7 +14,7 @@ from journal.broker import STRANGERS, EmbeddedBroker
 from journal.guests import Listed
 from journal.mqtt import PahoTransport
 from tests.support.certified import CENTRE, LANE, OTHER, CertifiedCounty, quick_county
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 

@@ -13,14 +13,9 @@ from journal.broker import EmbeddedBroker, may
 from journal.mqtt import PahoTransport
 from journal.transport import topic_matches
 from kernel.errors import ConfigError
+from tests.support.ports import free_port
 
 USERS = {"s01-lane1": "a", "s01-lane2": "b", "centre": "c"}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 async def until(condition: Callable[[], bool]) -> None:

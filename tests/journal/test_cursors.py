@@ -198,6 +198,7 @@ def test_a_flood_writes_few_lines() -> None:
     assert [count for count in range(1, 100) if is_worth_a_line(count)] == [1, 2, 4, 8, 16, 32, 64]
 
 
+@pytest.mark.broad
 def test_closing_under_a_writer_in_another_thread_is_harmless(quick_path: Path) -> None:
     for number in range(20):
         (quick_path / str(number)).mkdir()

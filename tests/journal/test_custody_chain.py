@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -30,8 +29,9 @@ from journal.stores import SqliteStore
 from journal.writer import Journal
 from kernel.evidence.notes import encode_base64
 from tests.journal.making import County, open_journal, said
+from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
 BOX = "s01-lane1"
 USERS = {BOX: "lane-secret", "ingest": "ingest-secret"}
@@ -103,14 +103,11 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
     county = County(now_ms=SystemClock().now_ms())
     identity = county.identity(BOX)
     STORE_KEY.save(tmp_path / "store.key")
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = int(found.getsockname()[1])
     with (
         closing(open_journal(tmp_path / "journal", identity=identity.key)) as journal,
         closing(Cursors(tmp_path)) as cursors,
     ):
-        yield Chain(tmp_path, county, identity, journal, cursors, port)
+        yield Chain(tmp_path, county, identity, journal, cursors, free_port())
 
 
 @asynccontextmanager

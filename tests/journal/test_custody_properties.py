@@ -42,6 +42,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.broad
 @given(st.lists(messages, max_size=25))
 @settings(max_examples=60, deadline=None)
 def test_i5_i6_i9_i12_store_grows_by_what_was_signed_and_receipts_say_what_it_has(

@@ -96,7 +96,7 @@ async def test_a_sender_that_meets_it_ends_so_that_a_new_start_goes_on(quick_pat
         software="test",
         clock=clock,
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         with pytest.raises(RestartError, match="in doubt"):
             await sender.run()
     cursors.close()
@@ -113,7 +113,7 @@ async def test_a_journal_that_has_failed_ends_its_process_and_a_new_start_goes_o
         with pytest.raises(RestartError, match="has failed"):
             await journal.append(said(2), source="a/b")
     for late in (watched, journal.watch()):  # also who did not append himself, and who comes later
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             with pytest.raises(RestartError, match="has failed"):
                 await late
     await asyncio.to_thread(journal.close)

@@ -294,7 +294,7 @@ async def test_i14_what_a_power_cut_left_in_a_wal_is_cleaned_by_the_first_finish
     if state == "closed":
         order_renewal(box.folder / "journal")
         await box.say(3)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             while len(box.journal.volumes) < 2:
                 await asyncio.sleep(0)
     box.close()
@@ -397,7 +397,7 @@ async def test_a_process_without_files_or_cursors_erases_what_its_entries_name(q
     said = await journal.append(read_plate(3), source=SOURCE)
     task = asyncio.create_task(finish_for_ever(Erasing(journal, source=SOURCE), clock=clock))
     await journal.append(RecordErased(rule=RULE, by="x", entries=(said.ref,)), source=SOURCE)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         while await journal.current.bodies([said.seq]):
             await asyncio.sleep(0)
     task.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +17,7 @@ from journal.settings import Destination
 from kernel.errors import ConfigError
 from kernel.evidence.notes import encode_base64
 from kernel.settings import read
+from tests.support.ports import free_port
 
 BOX = "s01-lane1"
 USERS = {BOX: "lane-secret"}
@@ -93,12 +93,6 @@ def test_settings_that_name_what_is_no_address(key: str, value: str) -> None:
 # --- two brokers -----------------------------------------------------------------------------------------------
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @asynccontextmanager
 async def broker(port: int) -> AsyncIterator[None]:
     running = EmbeddedBroker(host="127.0.0.1", port=port, users=USERS, services=())
@@ -116,7 +110,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_a_box_goes_to_the_second_broker_and_comes_back() -> None:
     first, second = free_port(), free_port()
     transport = PahoTransport(
@@ -138,7 +132,7 @@ async def test_a_box_goes_to_the_second_broker_and_comes_back() -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_a_first_that_only_opens_the_door_is_no_broker() -> None:
     async def shut(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()

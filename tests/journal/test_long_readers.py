@@ -26,6 +26,7 @@ def folder(quick_path: Path) -> Path:
     return quick_path / "journal"
 
 
+@pytest.mark.broad
 async def test_a_held_reader_stops_no_append_and_its_cost_is_seen_and_ends_with_it(folder: Path) -> None:
     with closing(open_journal(folder, identity=IDENTITY.key)) as journal:
         await fill(journal, 300)

@@ -108,6 +108,7 @@ async def test_what_the_command_key_has_not_signed_changes_nothing(quick_path: P
     assert not file.exists()
 
 
+@pytest.mark.broad
 @given(
     boxes=st.sets(st.from_regex(r"[a-z0-9-]{3,40}", fullmatch=True), max_size=5),
     journals=st.dictionaries(

@@ -117,7 +117,7 @@ async def running(sender: Sender) -> AsyncIterator[Sender]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def reaches(sender: Sender, size: int, *, patience_s: float = 10) -> None:
+async def reaches(sender: Sender, size: int, *, patience_s: float = 40) -> None:
     """Wait until the destination has receipted this much."""
     reached = asyncio.Event()
     sender.on_accepted(lambda accepted: reached.set() if accepted >= size else None)
@@ -201,7 +201,7 @@ async def contradicted(site: Site, note: str, reason: str) -> None:
     running = asyncio.create_task(sender.run())
     await introduced(site)
     site.broker.inject(f"weighpost/v1/down/{BOX}/receipt/{site.journal.id}", note.encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         with pytest.raises(RestartError, match=reason):
             await running
     assert reason in str(sender.state.stopped)
@@ -232,7 +232,7 @@ async def introduced(site: Site) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0)
 

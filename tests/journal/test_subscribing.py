@@ -10,9 +10,9 @@ import pytest
 
 from journal.broker import EmbeddedBroker
 from journal.mqtt import PahoTransport
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_what_is_subscribed_to_while_the_connection_comes_up_is_heard(brok
 
     transport.on_connected(say_hello)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await heard.wait()
     finally:
         await transport.stop()

@@ -69,7 +69,7 @@ async def fill(journal: Journal, count: int, *, at_once: int = 10) -> list[Appen
 
 async def continued(journal: Journal, volumes: int) -> None:
     """The next one is opened when nobody waits, so after append() has returned."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         while len(journal.volumes) < volumes:
             await asyncio.sleep(0)
 

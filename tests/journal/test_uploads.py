@@ -194,7 +194,7 @@ async def uploading(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.002)
 

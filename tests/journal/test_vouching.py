@@ -160,7 +160,7 @@ def sender_of(journal: Journal, cursors: Cursors, broker: MemoryBroker, identity
 
 
 async def until(sender: Sender, size: int) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         while sender.accepted != size:
             await asyncio.sleep(0.005)
 
@@ -182,7 +182,7 @@ async def test_i6_everything_goes_again_to_a_store_that_was_put_back(quick_path:
         sender.on_accepted(told.append)
         async with receiving(quick_path / "second.db", SECOND, broker) as receiver:
             broker.mend()
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(20):
                 while receiver.committed < 10:
                     await asyncio.sleep(0.005)
             await until(sender, 10)

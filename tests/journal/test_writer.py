@@ -206,7 +206,7 @@ async def test_listeners_hear_of_each_commit(journal: Journal) -> None:
 
     journal.on_append(hear)
     await journal.append(said(1), source=SOURCE)
-    await asyncio.wait_for(news.wait(), 2)
+    await asyncio.wait_for(news.wait(), 20)
     assert heard == [2]
 
 

@@ -28,7 +28,7 @@ from simulators.ptys import PtyPort
 from simulators.traffic import read_traffic
 from simulators.world import LaneKind, World
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 TRUCKS = """
 [[truck]]

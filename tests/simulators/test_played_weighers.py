@@ -34,6 +34,7 @@ class HeardWire(MemoryWire):
         return bytes(self._to_host)
 
 
+@pytest.mark.broad
 @pytest.mark.parametrize("row", weighers(), ids=lambda row: row.name)
 async def test_each_vehicle_that_drives_over_is_one_record(row: Weigher) -> None:
     clock = VirtualClock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from kernel.evidence.certificates import Kind
 from kernel.evidence.notes import encode_base64
 from kernel.law.shipped import national
 from kernel.law.verdict import Allowance, judge
+from tests.support.ports import free_port
 
 ROOT = "yiyuan-root"
 STATION, STORE, WIM, PLATFORM = "s01-station", "s01-store-1", "s01-lane1", "s01-lane2"
@@ -54,11 +54,6 @@ name_zh = "2 号精检车道"
 name_en = "lane 2"
 platform = true
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 class KeyFolder:

@@ -33,7 +33,7 @@ from kernel.evidence.header import ClockState, Header, body_digest, encode
 from tests.station.county import PLATFORM, ROOT, SOURCES, STATION, WIM, County, FakeLane, lanes, weighed
 from tests.station.desk import SIX, UNKNOWN
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
 SCRIPT = Path(sys.executable).with_name("weighpost-station")
 PASSWORD = "correct horse"
@@ -77,7 +77,7 @@ async def running(county: County) -> AsyncIterator[asyncio.subprocess.Process]:
     assert code in (0, -signal.SIGKILL)
 
 
-async def until(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, seconds: float = 30) -> T:
+async def until(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, seconds: float = 60) -> T:
     async with asyncio.timeout(seconds):
         while not good(answer := await ask()):
             await asyncio.sleep(0.05)

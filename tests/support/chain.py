@@ -173,7 +173,7 @@ class Chain:
             return []
 
     async def until(
-        self, question: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = 30
+        self, question: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = 60
     ) -> T:
         """The first answer that is not empty; with every log's last words when there is none."""
         deadline = CLOCK.mono_ms() + int(seconds * 1000)

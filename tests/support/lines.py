@@ -23,14 +23,14 @@ async def cable(folder: Path, *, baud: int = 115_200) -> AsyncIterator[PtyPort]:
 
 
 async def to_the_end(link: Link) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             await link.read()
 
 
 async def everything(link: Link, size: int) -> bytes:
     data = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(data) < size:
             data += await link.read()
     return data

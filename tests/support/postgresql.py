@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,28 +13,29 @@ from pathlib import Path
 import psycopg
 import pytest
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.ports import free_port
 
 
 @contextmanager
-def running_postgresql() -> Iterator[str]:
-    """`host:port`; fails the test where there is no PostgreSQL: what is not tested is not supported."""
-    with restartable_postgresql() as server:
+def running_postgresql(*, durable: bool = True) -> Iterator[str]:
+    """`host:port`; fails the test where there is no PostgreSQL: what is not tested is not supported.
+
+    One that is not durable does not wait for the disk, which is most of the time of making databases and throwing them
+    away: for tests of content.
+    """
+    with restartable_postgresql(durable=durable) as server:
         yield server.address
 
 
 class Server:
     """One that can be stopped in mid-run and started again, on the same port, with what it had committed."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Path, folder: Path, *, durable: bool) -> None:
         self._binaries = binaries
         self._folder = folder
         self._port = free_port()
         self._running = False
+        self._waits = "" if durable else " -c fsync=off -c full_page_writes=off"
         made = ["-D", self._data, "-U", "weighpost", "-A", "trust", "-E", "UTF8", "--no-sync"]
         _run([str(binaries / "initdb"), *made])
 
@@ -46,7 +46,7 @@ class Server:
     def start(self) -> None:
         options = (
             f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
-            " -c max_connections=60"
+            f" -c max_connections=60{self._waits}"
         )
         self._control("-o", options, "-l", str(self._folder / "log"), "start")
         self._running = True
@@ -66,13 +66,13 @@ class Server:
 
 
 @contextmanager
-def restartable_postgresql() -> Iterator[Server]:
+def restartable_postgresql(*, durable: bool = True) -> Iterator[Server]:
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="weighpost-pg-"))
     try:
         if os.getuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-        server = Server(binaries, folder)
+        server = Server(binaries, folder, durable=durable)
         server.start()
         try:
             yield server
@@ -85,7 +85,9 @@ def restartable_postgresql() -> Iterator[Server]:
 def create(address: str, name: str, *, template: str = "template1") -> str:
     """A new database; its URL for SQLAlchemy."""
     with psycopg.connect(f"postgresql://weighpost@{address}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        # Since 15 a template is written through the log unless it is said otherwise: several times as slow.
+        copied = "STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {copied}".encode())
     return f"postgresql+psycopg://weighpost@{address}/{name}"
 
 

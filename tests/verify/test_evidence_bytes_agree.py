@@ -39,6 +39,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.broad
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(st.characters(codec="ascii"), max_size=8), VALUES, max_size=5))
 def test_canonical_json(value: dict[str, object]) -> None:

@@ -47,6 +47,7 @@ def test_both_read_what_is_printed(slip: Slip) -> None:
     )
 
 
+@pytest.mark.broad
 @settings(max_examples=300)
 @given(SLIPS, st.integers(0, LONGEST), st.characters(max_codepoint=0x2FF))
 def test_one_wrong_character_never_passes(slip: Slip, at: int, other: str) -> None:

@@ -337,7 +337,7 @@ async def gate(world: World) -> AsyncIterator[httpx.AsyncClient]:
 async def looked(world: World, *, until: Callable[[], bool], at_least_ms: int = 10_000) -> None:
     """The service goes on for some looks, until it is so."""
     task, began_ms = asyncio.create_task(world.enrolment.run()), world.clock.at_ms
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         while world.clock.at_ms < began_ms + at_least_ms or not until():
             assert not task.done(), task.exception()
             await asyncio.sleep(0)

@@ -56,6 +56,7 @@ def test_two_good_frames_in_a_steady_stream_of_bad_ones_are_too_few() -> None:
     assert (trouble.word, trouble.frames) == ("too_few", 2)
 
 
+@pytest.mark.broad
 def test_a_wrong_speed_is_named() -> None:
     device = b"".join(FRAMES)
     [trouble, sample] = diagnose([seen(device, sent="2400 8N1", at="9600 8N1")], ROWS)

@@ -157,6 +157,7 @@ async def test_the_same_number_with_other_contents_is_another_vehicle_and_said(n
         assert len({record.key for record in bridge.records}) == 3
 
 
+@pytest.mark.broad
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_number_that_comes_round_again_is_a_new_vehicle(name: str) -> None:
     async with weighing(name) as bridge:
@@ -197,6 +198,7 @@ async def test_a_reversal_is_handed_on_once_and_acknowledged_when_it_is_safe(nam
         assert 9 not in bridge.device.kept
 
 
+@pytest.mark.broad
 @pytest.mark.parametrize("name", NAMES)
 async def test_the_number_of_a_reversal_that_comes_round_again_is_a_new_one(name: str) -> None:
     async with weighing(name) as bridge:

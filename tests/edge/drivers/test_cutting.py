@@ -79,6 +79,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.broad
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
 def test_what_is_no_frame_is_looked_at_so_often_and_not_more_in_a_longer_read(data: bytes) -> None:
     def looks(read: bytes) -> int:

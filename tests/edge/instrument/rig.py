@@ -165,7 +165,7 @@ class Desk:
         """What was seen and not said by anybody is written by the instrument's own task."""
         task = asyncio.create_task(self.instrument.run())
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(20):
                 while len(self.facts) < count:
                     await asyncio.sleep(0)
         finally:

@@ -18,7 +18,7 @@ from edge.links.holding import Claim, holders
 from kernel.errors import LinkError
 from tests.support.lines import cable, everything
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
 LINE = SerialSettings(patience_ms=100)
 # Opens without asking for any lock, as most programs do.
@@ -150,7 +150,7 @@ async def test_an_opening_that_is_given_up_holds_nothing(tmp_path: Path) -> None
             opening.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await opening
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 try:
                     link = await open_link(str(port.path), line=LINE, holder="t", locks=tmp_path)

@@ -60,6 +60,7 @@ def test_the_newest_stay_by_age() -> None:
     assert [one.ms for one in ring.since(198_000)] == [198_000, 199_000]
 
 
+@pytest.mark.broad
 @pytest.mark.parametrize("size", [1, 18, 4_096, 100_000])
 @pytest.mark.parametrize("every_ms", [1, 50])
 def test_memory_has_an_end_whatever_the_pieces_are(size: int, every_ms: int) -> None:

@@ -61,7 +61,7 @@ def test_a_claim_tells_the_next_one_who_has_the_port(tmp_path: Path) -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_every_byte_crosses_a_pty_both_ways(tmp_path: Path) -> None:
     data = bytes(range(256)) * 20
     async with cable(tmp_path) as port:
@@ -70,7 +70,7 @@ async def test_every_byte_crosses_a_pty_both_ways(tmp_path: Path) -> None:
         assert await everything(link, len(data)) == data
         await sending
         await link.write(b"\x00\x11\x13\r\nhost")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             heard = b""
             while len(heard) < 9:
                 heard += port.receive()
@@ -81,7 +81,7 @@ async def test_every_byte_crosses_a_pty_both_ways(tmp_path: Path) -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_the_line_is_paced_like_its_baud_rate(tmp_path: Path) -> None:
     async with cable(tmp_path, baud=9_600) as port:
         link = await open_link(str(port.path), line=LINE, holder="t", locks=tmp_path)
@@ -94,7 +94,7 @@ async def test_the_line_is_paced_like_its_baud_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_a_pulled_plug_is_a_link_error_and_the_same_path_opens_again(tmp_path: Path) -> None:
     async with cable(tmp_path) as port:
         link = await open_link(str(port.path), line=LINE, holder="t", locks=tmp_path)
@@ -116,7 +116,7 @@ async def test_a_pulled_plug_is_a_link_error_and_the_same_path_opens_again(tmp_p
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_a_port_of_ours_is_refused_to_a_second_process_of_ours_by_name(tmp_path: Path) -> None:
     async with cable(tmp_path) as port:
         link = await open_link(str(port.path), line=LINE, holder="weighpost-edge lane1", locks=tmp_path)
@@ -126,7 +126,7 @@ async def test_a_port_of_ours_is_refused_to_a_second_process_of_ours_by_name(tmp
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_a_port_that_a_foreign_program_holds_is_refused_with_its_name(tmp_path: Path) -> None:
     async with cable(tmp_path) as port:
         holding = "import serial, sys; p = serial.Serial(sys.argv[1], exclusive=True); print('open', flush=True); p.read(1)"
@@ -144,7 +144,7 @@ async def test_a_port_that_a_foreign_program_holds_is_refused_with_its_name(tmp_
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_what_nobody_reads_is_gone(tmp_path: Path) -> None:
     async with cable(tmp_path) as port:
         await port.send(b"stale")
@@ -155,7 +155,7 @@ async def test_what_nobody_reads_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_a_socket_carries_bytes_is_patient_and_tells_when_the_peer_is_gone() -> None:
     peers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _reader, writer: peers.append(writer), "127.0.0.1", 0)
@@ -172,7 +172,7 @@ async def test_a_socket_carries_bytes_is_patient_and_tells_when_the_peer_is_gone
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_a_socket_nobody_listens_on_is_a_link_error() -> None:
     server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()

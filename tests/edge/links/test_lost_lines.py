@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +27,7 @@ from kernel.errors import LinkError
 from kernel.links import Link
 from simulators.clock import VirtualClock
 from tests.support.lines import cable, everything
+from tests.support.ports import free_port
 
 LINE = SerialSettings(patience_ms=100)
 OPTIONS = {"unit": "kg", "displayed": "gross"}
@@ -117,8 +117,7 @@ async def test_an_adapter_that_goes_away_and_comes_back_is_read_again(tmp_path: 
 @pytest.mark.wire
 @pytest.mark.timeout(60)
 async def test_an_adapter_that_dials_in_again_is_read_again() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = int(probe.getsockname()[1])
+    port = free_port()
     doors = Doors()
     link = partial(open_link, f"tcp-server://127.0.0.1:{port}", line=LINE, holder="t", doors=doors)
     async with Scale(link).running() as scale:
@@ -132,7 +131,7 @@ async def test_an_adapter_that_dials_in_again_is_read_again() -> None:
 
 
 async def _dial(port: int) -> asyncio.StreamWriter:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             with suppress(OSError):
                 return (await asyncio.open_connection("127.0.0.1", port))[1]
@@ -172,7 +171,7 @@ async def test_the_waits_between_two_openings_grow_from_a_half_to_ten_seconds() 
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 async def test_what_lies_in_the_port_when_it_is_opened_is_read_and_not_thrown_away(tmp_path: Path) -> None:
     """Many readers flush at every read or opening, and so lose the record that a weigher sends once."""
     master, slave = os.openpty()
@@ -189,7 +188,7 @@ async def test_what_lies_in_the_port_when_it_is_opened_is_read_and_not_thrown_aw
 
 
 @pytest.mark.wire
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("raised", "hangs_up"), [(False, True), (True, False)])
 async def test_an_adapter_that_lives_on_dtr_keeps_its_power_from_one_opening_to_the_next(
     tmp_path: Path, raised: bool, hangs_up: bool

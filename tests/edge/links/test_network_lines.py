@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -16,21 +16,17 @@ from edge.links import PortLink, SerialSettings, open_link
 from edge.links.tcp import AdapterPort, Door, Doors, TcpPort
 from kernel.errors import LinkError
 from tests.support.lines import everything, to_the_end
+from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
 LINE = SerialSettings(patience_ms=100)
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        return int(server.getsockname()[1])
 
 
 @asynccontextmanager
 async def dialling(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """An adapter that dials, and tries again as they do until somebody listens."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -87,7 +83,7 @@ async def test_an_adapter_dials_in_and_bytes_cross_both_ways() -> None:
         writer.write(b"and after")
         assert await everything(link, 31) == b"before it was opened, and after"
         await link.write(b"R\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await reader.readexactly(3) == b"R\r\n"
         await link.close()
 
@@ -138,7 +134,7 @@ async def test_a_second_adapter_is_turned_away_while_the_first_is_there(
         link = await opening
         for _ in range(3):
             reader, second = await asyncio.open_connection("127.0.0.1", port)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 assert await reader.read(1) == b""
             second.close()
         writer.write(b"still here")

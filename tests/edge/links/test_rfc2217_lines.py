@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from edge.links.devices import open_remote
 from kernel.errors import LinkError
 from simulators.ptys import PtyPort
 from tests.support.lines import cable, everything, to_the_end
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 
@@ -36,8 +36,7 @@ connection: &scale
 @asynccontextmanager
 async def served(folder: Path, port: PtyPort) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     """The cable at another machine's ser2net."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        tcp = probe.getsockname()[1]
+    tcp = free_port()
     config = folder / "ser2net.yaml"
     config.write_text(CONFIG.format(port=tcp, device=port.path.resolve()))
     server = await asyncio.create_subprocess_exec(
@@ -78,7 +77,7 @@ async def test_line_settings_reach_the_far_port_and_bytes_cross_both_ways(tmp_pa
         await sending
         await link.write(b"\xff\x00SIR\r\n")
         heard = b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(heard) < 7:
                 heard += port.receive()
                 await asyncio.sleep(0.01)
@@ -134,12 +133,12 @@ async def test_a_far_port_that_nobody_reads_fills_no_memory_and_loses_nothing(tm
         remote = await asyncio.to_thread(open_remote, url, LINE, wake_s=0.2)
         await pour(port, data)
         held = remote._read_buffer  # type: ignore[attr-defined]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not held.full():
                 await asyncio.sleep(0.01)
         assert held.qsize() == 1 << 16
         got = b""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while len(got) < len(data):
                 got += await asyncio.to_thread(remote.read, 4_096)
         assert got == data
@@ -175,7 +174,7 @@ async def _says_and_hangs_up(reader: asyncio.StreamReader, writer: asyncio.Strea
     """Agrees to whatever is asked, and speaks once nothing has been asked for a while."""
     with contextlib.suppress(TimeoutError):
         while True:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(2):
                 _iac, verb = await reader.readexactly(2)
                 if verb == 0xFA:
                     asked = await reader.readuntil(b"\xff\xf0")

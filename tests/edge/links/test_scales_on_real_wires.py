@@ -28,7 +28,7 @@ from simulators.indicator import IndicatorSim, lane_options, told_options
 from simulators.platform import ScaleSettings
 from simulators.ptys import PtyPort
 from simulators.sockets import TcpPort
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
 

@@ -54,6 +54,7 @@ def test_a_cut_off_jpeg_is_read_as_far_as_it_goes_and_says_so() -> None:
     assert not opened(data + bytes(7)).truncated
 
 
+@pytest.mark.broad
 def test_a_huge_jpeg_is_decoded_small() -> None:
     huge = jpeg(np.zeros((8_000, 12_500), np.uint8))
     found = opened(huge)

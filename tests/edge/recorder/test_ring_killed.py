@@ -12,7 +12,7 @@ from edge.recorder.ring import Ring
 from journal.clock import SystemClock
 from tests.support.videos import make_video
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 
 async def test_a_recorder_that_is_killed_again_and_again_loses_nothing_that_it_read(tmp_path: Path) -> None:

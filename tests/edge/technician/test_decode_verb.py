@@ -40,6 +40,7 @@ def same(got: object, expected: object) -> bool:
     return type(got) is type(expected) and got == expected
 
 
+@pytest.mark.broad
 @pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: str(frame["id"]))
 def test_every_vector(frame: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     got = decode(frame, tmp_path, capsys)

@@ -20,7 +20,7 @@ from journal.clock import SystemClock
 from kernel.settings import read
 from simulators.ptys import PtyPort
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 ROWS = {row.name: row for row in indicators()}
 SCALE = [sys.executable, "-m", "edge.main", "scale"]

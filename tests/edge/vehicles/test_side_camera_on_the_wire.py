@@ -14,7 +14,7 @@ from simulators.cameras import Camera, CameraServer
 from simulators.scene.view import FRONT_OVERHANG_MM, Appearance
 from simulators.traffic import default_text, read_script
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
 
 CLOCK = SystemClock()
 TRUCK = next(truck for truck in read_script(default_text()).truck if truck.name == "six axles, empty")

@@ -201,6 +201,7 @@ def test_a_second_axle_that_comes_on_late_is_seen_on_a_fast_line_as_well() -> No
     assert "axles_overlap" in fast([(7_000, 7_000), (16_000, 3_000), (0, 2_000)] * 3).quality
 
 
+@pytest.mark.broad
 def test_an_axle_that_stands_for_longer_than_is_looked_at_has_no_weight() -> None:
     weighed = fast([(7_000, 59_000), (0, 2_000), (9_000, 61_000), (0, 2_000)])
     assert weighed.gross_kg is None

@@ -21,7 +21,7 @@ from tests.faults.machines import CLOCK, Mosquitto, until
 from tests.faults.rows import Found
 from tests.faults.site import BOX, OTHER, Ground, Run, Site, site
 from tests.journal.making import PaperJournal
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 
 async def forged_receipts(run: Run) -> Found:

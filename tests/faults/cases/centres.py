@@ -19,7 +19,7 @@ from tests.faults.receiving import ReceivingOptions
 from tests.faults.rows import Counts, Found
 from tests.faults.site import Run, Site, site
 from tests.journal.making import County, PaperJournal, said
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 
 async def two_workers(run: Run) -> Found:

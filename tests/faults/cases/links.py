@@ -11,7 +11,7 @@ from tests.faults import counting
 from tests.faults.machines import CLOCK, until
 from tests.faults.rows import Found
 from tests.faults.site import Ground, Run, Site, site
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 from tests.support.proxy import Link, Proxy, Way
 
 BACKLOG = 600  # ten minutes of a busy lane

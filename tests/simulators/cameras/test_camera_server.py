@@ -17,7 +17,7 @@ from simulators.scene.render import LaneView
 from simulators.scene.view import Appearance
 from simulators.traffic import Truck
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
 TRUCK = Truck(
     name="two axles",

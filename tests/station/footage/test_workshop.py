@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -35,9 +36,13 @@ def made(place: Workplace) -> list[FootageDerived]:
 
 
 def workers() -> list[psutil.Process]:
-    return [
-        one for one in psutil.Process().children(recursive=True) if "station.footage.worker" in one.cmdline()
-    ]
+    return [one for one in psutil.Process().children(recursive=True) if is_worker(one)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it has ended since it was listed
+        return "station.footage.worker" in process.cmdline()
+    return False
 
 
 async def test_a_working_copy_is_made_beside_its_original_and_said(tmp_path: Path) -> None:
