@@ -33,7 +33,7 @@ from tests.central.county import (
 from tests.central.made import weighed
 from tests.station.footage.world import DAY_MS, store
 from tests.support.keeping_process import opened
-from tests.support.postgresql import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(180)]
 
