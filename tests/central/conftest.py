@@ -46,7 +46,7 @@ def postgresql() -> Iterator[str]:
 
 _ENGINES = [
     "sqlite",
-    pytest.param("postgresql", marks=[pytest.mark.wire, pytest.mark.database, pytest.mark.timeout(60)]),
+    pytest.param("postgresql", marks=[pytest.mark.wire, pytest.mark.database, pytest.mark.timeout(120)]),
 ]
 
 
