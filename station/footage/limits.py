@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST_PIXELS = 8192 * 4352  # of one picture: 8K, the largest that any camera takes
+LONGEST_S = 24 * 3600  # no recorder makes one file of more
 LOOK_S = 60  # what a file is, by its head and index
 SCAN_S = 900  # two minutes at either end of a film in 4K on a slow station, and as much again
 GRACE_S = 20.0  # one picture that was begun is ended; who goes on then is killed

@@ -25,6 +25,7 @@ from av.packet import Packet
 
 from kernel.errors import ProtocolError
 from station.footage.folders import NO_ROOM
+from station.footage.limits import LONGEST_S
 from station.footage.media import open_media
 
 SLACK_S = Fraction(20, 1000)  # what is further off its own time is put right
@@ -35,7 +36,6 @@ MOST_BITS = 96_000
 PRIMING_S = Fraction(1, 4)  # what an encoder puts before its first sound; players pass over it
 FRAME = 1024  # samples of an AAC frame
 FORMAT = "fltp"
-LONGEST_S = 24 * 3600
 
 Way = Literal["taken_over", "encoded", "broken", "none", "off"]
 T = TypeVar("T")
@@ -166,6 +166,7 @@ class _TakenOver:
         self.stream = stream
         self._out, self._zero = out, zero
         self._to = out.add_stream_from_template(stream)
+        self._kind: tuple[int, str, str] | None = None  # rate and layout: its header says one for all
         self._next: Fraction | None = None  # when what was heard so far ends for a player, who counts samples
 
     def add(self, packet: Packet[Any]) -> None:
@@ -184,6 +185,9 @@ class _TakenOver:
     def _count(self, frame: AudioFrame) -> None:
         if frame.pts is None or frame.time_base is None:
             raise SoundError("the sound has no time")
+        self._kind = self._kind or _kind(frame)
+        if self._kind != _kind(frame):
+            raise SoundError("the sound becomes another one on the way")
         at = frame.pts * frame.time_base
         self._next = at if self._next is None else self._next
         if abs(self._next - at) > SLACK_S:
@@ -210,7 +214,7 @@ class _Encoded:
         self._to: AudioStream = out.add_stream("aac", rate=self._rate, layout=self._layout)
         self._to.codec_context.bit_rate = min(MOST_BITS, self._rate * BITS_A_SAMPLE * self._channels)
         self._fifo = AudioFifo()
-        self._resampler = self._resampling()
+        self._kind: tuple[int, str, str] | None = None
         self._placed = 0  # samples from zero on that are laid out
         self._encoded = 0
         self._heard = False
@@ -253,14 +257,12 @@ class _Encoded:
 
     def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
         frame.pts = None  # it is placed here
+        if self._kind != (kind := _kind(frame)):  # a resampler that had nothing to do would go on doing nothing
+            self._kind, self._resampler = kind, self._resampling()
         try:
             return self._resampler.resample(frame)
-        except (ValueError, FFmpegError):  # its rate or layout is another one from here on
-            self._resampler = self._resampling()
-            try:
-                return self._resampler.resample(frame)
-            except (ValueError, FFmpegError) as error:
-                raise SoundError(f"nobody can play it: {error}") from error
+        except (ValueError, FFmpegError) as error:
+            raise SoundError(f"nobody can play it: {error}") from error
 
     def _silence(self, samples: int) -> None:
         while samples > 0:
@@ -290,6 +292,10 @@ class _Encoded:
 
 def _at(packet: Packet[Any]) -> Fraction:
     return (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+
+
+def _kind(frame: AudioFrame) -> tuple[int, str, str]:
+    return frame.sample_rate, frame.layout.name, frame.format.name
 
 
 def _decoded(packet: Packet[Any]) -> list[AudioFrame]:

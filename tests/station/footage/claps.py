@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +51,48 @@ def clap_film(
         for packet in sorted(packets, key=lambda one: (one.dts or 0) * one.time_base):
             file.mux(packet)
     return path
+
+
+def changing(path: Path, kinds: Sequence[tuple[int, str]], *, each_s: int = 2) -> Path:
+    """A TS with AAC whose rate and layout change on the way, as after a receiver's loss of power."""
+    with av.open(str(path), "w", format="mpegts") as file:
+        pictures = file.add_stream("libx264", rate=FPS)
+        pictures.width, pictures.height, pictures.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        sounds = [_adts(path.with_suffix(".aac"), rate, layout, each_s) for rate, layout in kinds]
+        with av.open(str(path.with_suffix(".aac"))) as last:
+            stream = file.add_stream_from_template(last.streams.audio[0])
+        packets = [*_pictures(pictures, len(kinds) * each_s, CLAP_S)]
+        at = Fraction(0)
+        for (rate, _layout), frames in zip(kinds, sounds, strict=True):
+            for data in frames:
+                one = Packet(data)
+                one.pts = one.dts = round(at * 90_000)
+                one.time_base, one.stream = Fraction(1, 90_000), stream
+                packets.append(one)
+                at += Fraction(1024, rate)
+        for packet in sorted(packets, key=lambda one: (one.dts or 0) * one.time_base):
+            file.mux(packet)
+    return path
+
+
+def _adts(path: Path, rate: int, layout: str, seconds: int) -> list[bytes]:
+    """Frames, each with its own header."""
+    with av.open(str(path), "w", format="adts") as file:
+        stream = file.add_stream("aac", rate=rate, layout=layout)
+        channels = 1 if layout == "mono" else 2
+        for number in range(rate * seconds // 1024):
+            frame = AudioFrame.from_ndarray(
+                np.full((channels, 1024), 0.1, np.float32), format="fltp", layout=layout
+            )
+            frame.sample_rate, frame.pts, frame.time_base = rate, number * 1024, Fraction(1, rate)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    data, frames = path.read_bytes(), []
+    while data:
+        length = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
+        frames.append(data[:length])
+        data = data[length:]
+    return frames
 
 
 def _pictures(stream: VideoStream, seconds: float, clap_s: float) -> list[Packet[Any]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from station.footage.copying import copy, cut
 from station.footage.orders import Box, Redaction
 from station.footage.redaction import redact
-from tests.station.footage.claps import Audio, Video, apart_ms, clap_film, sounds_in
+from tests.station.footage.claps import Audio, Video, apart_ms, changing, clap_film, sounds_in
 from tests.station.footage.movies import frames, movie
 
 pytestmark = pytest.mark.broad
@@ -59,6 +61,18 @@ def test_where_sound_is_missing_there_is_silence_and_what_follows_is_in_its_plac
     made = copy(source, tmp_path / "c.mp4", silent)
     assert dict(made.how)["audio"] == "encoded"
     assert abs(apart_ms(tmp_path / "c.mp4")) <= TOGETHER_MS
+
+
+@pytest.mark.parametrize(("rate", "layout"), [(16_000, "mono"), (48_000, "stereo")])
+def test_a_sound_that_becomes_another_on_the_way_is_heard_to_its_end(
+    tmp_path: Path, rate: int, layout: str
+) -> None:
+    source = changing(tmp_path / "a.ts", ((48_000, "mono"), (rate, layout)))
+    made = copy(source, tmp_path / "c.mp4", silent)
+    assert dict(made.how)["audio"] == "encoded"
+    with av.open(str(tmp_path / "c.mp4")) as file:
+        levels = np.concatenate([one.to_ndarray()[0] for one in file.decode(audio=0)])
+        assert 3.9 < (levels > 0.05).sum() / file.streams.audio[0].rate < 4.1
 
 
 def test_a_part_that_cannot_be_decoded_is_silent_and_the_rest_is_heard(tmp_path: Path) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import numpy as np
 import pytest
 from av.packet import Packet
 
+from kernel.events import Body
+from kernel.evidence import canonical
 from kernel.footage.bodies import ClockAnchored, FootageImported
 from kernel.footage.nmea import Rmc
 from kernel.footage.satellites import Stamp
@@ -23,7 +26,7 @@ from station.docking.probing import probe
 from station.docking.profiles import load_profiles
 from station.footage.clockseen import Seen
 from station.footage.folders import DigestFolder
-from station.footage.index import FootageIndex
+from station.footage.index import FootageIndex, Said
 from station.footage.ledger import LooseLedger
 from station.footage.qrscan import scan
 from station.footage.scans import Remembered, Scans, in_own_process
@@ -35,13 +38,23 @@ TRUE = 1_795_406_400_000
 WRONG_MS = 137_000
 NOW = TRUE + 86_400_000
 NAME = "DSJ-3700123_100001_20261123_120217_0001"
+FAR_MS = 9_050_000_000_000_000  # with a time of ours it is more than an entry can hold
+T = TypeVar("T", bound=Body)
+
+
+class Ledger(LooseLedger):
+    """Takes what a journal takes."""
+
+    async def say(self, body: T, *, key: str | None = None) -> Said[T]:
+        canonical.encode(body)
+        return await super().say(body, key=key)
 
 
 class Desk:
     """Files that were taken in, and what a search finds in each."""
 
     def __init__(self, folder: Path) -> None:
-        self.ledger = LooseLedger(FootageIndex(folder / "footage.db"), clock=VirtualClock(now_ms=NOW))
+        self.ledger = Ledger(FootageIndex(folder / "footage.db"), clock=VirtualClock(now_ms=NOW))
         self.originals = DigestFolder(folder / "originals")
         self.remembered = Remembered(folder / "scanned.db")
         self.shows: dict[Path, Seen] = {}
@@ -171,6 +184,15 @@ async def test_a_number_that_two_recorders_have_gets_no_anchor(quick_path: Path)
     assert desk.anchors() == []
 
 
+async def test_a_time_that_no_entry_can_hold_costs_no_other_file_its_turn(quick_path: Path) -> None:
+    desk = Desk(quick_path)
+    stamps = tuple(replace(one, in_file_ms=one.in_file_ms + FAR_MS) for one in track().stamps)
+    hostile = await desk.take("DSJ-3700123_100001_20261123_100217_0000.mp4", Seen(stamps=stamps))
+    good = await desk.take(f"{NAME}.mp4", track())
+    assert await desk.results() == {hostile: "unreadable", good: "received"}
+    assert [one.sha256 for one in desk.anchors()] == [good]
+
+
 def tracked(path: Path, container: str, said: bytes, *, seconds: int = 12) -> Path:
     """A film with a track of data, a piece of `said` a second."""
     with av.open(str(path), "w", format=container) as file:
@@ -205,6 +227,27 @@ def test_tracks_of_other_containers_are_read_too(tmp_path: Path, container: str)
     ]
     ahead = [(one.rmc.utc_ms or 0) - one.in_file_ms for one in seen.stamps[2:]]
     assert max(ahead) - min(ahead) <= 1_000
+
+
+@pytest.mark.broad
+def test_sentences_further_into_a_film_than_any_is_long_are_not_read(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w", format="matroska") as file:
+        video = file.add_stream("mjpeg", rate=5)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuvj420p"
+        text = file.add_stream("ass")
+        text.codec_context.subtitle_header = b"[Script Info]\r\n"
+        [picture] = video.encode(av.VideoFrame(64, 64, "yuvj420p"))
+        for at_ms, of, data in [
+            (0, video, bytes(picture)),
+            (FAR_MS, video, bytes(picture)),
+            *((FAR_MS + n * 1000, text, one.rmc.to_bytes()) for n, one in enumerate(track(12).stamps)),
+        ]:
+            packet = Packet(data)
+            packet.pts = packet.dts = at_ms
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 1000), of, True
+            file.mux(packet)
+    seen = scan(tmp_path / "a.mkv")
+    assert (seen.stamps, seen.hits) == ((), ())
 
 
 @pytest.mark.broad
