@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernel.footage.bodies import FootageImported
+from kernel.footage.bodies import FootageImported, RecorderDocked
 from station.docking.describing import claims_video
 from station.footage.index import FootageIndex, Said
 
@@ -32,6 +32,19 @@ def beside(index: FootageIndex, file: Said[FootageImported]) -> list[Said[Footag
         one for one in found if is_sidecar(one.body) == wanted and (wanted or claims_video(one.body.name))
     )
     return list({one.body.sha256: one for one in fitting}.values())
+
+
+def docked_with(index: FootageIndex, file: Said[FootageImported]) -> list[Said[FootageImported]]:
+    """Those that came out of the same docking: the names of many recorders begin anew every day.  Blocking."""
+    return [one for one in beside(index, file) if _same_docking(index, one, file)]
+
+
+def _same_docking(index: FootageIndex, one: Said[FootageImported], other: Said[FootageImported]) -> bool:
+    first_ms, last_ms = sorted((one.at_ms, other.at_ms))
+    between = index.of(
+        RecorderDocked, recorder=one.body.recorder, since_ms=first_ms + 1, until_ms=max(last_ms, first_ms + 1)
+    )
+    return one.body.dock == other.body.dock and all(docked.body.state != "open" for docked in between)
 
 
 def films_of(index: FootageIndex, sha256: str) -> list[str]:

@@ -257,7 +257,9 @@ class _Encoded:
 
     def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
         frame.pts = None  # it is placed here
-        if self._kind != (kind := _kind(frame)):  # a resampler that had nothing to do would go on doing nothing
+        if self._kind != (
+            kind := _kind(frame)
+        ):  # a resampler that had nothing to do would go on doing nothing
             self._kind, self._resampler = kind, self._resampling()
         try:
             return self._resampler.resample(frame)
