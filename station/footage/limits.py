@@ -13,6 +13,11 @@ GRACE_S = 20.0  # one picture that was begun is ended; who goes on then is kille
 MAKING_TIMES = 10  # the length of a film: redacting 4K takes three on a slow station
 MAKING_S = 600  # and so much for any
 UNKNOWN_S = 4 * 3600  # of a film that does not say its length
+# A text can name other files to be played in its place: nothing is opened as what no camera writes.
+FORMATS = (
+    "mov,avi,mpegts,mpeg,matroska,asf,flv,dhav,dv,ivf,h264,hevc,m4v,mpegvideo,mjpeg,cavsvideo,"
+    "ogg,wav,aiff,au,mp3,aac,amr,flac"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ LEAST_RATE = 4_000  # no speech; and what is stretched from less would fill the 
 BITS_A_SAMPLE = 2  # at 48 kHz less would do; at the 8 kHz of speech it is needed
 MOST_BITS = 96_000
 PRIMING_S = Fraction(1, 4)  # what an encoder puts before its first sound; players pass over it
+AHEAD_S = 10  # how much further than its pictures a sound may be stored
 FRAME = 1024  # samples of an AAC frame
 FORMAT = "fltp"
 
@@ -65,6 +66,9 @@ class Sound(Protocol):
     """Fed with the packets of `stream`.  SoundError: this way does not do."""
 
     stream: AudioStream
+
+    def seen(self, at: Fraction) -> None:
+        """A picture is shown then."""
 
     def add(self, packet: Packet[Any]) -> None: ...
 
@@ -105,15 +109,13 @@ def sound_of(file: InputContainer, out: OutputContainer, plan: Plan, *, zero: Fr
     try:
         if plan.way == "taken_over":
             return _TakenOver(stream, out, zero)
-        return _Encoded(stream, out, zero, length_of(file))
+        return _Encoded(stream, out, zero, _stated(file))
     except (FFmpegError, ValueError) as error:
         raise SoundError(f"no such sound can be made: {error}") from error
 
 
-def length_of(file: InputContainer) -> Fraction:
-    """Behind it there is nothing to hear, whatever a stamp says."""
-    stated = Fraction(file.duration or 0, av.time_base)
-    return min(stated or Fraction(LONGEST_S), Fraction(LONGEST_S)) + 10
+def _stated(file: InputContainer) -> Fraction:
+    return Fraction(file.duration or 0, av.time_base) or Fraction(LONGEST_S)
 
 
 def _name(stream: AudioStream) -> str:
@@ -138,13 +140,20 @@ class Hearing:
         self._make = partial(sound_of, file, out, plan, zero=zero)
         self._waiting: list[Packet[Any]] | None = []
         self._sound: Sound | None = None
+        self._seen = zero
         self.streams: list[AudioStream] = [file.streams.audio[plan.number]] if plan.keeps else []
 
     def begin(self) -> None:
         """Before anything is written."""
         self._sound, waiting, self._waiting = self._make(), self._waiting, None
+        self.seen(self._seen)
         for packet in waiting or ():
             self.add(packet)
+
+    def seen(self, at: Fraction) -> None:
+        self._seen = max(self._seen, at)
+        if self._sound is not None:
+            self._sound.seen(at)
 
     def add(self, packet: Packet[Any]) -> None:
         if self._until is not None and _at(packet) >= self._until:
@@ -168,6 +177,9 @@ class _TakenOver:
         self._to = out.add_stream_from_template(stream)
         self._kind: tuple[int, str, str] | None = None  # rate and layout: its header says one for all
         self._next: Fraction | None = None  # when what was heard so far ends for a player, who counts samples
+
+    def seen(self, at: Fraction) -> None:
+        """It is as long as its packets are."""
 
     def add(self, packet: Packet[Any]) -> None:
         frames = _decoded(packet)
@@ -210,7 +222,7 @@ class _Encoded:
             raise SoundError("nobody can hear it")
         self._rate = next((rate for rate in RATES if rate >= (context.sample_rate or 0)), RATES[-1])
         self._layout = "mono" if context.channels <= 1 else "stereo"
-        self._last = int(length * self._rate)
+        self._length = length
         self._to: AudioStream = out.add_stream("aac", rate=self._rate, layout=self._layout)
         self._to.codec_context.bit_rate = min(MOST_BITS, self._rate * BITS_A_SAMPLE * self._channels)
         self._fifo = AudioFifo()
@@ -225,6 +237,10 @@ class _Encoded:
 
     def _resampling(self) -> AudioResampler:
         return AudioResampler(format=FORMAT, layout=self._layout, rate=self._rate)
+
+    def seen(self, at: Fraction) -> None:
+        """Torn files state less than they hold."""
+        self._length = max(self._length, at - self._zero)
 
     def add(self, packet: Packet[Any]) -> None:
         try:
@@ -242,9 +258,9 @@ class _Encoded:
         self._out.mux(self._to.encode(None))
 
     def _place(self, frame: AudioFrame, at: Fraction) -> None:
+        if at > min(self._length, Fraction(LONGEST_S)) + AHEAD_S:
+            return  # a stamp that is far off would be a day of silence
         want = round(at * self._rate)
-        if want > self._last:
-            return
         pieces = [one.to_ndarray() for one in self._resampled(frame)]
         samples = np.concatenate(pieces, axis=1) if pieces else np.zeros((self._channels, 0), np.float32)
         ahead = want - self._placed

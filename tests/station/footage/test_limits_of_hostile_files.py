@@ -51,6 +51,13 @@ def test_pictures_that_are_too_large_are_not_decoded(tmp_path: Path) -> None:
         next(file.decode(video=0))
 
 
+def test_a_text_that_names_another_film_is_not_that_film(tmp_path: Path) -> None:
+    movie(tmp_path / "b.mp4", seconds=1)
+    (tmp_path / "a.mp4").write_text("ffconcat version 1.0\nfile b.mp4\n")
+    with pytest.raises(ProtocolError, match="cannot be read as a video"):
+        copy(tmp_path / "a.mp4", tmp_path / "c.mp4", lambda _permille: None)
+
+
 @broad
 def test_a_search_for_a_clock_ends_at_its_deadline(tmp_path: Path) -> None:
     path = movie(tmp_path / "a.mp4", seconds=5)
