@@ -12,6 +12,7 @@ SCAN_S = 900  # two minutes at either end of a film in 4K on a slow station, and
 GRACE_S = 20.0  # one picture that was begun is ended; who goes on then is killed
 MAKING_TIMES = 10  # the length of a film: redacting 4K takes three on a slow station
 MAKING_S = 600  # and so much for any
+MOST_MAKING_S = 12 * 3600  # of any: a header states a day, and whoever waits behind it waits as long
 UNKNOWN_S = 4 * 3600  # of a film that does not say its length
 # A text can name other files to be played in its place: nothing is opened as what no camera writes.
 FORMATS = (
@@ -33,5 +34,5 @@ class Deadline:
 
 
 def making_s(duration_ms: int | None, *, times: int = MAKING_TIMES) -> int:
-    """The most that making a file may take, of a source of that length."""
-    return MAKING_S + times * (UNKNOWN_S if duration_ms is None else duration_ms // 1000)
+    """The most that making a file may take, of a source or a part of that length."""
+    return min(MAKING_S + times * (UNKNOWN_S if duration_ms is None else duration_ms // 1000), MOST_MAKING_S)

@@ -36,6 +36,7 @@ def ticking(most: int) -> Deadline:
 def test_what_making_a_file_may_take_grows_with_its_length() -> None:
     assert [making_s(ms, times=10) for ms in (0, 3_600_000)] == [600, 36_600]
     assert making_s(None) > making_s(3_600_000)
+    assert making_s(24 * 3_600_000) == making_s(24 * 3_600_000, times=99) == 12 * 3_600
     deadline = ticking(2)
     assert [deadline.over for _ in range(3)] == [False, False, True]
 
