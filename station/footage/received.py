@@ -42,7 +42,8 @@ class Satellites:
     async def of_sidecar(self, sidecar: File, path: Path) -> str:
         """By the films that are here; one that comes later asks again."""
         films = await self._docked_with(sidecar)
-        if not films and await asyncio.to_thread(beside, self._ledger.index, sidecar):
+        others = [] if films else await asyncio.to_thread(beside, self._ledger.index, sidecar)
+        if others:
             return "gps_other_docking"
         return await self._read(sidecar, path, films)
 

@@ -147,7 +147,7 @@ def test_a_span_has_its_first_sound_where_it_is_stored_before_its_picture(
     assert (made.from_ms, dict(made.how)["audio"]) == (4_000, way)
     assert abs(apart_ms(tmp_path / "s.mp4")) <= TOGETHER_MS
     with av.open(str(tmp_path / "s.mp4")) as file:
-        assert next(file.decode(audio=0)).time < 0.1
+        assert (next(file.decode(audio=0)).time or 0) < 0.1
 
 
 def test_a_redacted_copy_has_the_sound_only_when_it_was_asked_for(tmp_path: Path) -> None:
