@@ -390,7 +390,7 @@ async def test_a_file_that_takes_too_long_does_not_hold_up_the_next(tmp_path: Pa
         good = await place.original(movie(tmp_path / "b.ts", container="mpegts"))
         await shop.order("working_copy", slow, by="li")
         await shop.order("working_copy", good, by="li")
-        await place.until(lambda: len(made(place)) == 1)
+        await place.until(lambda: len(made(place)) == 1 and len(shop.standing()) == 1)
         assert made(place)[0].sources == (good,)
         assert [(one.state, one.order.problem) for one in shop.standing()] == [("failed", "it took too long")]
         assert not workers()
