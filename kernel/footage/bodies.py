@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from kernel.parts import Body, EntryRef, Part, Stream
 
-AnchorKind = Literal["dock", "qr", "gps", "event", "manual"]
+AnchorKind = Literal["dock", "qr", "gps", "gps_beside", "event", "manual"]
 RecorderStatus = Literal["in_use", "repair", "lost", "retired"]
 DockState = Literal["open", "locked", "unreadable", "removed"]
 ImportState = Literal["imported", "duplicate", "damaged", "empty", "refused"]

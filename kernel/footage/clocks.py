@@ -15,6 +15,7 @@ NEVER_BEFORE_MS = 1_577_836_800_000  # 2020-01-01: a clock that says less has lo
 DRIFT_PPM = 140  # the most that any recorder's clock gains or loses: 0.5 s an hour
 WANDER_PPM = 20  # how far its rate strays from its own mean between two anchors: a crystal in winter air
 TOLD_BY_PEOPLE = ("event", "manual")
+TOLD = (*TOLD_BY_PEOPLE, "gps_beside")  # a text file that anybody can write: what is measured denies it
 ROUNDING_MS = 2
 
 
@@ -63,7 +64,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockModel:
-    """One recorder's clock: pieces in the order of true time; `set_aside`: told by people, against what was measured."""
+    """One recorder's clock: pieces in the order of true time; `set_aside`: told, by people or by a file beside a film, against what was measured."""
 
     pieces: tuple[Piece, ...]
     set_aside: tuple[ClockAnchor, ...] = ()
@@ -107,38 +108,45 @@ def drift_ms(span_ms: int, ppm: int = DRIFT_PPM) -> int:
 
 
 def _without_contradicting(anchors: Sequence[ClockAnchor]) -> tuple[list[ClockAnchor], list[ClockAnchor]]:
-    """What people told stays out where the measured anchors before and after it agree on the contrary."""
+    """What was told stays out where the measured anchors before and after it agree on the contrary."""
+    measured = [one for one in anchors if one.kind not in TOLD]
+    by_own = sorted(measured, key=lambda one: one.own_ms)
+    true, own = [one.true_ms for one in measured], [one.own_ms for one in by_own]
     wanted: list[ClockAnchor] = []
     aside: list[ClockAnchor] = []
-    after = _measured_after(anchors)
-    before: ClockAnchor | None = None
-    for anchor, following in zip(anchors, after, strict=True):
-        if anchor.kind in TOLD_BY_PEOPLE and _denied(anchor, before, following):
-            aside.append(anchor)
-            continue
-        wanted.append(anchor)
-        before = _newest_measured(before, anchor)
+    for anchor in anchors:
+        around = _around(measured, bisect_right(true, anchor.true_ms))
+        shown = _around(by_own, bisect_right(own, anchor.own_ms))
+        denied = anchor.kind in TOLD and (
+            _denied(anchor, around) or _is_of_another_time(anchor, around, shown)
+        )
+        (aside if denied else wanted).append(anchor)
     return wanted, aside
 
 
-def _measured_after(anchors: Sequence[ClockAnchor]) -> list[ClockAnchor | None]:
-    """For each anchor the next measured one."""
-    found: list[ClockAnchor | None] = []
-    following: ClockAnchor | None = None
-    for anchor in reversed(anchors):
-        found.append(following)
-        following = _newest_measured(following, anchor)
-    return found[::-1]
+def _around(anchors: Sequence[ClockAnchor], place: int) -> Sequence[ClockAnchor]:
+    return anchors[max(place - 1, 0) : place + 1]
 
 
-def _newest_measured(known: ClockAnchor | None, anchor: ClockAnchor) -> ClockAnchor | None:
-    return known if anchor.kind in TOLD_BY_PEOPLE else anchor
-
-
-def _denied(anchor: ClockAnchor, before: ClockAnchor | None, after: ClockAnchor | None) -> bool:
-    if before is None or after is None or not _runs_on(before, after):
+def _denied(anchor: ClockAnchor, around: Sequence[ClockAnchor]) -> bool:
+    """`around`: what was measured before and after."""
+    if len(around) < 2 or not _runs_on(around[0], around[1]):
         return False
-    return not (_runs_on(before, anchor) and _runs_on(anchor, after))
+    return not (_runs_on(around[0], anchor) and _runs_on(anchor, around[1]))
+
+
+def _is_of_another_time(
+    anchor: ClockAnchor, around: Sequence[ClockAnchor], shown: Sequence[ClockAnchor]
+) -> bool:
+    """Its true time may be so wrong that nothing was measured around it; `shown`: around what the clock showed.
+
+    A clock that was set back showed it twice: what is borne out by a measurement next to its true time stays.
+    """
+    return _denied(anchor, shown) and not any(_runs_on(*_in_order(anchor, one)) for one in around)
+
+
+def _in_order(one: ClockAnchor, other: ClockAnchor) -> tuple[ClockAnchor, ClockAnchor]:
+    return (one, other) if one.true_ms <= other.true_ms else (other, one)
 
 
 def _runs_on(before: ClockAnchor, after: ClockAnchor) -> bool:

@@ -5,6 +5,7 @@ A sentence tells of a second that is over when it is written: true time is later
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -59,6 +60,7 @@ def along(lines: Sequence[Rmc], *, duration_ms: int, before_ms: int) -> Receptio
 
     Then the first was written when the film began, give or take a step and what the lengths differ.
     """
+    lines = _of_one_system(lines)
     step_ms = _step_ms(lines)
     if not step_ms:
         return _ignored("too_few" if any(one.utc_ms is not None for one in lines) else "no_fix")
@@ -68,6 +70,13 @@ def along(lines: Sequence[Rmc], *, duration_ms: int, before_ms: int) -> Receptio
     placed = [Stamp(in_file_ms=number * step_ms, rmc=rmc) for number, rmc in enumerate(lines)]
     found = _reception(placed, before_ms=before_ms)
     return found if found.ignored else replace(found, err_ms=found.err_ms + differ_ms + step_ms)
+
+
+def _of_one_system(lines: Sequence[Rmc]) -> list[Rmc]:
+    """Where several write side by side there are as many sentences a second; the one with the most fixes counts."""
+    fixes = Counter(one.talker for one in lines if one.utc_ms is not None)
+    [(talker, _times)] = fixes.most_common(1) or [("", 0)]
+    return [one for one in lines if one.talker == talker] if talker else list(lines)
 
 
 def _step_ms(lines: Sequence[Rmc]) -> int:

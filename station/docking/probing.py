@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from station.docking.boxes import fault_of, media_type
-from station.footage.limits import LOOK_S
+from station.footage.limits import FORMATS, LONGEST_S, LOOK_S
 
 MEMORY = 2 << 30
-LONGEST_MS = 24 * 3_600_000  # no recorder makes one file of more
+LONGEST_MS = LONGEST_S * 1000
 SLOWEST_BYTES_S = 250  # speech takes at least twice as much
 NEVER_BEFORE_MS = 86_400_000  # a container that says 1904 or 1970 was never told
 
@@ -73,7 +73,7 @@ def _with_streams(path: Path, kind: str, fault: str) -> Probe:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options={"format_whitelist": FORMATS}) as container:
             video = container.streams.video[0] if container.streams.video else None
             stated_ms = _duration_ms(container)
             uncertain = stated_ms is not None and not may_last(stated_ms, path.stat().st_size)

@@ -27,7 +27,7 @@ from station.footage.sound import Hearing, Plan, sound_of, with_sound
 PLAYABLE = {"movflags": "faststart+use_metadata_tags", "fflags": "+bitexact"}
 ENCODER = {"preset": "veryfast", "crf": "26", "threads": "1"}
 TALLEST = 720
-LATE_S = 2
+LATE_S = EARLY_S = 2
 BACK_S = (0, 10, 60, None)  # None: read from the beginning
 TOLD_AGAIN = 250  # packets or pictures: who goes on is heard, however slow
 SKIPPED = 250  # packets in a row that cannot be decoded: the rest is lost
@@ -128,16 +128,16 @@ def _packets(
     """Takes the packets of the picture over, each as it is; answers when the last one ends, and how it was made."""
     video = video_of(file)
     to, sound = out.add_stream_from_template(video), sound_of(file, out, plan, zero=zero)
-    if entry is not None:
-        _seek(file, entry.seek)
+    _enter(file, entry)
     begun, end = entry is None, Fraction(0)
     for packet in _before(_whole(file, [video, *([sound.stream] if sound else [])]), video, until):
         at, pictured = _shown(packet), packet.stream is video
         begun = begun or (pictured and packet.is_keyframe and at >= zero)
-        if not begun or (entry is not None and at < zero):
+        if (pictured and not begun) or (entry is not None and at < zero):
             continue
-        if sound is not None and not pictured:
-            sound.add(packet)
+        if sound is not None:
+            sound.seen(at) if pictured else sound.add(packet)
+        if not pictured:
             continue
         end = max(end, at + (packet.duration or 0) * packet.time_base)
         progress.at(at)
@@ -222,6 +222,12 @@ def _seek(file: InputContainer, at: Fraction | None) -> None:
             file.seek(int(at / (video.time_base or Fraction(1, 1000))), stream=video)
 
 
+def _enter(file: InputContainer, entry: _Entry | None) -> None:
+    """Somewhat before its key frame: its sound may be stored before it."""
+    if entry is not None and entry.seek is not None:
+        _seek(file, entry.seek - EARLY_S)
+
+
 # --- encoding ---------------------------------------------------------------------------------------------------
 
 
@@ -236,8 +242,7 @@ def _encode(
     until: Fraction | None = None,
 ) -> tuple[Fraction, How]:
     """Codes the pictures anew; answers when the last one ends, and how it was made."""
-    if entry is not None:
-        _seek(file, entry.seek)
+    _enter(file, entry)
     stream, hearing, end = None, Hearing(file, out, plan, zero=zero, until=until), zero
     for frame, at in _within(pictures(file, hearing), zero if entry else None, until):
         if stream is None:
@@ -297,6 +302,8 @@ def pictures(file: InputContainer, hearing: Hearing | None = None) -> Iterator[V
         if hearing is not None and packet.stream is not video:
             hearing.add(packet)
             continue
+        if hearing is not None and packet.size:
+            hearing.seen(_shown(packet))
         try:
             frames = packet.decode()
         except FFmpegError as error:

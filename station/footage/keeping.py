@@ -38,7 +38,6 @@ from station.footage.cases import case_files, cases_of
 from station.footage.folders import DigestFolder
 from station.footage.keeping_settings import KeepingSettings
 from station.footage.ledger import Ledger
-from station.footage.sidecars import films_of
 from station.footage.stock import (
     RESTORED,
     Stocked,
@@ -276,7 +275,7 @@ class Keeping:
     def decision(self, one: Stocked, stock: Mapping[str, Stocked], holds: Mapping[str, Hold]) -> Decision:
         """How long one file stays; what was made of others, or lies beside a film, stays as long as they do.  Blocking."""
         if not one.sources:
-            films = [stock[name] for name in films_of(self._ledger.index, one.sha256) if name in stock]
+            films = [stock[name] for name in one.films if name in stock]
             return max((self._decide(each, holds) for each in (one, *films)), key=_length)
         names = ancestors(self._ledger.index, one.sources)
         found = [decision for name in names if (decision := self._by_source(name, stock, holds)) is not None]

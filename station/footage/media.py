@@ -12,11 +12,11 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from kernel.errors import ProtocolError
-from station.footage.limits import MOST_PIXELS
+from station.footage.limits import FORMATS, MOST_PIXELS
 
 PATIENCE_S = 20.0
 # AVI counts frames only; without it no packet of it has a time to be shown at.
-INPUT = {"fflags": "+genpts"}
+INPUT = {"fflags": "+genpts", "format_whitelist": FORMATS}
 
 
 def open_media(path: Path, *, most_pixels: int = MOST_PIXELS) -> InputContainer:

@@ -26,7 +26,7 @@ from kernel.footage.clockcode import Hit
 from kernel.footage.satellites import Stamp
 from station.footage import tracks
 from station.footage.clockseen import Seen
-from station.footage.limits import Deadline
+from station.footage.limits import LONGEST_S, Deadline
 from station.footage.media import open_media, video_of
 
 BROKEN = (av.FFmpegError, cv2.error, MemoryError, OSError, ValueError)
@@ -115,7 +115,8 @@ class _Search:
 
 
 def _windows(container: InputContainer) -> list[tuple[float, float]]:
-    length = (container.duration or 0) / av.time_base
+    """What stands further into a file than any is long is not looked at."""
+    length = min((container.duration or 0) / av.time_base, LONGEST_S)
     if length <= 2 * EDGE_S:
         return [(0.0, max(length, EDGE_S))]
     return [(0.0, EDGE_S), (length - EDGE_S, length)]

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from kernel.clock import Clock
-from kernel.errors import FullError
+from kernel.errors import FullError, ProtocolError
 from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported
 from kernel.footage.clockcode import Filming, Hit, filmings
 from station.footage.clockseen import Seen
@@ -110,7 +110,7 @@ class Scans:
             await self._clock.sleep(LOOK_S)
 
     async def look(self) -> int:
-        """Look at what came in; how many files that were."""
+        """Look at what came in; how many files that were.  What one of them says that cannot be is of no other."""
         await asyncio.to_thread(self._take)
         looked = 0
         for file in list(self._due.values()):
@@ -131,16 +131,23 @@ class Scans:
         self._place = place
 
     async def _one(self, file: Said[FootageImported], path: Path) -> None:
-        result, read = "no_own_time", 0
-        if NUMBER_TWICE in file.body.problems:  # the anchor would be the other recorder's as well
-            result = NUMBER_TWICE
-        elif file.body.recorder is not None and is_sidecar(file.body):
-            result = await self._satellites.of_sidecar(file, path)
-        elif file.body.recorder is not None and file.body.own_start_ms is not None:
-            result, read = await self._searched(file, path)
+        try:
+            result, read = await self._looked(file, path)
+        except ProtocolError as error:  # a time that no entry can hold
+            log.warning("footage says rubbish", extra={"sha256": file.body.sha256, "reason": str(error)})
+            result, read = "unreadable", 0
         scanned = Scanned(sha256=file.body.sha256 or "", at_ms=self._clock.now_ms(), result=result, read=read)
         await asyncio.to_thread(self._remembered.hold, scanned)
         del self._due[scanned.sha256]
+
+    async def _looked(self, file: Said[FootageImported], path: Path) -> tuple[str, int]:
+        if NUMBER_TWICE in file.body.problems:  # the anchor would be the other recorder's as well
+            return NUMBER_TWICE, 0
+        if file.body.recorder is not None and is_sidecar(file.body):
+            return await self._satellites.of_sidecar(file, path), 0
+        if file.body.recorder is not None and file.body.own_start_ms is not None:
+            return await self._searched(file, path)
+        return "no_own_time", 0
 
     async def _searched(self, file: Said[FootageImported], path: Path) -> tuple[str, int]:
         """What came of it, and how many codes were read.  What takes too long counts as far as it was read."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from kernel.footage.bodies import FootageImported
+from collections.abc import Iterator
+
+from kernel.footage.bodies import FootageImported, RecorderDocked
 from station.docking.describing import claims_video
 from station.footage.index import FootageIndex, Said
 
 SUFFIXES = (".nmea", ".gps", ".txt", ".log")
+Place = tuple[str, str, str]  # recorder, folder, name without its ending
 NEAR_MS = 30 * 86_400_000  # between the two being taken in: a full disk, a card that was torn
 
 
@@ -34,12 +37,41 @@ def beside(index: FootageIndex, file: Said[FootageImported]) -> list[Said[Footag
     return list({one.body.sha256: one for one in fitting}.values())
 
 
-def films_of(index: FootageIndex, sha256: str) -> list[str]:
-    """The films that a file lies beside, as digests; none of what is a film itself.  Blocking."""
-    said = index.of(FootageImported, sha256=sha256)
-    if not said or not is_sidecar(said[0].body):
-        return []
-    return [one.body.sha256 for one in beside(index, said[0]) if one.body.sha256]
+def docked_with(index: FootageIndex, file: Said[FootageImported]) -> list[Said[FootageImported]]:
+    """Those that came out of the same docking: the names of many recorders begin anew every day.  Blocking."""
+    return [one for one in beside(index, file) if _same_docking(index, one, file)]
+
+
+def _same_docking(index: FootageIndex, one: Said[FootageImported], other: Said[FootageImported]) -> bool:
+    first_ms, last_ms = sorted((one.at_ms, other.at_ms))
+    between = index.of(
+        RecorderDocked, recorder=one.body.recorder, since_ms=first_ms + 1, until_ms=max(last_ms, first_ms + 1)
+    )
+    return one.body.dock == other.body.dock and all(docked.body.state != "open" for docked in between)
+
+
+class Beside:
+    """The films that files lie beside, by one pass over all that was taken in."""
+
+    def __init__(self) -> None:
+        self._films: dict[Place, list[tuple[int, str]]] = {}
+        self._sidecars: dict[str, tuple[Place, int]] = {}
+
+    def add(self, said: Said[FootageImported]) -> None:
+        body = said.body
+        if body.recorder is None or not body.sha256:
+            return
+        place = (body.recorder, body.folder, _stem(body.name))
+        if is_sidecar(body):
+            self._sidecars.setdefault(body.sha256, (place, said.at_ms))
+        elif claims_video(body.name):
+            self._films.setdefault(place, []).append((said.at_ms, body.sha256))
+
+    def films(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Digests of each such file and of its films."""
+        for sha256, (place, at_ms) in self._sidecars.items():
+            near = [name for then_ms, name in self._films.get(place, ()) if abs(then_ms - at_ms) <= NEAR_MS]
+            yield sha256, tuple(dict.fromkeys(near))
 
 
 def _belongs(one: FootageImported, other: FootageImported) -> bool:

@@ -25,6 +25,7 @@ from av.packet import Packet
 
 from kernel.errors import ProtocolError
 from station.footage.folders import NO_ROOM
+from station.footage.limits import LONGEST_S
 from station.footage.media import open_media
 
 SLACK_S = Fraction(20, 1000)  # what is further off its own time is put right
@@ -33,9 +34,9 @@ LEAST_RATE = 4_000  # no speech; and what is stretched from less would fill the 
 BITS_A_SAMPLE = 2  # at 48 kHz less would do; at the 8 kHz of speech it is needed
 MOST_BITS = 96_000
 PRIMING_S = Fraction(1, 4)  # what an encoder puts before its first sound; players pass over it
+AHEAD_S = 10  # how much further than its pictures a sound may be stored
 FRAME = 1024  # samples of an AAC frame
 FORMAT = "fltp"
-LONGEST_S = 24 * 3600
 
 Way = Literal["taken_over", "encoded", "broken", "none", "off"]
 T = TypeVar("T")
@@ -65,6 +66,9 @@ class Sound(Protocol):
     """Fed with the packets of `stream`.  SoundError: this way does not do."""
 
     stream: AudioStream
+
+    def seen(self, at: Fraction) -> None:
+        """A picture is shown then."""
 
     def add(self, packet: Packet[Any]) -> None: ...
 
@@ -105,15 +109,13 @@ def sound_of(file: InputContainer, out: OutputContainer, plan: Plan, *, zero: Fr
     try:
         if plan.way == "taken_over":
             return _TakenOver(stream, out, zero)
-        return _Encoded(stream, out, zero, length_of(file))
+        return _Encoded(stream, out, zero, _stated(file))
     except (FFmpegError, ValueError) as error:
         raise SoundError(f"no such sound can be made: {error}") from error
 
 
-def length_of(file: InputContainer) -> Fraction:
-    """Behind it there is nothing to hear, whatever a stamp says."""
-    stated = Fraction(file.duration or 0, av.time_base)
-    return min(stated or Fraction(LONGEST_S), Fraction(LONGEST_S)) + 10
+def _stated(file: InputContainer) -> Fraction:
+    return Fraction(file.duration or 0, av.time_base) or Fraction(LONGEST_S)
 
 
 def _name(stream: AudioStream) -> str:
@@ -138,13 +140,20 @@ class Hearing:
         self._make = partial(sound_of, file, out, plan, zero=zero)
         self._waiting: list[Packet[Any]] | None = []
         self._sound: Sound | None = None
+        self._seen = zero
         self.streams: list[AudioStream] = [file.streams.audio[plan.number]] if plan.keeps else []
 
     def begin(self) -> None:
         """Before anything is written."""
         self._sound, waiting, self._waiting = self._make(), self._waiting, None
+        self.seen(self._seen)
         for packet in waiting or ():
             self.add(packet)
+
+    def seen(self, at: Fraction) -> None:
+        self._seen = max(self._seen, at)
+        if self._sound is not None:
+            self._sound.seen(at)
 
     def add(self, packet: Packet[Any]) -> None:
         if self._until is not None and _at(packet) >= self._until:
@@ -166,7 +175,11 @@ class _TakenOver:
         self.stream = stream
         self._out, self._zero = out, zero
         self._to = out.add_stream_from_template(stream)
+        self._kind: tuple[int, str, str] | None = None  # rate and layout: its header says one for all
         self._next: Fraction | None = None  # when what was heard so far ends for a player, who counts samples
+
+    def seen(self, at: Fraction) -> None:
+        """It is as long as its packets are."""
 
     def add(self, packet: Packet[Any]) -> None:
         frames = _decoded(packet)
@@ -184,6 +197,9 @@ class _TakenOver:
     def _count(self, frame: AudioFrame) -> None:
         if frame.pts is None or frame.time_base is None:
             raise SoundError("the sound has no time")
+        self._kind = self._kind or _kind(frame)
+        if self._kind != _kind(frame):
+            raise SoundError("the sound becomes another one on the way")
         at = frame.pts * frame.time_base
         self._next = at if self._next is None else self._next
         if abs(self._next - at) > SLACK_S:
@@ -206,11 +222,11 @@ class _Encoded:
             raise SoundError("nobody can hear it")
         self._rate = next((rate for rate in RATES if rate >= (context.sample_rate or 0)), RATES[-1])
         self._layout = "mono" if context.channels <= 1 else "stereo"
-        self._last = int(length * self._rate)
+        self._length = length
         self._to: AudioStream = out.add_stream("aac", rate=self._rate, layout=self._layout)
         self._to.codec_context.bit_rate = min(MOST_BITS, self._rate * BITS_A_SAMPLE * self._channels)
         self._fifo = AudioFifo()
-        self._resampler = self._resampling()
+        self._kind: tuple[int, str, str] | None = None
         self._placed = 0  # samples from zero on that are laid out
         self._encoded = 0
         self._heard = False
@@ -221,6 +237,10 @@ class _Encoded:
 
     def _resampling(self) -> AudioResampler:
         return AudioResampler(format=FORMAT, layout=self._layout, rate=self._rate)
+
+    def seen(self, at: Fraction) -> None:
+        """Torn files state less than they hold."""
+        self._length = max(self._length, at - self._zero)
 
     def add(self, packet: Packet[Any]) -> None:
         try:
@@ -238,9 +258,9 @@ class _Encoded:
         self._out.mux(self._to.encode(None))
 
     def _place(self, frame: AudioFrame, at: Fraction) -> None:
+        if at > min(self._length, Fraction(LONGEST_S)) + AHEAD_S:
+            return  # a stamp that is far off would be a day of silence
         want = round(at * self._rate)
-        if want > self._last:
-            return
         pieces = [one.to_ndarray() for one in self._resampled(frame)]
         samples = np.concatenate(pieces, axis=1) if pieces else np.zeros((self._channels, 0), np.float32)
         ahead = want - self._placed
@@ -253,14 +273,14 @@ class _Encoded:
 
     def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
         frame.pts = None  # it is placed here
+        if self._kind != (
+            kind := _kind(frame)
+        ):  # a resampler that had nothing to do would go on doing nothing
+            self._kind, self._resampler = kind, self._resampling()
         try:
             return self._resampler.resample(frame)
-        except (ValueError, FFmpegError):  # its rate or layout is another one from here on
-            self._resampler = self._resampling()
-            try:
-                return self._resampler.resample(frame)
-            except (ValueError, FFmpegError) as error:
-                raise SoundError(f"nobody can play it: {error}") from error
+        except (ValueError, FFmpegError) as error:
+            raise SoundError(f"nobody can play it: {error}") from error
 
     def _silence(self, samples: int) -> None:
         while samples > 0:
@@ -290,6 +310,10 @@ class _Encoded:
 
 def _at(packet: Packet[Any]) -> Fraction:
     return (packet.pts if packet.pts is not None else packet.dts or 0) * packet.time_base
+
+
+def _kind(frame: AudioFrame) -> tuple[int, str, str]:
+    return frame.sample_rate, frame.layout.name, frame.format.name
 
 
 def _decoded(packet: Packet[Any]) -> list[AudioFrame]:

@@ -9,6 +9,7 @@ from kernel.events import Body, RecordHeld
 from kernel.footage.bodies import FootageDerived, FootageDisposed, FootageImported
 from kernel.footage.keeping import Hold
 from station.footage.index import FootageIndex, Said
+from station.footage.sidecars import Beside
 
 HERE = ("imported", "damaged")  # states of an import that leave bytes
 RESTORED = "restored"  # rule of a deletion that a person called off: its days begin anew
@@ -24,7 +25,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stocked:
-    """One file that should be here.  `sources` are what it was made of; none: an original."""
+    """One file that should be here.  `sources` are what it was made of; none: an original; `films`: it lies beside them."""
 
     sha256: str
     since_ms: int
@@ -34,6 +35,7 @@ class Stocked:
     copy: bool = False  # it can be made again
     span: bool = False  # it lies among the files that travel with the journal
     mark: Mark | None = None
+    films: tuple[str, ...] = ()
 
 
 def stock_of(index: FootageIndex, *, spans: bool = False) -> dict[str, Stocked]:
@@ -42,12 +44,18 @@ def stock_of(index: FootageIndex, *, spans: bool = False) -> dict[str, Stocked]:
     `spans`: those too that travel with the journal; they may have left by an entry of another kind.
     """
     found: dict[str, Stocked] = {}
+    beside = Beside()
     for said in index.each(FootageImported, FootageDerived, FootageDisposed):
         body = said.body
         if isinstance(body, FootageDisposed):
             _dispose(found, body, said.at_ms)
         elif (one := _stocked(said)) is not None and (spans or not one.span):
             found.setdefault(one.sha256, one)
+            if isinstance(body, FootageImported):
+                beside.add(Said(ref=said.ref, at_ms=said.at_ms, body=body))
+    for sha256, films in beside.films():
+        if sha256 in found:
+            found[sha256] = replace(found[sha256], films=films)
     return found
 
 

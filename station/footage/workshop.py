@@ -64,7 +64,7 @@ class Workshop:
         """`is_held`: whether somebody wants a file kept; blocking.
 
         `span_reserve_bytes`: spans are evidence and small, so they may go further than what can be made again.
-        `limit_s`: how long making a file may take, by the length of its source in milliseconds.
+        `limit_s`: how long making a file may take, by the length of its source, or of its part, in milliseconds.
         """
         self._is_held = is_held
         self._ledger = ledger
@@ -249,6 +249,8 @@ class Workshop:
         return link is not None and link.act == "linked"
 
     def _limit_s(self, order: Order) -> float:
+        if order.kind == "span":
+            return self._limit_of(_read_ms(order))
         known = self._library.known(order.sha256)
         return self._limit_of(known.duration_ms if known else None)
 
@@ -257,9 +259,8 @@ class Workshop:
         size, reserve = source.stat().st_size, self._reserve_bytes
         if order.kind == "span":
             known, reserve = self._library.known(order.sha256), self._span_reserve_bytes
-            length_ms = (order.to_ms or 0) - (order.from_ms or 0) + KEY_FRAME_MS
             if known is not None and known.duration_ms:
-                size = min(size, size * length_ms // known.duration_ms)
+                size = min(size, size * _read_ms(order) // known.duration_ms)
         if shutil.disk_usage(self._library.derived.folder).free < reserve + size:
             raise FullError("the disk is nearly full")
 
@@ -287,6 +288,11 @@ class Workshop:
         if self._working is not None and self._working[0] == order.id:
             return Standing(order=order, state="working", done_permille=self._working[1])
         return Standing(order=order, state="waiting")
+
+
+def _read_ms(order: Order) -> int:
+    """How much of its source a span is made of."""
+    return (order.to_ms or 0) - (order.from_ms or 0) + KEY_FRAME_MS
 
 
 def _derived(order: Order, report: Report, *, sha256: str, size: int) -> FootageDerived:

@@ -21,7 +21,7 @@ from kernel.footage.keeping import standing_links
 from station.footage.library import Known
 from station.footage.orders import Box, Redaction, faults_of
 from station.footage.room import FootageRoom
-from station.footage.sidecars import beside
+from station.footage.sidecars import docked_with
 from station.footage.tags import Tag, standing, webvtt
 from station.pages import watching
 from station.pages.http import BoxName, Key, PassageId, answer, body
@@ -211,7 +211,7 @@ class Player:
     def _beside(self, sha256: str) -> list[tuple[str, str]]:
         """Name and address of the files that its recorder put beside it, or of the film that it lies beside."""
         said = self._room.index.of(FootageImported, sha256=sha256)
-        found = beside(self._room.index, said[0]) if said else []
+        found = docked_with(self._room.index, said[0]) if said else []
         return [(one.body.name, f"/footage/{one.body.sha256}") for one in found]
 
     async def _video(self, visitor: Visitor, sha256: str, *, take: bool) -> Response:

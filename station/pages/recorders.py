@@ -82,6 +82,10 @@ SCANS = {
     "gps_not_of_this_length": _(
         "the sentences of satellites beside it are not as long as the film: not used"
     ),
+    "gps_other_docking": _("lies beside a film of another docking: not used"),
+    "gps_two_films": _("lies beside two films of one name: not used"),
+    "gps_files_differ": _("two files beside the film tell two times: not used"),
+    "gps_against_measured": _("its time of satellites is against the clock that was read: set aside"),
     "out_of_time": _("searching it for the QR clock took too long and was ended"),
 }
 FILES_SHOWN = 40

@@ -12,6 +12,7 @@ ANCHORS = {
     "dock": _("dock"),
     "qr": _("QR clock"),
     "gps": _("satellites"),
+    "gps_beside": _("file of satellites"),
     "event": _("passage seen"),
     "manual": _("told by hand"),
 }

@@ -36,8 +36,12 @@ def test_the_golden_sentence() -> None:
 @pytest.mark.parametrize(
     ("body", "rmc"),
     [
-        ("GNRMC,020001.00,A,3600.1,N,11800.1,E,0.1,,010626,,,A", Rmc(utc_ms=AT_MS, step_ms=10)),
-        ("BDRMC,020001.250,A,3600.1,N,11800.1,E,0.1,,010626,,,D,V", Rmc(utc_ms=AT_MS + 250, step_ms=1)),
+        ("GNRMC,020001.00,A,3600.1,N,11800.1,E,0.1,,010626,,,A", Rmc(utc_ms=AT_MS, step_ms=10, talker="GN")),
+        (
+            "BDRMC,020001.250,A,3600.1,N,11800.1,E,0.1,,010626,,,D,V",
+            Rmc(utc_ms=AT_MS + 250, step_ms=1, talker="BD"),
+        ),
+        ("GPRMC,020001.2509,A,3600.1,N,11800.1,E,0.1,,010626,,", Rmc(utc_ms=AT_MS + 250, step_ms=1)),
         ("GPRMC,020001,A,3600.1,N,11800.1,E,0.1,,010626,,", Rmc(utc_ms=AT_MS, step_ms=1_000)),
         ("GPRMC,020001.0,V,,,,,,,010626,,,N", Rmc(utc_ms=None)),
         ("GPRMC,,V,,,,,,,,,,N", Rmc(utc_ms=None)),
@@ -55,7 +59,7 @@ def test_receivers_of_all_systems_and_steps(body: str, rmc: Rmc) -> None:
         "GPRMC,250001,A,,,,,,,010626,,",
         "GPRMC,020061,A,,,,,,,010626,,",
         "GPRMC,020001,A,,,,,,,310226,,",
-        "GPRMC,020001.0000,A,,,,,,,010626,,",
+        "GPRMC,020001.,A,,,,,,,010626,,",
         "GPRMC,,A,,,,,,,,,",
         "GPRMC,020001,A",
         "GPRMC,-20001,A,,,,,,,010626,,",

@@ -99,7 +99,7 @@ def test_the_order_in_which_anchors_come_does_not_matter(seed: int) -> None:
     st.lists(
         st.builds(
             ClockAnchor,
-            kind=st.sampled_from(("dock", "qr", "gps", "event", "manual")),
+            kind=st.sampled_from(("dock", "qr", "gps", "gps_beside", "event", "manual")),
             own_ms=st.integers(0, 2**44),
             true_ms=st.integers(0, 2**44),
             err_ms=st.integers(0, 2**40),

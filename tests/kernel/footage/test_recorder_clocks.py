@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kernel.footage.bodies import ClockAnchor
 from kernel.footage.clocks import clock_model
 
@@ -69,6 +71,22 @@ def test_what_a_person_says_against_two_measurements_that_agree_is_set_aside_and
     model = clock_model([anchor(NOON, NOON), wrong, anchor(NOON + 2 * HOUR, NOON + 2 * HOUR)])
     assert model.set_aside == (wrong,)
     assert len(model.pieces) == 1
+
+
+@pytest.mark.parametrize("off_ms", [-HOUR, HOUR, -200 * DAY, 30 * DAY])
+def test_a_file_beside_a_film_does_not_outvote_what_was_measured(off_ms: int) -> None:
+    false = ClockAnchor(kind="gps_beside", own_ms=NOON + HOUR, true_ms=NOON + HOUR + off_ms, err_ms=1_500)
+    model = clock_model([anchor(NOON, NOON), false, anchor(NOON + 2 * HOUR, NOON + 2 * HOUR)])
+    assert model.set_aside == (false,)
+    assert len(model.pieces) == 1
+
+
+def test_what_is_told_of_a_clock_that_was_set_back_stays_where_a_measurement_bears_it_out() -> None:
+    """It showed those hours twice; the second time it was read at both ends."""
+    told = ClockAnchor(kind="gps_beside", own_ms=NOON + 90_000, true_ms=NOON + 90_000 - HOUR, err_ms=1_500)
+    before = anchor(NOON, NOON - HOUR)
+    model = clock_model([before, told, anchor(NOON + 60_000, NOON + 60_000), anchor(NOON + DAY, NOON + DAY)])
+    assert (len(model.pieces), model.set_aside) == (2, ())
 
 
 def test_what_a_person_says_after_the_last_measurement_begins_a_new_piece() -> None:

@@ -88,6 +88,8 @@ def test_a_file_beside_the_film_counts_only_if_it_is_as_long() -> None:
     assert along(lines, duration_ms=70_000, before_ms=NOW).ignored == "not_of_this_length"
     assert along(lines[:8], duration_ms=8_000, before_ms=NOW).ignored == "no_fix"
     assert along(lines[:10], duration_ms=10_000, before_ms=NOW).ignored == "too_few"
+    beside_each_other = [replace(one, talker=system) for one in lines for system in ("GP", "BD")]
+    assert along(beside_each_other, duration_ms=61_000, before_ms=NOW) == found
     assert along([], duration_ms=10_000, before_ms=NOW).ignored == "no_fix"
     still = [Rmc(utc_ms=TRUE)] * 60
     assert along(still, duration_ms=60_000, before_ms=NOW).ignored == "too_few"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -35,21 +37,83 @@ def clap_film(
     sound_from_s: float = 0.0,
     silent: tuple[float, float] | None = None,
     spoiled: tuple[float, float] | None = None,
+    stored_before_s: float = 0.0,
+    gop: int = FPS,
 ) -> Path:
     """`sound_from_s`: its sound begins so much later than its picture; `silent`: of this part no packet is written;
-    `spoiled`: the sound's packets of this part hold noise.
+    `spoiled`: the sound's packets of this part hold noise; `stored_before_s`: they lie so much before their pictures.
     """
-    with av.open(str(path), "w", format=container) as file:
+    # Else the muxer puts them in order again.
+    options = {"max_interleave_delta": "1"} if stored_before_s else {}
+    with av.open(str(path), "w", format=container, options=options) as file:
         pictures = file.add_stream(video, rate=FPS)
-        pictures.width, pictures.height, pictures.pix_fmt, pictures.gop_size = WIDTH, HEIGHT, "yuv420p", FPS
+        pictures.width, pictures.height, pictures.pix_fmt, pictures.gop_size = WIDTH, HEIGHT, "yuv420p", gop
         sound = file.add_stream(audio, rate=rate, layout="mono")
         assert isinstance(sound, AudioStream)
         packets = [*_pictures(pictures, seconds, clap_s)]
         sounds = _sounds(sound, rate, seconds, clap_s, sound_from_s)
         packets += [_spoiled(one) if _in(spoiled, one) else one for one in sounds if not _in(silent, one)]
-        for packet in sorted(packets, key=lambda one: (one.dts or 0) * one.time_base):
+        early = Fraction(stored_before_s)
+        for packet in sorted(packets, key=lambda one: _decoded_at(one) - early * (one.stream is sound)):
             file.mux(packet)
     return path
+
+
+def torn(path: Path, *, seconds: int) -> None:
+    """An AVI that broke off: it has no index, and its header states what it did when the card was pulled."""
+    data = bytearray(path.read_bytes()[: path.read_bytes().index(b"idx1")])
+    struct.pack_into("<I", data, data.index(b"avih") + 8 + 16, seconds * FPS)
+    at = 0
+    while (at := data.find(b"strh", at + 1)) >= 0:
+        scale, rate = struct.unpack_from("<II", data, at + 8 + 20)
+        struct.pack_into("<I", data, at + 8 + 32, seconds * rate // scale)
+    path.write_bytes(data)
+
+
+def _decoded_at(packet: Packet[Any]) -> Fraction:
+    return (packet.dts or 0) * packet.time_base
+
+
+def changing(path: Path, kinds: Sequence[tuple[int, str]], *, each_s: int = 2) -> Path:
+    """A TS with AAC whose rate and layout change on the way, as after a receiver's loss of power."""
+    with av.open(str(path), "w", format="mpegts") as file:
+        pictures = file.add_stream("libx264", rate=FPS)
+        pictures.width, pictures.height, pictures.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        sounds = [_adts(path.with_suffix(".aac"), rate, layout, each_s) for rate, layout in kinds]
+        with av.open(str(path.with_suffix(".aac"))) as last:
+            stream = file.add_stream_from_template(last.streams.audio[0])
+        packets = [*_pictures(pictures, len(kinds) * each_s, CLAP_S)]
+        at = Fraction(0)
+        for (rate, _layout), frames in zip(kinds, sounds, strict=True):
+            for data in frames:
+                one = Packet(data)
+                one.pts = one.dts = round(at * 90_000)
+                one.time_base, one.stream = Fraction(1, 90_000), stream
+                packets.append(one)
+                at += Fraction(1024, rate)
+        for packet in sorted(packets, key=_decoded_at):
+            file.mux(packet)
+    return path
+
+
+def _adts(path: Path, rate: int, layout: str, seconds: int) -> list[bytes]:
+    """Frames, each with its own header."""
+    with av.open(str(path), "w", format="adts") as file:
+        stream = file.add_stream("aac", rate=rate, layout=layout)
+        channels = 1 if layout == "mono" else 2
+        for number in range(rate * seconds // 1024):
+            frame = AudioFrame.from_ndarray(
+                np.full((channels, 1024), 0.1, np.float32), format="fltp", layout=layout
+            )
+            frame.sample_rate, frame.pts, frame.time_base = rate, number * 1024, Fraction(1, rate)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    data, frames = path.read_bytes(), []
+    while data:
+        length = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
+        frames.append(data[:length])
+        data = data[length:]
+    return frames
 
 
 def _pictures(stream: VideoStream, seconds: float, clap_s: float) -> list[Packet[Any]]:

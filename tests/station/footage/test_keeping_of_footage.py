@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kernel.errors import ConfigError, RefusedError
 from kernel.events import FilesReconciled, RecordHeld
-from kernel.footage.bodies import FootageDisposed, FootageTagged
+from kernel.footage.bodies import FootageDisposed, FootageImported, FootageTagged
 from kernel.footage.keeping import Hold
+from station.footage.index import FootageIndex, Said
 from station.footage.keeping_settings import KeepingSettings
 from tests.station.footage.world import DAY_MS, Footage, store
 
@@ -75,6 +77,27 @@ async def test_a_file_beside_a_film_stays_as_long_as_the_film(footage: Footage) 
     await pass_days(footage, 185)
     await pass_days(footage, 7)
     assert [footage.has(sha256) for sha256 in (film, beside, alone)] == [True, True, False]
+
+
+class Counting(FootageIndex):
+    """Counts how often it was asked for files that were taken in."""
+
+    asked = 0
+
+    def of(self, kind: type[Any], **wanted: Any) -> list[Said[Any]]:
+        self.asked += kind is FootageImported
+        return super().of(kind, **wanted)
+
+
+async def test_a_night_asks_for_no_film_of_each_file_beside_one(footage: Footage) -> None:
+    for number in range(5):
+        for name in (f"{number}.mp4", f"{number}.nmea"):
+            await footage.take(name)
+    counting = Counting(footage.folder / "footage.db")
+    footage.ledger.index = counting
+    await pass_days(footage, 185)
+    assert len(counting.of(FootageDisposed)[0].body.files) == 10
+    assert counting.asked == 0
 
 
 async def test_what_a_person_restores_has_its_days_again(footage: Footage) -> None:

@@ -36,6 +36,7 @@ def ticking(most: int) -> Deadline:
 def test_what_making_a_file_may_take_grows_with_its_length() -> None:
     assert [making_s(ms, times=10) for ms in (0, 3_600_000)] == [600, 36_600]
     assert making_s(None) > making_s(3_600_000)
+    assert making_s(24 * 3_600_000) == making_s(24 * 3_600_000, times=99) == 12 * 3_600
     deadline = ticking(2)
     assert [deadline.over for _ in range(3)] == [False, False, True]
 
@@ -49,6 +50,13 @@ def test_pictures_that_are_too_large_are_not_decoded(tmp_path: Path) -> None:
     whole = movie(tmp_path / "b.mp4", codec="mpeg4", seconds=1)
     with open_media(whole, most_pixels=192 * 96 - 1) as file, pytest.raises(av.FFmpegError):
         next(file.decode(video=0))
+
+
+def test_a_text_that_names_another_film_is_not_that_film(tmp_path: Path) -> None:
+    movie(tmp_path / "b.mp4", seconds=1)
+    (tmp_path / "a.mp4").write_text("ffconcat version 1.0\nfile b.mp4\n")
+    with pytest.raises(ProtocolError, match="cannot be read as a video"):
+        copy(tmp_path / "a.mp4", tmp_path / "c.mp4", lambda _permille: None)
 
 
 @broad

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from station.footage.copying import copy, cut
 from station.footage.orders import Box, Redaction
 from station.footage.redaction import redact
-from tests.station.footage.claps import Audio, Video, apart_ms, clap_film, sounds_in
+from tests.station.footage.claps import Audio, Video, apart_ms, changing, clap_film, sounds_in, torn
 from tests.station.footage.movies import frames, movie
 
 pytestmark = pytest.mark.broad
@@ -56,6 +58,27 @@ def test_a_sound_that_begins_later_than_its_picture_still_does(tmp_path: Path, a
 def test_where_sound_is_missing_there_is_silence_and_what_follows_is_in_its_place(tmp_path: Path) -> None:
     source = clap_film(tmp_path / "a.ts", audio="aac", rate=48_000, silent=(0.4, 0.9))
     assert apart_ms(source) < -400  # as a player counts
+    made = copy(source, tmp_path / "c.mp4", silent)
+    assert dict(made.how)["audio"] == "encoded"
+    assert abs(apart_ms(tmp_path / "c.mp4")) <= TOGETHER_MS
+
+
+@pytest.mark.parametrize(("rate", "layout"), [(16_000, "mono"), (48_000, "stereo")])
+def test_a_sound_that_becomes_another_on_the_way_is_heard_to_its_end(
+    tmp_path: Path, rate: int, layout: str
+) -> None:
+    source = changing(tmp_path / "a.ts", ((48_000, "mono"), (rate, layout)))
+    made = copy(source, tmp_path / "c.mp4", silent)
+    assert dict(made.how)["audio"] == "encoded"
+    with av.open(str(tmp_path / "c.mp4")) as file:
+        levels = np.concatenate([one.to_ndarray()[0] for one in file.decode(audio=0)])
+        assert 3.9 < (levels > 0.05).sum() / file.streams.audio[0].rate < 4.1
+
+
+@pytest.mark.parametrize("video", ["libx264", "mpeg4"])
+def test_a_torn_film_that_states_a_second_is_heard_to_its_end(tmp_path: Path, video: Video) -> None:
+    source = clap_film(tmp_path / "a.avi", audio="pcm_mulaw", video=video, seconds=15, clap_s=14.0)
+    torn(source, seconds=1)
     made = copy(source, tmp_path / "c.mp4", silent)
     assert dict(made.how)["audio"] == "encoded"
     assert abs(apart_ms(tmp_path / "c.mp4")) <= TOGETHER_MS
@@ -110,6 +133,21 @@ def test_what_was_said_travels_with_its_span(tmp_path: Path, audio: Audio, way: 
     made = cut(source, tmp_path / "s.mp4", from_ms=2_000, to_ms=3_000, tags={}, tell=silent)
     assert dict(made.how)["audio"] == way
     assert abs(apart_ms(tmp_path / "s.mp4")) <= TOGETHER_MS
+
+
+@pytest.mark.parametrize(("audio", "way"), [("aac", "taken_over"), ("mp2", "encoded")])
+@pytest.mark.parametrize("encode", [False, True])
+def test_a_span_has_its_first_sound_where_it_is_stored_before_its_picture(
+    tmp_path: Path, audio: Audio, way: str, encode: bool
+) -> None:
+    source = clap_film(
+        tmp_path / "a.ts", audio=audio, rate=48_000, seconds=6, clap_s=4.1, stored_before_s=0.9, gop=50
+    )
+    made = cut(source, tmp_path / "s.mp4", from_ms=4_000, to_ms=5_000, tags={}, tell=silent, encode=encode)
+    assert (made.from_ms, dict(made.how)["audio"]) == (4_000, way)
+    assert abs(apart_ms(tmp_path / "s.mp4")) <= TOGETHER_MS
+    with av.open(str(tmp_path / "s.mp4")) as file:
+        assert (next(file.decode(audio=0)).time or 0) < 0.1
 
 
 def test_a_redacted_copy_has_the_sound_only_when_it_was_asked_for(tmp_path: Path) -> None:

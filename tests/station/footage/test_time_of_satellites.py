@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import numpy as np
 import pytest
 from av.packet import Packet
 
-from kernel.footage.bodies import ClockAnchored, FootageImported
+from kernel.events import Body
+from kernel.evidence import canonical
+from kernel.footage.bodies import ClockAnchor, ClockAnchored, FootageImported, RecorderDocked
 from kernel.footage.nmea import Rmc
 from kernel.footage.satellites import Stamp
 from simulators.clock import VirtualClock
@@ -23,7 +26,7 @@ from station.docking.probing import probe
 from station.docking.profiles import load_profiles
 from station.footage.clockseen import Seen
 from station.footage.folders import DigestFolder
-from station.footage.index import FootageIndex
+from station.footage.index import FootageIndex, Said
 from station.footage.ledger import LooseLedger
 from station.footage.qrscan import scan
 from station.footage.scans import Remembered, Scans, in_own_process
@@ -35,13 +38,25 @@ TRUE = 1_795_406_400_000
 WRONG_MS = 137_000
 NOW = TRUE + 86_400_000
 NAME = "DSJ-3700123_100001_20261123_120217_0001"
+DAY_MS = 86_400_000
+FAR_MS = 9_050_000_000_000_000  # with a time of ours it is more than an entry can hold
+T = TypeVar("T", bound=Body)
+
+
+class Ledger(LooseLedger):
+    """Takes what a journal takes."""
+
+    async def say(self, body: T, *, key: str | None = None) -> Said[T]:
+        canonical.encode(body)
+        return await super().say(body, key=key)
 
 
 class Desk:
     """Files that were taken in, and what a search finds in each."""
 
     def __init__(self, folder: Path) -> None:
-        self.ledger = LooseLedger(FootageIndex(folder / "footage.db"), clock=VirtualClock(now_ms=NOW))
+        self.clock = VirtualClock(now_ms=NOW)
+        self.ledger = Ledger(FootageIndex(folder / "footage.db"), clock=self.clock)
         self.originals = DigestFolder(folder / "originals")
         self.remembered = Remembered(folder / "scanned.db")
         self.shows: dict[Path, Seen] = {}
@@ -50,7 +65,7 @@ class Desk:
             self.originals,
             self.remembered,
             station="yiyuan/s01",
-            clock=VirtualClock(now_ms=NOW),
+            clock=self.clock,
             scan=self._scan,
         )
 
@@ -70,6 +85,27 @@ class Desk:
         )
         return sha256
 
+    async def read(self, true_ms: int) -> None:
+        """The dock holds the recorder's clock against its own."""
+        held = ClockAnchor(kind="dock", own_ms=true_ms + WRONG_MS, true_ms=true_ms, err_ms=600)
+        await self.ledger.say(ClockAnchored(recorder="3700123", anchor=held, by="dock1"))
+
+    async def dock_again(self) -> None:
+        await self.clock.run_for(86_400)
+        docked = RecorderDocked(
+            dock="dock1", recorder="3700123", model="unknown", state="open", at_ms=self.clock.now_ms()
+        )
+        await self.ledger.say(docked)
+        await self.clock.run_for(1)
+
+    def off_ms(self, film: str, true_ms: int) -> int:
+        """How far it is from what is said of it; more than its error: -1."""
+        [file] = self.ledger.index.of(FootageImported, sha256=film)
+        start = true_start(self.ledger.index, file)
+        assert start is not None
+        off_ms = abs(start.true_ms - true_ms)
+        return off_ms if off_ms <= start.err_ms else -1
+
     async def results(self) -> dict[str, str]:
         await self.scans.look()
         return {one.sha256: one.result for one in self.remembered.all()}
@@ -83,8 +119,8 @@ def track(seconds: int = 60, *, ahead_ms: int = 0) -> Seen:
     return Seen(stamps=tuple(Stamp(in_file_ms=n * 1000 + 200, rmc=one) for n, one in enumerate(rmc)))
 
 
-def lines(seconds: int = 60) -> Seen:
-    return Seen(lines=tuple(Rmc(utc_ms=TRUE + n * 1000, step_ms=10) for n in range(seconds)))
+def lines(seconds: int = 60, *, ahead_ms: int = 0) -> Seen:
+    return Seen(lines=tuple(Rmc(utc_ms=TRUE + n * 1000 + ahead_ms, step_ms=10) for n in range(seconds)))
 
 
 async def test_sentences_in_a_film_are_an_anchor_of_its_recorder(quick_path: Path) -> None:
@@ -127,7 +163,7 @@ async def test_a_file_beside_the_film_times_it_whichever_came_first(quick_path: 
         taken[which] = await desk.take(names[which], shows[which])
         await desk.results()
     [said] = desk.anchors()
-    assert (said.sha256, said.anchor.kind) == (taken["film"], "gps")
+    assert (said.sha256, said.anchor.kind) == (taken["film"], "gps_beside")
     assert f"{NAME}.NMEA" in said.note
     assert abs(said.anchor.own_ms - said.anchor.true_ms - WRONG_MS) <= said.anchor.err_ms
     [film] = desk.ledger.index.of(FootageImported, sha256=taken["film"])
@@ -155,6 +191,66 @@ async def test_what_is_not_beside_the_film_does_not_time_it(
     assert desk.anchors() == []
 
 
+@pytest.mark.parametrize("ahead_ms", [-3_600_000, -600_000, -200 * DAY_MS])
+async def test_a_file_beside_the_film_does_not_outvote_the_dock(quick_path: Path, ahead_ms: int) -> None:
+    desk = Desk(quick_path)
+    for true_ms in (TRUE - 8 * 3_600_000, TRUE + 8 * 3_600_000):
+        await desk.read(true_ms)
+    film = await desk.take(f"{NAME}.mp4", Seen())
+    forged = await desk.take(f"{NAME}.txt", lines(ahead_ms=ahead_ms))
+    assert (await desk.results())[forged] == "gps_against_measured"
+    assert 0 <= desk.off_ms(film, TRUE) < 1_000
+
+
+@pytest.mark.parametrize("received", [True, False])
+async def test_a_file_of_another_day_does_not_time_a_film_of_the_same_name(
+    quick_path: Path, received: bool
+) -> None:
+    desk = Desk(quick_path)
+    first = await desk.take("REC0001.mp4", Seen())
+    await desk.take("REC0001.nmea", lines())
+    await desk.results()
+    await desk.dock_again()
+    second = await desk.take("REC0001.mp4", Seen(), own_start_ms=TRUE + DAY_MS + WRONG_MS)
+    if received:
+        await desk.take("REC0001.nmea", lines(ahead_ms=DAY_MS), size=2)
+    await desk.results()
+    assert [one.sha256 for one in desk.anchors()] == [first, second][: 1 + received]
+    assert (desk.off_ms(first, TRUE), desk.off_ms(second, TRUE + DAY_MS)) == (505, 505)
+
+
+async def test_a_file_that_came_with_another_docking_than_its_film_says_so(quick_path: Path) -> None:
+    desk = Desk(quick_path)
+    await desk.take(f"{NAME}.mp4", Seen())
+    await desk.dock_again()
+    sidecar = await desk.take(f"{NAME}.nmea", lines())
+    assert (await desk.results())[sidecar] == "gps_other_docking"
+    assert desk.anchors() == []
+
+
+async def test_two_films_of_one_name_get_no_time_of_the_file_beside_them(quick_path: Path) -> None:
+    desk = Desk(quick_path)
+    for name in (f"{NAME}.mp4", f"{NAME}.avi"):
+        await desk.take(name, Seen())
+    sidecar = await desk.take(f"{NAME}.nmea", lines())
+    assert (await desk.results())[sidecar] == "gps_two_films"
+    assert desk.anchors() == []
+
+
+@pytest.mark.parametrize(
+    ("other", "result"), [(lines(ahead_ms=9_000), "gps_files_differ"), (Seen(), "received")]
+)
+async def test_of_two_files_beside_a_film_none_counts_where_they_differ(
+    quick_path: Path, other: Seen, result: str
+) -> None:
+    desk = Desk(quick_path)
+    await desk.take(f"{NAME}.mp4", Seen())
+    sidecar = await desk.take(f"{NAME}.nmea", lines())
+    await desk.take(f"{NAME}.log", other)
+    assert (await desk.results())[sidecar] == result
+    assert len(desk.anchors()) == (result == "received")
+
+
 async def test_a_file_that_is_not_as_long_as_its_film_says_so(quick_path: Path) -> None:
     desk = Desk(quick_path)
     await desk.take(f"{NAME}.mp4", Seen())
@@ -169,6 +265,15 @@ async def test_a_number_that_two_recorders_have_gets_no_anchor(quick_path: Path)
     await desk.take(f"{NAME}.txt", lines())
     await desk.results()
     assert desk.anchors() == []
+
+
+async def test_a_time_that_no_entry_can_hold_costs_no_other_file_its_turn(quick_path: Path) -> None:
+    desk = Desk(quick_path)
+    stamps = tuple(replace(one, in_file_ms=one.in_file_ms + FAR_MS) for one in track().stamps)
+    hostile = await desk.take("DSJ-3700123_100001_20261123_100217_0000.mp4", Seen(stamps=stamps))
+    good = await desk.take(f"{NAME}.mp4", track())
+    assert await desk.results() == {hostile: "unreadable", good: "received"}
+    assert [one.sha256 for one in desk.anchors()] == [good]
 
 
 def tracked(path: Path, container: str, said: bytes, *, seconds: int = 12) -> Path:
@@ -205,6 +310,27 @@ def test_tracks_of_other_containers_are_read_too(tmp_path: Path, container: str)
     ]
     ahead = [(one.rmc.utc_ms or 0) - one.in_file_ms for one in seen.stamps[2:]]
     assert max(ahead) - min(ahead) <= 1_000
+
+
+@pytest.mark.broad
+def test_sentences_further_into_a_film_than_any_is_long_are_not_read(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w", format="matroska") as file:
+        video = file.add_stream("mjpeg", rate=5)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuvj420p"
+        text = file.add_stream("ass")
+        text.codec_context.subtitle_header = b"[Script Info]\r\n"
+        [picture] = video.encode(av.VideoFrame(64, 64, "yuvj420p"))
+        for at_ms, of, data in [
+            (0, video, bytes(picture)),
+            (FAR_MS, video, bytes(picture)),
+            *((FAR_MS + n * 1000, text, one.rmc.to_bytes()) for n, one in enumerate(track(12).stamps)),
+        ]:
+            packet = Packet(data)
+            packet.pts = packet.dts = at_ms
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 1000), of, True
+            file.mux(packet)
+    seen = scan(tmp_path / "a.mkv")
+    assert (seen.stamps, seen.hits) == ((), ())
 
 
 @pytest.mark.broad
