@@ -85,11 +85,22 @@ class _Bytes(StreamReaderAdapter):  # type: ignore[misc]
 
 
 class _Handler(BrokerProtocolHandler):  # type: ignore[misc]
-    """amqtt notices that a client has been silent for too long and does nothing; then a dead line keeps its place."""
+    """amqtt notices that a client has been silent for too long and does nothing; then a dead line keeps its place.
+
+    It also waits for ever for the end of a reader that it cancels before it has begun, or twice.
+    """
 
     def handle_read_timeout(self) -> None:
         if self.reader is not None:
             self.reader.feed_eof()
+
+    async def stop(self) -> None:
+        reader, begun = self._reader_task, self._reader_ready
+        if reader is not None and begun is not None and not reader.done():
+            reader.add_done_callback(lambda _ended: begun.set())
+            reader.add_done_callback(lambda _ended: self._reader_stopped.set())
+            await begun.wait()
+        await super().stop()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

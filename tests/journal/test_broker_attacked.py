@@ -220,3 +220,13 @@ async def test_whatever_comes_first_costs_no_place(said: bytes) -> None:
             await answer_end
         async with raw(port, connect("s01-lane1", "s01-lane1", "a")) as answer:
             assert await answer.readexactly(4) == ACCEPTED
+
+
+async def test_it_stops_at_whatever_point_a_client_is_on_its_way_in() -> None:
+    for steps in range(60):
+        async with broker() as port:
+            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(connect("lane", "s01-lane1", "a"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+        writer.close()
