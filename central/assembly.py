@@ -261,6 +261,7 @@ def _parts(
 ) -> Parts:
     settings, clock = given.settings, given.clock
     accounts, instruments = CentreAccounts(given.database), Instruments(given.database)
+    cases = asyncio.Lock()
     lifetimes = Lifetimes(person_s=settings.web.session_hours * 3600)
     return Parts(
         settings=settings,
@@ -277,14 +278,16 @@ def _parts(
             queries, Requested(given.database), append=ingest.own.append, commanding=commanding
         ),
         alarms=partial(_alarms, given, queries, ingest),
-        desk=_desk(given, ingest, queries, commanding),
+        desk=_desk(given, ingest, queries, commanding, cases),
         closings=Closings(
             queries,
+            instruments,
             write=ingest.own.act,
             stations=CasesAtStations(
                 Cases(given.database, register=given.admission.register), commanding=commanding
             ),
             clock=clock,
+            cases=cases,
         ),
         instruments=instruments,
         keeping=Keeping(
@@ -306,7 +309,9 @@ def _parts(
     )
 
 
-def _desk(given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding) -> Desk:
+def _desk(
+    given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding, cases: asyncio.Lock
+) -> Desk:
     clock, instruments = given.clock, Instruments(given.database)
     return Desk(
         queries,
@@ -315,6 +320,7 @@ def _desk(given: Given, ingest: _Ingest, queries: Queries, commanding: Commandin
         holds=HoldsAtBoxes(Holds(given.database), commanding=commanding, clock=clock),
         scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=clock),
         clock=clock,
+        cases=cases,
         must_record=national() if given.settings.must_record else None,
     )
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from msgspec.structs import asdict
 
+from central.acts.desk import Who
 from central.ingest.cases import CasesAtStations
 from central.ingest.commanding import Commanding
 from central.store.cases import Cases
@@ -19,7 +20,7 @@ from central.store.counters import Counters
 from central.store.engines import Database
 from journal.keys import SigningKey
 from journal.store import HeadState
-from kernel.errors import FullError
+from kernel.errors import FullError, RefusedError
 from kernel.events import Body, CaseClosed, CaseRecorded, EntryRef, PassageCancelled, RecordAccessed
 from kernel.evidence.commands import CASE, Command
 from kernel.footage.bodies import CaseNoted, FootageLinked, FootageTagged
@@ -171,6 +172,77 @@ async def test_what_is_there_as_context_alone_needs_no_review_and_is_no_case_by_
     await add(client, world, "p2")
     await review(client, world, "confirmed", "p2")
     assert (await post(client, world, CLOSING, PAID)).status_code == 200
+
+
+async def test_a_clock_that_is_behind_the_case_ends_nothing(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    now_ms, world.clock.at_ms = world.clock.at_ms, 1_420_070_400_000
+    answer = await post(client, world, CLOSING, PAID)
+    assert (answer.status_code, "is behind what the case holds" in answer.text) == (409, True)
+    world.clock.at_ms = now_ms
+    assert said(world) == []
+    assert (await post(client, world, CLOSING, PAID)).status_code == 200
+
+
+@pytest.mark.parametrize("as_review", [False, True])
+async def test_what_comes_to_a_case_while_it_is_closed_comes_before_or_not_at_all(
+    client: httpx.AsyncClient, world: World, lane: Made, as_review: bool
+) -> None:
+    world.take(lane.add(weighed("p2", outcome="over_limit", gross_kg=53_000)))
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    desk, closings = world.parts.desk, world.parts.closings
+    who = [Who(by=name, key="k") for name in ("li", "zhao")]
+    if as_review:
+        adding: Any = desk.review("lane1-box", "p2", "returned", who=who[0], reason="补充", case=NUMBER)
+    else:
+        adding = desk.add_to_case(NUMBER, [("lane1-box", "p2")], who=who[0])
+    both = await asyncio.gather(
+        adding, closings.close(NUMBER, who=who[1], reason="paid"), return_exceptions=True
+    )
+    case = world.parts.queries.case(NUMBER)
+    assert case is not None
+    assert "p2" in {entry.passage for entry in case.entries}
+    assert (case.closing, isinstance(both[1], RefusedError)) == (None, True)
+
+
+async def test_what_a_closed_case_rests_on_is_reviewed_again_only_once_it_goes_on(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    await post(client, world, CLOSING, PAID)
+    again = {"outcome": "rejected", "reason": "看错"}
+    answer = await post(client, world, "passages/lane1-box/p1/review", again)
+    assert (answer.status_code, "is closed: reopen it first" in answer.text) == (409, True)
+    await post(client, world, CLOSING, {"act": "reopened", "note": "复议"})
+    await review(client, world, "rejected")
+    assert (await post(client, world, CLOSING, PAID)).status_code == 409
+
+
+async def test_what_is_no_evidence_any_more_bears_no_penalty(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    world.take(lane.add(PassageCancelled(passage="p1", weighed=weighing(lane), device="wim")))
+    answer = await post(client, world, CLOSING, PAID)
+    assert (answer.status_code, "is evidence any more" in answer.text) == (409, True)
+    assert (await post(client, world, CLOSING, PAID | {"reason": "revoked"})).status_code == 200
+
+
+async def test_a_case_that_is_closed_again_is_kept_as_it_was_unless_somebody_says_otherwise(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    for more in ({"kept_as": "permanent"}, {}, {"kept_as": "case"}):
+        assert (await post(client, world, CLOSING, PAID | more)).status_code == 200
+        await post(client, world, CLOSING, {"act": "reopened", "note": "复议"})
+    assert [each.kept_as for each in said(world) if each.act == "closed"] == ["permanent", "permanent", "case"]
 
 
 async def test_what_has_not_arrived_is_waited_for(
