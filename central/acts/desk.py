@@ -273,7 +273,7 @@ class Desk:
         for case in cases:
             closing = await asyncio.to_thread(self._queries.closing, case)
             if closing is not None and closing.closed_ms is not None:
-                raise RefusedError(f"case {case} is closed: reopen it first")
+                raise RefusedError(f"the case is closed and must be reopened first: {case}")
 
     def _refuse_without_footage(self, detail: PassageDetail) -> None:
         """Steps that must be on footage, where the settings ask for it."""

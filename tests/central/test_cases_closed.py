@@ -109,7 +109,7 @@ async def test_a_case_is_closed_once_reopened_and_closed_again(
         await add(client, world, "p1"),
         await post(client, world, "passages/lane1-box/p1/review", {"outcome": "confirmed", "case": NUMBER}),
     ):
-        assert (refused.status_code, "is closed: reopen it first" in refused.text) == (409, True)
+        assert (refused.status_code, "must be reopened first" in refused.text) == (409, True)
 
     assert (await post(client, world, CLOSING, {"act": "reopened"})).status_code == 409, "no reason"
     world.clock.at_ms += 5
@@ -217,7 +217,7 @@ async def test_what_a_closed_case_rests_on_is_reviewed_again_only_once_it_goes_o
     await post(client, world, CLOSING, PAID)
     again = {"outcome": "rejected", "reason": "看错"}
     answer = await post(client, world, "passages/lane1-box/p1/review", again)
-    assert (answer.status_code, "is closed: reopen it first" in answer.text) == (409, True)
+    assert (answer.status_code, "must be reopened first" in answer.text) == (409, True)
     await post(client, world, CLOSING, {"act": "reopened", "note": "复议"})
     await review(client, world, "rejected")
     assert (await post(client, world, CLOSING, PAID)).status_code == 409
