@@ -11,11 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from msgspec.structs import asdict
+from sqlalchemy import insert
 
 from central.acts.desk import Who
 from central.ingest.cases import CasesAtStations
 from central.ingest.commanding import Commanding
-from central.store.cases import Cases
+from central.store import schema
+from central.store.cases import MOST, Cases
 from central.store.counters import Counters
 from central.store.engines import Database
 from journal.keys import SigningKey
@@ -323,6 +325,29 @@ def test_an_older_act_that_is_read_late_undoes_nothing_and_no_box_closes_a_case(
     assert quarantined.reason == "only the centre closes cases"
 
 
+@pytest.mark.parametrize("follows", [False, True])
+def test_of_two_journals_the_later_act_stands_and_what_follows_comes_later(
+    world: World, follows: bool
+) -> None:
+    closed = CaseClosed(case=NUMBER, act="closed", by="li", at_ms=NOON_MS, reason="paid")
+    reopened = CaseClosed(case=NUMBER, act="reopened", by="li", at_ms=NOON_MS + 5, note="复议")
+    after = Made(journal="9" * 32, box=world.own.box, source=world.own.source)
+    with world.store.begin() as transaction:
+        head = world.own.head(state="closed")
+        transaction.save_head(head)
+        if follows:
+            transaction.save_head(replace(after.head(), predecessor=world.own.journal))
+    if follows:
+        world.take(world.own.add(closed, at_ms=NOON_MS + 3_600_000))
+        world.take(after.add(reopened, at_ms=NOON_MS + 5))
+    else:
+        world.take(after.add(reopened, at_ms=NOON_MS + 5))
+        world.take(world.own.add(closed, at_ms=NOON_MS + 1))
+    closing = world.parts.queries.closing(NUMBER)
+    assert closing is not None
+    assert (closing.closed_ms, closing.journal) == (None, after.journal)
+
+
 # --- stations --------------------------------------------------------------------------------------------------
 
 
@@ -423,6 +448,45 @@ async def test_a_station_that_is_there_is_told_at_once(telling: Telling, lane: M
     sent = len(telling.sent)
     await telling.cases.tell(NUMBER)
     assert [each.args for each in telling.sent[sent:]] == [CLOSED]
+
+
+async def test_what_is_said_now_waits_behind_nothing_and_open_cases_go_first(
+    telling: Telling, world: World, lane: Made
+) -> None:
+    names = [f"A{number:03d}" for number in range(MOST)]
+    named = [{"box": BOX, "case_id": name} for name in (*names, "Z")]
+    state = {"journal": "f" * 32, "leaf": "0" * 64, "by": "li", "reason": "paid", "kept_as": "case", "note": ""}
+    rows = [
+        state | {"case_id": each["case_id"], "seq": place, "closed_ms": NOON_MS - place}
+        for place, each in enumerate(named)
+    ]
+    telling.opened(lane)
+    telling.says(linked())
+    with world.database.writer.begin() as connection:
+        connection.execute(insert(schema.case_named), named)
+        connection.execute(insert(schema.case_state), rows)
+    told = await telling.told()
+    assert [each["case"] for each in told] == [NUMBER, *names[: MOST - 1]]
+    sent = len(telling.sent)
+    await telling.cases.tell("Z")
+    assert [each.args["case"] for each in telling.sent[sent:]] == ["Z"]
+
+
+async def test_a_box_in_the_place_of_another_is_told_what_that_ones_marks_name(
+    telling: Telling, world: World
+) -> None:
+    mark = FootageTagged(
+        tag="t", act="tagged", sha256="e" * 64, from_ms=0, to_ms=1, kind="case", value=NUMBER, by="li"
+    )
+    telling.says(mark)
+    telling.closes()
+    new = Made(journal="d" * 32, box="s01-new-box", source="yiyuan/s01")
+    with world.store.begin() as transaction:
+        transaction.save_head(new.head(process="station"))
+    for station, cases in (("yiyuan/s01", [NUMBER]), ("yiyuan/s02", [])):
+        register = replace(REGISTER, sources={**REGISTER.sources, "s01-new-box": station})
+        wanted = Cases(world.database, register=register).wanted("s01-new-box")
+        assert [each.case for each in wanted] == cases
 
 
 async def test_what_a_journal_that_ended_knew_is_told_to_the_next(telling: Telling, lane: Made) -> None:
