@@ -221,21 +221,18 @@ def _with_word(box: str, named: Any) -> Select[Any]:
         & (own.c.lane == named.c.lane)
         & (own.c.passage == named.c.passage)
     )
-    return (
-        select(
-            named,
-            state.c.by,
-            state.c.closed_ms,
-            func.coalesce(state.c.kept_as, "case").label("kept_as"),
-            own.c.kept_as.label("own_kept_as"),
-            own.c.closed_ms.label("own_closed_ms"),
-            head.c.state.label("own_state"),
-        )
-        .select_from(
-            named.outerjoin(state, state.c.case_id == named.c.case_id)
-            .outerjoin(own, mine)
-            .outerjoin(head, head.c.journal == own.c.journal)
-        )
+    return select(
+        named,
+        state.c.by,
+        state.c.closed_ms,
+        func.coalesce(state.c.kept_as, "case").label("kept_as"),
+        own.c.kept_as.label("own_kept_as"),
+        own.c.closed_ms.label("own_closed_ms"),
+        head.c.state.label("own_state"),
+    ).select_from(
+        named.outerjoin(state, state.c.case_id == named.c.case_id)
+        .outerjoin(own, mine)
+        .outerjoin(head, head.c.journal == own.c.journal)
     )
 
 

@@ -244,7 +244,11 @@ async def test_a_case_that_is_closed_again_is_kept_as_it_was_unless_somebody_say
     for more in ({"kept_as": "permanent"}, {}, {"kept_as": "case"}):
         assert (await post(client, world, CLOSING, PAID | more)).status_code == 200
         await post(client, world, CLOSING, {"act": "reopened", "note": "复议"})
-    assert [each.kept_as for each in said(world) if each.act == "closed"] == ["permanent", "permanent", "case"]
+    assert [each.kept_as for each in said(world) if each.act == "closed"] == [
+        "permanent",
+        "permanent",
+        "case",
+    ]
 
 
 async def test_what_has_not_arrived_is_waited_for(
@@ -455,7 +459,14 @@ async def test_what_is_said_now_waits_behind_nothing_and_open_cases_go_first(
 ) -> None:
     names = [f"A{number:03d}" for number in range(MOST)]
     named = [{"box": BOX, "case_id": name} for name in (*names, "Z")]
-    state = {"journal": "f" * 32, "leaf": "0" * 64, "by": "li", "reason": "paid", "kept_as": "case", "note": ""}
+    state = {
+        "journal": "f" * 32,
+        "leaf": "0" * 64,
+        "by": "li",
+        "reason": "paid",
+        "kept_as": "case",
+        "note": "",
+    }
     rows = [
         state | {"case_id": each["case_id"], "seq": place, "closed_ms": NOON_MS - place}
         for place, each in enumerate(named)
