@@ -279,16 +279,7 @@ def _parts(
         ),
         alarms=partial(_alarms, given, queries, ingest),
         desk=_desk(given, ingest, queries, commanding, cases),
-        closings=Closings(
-            queries,
-            instruments,
-            write=ingest.own.act,
-            stations=CasesAtStations(
-                Cases(given.database, register=given.admission.register), commanding=commanding
-            ),
-            clock=clock,
-            cases=cases,
-        ),
+        closings=_closings(given, ingest, queries, commanding, cases),
         instruments=instruments,
         keeping=Keeping(
             Keeper(given.database),
@@ -322,6 +313,20 @@ def _desk(
         clock=clock,
         cases=cases,
         must_record=national() if given.settings.must_record else None,
+    )
+
+
+def _closings(
+    given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding, cases: asyncio.Lock
+) -> Closings:
+    known = Cases(given.database, register=given.admission.register)
+    return Closings(
+        queries,
+        Instruments(given.database),
+        write=ingest.own.act,
+        stations=CasesAtStations(known, commanding=commanding),
+        clock=given.clock,
+        cases=cases,
     )
 
 
