@@ -261,6 +261,7 @@ def _parts(
 ) -> Parts:
     settings, clock = given.settings, given.clock
     accounts, instruments = CentreAccounts(given.database), Instruments(given.database)
+    cases = asyncio.Lock()
     lifetimes = Lifetimes(person_s=settings.web.session_hours * 3600)
     return Parts(
         settings=settings,
@@ -277,15 +278,8 @@ def _parts(
             queries, Requested(given.database), append=ingest.own.append, commanding=commanding
         ),
         alarms=partial(_alarms, given, queries, ingest),
-        desk=_desk(given, ingest, queries, commanding),
-        closings=Closings(
-            queries,
-            write=ingest.own.act,
-            stations=CasesAtStations(
-                Cases(given.database, register=given.admission.register), commanding=commanding
-            ),
-            clock=clock,
-        ),
+        desk=_desk(given, ingest, queries, commanding, cases),
+        closings=_closings(given, ingest, queries, commanding, cases),
         instruments=instruments,
         keeping=Keeping(
             Keeper(given.database),
@@ -306,7 +300,9 @@ def _parts(
     )
 
 
-def _desk(given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding) -> Desk:
+def _desk(
+    given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding, cases: asyncio.Lock
+) -> Desk:
     clock, instruments = given.clock, Instruments(given.database)
     return Desk(
         queries,
@@ -315,7 +311,22 @@ def _desk(given: Given, ingest: _Ingest, queries: Queries, commanding: Commandin
         holds=HoldsAtBoxes(Holds(given.database), commanding=commanding, clock=clock),
         scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=clock),
         clock=clock,
+        cases=cases,
         must_record=national() if given.settings.must_record else None,
+    )
+
+
+def _closings(
+    given: Given, ingest: _Ingest, queries: Queries, commanding: Commanding, cases: asyncio.Lock
+) -> Closings:
+    known = Cases(given.database, register=given.admission.register)
+    return Closings(
+        queries,
+        Instruments(given.database),
+        write=ingest.own.act,
+        stations=CasesAtStations(known, commanding=commanding),
+        clock=given.clock,
+        cases=cases,
     )
 
 

@@ -79,15 +79,19 @@ class Desk:
         holds: Orders,
         scales: Speaks,
         clock: Clock,
+        cases: asyncio.Lock,
         must_record: Law | None = None,
     ) -> None:
-        """`must_record`: whose steps must be on footage, or explained, before a passage is part of a case."""
+        """`cases`: as of central.acts.closing; `must_record`: whose steps must be on footage, or explained, before a
+        passage is part of a case.
+        """
         self._queries = queries
         self._instruments = instruments
         self._write = write
         self._holds = holds
         self._scales = scales
         self._clock = clock
+        self._cases = cases
         self._must_record = must_record
 
     async def review(
@@ -95,26 +99,27 @@ class Desk:
     ) -> EntryRef:
         """审核: it stands, it does not, or more is needed; whatever but a confirmation gives its reason.
 
-        Confirmed into a case it is what the case rests on: then its scale must yield evidence.
+        Confirmed into a case it is what the case rests on: then its scale must yield evidence.  What a closed case
+        rests on stands as it is until that is reopened.
         """
-        detail = await self._passage(box, passage)
-        if outcome != "confirmed" and not reason.strip():
-            raise RefusedError("give the reason")
-        if case is not None:
-            await self._refuse_closed(case)
-        names_no_plate(reason, detail.row)
-        if case is not None and outcome == "confirmed":
-            _refuse_without_evidence(passage, await self._objections(detail))
-            self._refuse_without_footage(detail)
-        body = PassageReviewed(
-            passage=passage,
-            weighed=_weighing(detail),
-            outcome=outcome,
-            by=who.by,
-            reason=reason.strip(),
-            case=case,
-        )
-        return await self._write(body, key=f"review/{box}/{passage}/{who.by}/{who.key}")
+        async with self._cases:
+            detail = await self._passage(box, passage)
+            if outcome != "confirmed" and not reason.strip():
+                raise RefusedError("give the reason")
+            await self._refuse_closed(*detail.cases, *([case] if case is not None else []))
+            names_no_plate(reason, detail.row)
+            if case is not None and outcome == "confirmed":
+                _refuse_without_evidence(passage, await self._objections(detail))
+                self._refuse_without_footage(detail)
+            body = PassageReviewed(
+                passage=passage,
+                weighed=_weighing(detail),
+                outcome=outcome,
+                by=who.by,
+                reason=reason.strip(),
+                case=case,
+            )
+            return await self._write(body, key=f"review/{box}/{passage}/{who.by}/{who.key}")
 
     async def correct(
         self, box: str, passage: str, role: str, answer: Answer, *, who: Who
@@ -144,7 +149,13 @@ class Desk:
 
         A weighing on a scale that yields no evidence is refused, or with `as_context` taken in and named as such.
         """
-        await self._refuse_closed(case)
+        async with self._cases:
+            await self._refuse_closed(case)
+            return await self._add(case, passages, who=who, note=note, as_context=as_context)
+
+    async def _add(
+        self, case: str, passages: Sequence[tuple[str, str]], *, who: Who, note: str, as_context: bool
+    ) -> int:
         refs: list[EntryRef] = []
         without: dict[EntryRef, NoEvidence] = {}
         for box, passage in passages:
@@ -258,10 +269,11 @@ class Desk:
         await self._scales.say(body)
         return ref
 
-    async def _refuse_closed(self, case: str) -> None:
-        closing = await asyncio.to_thread(self._queries.closing, case)
-        if closing is not None and closing.closed_ms is not None:
-            raise RefusedError(f"case {case} is closed: reopen it first")
+    async def _refuse_closed(self, *cases: str) -> None:
+        for case in cases:
+            closing = await asyncio.to_thread(self._queries.closing, case)
+            if closing is not None and closing.closed_ms is not None:
+                raise RefusedError(f"the case is closed and must be reopened first: {case}")
 
     def _refuse_without_footage(self, detail: PassageDetail) -> None:
         """Steps that must be on footage, where the settings ask for it."""

@@ -63,7 +63,7 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Close(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     act: Literal["closed", "reopened"]
     reason: CaseEnd | None = None  # of a closing
-    kept_as: CaseKept = "case"
+    kept_as: CaseKept | None = None  # as it was closed before, else as any case
     note: Words = ""
 
 

@@ -66,7 +66,9 @@ def _add_case(verbs: Verbs) -> None:
     close.add_argument("case")
     close.add_argument("--reason", choices=get_args(CaseEnd), required=True)
     close.add_argument(
-        "--kept-as", choices=get_args(CaseKept), default="case", help="for how long its file is kept"
+        "--kept-as",
+        choices=get_args(CaseKept),
+        help="for how long its file is kept (if left out, as before, or as case)",
     )
     close.add_argument("--note", default="")
     close.set_defaults(run=_close_case)
@@ -148,7 +150,7 @@ def _reopen_case(arguments: argparse.Namespace, console: Console) -> int:
     return _say_of_case(arguments, console, {"act": "reopened"})
 
 
-def _say_of_case(arguments: argparse.Namespace, console: Console, said: dict[str, str]) -> int:
+def _say_of_case(arguments: argparse.Namespace, console: Console, said: dict[str, str | None]) -> int:
     settings = load_settings(arguments.settings)
     with asking(settings, role="reviewer", clock=console.clock, by=arguments.by) as centre:
         _told(centre.post(f"/cases/{arguments.case}/closing", said | {"note": arguments.note}))

@@ -6,7 +6,6 @@ An open case keeps what is linked to it; a closed one lets it go when its days a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 
 from central.ingest.commanding import Commanding, Wish
 from central.store.cases import Cases
@@ -25,11 +24,11 @@ class CasesAtStations:
     async def tell(self, case: str) -> None:
         """Now, those stations that are there."""
         for box in await asyncio.to_thread(self._cases.stations):
-            wanted = await asyncio.to_thread(self._wanted, box)
-            await self._commanding.command(box, [wish for wish in wanted if ("case", case) in wish.args])
+            wanted = await asyncio.to_thread(self._wanted, box, case)
+            await self._commanding.command(box, wanted)
 
-    def _wanted(self, box: str) -> Iterable[Wish]:
-        return [_wish(noted) for noted in self._cases.wanted(box)]
+    def _wanted(self, box: str, case: str | None = None) -> list[Wish]:
+        return [_wish(noted) for noted in self._cases.wanted(box, case=case)]
 
 
 def _wish(noted: CaseNoted) -> Wish:

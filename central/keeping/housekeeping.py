@@ -153,10 +153,19 @@ class Keeping:
         return lines
 
     def _ripe(self, rule: Row, lines: Sequence[Line]) -> list[Passage]:
+        """Their wait is over, and began when nothing held them any more: until then there was no day to wait for."""
         now_ms = self._clock.now_ms()
-        ripe = self._keeper.ripe(rule.name, marked_before_ms=now_ms - self._retention.wait_ms, lines=lines)
-        held = self._keeper.held(ripe, now_ms=now_ms, closed_since=self._closed_since())
-        return [passage for passage in ripe if passage not in held]
+        before_ms = now_ms - self._retention.wait_ms
+        held = self._keeper.held(
+            [line.key for line in lines], now_ms=now_ms, closed_since=self._closed_since()
+        )
+        self._keeper.mark_anew(rule.name, held, now_ms=now_ms)
+        ripe = self._keeper.ripe(rule.name, marked_before_ms=before_ms, lines=lines)
+        # What ended by itself may have ended while the centre was not there to see it.
+        lately = self._keeper.held(
+            ripe, now_ms=before_ms, closed_since=self._retention.closed_since(before_ms)
+        )
+        return [passage for passage in ripe if passage not in held and passage not in lately]
 
     async def _forget_unreadable(self, rule: Row) -> None:
         """What no program could read in all that time; it belongs to no passage, so it is not marked but waited for."""

@@ -15,13 +15,12 @@ from central.acts.desk import Who
 from central.store.queries import Queries
 from central.views import CaseClosing
 from kernel import vocabulary
-from kernel.errors import RefusedError
 from kernel.events import CaseEnd, CaseKept, EntryRef
 from web import times
 from web.i18n import Texts, word
 from web.i18n import mark as _
 
-# central.acts.closing: why a case was not closed; what follows a colon is a name.
+# central.acts.closing: why a case was not closed.
 REFUSALS = {
     "give the reason": _("Give the reason."),
     "the case is closed already": _("The case is closed already."),
@@ -30,6 +29,12 @@ REFUSALS = {
     "the case has no weighing here": _("The case has no weighing here."),
     "a passage has not passed review": _("A crossing of the case has not passed review: {rest}"),
     "no review has confirmed any of it": _("No review has confirmed any of it: choose another ending."),
+    "nothing that was confirmed is evidence any more": _(
+        "Nothing that was confirmed is evidence any more: choose another ending."
+    ),
+    "the clock of the centre is behind what the case holds": _(
+        "The clock of the centre is behind what the case holds. Have it set right."
+    ),
     "say in a note how it ends": _("Say in a note how it ends."),
     "leave the plate out of the text": _("Leave the plate out of the note."),
 }
@@ -42,19 +47,30 @@ class ClosingForm:
     act: Annotated[Literal["closed", "reopened"], Form()]
     key: Annotated[str, Form(pattern="^[A-Za-z0-9-]{8,64}$")]
     reason: Annotated[CaseEnd, Form()] = "paid"
-    kept_as: Annotated[CaseKept, Form()] = "case"
+    kept_as: Annotated[CaseKept | None, Form()] = None
     note: Annotated[str, Form(max_length=500)] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseLine:
-    """One case; `path` is its name in an address, `state` how it stands in a sentence."""
+class CaseShown:
+    """One case; `path` is its name in an address, `state` how it stands in a sentence, the last three fill the form."""
 
     name: str
     path: str
     state: str
     closed: bool
     key: str
+    reason: str
+    kept_as: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What was not done, to be shown again as it was said."""
+
+    case: str
+    said: ClosingForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +81,12 @@ class Choices:
     kept: Sequence[tuple[str, str]]
 
 
-def case_lines(cases: Sequence[str], queries: Queries, texts: Texts) -> list[CaseLine]:
+def cases_shown(
+    cases: Sequence[str], queries: Queries, texts: Texts, refused: Refused | None = None
+) -> list[CaseShown]:
     """Blocking."""
-    return [_line(name, queries.closing(name), texts) for name in cases]
+    said = {refused.case: refused.said} if refused is not None else {}
+    return [_shown(name, queries.closing(name), texts, said.get(name)) for name in cases]
 
 
 def choices(texts: Texts) -> Choices:
@@ -81,18 +100,17 @@ async def say(closings: Closings, case: str, said: ClosingForm, *, who: Who) -> 
     return await closings.close(case, who=who, reason=said.reason, kept_as=said.kept_as, note=said.note)
 
 
-def refusal(error: RefusedError, texts: Texts) -> str:
-    head, _colon, rest = str(error).partition(": ")
-    return texts(REFUSALS[head], rest=rest) if head in REFUSALS else str(error)
-
-
-def _line(name: str, closing: CaseClosing | None, texts: Texts) -> CaseLine:
-    return CaseLine(
+def _shown(name: str, closing: CaseClosing | None, texts: Texts, said: ClosingForm | None) -> CaseShown:
+    kept_as = said.kept_as if said is not None else None
+    return CaseShown(
         name=name,
         path=quote(name, safe=""),
         state=_state(closing, texts),
         closed=closing is not None and closing.closed_ms is not None,
         key=uuid.uuid4().hex,
+        reason=said.reason if said is not None else "",
+        kept_as=kept_as or (closing.kept_as if closing is not None else ""),
+        note=said.note if said is not None else "",
     )
 
 

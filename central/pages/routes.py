@@ -266,25 +266,31 @@ class Pages:
 
     async def _event(self, request: Request, visitor: Visitor, journal: str, seq: int) -> Response:
         entry, detail = await self._find(journal, seq)
-        about = EntryRef(journal=journal, seq=seq, leaf=entry.leaf)
-        passage = detail.row.passage if detail else None
+        if detail is not None:
+            return await self._show(request, visitor, entry, detail)
+        await self._looked(visitor, entry)
+        return self._shell.page(request, "entry.html", visitor=visitor, entry=entry)
+
+    async def _looked(self, visitor: Visitor, entry: EntryView, passage: str | None = None) -> None:
+        about = EntryRef(journal=entry.journal, seq=entry.seq, leaf=entry.leaf)
         await self._parts.access.looked(by=visitor.account.name, what="event", passage=passage, about=about)
-        if detail is None:
-            return self._shell.page(request, "entry.html", visitor=visitor, entry=entry)
-        return await self._show(request, visitor, detail)
 
     async def _show(
         self,
         request: Request,
         visitor: Visitor,
+        entry: EntryView,
         detail: PassageDetail,
         *,
         refusal: str = "",
         reason: str = "",
+        refused: closing.Refused | None = None,
     ) -> Response:
-        texts = self._shell.texts(request)
+        """The crossing, whatever led there: whoever sees it has looked."""
+        await self._looked(visitor, entry, detail.row.passage)
+        texts, queries = self._shell.texts(request), self._parts.queries
         seen = await asyncio.to_thread(seen_before, detail, self._parts.readings)
-        cases = await asyncio.to_thread(closing.case_lines, detail.cases, self._parts.queries, texts)
+        cases = await asyncio.to_thread(closing.cases_shown, detail.cases, queries, texts, refused)
         return self._shell.page(
             request,
             "event.html",
@@ -306,30 +312,31 @@ class Pages:
         self, request: Request, visitor: Visitor, place: tuple[str, int], said: ReviewForm
     ) -> Response:
         """The act and its page; what was refused stands in the form again with the reason why."""
-        _entry, detail = await self._find(*place)
+        entry, detail = await self._find(*place)
         if detail is None:
             raise HTTPException(404)
         row, who = detail.row, Who(by=visitor.account.name, key=said.key)
         try:
             await self._parts.desk.review(row.box, row.passage, said.outcome, who=who, reason=said.reason)
         except RefusedError as error:
-            why = word(wording.REFUSALS, str(error), self._shell.texts(request))
-            return await self._show(request, visitor, detail, refusal=why, reason=said.reason)
+            why = wording.refusal(error, self._shell.texts(request))
+            return await self._show(request, visitor, entry, detail, refusal=why, reason=said.reason)
         return RedirectResponse(f"/events/{place[0]}/{place[1]}#review", 303)
 
     async def _close(
         self, request: Request, visitor: Visitor, place: tuple[str, int], case: str, said: ClosingForm
     ) -> Response:
         """The end of a case, from the page of a crossing of it; why not, in the place of that."""
-        _entry, detail = await self._find(*place)
+        entry, detail = await self._find(*place)
         if detail is None or case not in detail.cases:
             raise HTTPException(404)
         who = Who(by=visitor.account.name, key=said.key)
         try:
             await closing.say(self._parts.closings, case, said, who=who)
         except RefusedError as error:
-            why = closing.refusal(error, self._shell.texts(request))
-            return await self._show(request, visitor, detail, refusal=why)
+            why = wording.refusal(error, self._shell.texts(request), closing.REFUSALS)
+            refused = closing.Refused(case=case, said=said)
+            return await self._show(request, visitor, entry, detail, refusal=why, refused=refused)
         return RedirectResponse(f"/events/{place[0]}/{place[1]}#review", 303)
 
     async def _accesses(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kernel import vocabulary
+from kernel.errors import RefusedError
 from web.i18n import Texts, word
 from web.i18n import mark as _
 from web.numbers import FEW, grouped, masses
@@ -62,8 +63,9 @@ REVIEWS = {
 # central.acts.desk: why a review was not written.
 REFUSALS = {
     "give the reason": _("Give the reason."),
+    "the case is closed and must be reopened first": _("Its case is closed; let it go on first: {rest}"),
     "not weighed yet": _("The weighing has not arrived yet. Try again when it is on this page."),
-    "leave the plate out of the text: the passage is named already": _(
+    "leave the plate out of the text": _(
         "Leave the plate out of the text: the crossing is named already, and what is written here stays longer than its pictures."
     ),
 }
@@ -81,6 +83,12 @@ NO_PACKAGE = {
     ),
 }
 CLOCK_STATES = {"ok": _("checked"), "holdover": _("running free"), "unset": _("not set")}
+
+
+def refusal(error: RefusedError, texts: Texts, table: Mapping[str, str] = REFUSALS) -> str:
+    """What follows a colon is a name; a refusal of no table is shown as it is."""
+    head, _colon, rest = str(error).partition(": ")
+    return texts(table[head], rest=rest) if head in table else str(error)
 
 
 def device_missing(said: str, texts: Texts) -> str:

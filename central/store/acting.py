@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Table, bindparam, select, update
 
 from central.live import Change
 from central.store import schema
@@ -99,6 +99,29 @@ def _refresh_reviews(
     return [Change(kind="passage", key=key, at_ms=at_ms) for key in newest]
 
 
+def is_newest(connection: Connection, table: Table, item: Read, case: str) -> bool:
+    """Whether an act on a case comes after the one that stands: by place in one journal, else by time.
+
+    What a journal says of its own comes after all of the one before it, whatever the clocks were.
+    """
+    entry, head = schema.entry, schema.head
+    same = (entry.c.journal == table.c.journal) & (entry.c.seq == table.c.seq)
+    query = (
+        select(table.c.journal, table.c.seq, entry.c.at_ms)
+        .select_from(table.outerjoin(entry, same))
+        .where(table.c.case_id == case)
+    )
+    known, said = connection.execute(query).one_or_none(), item.entry
+    if known is None:
+        return True
+    if known.journal == said.header.journal:
+        return bool(known.seq < said.seq)
+    before = select(head.c.predecessor).where(head.c.journal == said.header.journal)
+    if item.old is None and connection.execute(before).scalar_one_or_none() == known.journal:
+        return True
+    return known.at_ms is None or bool(known.at_ms <= said.header.at)
+
+
 # --- cases -----------------------------------------------------------------------------------------------------
 
 
@@ -141,17 +164,12 @@ def _of_case(item: Read) -> tuple[str, Iterable[EntryRef]]:
 def _publications(connection: Connection, reads: Sequence[Read]) -> None:
     """The newest act of each case stands; one that is read late never undoes a withdrawal after it."""
     for item in reads:
-        if isinstance(item.body, RecordPublished) and _is_newest(connection, item, item.body.case):
+        if isinstance(item.body, RecordPublished) and is_newest(
+            connection, schema.publication, item, item.body.case
+        ):
             row = _publication_row(item, item.body)
             update_ = [name for name in row if name != "case_id"]
             upsert(connection, schema.publication, [row], update=update_)
-
-
-def _is_newest(connection: Connection, item: Read, case: str) -> bool:
-    table = schema.publication
-    query = select(table.c.journal, table.c.seq).where(table.c.case_id == case)
-    known = connection.execute(query).one_or_none()
-    return known is None or known.journal != item.entry.header.journal or known.seq < item.entry.seq
 
 
 def _publication_row(item: Read, body: RecordPublished) -> Row:

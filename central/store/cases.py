@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, Text, exists, func, literal, select
+from sqlalchemy import BigInteger, Connection, Engine, RowMapping, Select, Text, exists, func, literal, select
 
 from central.store import schema
+from central.store.acting import is_newest
 from central.store.engines import Database, upsert
-from central.store.projections import Read, Register, Row, place
+from central.store.projections import LONGEST_NAME, Read, Register, Row, place
 from central.views import CaseClosing, CaseLine
 from kernel.events import CaseClosed
 from kernel.footage.bodies import CaseNoted, FootageDerived, FootageLinked, FootageTagged
 
 MOST = 500
-_LONGEST = 100  # of a name that stands in an index
 
 
 def project_cases(connection: Connection, reads: Sequence[Read]) -> None:
@@ -72,18 +72,22 @@ class Cases:
         with self._reader.connect() as connection:
             return list(connection.execute(query).scalars())
 
-    def wanted(self, box: str) -> list[CaseNoted]:
+    def wanted(self, box: str, *, case: str | None = None) -> list[CaseNoted]:
         """Cases of this station's footage of which it has not said yet how they stand, as it shall say it.
 
-        What it has said counts in a journal that goes on: one that came to an end may have taken it along.
+        Open ones come first, since the station may let go what they need, then those that were closed last; `case`:
+        of this one alone.  What it has said counts in a journal that goes on: one that came to an end may have taken
+        it along.
         """
         source = self._register.sources.get(box)
         if source is None or not self._is_station(box):
             return []
         with self._reader.connect() as connection:
-            queries = (_of_passages(box, place(source)[0]), _of_names(box))
+            station = place(source)[0]
+            queries = (_of_passages(box, station, case), _of_names(box, station, case))
             rows = [row for query in queries for row in connection.execute(query).mappings()]
-        return [_noted(row, self._register.centre) for row in rows if not _is_said(row)][:MOST]
+        unsaid = sorted((row for row in rows if not _is_said(row)), key=_urgency)
+        return [_noted(row, self._register.centre) for row in unsaid[:MOST]]
 
     def _is_station(self, box: str) -> bool:
         head = schema.head
@@ -97,14 +101,12 @@ class Cases:
 
 def _close(connection: Connection, item: Read, body: CaseClosed) -> None:
     """The newest act stands; one that is read late never undoes one after it."""
-    table, journal = schema.case_state, item.entry.header.journal
-    query = select(table.c.journal, table.c.seq).where(table.c.case_id == body.case)
-    known = connection.execute(query).one_or_none()
-    if known is not None and known.journal == journal and known.seq >= item.entry.seq:
+    table = schema.case_state
+    if not is_newest(connection, table, item, body.case):
         return
     row = {
         "case_id": body.case,
-        "journal": journal,
+        "journal": item.entry.header.journal,
         "seq": item.entry.seq,
         "leaf": item.entry.leaf.hex(),
         "closed_ms": body.at_ms if body.act == "closed" else None,
@@ -127,7 +129,7 @@ def _note(connection: Connection, item: Read, body: CaseNoted) -> None:
         "closed_ms": body.closed_ms,
         "kept_as": body.kept_as,
     }
-    if all(len(row[name]) <= _LONGEST for name in ("case_id", "lane", "passage")):
+    if all(len(row[name]) <= LONGEST_NAME for name in ("case_id", "lane", "passage")):
         update = ("journal", "seq", "closed_ms", "kept_as")
         upsert(connection, schema.case_noted, [row], update=update)
 
@@ -141,13 +143,13 @@ def _named(item: Read) -> str | None:
             named = name
         case _:
             named = None
-    return named if named and len(named) <= _LONGEST else None
+    return named if named and len(named) <= LONGEST_NAME else None
 
 
 # --- what is wanted of a station -------------------------------------------------------------------------------
 
 
-def _of_passages(box: str, station: str) -> Select[Any]:
+def _of_passages(box: str, station: str, only: str | None) -> Select[Any]:
     """Cases with a passage of its lanes that its footage was linked to: open ones too, they keep what is linked."""
     case, said, passage, footage = (
         schema.case_entry,
@@ -164,25 +166,50 @@ def _of_passages(box: str, station: str) -> Select[Any]:
     of_case = (said.c.journal == case.c.journal) & (said.c.seq == case.c.seq)
     same = (passage.c.box == said.c.box) & (passage.c.passage == said.c.passage)
     named = (
-        select(case.c.case_id, passage.c.box.label("lane"), passage.c.passage)
+        select(
+            case.c.case_id,
+            passage.c.box.label("lane"),
+            passage.c.passage,
+            func.max(case.c.at_ms).label("newest_ms"),
+        )
         .select_from(case.join(said, of_case).join(passage, same))
-        .where(passage.c.station == station, filmed)
-        .distinct()
+        .where(passage.c.station == station, filmed, *_only(case, only))
+        .group_by(case.c.case_id, passage.c.box, passage.c.passage)
         .subquery("named")
     )
     return _with_word(box, named)
 
 
-def _of_names(box: str) -> Select[Any]:
-    """Cases that its marks and links name themselves: nothing is to be said before one is closed."""
-    named, state, nothing = schema.case_named, schema.case_state, literal("", type_=Text)
+def _of_names(box: str, station: str, only: str | None) -> Select[Any]:
+    """Cases that marks and links of the station name themselves: nothing is to be said before one is closed.
+
+    A box that was put in the place of another has what that one took in.
+    """
+    named, state, footage, head = schema.case_named, schema.case_state, schema.footage, schema.head
+    nothing = literal("", type_=Text)
+    of_station = exists(
+        select(head.c.journal)
+        .select_from(head.join(footage, footage.c.journal == head.c.journal))
+        .where(head.c.box == named.c.box, footage.c.station == station)
+        .correlate(named)
+    )
     query = (
-        select(named.c.case_id, nothing.label("lane"), nothing.label("passage"))
+        select(
+            named.c.case_id,
+            nothing.label("lane"),
+            nothing.label("passage"),
+            literal(0, type_=BigInteger).label("newest_ms"),
+        )
         .select_from(named.join(state, state.c.case_id == named.c.case_id))
-        .where(named.c.box == box)
+        .where(of_station, *_only(named, only))
+        .distinct()
         .subquery("named")
     )
     return _with_word(box, query)
+
+
+def _only(table: Any, case: str | None) -> list[Any]:
+    return [] if case is None else [table.c.case_id == case]
 
 
 def _with_word(box: str, named: Any) -> Select[Any]:
@@ -194,23 +221,25 @@ def _with_word(box: str, named: Any) -> Select[Any]:
         & (own.c.lane == named.c.lane)
         & (own.c.passage == named.c.passage)
     )
-    return (
-        select(
-            named,
-            state.c.by,
-            state.c.closed_ms,
-            func.coalesce(state.c.kept_as, "case").label("kept_as"),
-            own.c.kept_as.label("own_kept_as"),
-            own.c.closed_ms.label("own_closed_ms"),
-            head.c.state.label("own_state"),
-        )
-        .select_from(
-            named.outerjoin(state, state.c.case_id == named.c.case_id)
-            .outerjoin(own, mine)
-            .outerjoin(head, head.c.journal == own.c.journal)
-        )
-        .order_by(named.c.case_id, named.c.lane, named.c.passage)
+    return select(
+        named,
+        state.c.by,
+        state.c.closed_ms,
+        func.coalesce(state.c.kept_as, "case").label("kept_as"),
+        own.c.kept_as.label("own_kept_as"),
+        own.c.closed_ms.label("own_closed_ms"),
+        head.c.state.label("own_state"),
+    ).select_from(
+        named.outerjoin(state, state.c.case_id == named.c.case_id)
+        .outerjoin(own, mine)
+        .outerjoin(head, head.c.journal == own.c.journal)
     )
+
+
+def _urgency(row: RowMapping) -> tuple[Any, ...]:
+    closed_ms = row["closed_ms"]
+    newest_ms = row["newest_ms"] if closed_ms is None else closed_ms
+    return closed_ms is not None, -newest_ms, row["case_id"], row["lane"], row["passage"]
 
 
 def _is_said(row: RowMapping) -> bool:

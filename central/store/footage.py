@@ -10,11 +10,9 @@ from sqlalchemy import Connection, Select, select
 from central.live import Change
 from central.store import schema
 from central.store.engines import upsert
-from central.store.projections import Read, Row, place
+from central.store.projections import LONGEST_NAME, Read, Row, place
 from central.views import PassageRow
 from kernel.footage.bodies import FootageDerived, FootageLinked, FootageTagged
-
-_LONGEST = 100  # of a name that stands in an index
 
 
 def project_footage(connection: Connection, reads: Sequence[Read]) -> list[Change]:
@@ -80,4 +78,4 @@ def _said(item: Read, sha256: str, *, box: str | None = None, passage: str | Non
 
 def _name(text: str | None) -> str | None:
     """What is longer is no name of ours: it is held and found by nobody."""
-    return text if text is not None and len(text) <= _LONGEST else None
+    return text if text is not None and len(text) <= LONGEST_NAME else None

@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marked:
-    """A passage that a rule wants erased; `held` says why it stays all the same."""
+    """A passage that a rule wants erased; `held` says why it stays all the same, and then `marked_ms` goes along."""
 
     box: str
     passage: str
@@ -119,6 +119,14 @@ class Keeper:
         ]
         with self._writer.begin() as connection:
             upsert(connection, schema.marked, rows, update=("seen_ms",))
+
+    def mark_anew(self, rule: str, passages: Collection[Passage], *, now_ms: int) -> None:
+        """The wait of these begins again."""
+        table = schema.marked
+        if passages:
+            mine = (table.c.rule == rule) & tuple_(table.c.box, table.c.passage).in_(list(passages))
+            with self._writer.begin() as connection:
+                connection.execute(update(table).where(mine).values(marked_ms=now_ms))
 
     def gone(self, rule: str, passage: Passage) -> None:
         """What the rule wanted of it is done."""

@@ -58,6 +58,7 @@ _JOURNAL = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_PLATE = 20
 _LONGEST_CASE = 80
+LONGEST_NAME = 100  # that stands in an index
 _OF_CASES = CaseRecorded | CaseClosed | CaseNoted | RecordPublished | PassageReviewed
 # What the centre alone may say; a box that says it says nothing.
 _CENTRE_SAYS: dict[type[Body], str] = {

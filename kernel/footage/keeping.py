@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kernel.events import Outcome
 from kernel.footage.bodies import FootageLinked, FootageTagged
+from kernel.footage.linking import DOUBTED
 from kernel.law.law import Law
 from kernel.law.rows import RetentionRow, china_day
 
@@ -98,6 +99,14 @@ def standing_links(said: Iterable[FootageLinked]) -> list[FootageLinked]:
     return [link for link in last.values() if link.act == "linked"]
 
 
+def keeping_links(said: Iterable[FootageLinked]) -> list[FootageLinked]:
+    """Those that hold, and those that did until their footage was found to be of another time: it stays until a person
+    has looked at it.
+    """
+    last = {link.link: link for link in said}
+    return [link for link in last.values() if link.act == "linked" or _is_doubted(link)]
+
+
 def standing_tags(said: Iterable[FootageTagged]) -> list[FootageTagged]:
     """What was said last of each tag, where that is that it holds."""
     last = {tag.tag: tag for tag in said}
@@ -108,6 +117,10 @@ def named_cases(tags: Iterable[FootageTagged], links: Iterable[Tie]) -> tuple[st
     """The cases that a file belongs to, each once."""
     named = [*(link.case for link in links), *(tag.value for tag in tags if tag.kind == "case")]
     return tuple(dict.fromkeys(name for name in named if name is not None))
+
+
+def _is_doubted(link: FootageLinked) -> bool:
+    return link.act == "proposed" and link.reason == DOUBTED
 
 
 def _held(holds: Iterable[Hold], now_ms: int) -> Iterator[Decision]:

@@ -1,7 +1,7 @@
 """Which footage belongs to which passage: linked by rule where officer or station and true time fit, else proposed to a person.
 
-What a person has decided stays decided, and grows by the steps that are marked later; what the rule linked and can no
-longer answer for is put to a person.
+What a person has decided stays decided, and grows by the steps that are marked later where the time of the film is sure;
+what the rule linked or added and can no longer answer for is put to a person.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ Reason = Literal[
     "no_longer_fits",  # proposed anew: an anchor has moved the footage away
     "step_marked",  # linked by a person, and a step that was marked since is part of it
 ]
+
+
+DOUBTED: Reason = "no_longer_fits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +138,8 @@ def decide(film: Film, crossing: Crossing, known: FootageLinked | None) -> Foota
     if known.act in ("declined", "unlinked"):
         return None
     if (person := decided_by(known)) is not None:
+        if known.confirmed_by is not None and _is_elsewhere(film, known):
+            return _doubted(film, crossing, known)
         return _grown(film, crossing, known, person)
     if found is None or (known.act == "linked" and found.reason in UNSURE):
         return _doubted(film, crossing, known)
@@ -152,7 +157,8 @@ def decided_by(known: FootageLinked) -> str | None:
 def _grown(film: Film, crossing: Crossing, known: FootageLinked, person: str) -> FootageLinked | None:
     """What a person has linked loses nothing; steps that the film shows become part of it as they do by rule."""
     steps = _marked(film, crossing)
-    if known.act != "linked" or not steps or (film.err_ms or 0) > LOST_MS:
+    is_sure = film.doubt is None and film.err_ms is not None and film.err_ms <= UNSURE_MS
+    if known.act != "linked" or not steps or not is_sure:
         return None
     parts = _joined(film, [*known.travels, *_parts(film, steps)])
     grown = Fit(
@@ -243,20 +249,30 @@ def _said(film: Film, crossing: Crossing, found: Fit) -> FootageLinked:
         reason=found.reason,
         box=crossing.box,
         passage=crossing.passage,
-        true_from_ms=None if film.err_ms is None else film.from_ms + found.from_ms,
+        true_from_ms=_true_ms(film, found.from_ms),
         err_ms=film.err_ms,
         parts=found.parts,
     )
+
+
+def _true_ms(film: Film, from_ms: int) -> int | None:
+    return None if film.err_ms is None else film.from_ms + from_ms
+
+
+def _is_elsewhere(film: Film, known: FootageLinked) -> bool:
+    """Whether its time is found to be another than it was taken for, and by more than was said to be possible."""
+    before_ms, now_ms = known.true_from_ms, _true_ms(film, known.from_ms)
+    if before_ms is None or now_ms is None:
+        return before_ms != now_ms
+    return abs(now_ms - before_ms) > MOVED_MS + (known.err_ms or 0)
 
 
 def _doubted(film: Film, crossing: Crossing, known: FootageLinked) -> FootageLinked | None:
     """The part stays the one that was linked: it is what a person has to look at."""
     if known.act != "linked":
         return None
-    fitted = Fit(
-        sure=False, reason="no_longer_fits", from_ms=known.from_ms, to_ms=known.to_ms, parts=known.parts
-    )
-    return _said(film, crossing, fitted)
+    fitted = Fit(sure=False, reason=DOUBTED, from_ms=known.from_ms, to_ms=known.to_ms, parts=known.parts)
+    return msgspec.structs.replace(_said(film, crossing, fitted), link=known.link, case=known.case)
 
 
 def _moved(known: FootageLinked, said: FootageLinked) -> bool:

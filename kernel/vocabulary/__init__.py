@@ -93,7 +93,8 @@ CASE_ENDS = {
     "unenforceable": "cannot or need not be enforced",
     "other": "ended otherwise",
 }
-CASES_KEPT = {"case": "for ten years", "case_long": "for thirty years", "permanent": "for ever"}
+# How many days that is is set at each centre and station.
+CASES_KEPT = {"case": "for the usual time", "case_long": "for the long time", "permanent": "for ever"}
 GRADES = {"pre_check": "pre-check", "certified": "certified weighing", "reweigh": "re-weighing"}
 ACTS = {"confirmed": "facts confirmed", "released": "released", "held": "held"}
 FACTS = {

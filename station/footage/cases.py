@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -13,7 +13,6 @@ from kernel.errors import RefusedError
 from kernel.footage.bodies import CaseKept, CaseNoted, FootageLinked
 from kernel.footage.keeping import CaseFile
 from station.footage.index import FootageIndex
-from station.footage.ledger import Ledger
 
 SHOWN = 100  # of what is refused
 _NEEDED = {"by", "case", "kept_as"}
@@ -31,7 +30,7 @@ _FORMS = {
 class NotingCases:
     """What a command of the kind `case` does: `check` before anything is written, `act` once the command is durable."""
 
-    ledger: Ledger
+    note: Callable[[CaseNoted], Awaitable[None]]
 
     async def check(self, arguments: Mapping[str, str]) -> bool:
         """RefusedError names what is wrong with it."""
@@ -40,7 +39,7 @@ class NotingCases:
 
     async def act(self, arguments: Mapping[str, str]) -> None:
         """Twice is as good as once: the newest word on a case counts.  FullError: no room, and nothing is known."""
-        await self.ledger.say(noted_of(arguments))
+        await self.note(noted_of(arguments))
 
 
 def noted_of(arguments: Mapping[str, str]) -> CaseNoted:

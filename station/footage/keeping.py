@@ -18,7 +18,7 @@ from journal.disk import Room
 from kernel.clock import Clock
 from kernel.errors import FullError, RefusedError, RestartError
 from kernel.events import FilesReconciled, Outcome, RecordHeld
-from kernel.footage.bodies import FootageDisposed, FootageLinked, FootageTagged
+from kernel.footage.bodies import CaseNoted, FootageDisposed, FootageLinked, FootageTagged
 from kernel.footage.keeping import (
     DAY_MS,
     Decision,
@@ -26,10 +26,10 @@ from kernel.footage.keeping import (
     KeptFile,
     Tie,
     keep_until,
+    keeping_links,
     named_cases,
     retention,
     shortest_ms,
-    standing_links,
     standing_tags,
 )
 from kernel.law.law import Law
@@ -251,6 +251,11 @@ class Keeping:
             await asyncio.to_thread(self._check_hold, body)
             await self._ledger.say(body, key=key)
 
+    async def note(self, body: CaseNoted) -> None:
+        """The centre's word on a case: what it keeps is not deleted once this was said."""
+        async with self._one:
+            await self._ledger.say(body)
+
     # --- what is said of it -----------------------------------------------------------------------------------
 
     def worries(self) -> tuple[str, ...]:
@@ -376,7 +381,7 @@ class Keeping:
         return elsewhere if self._lies(name) else None
 
     def _links(self, sha256: str) -> list[FootageLinked]:
-        return standing_links(said.body for said in self._ledger.index.of(FootageLinked, sha256=sha256))
+        return keeping_links(said.body for said in self._ledger.index.of(FootageLinked, sha256=sha256))
 
     def _holds(self) -> dict[str, Hold]:
         """The station's own, and those of its lanes.  Blocking."""

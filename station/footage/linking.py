@@ -22,6 +22,7 @@ from kernel.footage.linking import (
     Crossing,
     Film,
     decide,
+    decided_by,
     link_name,
     newest,
 )
@@ -112,7 +113,7 @@ class Links:
             known = await self._known(link, seen.sha256 if seen else None)
             if known is None:
                 raise RefusedError("no_such_link")
-            if known.act == act and known.by == by:
+            if known.act == act and decided_by(known) == by:
                 return known
             if known.act not in of:
                 raise RefusedError(f"already_{known.act}")

@@ -122,7 +122,7 @@ class FootageRoom:
 
     def kinds(self) -> dict[str, Kind]:
         """What the centre may command here."""
-        noting = NotingCases(ledger=self.ledger)
+        noting = NotingCases(note=self.keeping.note)
         return {CASE: Kind(check=noting.check, act=noting.act)}
 
     async def catch_up(self) -> None:

@@ -11,15 +11,18 @@ from typing import Any
 import httpx
 import pytest
 from msgspec.structs import asdict
+from sqlalchemy import insert
 
+from central.acts.desk import Who
 from central.ingest.cases import CasesAtStations
 from central.ingest.commanding import Commanding
-from central.store.cases import Cases
+from central.store import schema
+from central.store.cases import MOST, Cases
 from central.store.counters import Counters
 from central.store.engines import Database
 from journal.keys import SigningKey
 from journal.store import HeadState
-from kernel.errors import FullError
+from kernel.errors import FullError, RefusedError
 from kernel.events import Body, CaseClosed, CaseRecorded, EntryRef, PassageCancelled, RecordAccessed
 from kernel.evidence.commands import CASE, Command
 from kernel.footage.bodies import CaseNoted, FootageLinked, FootageTagged
@@ -108,7 +111,7 @@ async def test_a_case_is_closed_once_reopened_and_closed_again(
         await add(client, world, "p1"),
         await post(client, world, "passages/lane1-box/p1/review", {"outcome": "confirmed", "case": NUMBER}),
     ):
-        assert (refused.status_code, "is closed: reopen it first" in refused.text) == (409, True)
+        assert (refused.status_code, "must be reopened first" in refused.text) == (409, True)
 
     assert (await post(client, world, CLOSING, {"act": "reopened"})).status_code == 409, "no reason"
     world.clock.at_ms += 5
@@ -171,6 +174,81 @@ async def test_what_is_there_as_context_alone_needs_no_review_and_is_no_case_by_
     await add(client, world, "p2")
     await review(client, world, "confirmed", "p2")
     assert (await post(client, world, CLOSING, PAID)).status_code == 200
+
+
+async def test_a_clock_that_is_behind_the_case_ends_nothing(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    now_ms, world.clock.at_ms = world.clock.at_ms, 1_420_070_400_000
+    answer = await post(client, world, CLOSING, PAID)
+    assert (answer.status_code, "is behind what the case holds" in answer.text) == (409, True)
+    world.clock.at_ms = now_ms
+    assert said(world) == []
+    assert (await post(client, world, CLOSING, PAID)).status_code == 200
+
+
+@pytest.mark.parametrize("as_review", [False, True])
+async def test_what_comes_to_a_case_while_it_is_closed_comes_before_or_not_at_all(
+    client: httpx.AsyncClient, world: World, lane: Made, as_review: bool
+) -> None:
+    world.take(lane.add(weighed("p2", outcome="over_limit", gross_kg=53_000)))
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    desk, closings = world.parts.desk, world.parts.closings
+    who = [Who(by=name, key="k") for name in ("li", "zhao")]
+    if as_review:
+        adding: Any = desk.review("lane1-box", "p2", "returned", who=who[0], reason="补充", case=NUMBER)
+    else:
+        adding = desk.add_to_case(NUMBER, [("lane1-box", "p2")], who=who[0])
+    both = await asyncio.gather(
+        adding, closings.close(NUMBER, who=who[1], reason="paid"), return_exceptions=True
+    )
+    case = world.parts.queries.case(NUMBER)
+    assert case is not None
+    assert "p2" in {entry.passage for entry in case.entries}
+    assert (case.closing, isinstance(both[1], RefusedError)) == (None, True)
+
+
+async def test_what_a_closed_case_rests_on_is_reviewed_again_only_once_it_goes_on(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    await post(client, world, CLOSING, PAID)
+    again = {"outcome": "rejected", "reason": "看错"}
+    answer = await post(client, world, "passages/lane1-box/p1/review", again)
+    assert (answer.status_code, "must be reopened first" in answer.text) == (409, True)
+    await post(client, world, CLOSING, {"act": "reopened", "note": "复议"})
+    await review(client, world, "rejected")
+    assert (await post(client, world, CLOSING, PAID)).status_code == 409
+
+
+async def test_what_is_no_evidence_any_more_bears_no_penalty(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    world.take(lane.add(PassageCancelled(passage="p1", weighed=weighing(lane), device="wim")))
+    answer = await post(client, world, CLOSING, PAID)
+    assert (answer.status_code, "is evidence any more" in answer.text) == (409, True)
+    assert (await post(client, world, CLOSING, PAID | {"reason": "revoked"})).status_code == 200
+
+
+async def test_a_case_that_is_closed_again_is_kept_as_it_was_unless_somebody_says_otherwise(
+    client: httpx.AsyncClient, world: World, lane: Made
+) -> None:
+    await add(client, world, "p1")
+    await review(client, world, "confirmed")
+    for more in ({"kept_as": "permanent"}, {}, {"kept_as": "case"}):
+        assert (await post(client, world, CLOSING, PAID | more)).status_code == 200
+        await post(client, world, CLOSING, {"act": "reopened", "note": "复议"})
+    assert [each.kept_as for each in said(world) if each.act == "closed"] == [
+        "permanent",
+        "permanent",
+        "case",
+    ]
 
 
 async def test_what_has_not_arrived_is_waited_for(
@@ -249,6 +327,29 @@ def test_an_older_act_that_is_read_late_undoes_nothing_and_no_box_closes_a_case(
     assert closing.closed_ms is None
     [quarantined] = world.parts.queries.quarantine()
     assert quarantined.reason == "only the centre closes cases"
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_of_two_journals_the_later_act_stands_and_what_follows_comes_later(
+    world: World, follows: bool
+) -> None:
+    closed = CaseClosed(case=NUMBER, act="closed", by="li", at_ms=NOON_MS, reason="paid")
+    reopened = CaseClosed(case=NUMBER, act="reopened", by="li", at_ms=NOON_MS + 5, note="复议")
+    after = Made(journal="9" * 32, box=world.own.box, source=world.own.source)
+    with world.store.begin() as transaction:
+        head = world.own.head(state="closed")
+        transaction.save_head(head)
+        if follows:
+            transaction.save_head(replace(after.head(), predecessor=world.own.journal))
+    if follows:
+        world.take(world.own.add(closed, at_ms=NOON_MS + 3_600_000))
+        world.take(after.add(reopened, at_ms=NOON_MS + 5))
+    else:
+        world.take(after.add(reopened, at_ms=NOON_MS + 5))
+        world.take(world.own.add(closed, at_ms=NOON_MS + 1))
+    closing = world.parts.queries.closing(NUMBER)
+    assert closing is not None
+    assert (closing.closed_ms, closing.journal) == (None, after.journal)
 
 
 # --- stations --------------------------------------------------------------------------------------------------
@@ -351,6 +452,52 @@ async def test_a_station_that_is_there_is_told_at_once(telling: Telling, lane: M
     sent = len(telling.sent)
     await telling.cases.tell(NUMBER)
     assert [each.args for each in telling.sent[sent:]] == [CLOSED]
+
+
+async def test_what_is_said_now_waits_behind_nothing_and_open_cases_go_first(
+    telling: Telling, world: World, lane: Made
+) -> None:
+    names = [f"A{number:03d}" for number in range(MOST)]
+    named = [{"box": BOX, "case_id": name} for name in (*names, "Z")]
+    state = {
+        "journal": "f" * 32,
+        "leaf": "0" * 64,
+        "by": "li",
+        "reason": "paid",
+        "kept_as": "case",
+        "note": "",
+    }
+    rows = [
+        state | {"case_id": each["case_id"], "seq": place, "closed_ms": NOON_MS - place}
+        for place, each in enumerate(named)
+    ]
+    telling.opened(lane)
+    telling.says(linked())
+    with world.database.writer.begin() as connection:
+        connection.execute(insert(schema.case_named), named)
+        connection.execute(insert(schema.case_state), rows)
+    told = await telling.told()
+    assert [each["case"] for each in told] == [NUMBER, *names[: MOST - 1]]
+    sent = len(telling.sent)
+    await telling.cases.tell("Z")
+    assert [each.args["case"] for each in telling.sent[sent:]] == ["Z"]
+
+
+async def test_a_box_in_the_place_of_another_is_told_what_that_ones_marks_name(
+    telling: Telling, world: World
+) -> None:
+    mark = FootageTagged(
+        tag="t", act="tagged", sha256="e" * 64, from_ms=0, to_ms=1, kind="case", value=NUMBER, by="li"
+    )
+    telling.says(mark)
+    telling.closes()
+    new = Made(journal="d" * 32, box="s01-new-box", source="yiyuan/s01")
+    with world.store.begin() as transaction:
+        transaction.save_head(new.head(process="station"))
+    for station, cases in (("yiyuan/s01", [NUMBER]), ("yiyuan/s02", [])):
+        register = replace(REGISTER, sources={**REGISTER.sources, "s01-new-box": station})
+        wanted = Cases(world.database, register=register).wanted("s01-new-box")
+        assert [each.case for each in wanted] == cases
 
 
 async def test_what_a_journal_that_ended_knew_is_told_to_the_next(telling: Telling, lane: Made) -> None:

@@ -521,6 +521,23 @@ async def test_what_is_held_is_shown_as_due_and_stays(world: World, lane: Made) 
     assert set(says(world, PLATE)) == {"body", "passage"}
 
 
+@pytest.mark.parametrize("ends", ["released", "by itself", "while nobody was there"])
+async def test_what_was_held_waits_its_days_from_the_end_of_that(world: World, lane: Made, ends: str) -> None:
+    """What could not go has shown nobody a day on which it would."""
+    until_ms = None if ends == "released" else NOON_MS + 60 * DAY_MS
+    world.take(world.own.add(RecordHeld(act="held", passage="p1", by="li", reason="复议", until_ms=until_ms)))
+    for days in (40, 50) if ends == "while nobody was there" else (40, 60):
+        world.clock.at_ms = NOON_MS + days * DAY_MS - 1
+        await world.keeping.sweep()
+    if ends == "released":
+        world.take(world.own.add(RecordHeld(act="released", passage="p1", by="li", reason="完")))
+    for milliseconds in (-2, 0):
+        assert set(says(world, PLATE)) == {"body", "passage"}
+        world.clock.at_ms = NOON_MS + 67 * DAY_MS + milliseconds
+        await world.keeping.sweep()
+    assert says(world, PLATE) == []
+
+
 async def test_a_setting_takes_the_place_of_a_shipped_rule(database: Database, tmp_path: Path) -> None:
     retention = Retention(rows=(Row(what="compliant_clip", days=3, source="本局"),), wait_days=0)
     world = World(database, tmp_path, retention=retention)

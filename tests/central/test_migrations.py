@@ -32,6 +32,7 @@ from kernel.errors import ConfigError
 from kernel.events import ClockChecked, EntryRef, PassageCancelled
 from kernel.footage.bodies import FootageLinked, FootageTagged
 from tests.central.made import NOON_MS, REGISTER, Made, weighed
+from tests.central.test_receiving_projections import recovered
 
 DAY_MS = 86_400_000
 CHECKED = ClockChecked(reference="ntp", offset_ms=0, err_ms=5, state="ok")
@@ -167,18 +168,21 @@ def test_a_case_that_a_mark_has_named_before_cases_were_closed_is_told_when_it_i
     link = FootageLinked(
         link="l", act="linked", sha256="e" * 64, from_ms=0, to_ms=1, by="li", reason="", case="2026-13"
     )
+    old = Made(journal="a" * 32, box="s01-box", source="yiyuan/s01")
+    again = recovered(old.add(msgspec.structs.replace(mark, tag="v", value="2026-14")))
+    retold = station.add(again, source="s01-box")
     parted = not empty_url.startswith("sqlite")
     tables = (schema.parted_entry, schema.parted_body) if parted else (schema.entry, schema.body)
     month = {"part_at": NOON_MS} if parted else {}
     with database.writer.begin() as connection:
-        for entry in (station.add(mark), station.add(note), station.add(link)):
+        for entry in (retold, station.add(mark), station.add(note), station.add(link)):
             connection.execute(insert(tables[0]), [entry_row(entry) | month])
             connection.execute(insert(tables[1]), [body_row(entry) | month])
             project_footage(connection, [read(entry, register=REGISTER)])
     migrate(database)
     with database.reader.connect() as connection:
         named = connection.execute(select(schema.case_named).order_by(schema.case_named.c.case_id)).all()
-    assert named == [("s01-box", "2026-12"), ("s01-box", "2026-13")]
+    assert named == [("s01-box", f"2026-{number}") for number in (12, 13, 14)]
     database.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -163,6 +164,7 @@ class World:
     def _parts(self, *, must_record: bool) -> Parts:
         database, accounts = self.database, CentreAccounts(self.database)
         queries, instruments = Queries(database, register=REGISTER), Instruments(database)
+        cases = asyncio.Lock()
         return Parts(
             settings=settings(),
             clock=self.clock,
@@ -185,9 +187,17 @@ class World:
                 holds=self.ordered,
                 scales=self.spoken,
                 clock=self.clock,
+                cases=cases,
                 must_record=national() if must_record else None,
             ),
-            closings=Closings(queries, write=self.act, stations=self.informed, clock=self.clock),
+            closings=Closings(
+                queries,
+                instruments,
+                write=self.act,
+                stations=self.informed,
+                clock=self.clock,
+                cases=cases,
+            ),
             instruments=instruments,
             keeping=self.keeping,
             alarms=lambda: (),

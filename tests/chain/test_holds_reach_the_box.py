@@ -64,6 +64,7 @@ class Line:
             holds=holds,
             scales=InstrumentsAtBoxes(instruments, commanding=commanding, clock=self.box.clock),
             clock=self.box.clock,
+            cases=asyncio.Lock(),
         )
         self.commanding = commanding
         self.commands = self.obeying(self.box.cursors)

@@ -14,7 +14,7 @@ from central.app import create_app
 from central.pages.routes import mount, passage_of
 from central.store.engines import Database
 from central.views import EntryView
-from kernel.errors import RefusedError
+from kernel.errors import FullError, RefusedError
 from kernel.events import CaseClosed, CaseRecorded, EntryRef, PassageReviewed, RecordAccessed
 from tests.central.made import NOON_MS, Made, clip, clip_file, health, picture_file, pictured, weighed
 from tests.central.world import PASSWORD, World
@@ -362,13 +362,40 @@ async def test_a_reviewer_closes_a_case_on_the_page_of_its_crossing_and_lets_it_
     reviewer.clock.at_ms += 1000
     await review(visit, fields(await visit.see(f"/events/{JOURNAL}/0")), outcome="confirmed")
     assert (await close("closed", reason="bored")).status_code == 422
-    assert "备注中请勿填写号牌" in (await close("closed", reason="other", note="鲁C12345")).text
+    refused = await close("closed", reason="other", kept_as="permanent", note="鲁C12345")
+    assert "备注中请勿填写号牌" in refused.text
+    for said in ('value="other" selected', 'value="permanent" selected', 'value="鲁C12345"'):
+        assert said in refused.text, "what was typed stands there again"
     assert (await close("closed", reason="court", kept_as="case_long")).status_code == 303
-    assert "结案：人民法院受理强制执行，保管三十年" in await visit.see(f"/events/{JOURNAL}/0")
+    assert "结案：人民法院受理强制执行，保管期限：长期" in await visit.see(f"/events/{JOURNAL}/0")
     assert "请填写理由" in (await close("reopened")).text
+    form = fields(await visit.see(f"/events/{JOURNAL}/0"))
+    refused = await review(visit, form, outcome="rejected", reason="看错")
+    assert "请先恢复办理：沂交执〔2026〕12号" in refused.text
     assert (await close("reopened", note="复议")).status_code == 303
-    assert "zhao 已恢复办理：复议" in await visit.see(f"/events/{JOURNAL}/0")
+    page = await visit.see(f"/events/{JOURNAL}/0")
+    assert "zhao 已恢复办理：复议" in page
+    assert 'value="case_long" selected' in page
     assert [each.act for each in reviewer.entries if isinstance(each, CaseClosed)] == ["closed", "reopened"]
+
+
+@pytest.mark.parametrize("path", ["review", "cases/12/closing"])
+async def test_a_crossing_that_a_refusal_shows_has_been_looked_at(
+    visit: Visit, reviewer: World, lane: Made, path: str
+) -> None:
+    about = EntryRef(journal=JOURNAL, seq=0, leaf=lane.leaves[0].hex())
+    reviewer.take(reviewer.own.add(CaseRecorded(case="12", entries=(about,), by="li")))
+    await visit.sign_in("zhao")
+    token = re.search(r'name="csrf" value="([^"]+)"', await visit.see("/wall"))
+    assert token
+    form = {"csrf": token[1], "key": "k" * 8, "act": "reopened", "outcome": "rejected"}
+    answer = await visit.client.post(f"/events/{JOURNAL}/0/{path}", data=form, headers={"origin": BASE})
+    assert (answer.status_code, "鲁C12345" in answer.text) == (409, True)
+    assert visit.looked()[-1] == ("zhao", "event", "p1")
+    reviewer.refuse = FullError("no room for the journal")
+    reviewer.clock.at_ms += 601_000
+    answer = await visit.client.post(f"/events/{JOURNAL}/0/{path}", data=form, headers={"origin": BASE})
+    assert (answer.status_code, "鲁C12345" in answer.text) == (503, False)
 
 
 async def test_whoever_may_not_review_is_offered_no_form(visit: Visit, lane: Made) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -157,8 +158,45 @@ def test_what_a_person_has_linked_grows_by_later_steps_as_a_link_by_rule_does() 
     assert (grown.act, grown.by, grown.confirmed_by) == ("linked", RULE, "wang")
     assert (grown.link, grown.reason) == (confirmed.link, "step_marked")
     assert decide(stranger, MARKED, grown) is None, "once"
-    # Another anchor: what a person has linked is neither doubted nor moved.
-    assert decide(replace(stranger, from_ms=NOON + 3_600_000), INSIDE, grown) is None
+
+
+def grown_by_rule() -> FootageLinked:
+    grown = decide(FILM, MARKED, linked(by="wang", case="2026-12"))
+    assert grown is not None
+    assert grown.confirmed_by == "wang"
+    return grown
+
+
+def test_what_the_rule_has_added_is_put_to_a_person_once_its_film_is_of_another_time() -> None:
+    grown, moved = grown_by_rule(), replace(FILM, from_ms=NOON + 24 * 60 * MINUTE)
+    doubted = decide(moved, MARKED, grown)
+    assert doubted is not None
+    assert (doubted.act, doubted.reason, doubted.by) == ("proposed", "no_longer_fits", RULE)
+    assert (doubted.travels, doubted.link, doubted.case) == (grown.travels, grown.link, "2026-12")
+    assert decide(moved, MARKED, doubted) is None, "once"
+    again = msgspec.structs.replace(doubted, act="linked", by="wang", confirmed_by=None)
+    assert decide(moved, MARKED, again) is None, "their word on what it is now"
+    assert not any(span.shows(NOON + 28 * MINUTE) != "missing" for span in link_spans(again))
+    assert decide(replace(FILM, err_ms=None), MARKED, grown) is not None, "nobody knows its time any more"
+
+
+def test_an_anchor_that_moves_a_film_within_its_error_leaves_what_a_person_has_confirmed() -> None:
+    for more, act in ((0, "linked"), (1, "proposed")):
+        said = decide(replace(FILM, from_ms=NOON + 1_000 + 600 + more), MARKED, grown_by_rule())
+        assert said is not None
+        assert said.act == act
+    alone = linked(by="wang")
+    assert decide(replace(FILM, from_ms=NOON + 60 * MINUTE), INSIDE, alone) is None, "nothing was added to it"
+
+
+@pytest.mark.parametrize(
+    "unsure",
+    [{"err_ms": UNSURE_MS + 1}, {"err_ms": None}, {"doubt": "number_twice"}, {"doubt": "length_uncertain"}],
+)
+def test_a_film_whose_time_is_unsure_adds_nothing_to_what_a_person_has_linked(unsure: dict[str, Any]) -> None:
+    chosen = linked(by="wang", reason="seen", from_ms=0, to_ms=MINUTE)
+    assert decide(replace(FILM, **unsure), MARKED, chosen) is None
+    assert decide(replace(FILM, err_ms=UNSURE_MS), MARKED, chosen) is not None
 
 
 def test_a_part_that_a_person_has_linked_loses_nothing_to_a_step_and_nothing_unsure_is_added() -> None:
@@ -167,7 +205,6 @@ def test_a_part_that_a_person_has_linked_loses_nothing_to_a_step_and_nothing_uns
     assert grown is not None
     assert grown.travels[0] == (0, MINUTE)
     assert len(grown.travels) == 3
-    assert decide(replace(FILM, err_ms=LOST_MS + 1), MARKED, chosen) is None
     beyond = replace(INSIDE, steps=(("zhao", NOON + 60 * MINUTE),))
     assert decide(FILM, beyond, chosen) is None, "a step that the film does not show"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from kernel.footage.keeping import (
     KeptFile,
     Tie,
     keep_until,
+    keeping_links,
     retention,
     shortest_ms,
     standing_links,
@@ -122,6 +124,13 @@ def test_only_what_was_said_last_of_a_link_or_a_tag_holds() -> None:
     said = [linked("a", "proposed"), linked("b", "linked"), linked("a", "linked"), linked("b", "unlinked")]
     assert [link.link for link in standing_links(said)] == ["a"]
     assert standing_links([linked("c", "proposed"), linked("d", "declined")]) == []
+
+
+def test_what_was_linked_until_its_time_was_found_to_be_another_keeps_until_a_person_has_looked() -> None:
+    doubted = msgspec.structs.replace(linked("a", "proposed"), reason="no_longer_fits")
+    said = [linked("a", "linked"), linked("b", "linked"), doubted, linked("c", "proposed")]
+    assert [link.link for link in keeping_links(said)] == ["a", "b"]
+    assert [link.link for link in keeping_links([*said, linked("a", "declined")])] == ["b"]
     off = FootageTagged(
         tag="important/",
         act="untagged",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from kernel.errors import FullError, RefusedError
-from kernel.events import RecordHeld
+from kernel.events import Body, RecordHeld
 from kernel.footage.bodies import CaseNoted, FootageDisposed, FootageTagged
 from station.footage.cases import NotingCases, noted_of
+from station.footage.index import Said
 from tests.station.footage.world import DAY_MS, Footage
 
+T = TypeVar("T", bound=Body)
 CASE = "沂交执〔2026〕12号"
 SAID = {"case": CASE, "by": "li", "kept_as": "case"}
 OF_P1 = SAID | {"box": "s01-lane2", "passage": "p1"}
@@ -26,7 +30,7 @@ def footage(quick_path: Path) -> Footage:
 
 async def told(footage: Footage, **said: str) -> None:
     """A command of the centre, obeyed."""
-    noting = NotingCases(ledger=footage.ledger)
+    noting = NotingCases(note=footage.keeping.note)
     assert await noting.check(said)
     await noting.act(said)
 
@@ -35,9 +39,45 @@ def closed(footage: Footage) -> dict[str, str]:
     return {"closed_ms": str(footage.clock.now_ms())}
 
 
+class SpeaksInBetween:
+    """While the first files are marked, the centre says that a case goes on."""
+
+    def __init__(self, footage: Footage) -> None:
+        self.index = footage.index
+        self.said: list[str] = []
+        self._footage = footage
+        self.speaking: asyncio.Task[None] | None = None
+
+    async def say(self, body: T, *, key: str | None = None) -> Said[T]:
+        if self.speaking is None:
+            self.speaking = asyncio.create_task(told(self._footage, **OF_P1))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        self.said.append(getattr(body, "act", body.stream))
+        return await self._footage.ledger.say(body, key=key)
+
+
 async def after(footage: Footage, days: int) -> None:
     await footage.clock.run_for(days * 86_400)
     await footage.keeping.sweep()
+
+
+async def test_nothing_is_deleted_once_it_was_said_that_its_case_goes_on(footage: Footage) -> None:
+    linked = await footage.take("linked.mp4")
+    await footage.link(linked, passage="p1")
+    await told(footage, **OF_P1 | closed(footage))
+    await after(footage, 3_651)
+    await footage.take("other.mp4")
+    await footage.clock.run_for(185 * 86_400)
+    between = SpeaksInBetween(footage)
+    footage.ledger, ledger = between, footage.ledger  # type: ignore[assignment]
+    keeping = footage.made_again()
+    footage.ledger, footage.keeping = ledger, keeping
+    await keeping.sweep()
+    assert between.speaking is not None
+    await between.speaking
+    assert between.said == ["marked", "deleted", "case.noted"]
+    assert not footage.has(linked)
 
 
 @pytest.mark.parametrize(("kept_as", "days"), [("case", 3_650), ("case_long", 10_950)])

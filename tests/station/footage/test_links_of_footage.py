@@ -77,8 +77,16 @@ async def test_a_link_that_a_person_has_confirmed_is_cut_anew_for_a_step_that_is
     assert (grown.act, grown.by, grown.confirmed_by) == ("linked", RULE, "wang")
     assert grown.travels[0] == (proposed.from_ms, proposed.to_ms)
     assert grown.travels[1][0] < 50 * MINUTE < grown.travels[1][1]
-    await desk.anchor(ahead_ms=60 * MINUTE, at=NOW + 50 * MINUTE)
-    assert await desk.again().look() == 0, "its clock is found to be another: what a person said stays"
+    assert await desk.links.answer(grown.link, yes=True, by="wang") == grown, "a second tap"
+    with pytest.raises(RefusedError, match="already_linked"):
+        await desk.links.answer(grown.link, yes=True, by="zhao")
+    for at in (NOW + 1_000, NOW - 30 * MINUTE):
+        await desk.anchor(ahead_ms=90 * MINUTE, at=at)
+    assert await desk.links.look() == 1, "its clock is found to be another"
+    assert desk.acts()[-1] == ("proposed", "no_longer_fits")
+    assert desk.said()[-1].travels == grown.travels
+    await desk.links.answer(grown.link, yes=True, by="wang")
+    assert await desk.again().look() == 0, "what a person says of it stays"
     taken_back = await desk.links.unlink(grown.link, by="wang", reason="wrong vehicle")
     assert (taken_back.by, taken_back.confirmed_by) == ("wang", None)
     await desk.ledger.say(

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from alembic import op
 from sqlalchemy import BigInteger, Column, Connection, String, Text, text
 
+from kernel.events import JournalRecovered
+from kernel.evidence.recovery import unwrap
+
 revision = "0010"
 down_revision = "0009"
 
 _LONGEST = 100
 _SAID = """
-SELECT entry.box, body.body FROM footage
+SELECT entry.box, entry.stream, body.body FROM footage
 JOIN entry ON entry.journal = footage.journal AND entry.seq = footage.seq
 JOIN body ON body.journal = footage.journal AND body.seq = footage.seq
 """
@@ -55,9 +58,10 @@ def upgrade() -> None:
 
 
 def _named(bind: Connection) -> Iterator[tuple[str, str]]:
-    """What stations have said of footage was read when it came: it is what it should be."""
-    for box, body in bind.execute(text(_SAID)):
-        said = json.loads(bytes(body))
+    """What stations have said of footage was read when it came: it is what it should be, or is said again."""
+    for box, stream, body in bind.execute(text(_SAID)):
+        first = unwrap(bytes(body)).body if stream == JournalRecovered.stream else bytes(body)
+        said = json.loads(first or b"{}")
         case = said.get("value") if said.get("kind") == "case" else said.get("case")
         if case and len(case) <= _LONGEST:
             yield box, case
