@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge.cameras.lighting import Hint
-from edge.cameras.settings import Role, VisionSettings
+from edge.cameras.settings import FIRST_ROLES, LAST_ROLES, Role, VisionSettings
 from edge.cameras.standing import NOT_TAKEN, SecondShot, Twice
 from edge.cameras.vision import PlateOf, Shots, Vision
 from edge.lane import Cut, Seen
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # it loads OpenCV, which a lane without a side camera does no
 log = logging.getLogger(__name__)
 
 
-# The clip of a passage ends before a second shot.
+# A clip need not reach as far as the second shot, and by itself it ends before.
 AFTER_RESTART = Twice(shots=(), missing=("second shot: restart",), flags=(NOT_TAKEN,))
 Looked = tuple[tuple[Shots, ...], tuple[PlateOf, ...], VehicleHints | None]
 
@@ -61,7 +61,7 @@ class CameraEyes:
         self._stands(passage, there=True)
         locks = asyncio.create_task(self._vision.lock(passage, at_ms), name=f"lock {passage}")
         watch = self._watches[passage] = _Watch(locks=locks)
-        self._burst(watch, passage, at_ms, ("front", "plate"))
+        self._burst(watch, passage, at_ms, FIRST_ROLES)
         empty_ms = self._quiet.opened(passage, at_ms)
         if self._onlooker and empty_ms is not None:
             self._aside(self._glance(self._onlooker, empty_ms), name=f"empty place {passage}")
@@ -71,10 +71,13 @@ class CameraEyes:
         watch = self._watches.get(passage)
         self._quiet.passed(passage, at_ms)
         if watch is not None:
-            self._burst(watch, passage, at_ms, ("rear", "side"))
+            self._burst(watch, passage, at_ms, LAST_ROLES)
 
-    async def seen(self, passage: str) -> Seen:
-        """Pictures and plates; what is missing is named.  Bounded by the patience of cameras and reader."""
+    async def seen(self, passage: str, *, left_ms: int | None = None) -> Seen:
+        """Pictures and plates; what is missing is named.  Bounded by the patience of cameras and reader.
+
+        `left_ms` is when the vehicle left, where that is known: a second shot of later is not its own.
+        """
         self._stands(passage, there=False)
         watch = self._watches.get(passage)
         if watch is None:
@@ -83,7 +86,7 @@ class CameraEyes:
             watch.second.gone()
         looked = await asyncio.gather(*watch.bursts)
         shots = tuple(one for burst, _, _ in looked for one in burst)
-        told = await watch.second.beside(shots) if watch.second else Twice(shots=shots)
+        told = await watch.second.beside(shots, left_ms=left_ms) if watch.second else Twice(shots=shots)
         plates = [plate for _, plates, _ in looked for plate in plates]
         return _with(_seen(told.shots, plates, next((hints for *_, hints in looked if hints), None)), told)
 
@@ -159,7 +162,7 @@ class CameraEyes:
         return self._settings.checks.displacement == "static"
 
     def _looks_back(self, camera: str) -> bool:
-        return any(one.name == camera and one.role in ("rear", "side") for one in self._settings.cameras)
+        return any(one.name == camera and one.role in LAST_ROLES for one in self._settings.cameras)
 
     def health(self) -> Iterable[DeviceHealth]:
         return self._vision.health()
@@ -209,7 +212,7 @@ class CameraEyes:
         look = self._look(at_ms, roles)
         watch.bursts.append(asyncio.create_task(look, name=f"burst {passage}"))
         # By the cameras that look first: who stands for long enough is in front of them from the beginning.
-        if self._is_static and watch.second is None and self._has(roles):
+        if roles == self._settings.second_roles and watch.second is None:
             watch.second = SecondShot(
                 self._vision,
                 at_ms=at_ms,
@@ -217,9 +220,6 @@ class CameraEyes:
                 roles=roles,
                 name=f"second shot {passage}",
             )
-
-    def _has(self, roles: Sequence[Role]) -> bool:
-        return any(camera.role in roles for camera in self._settings.cameras)
 
     async def _look(self, at_ms: int, roles: Sequence[Role]) -> Looked:
         """Pictures, and their plates at once: the front is read while the rest still drives by."""

@@ -111,7 +111,9 @@ class Eyes(Protocol):
         """Its rear is in view."""
         ...
 
-    async def seen(self, passage: str) -> Seen: ...
+    async def seen(self, passage: str, *, left_ms: int | None = None) -> Seen:
+        """Its pictures and plates; none that was taken after it had left."""
+        ...
 
     async def cuts(self, passage: str) -> tuple[Cut, ...]:
         """The clips, after their post-roll."""
@@ -309,7 +311,7 @@ class Lane:
 
     async def _picture(self, body: VehicleWeighed, weighed: Appended, eyes: Eyes) -> None:
         async with self._pictures:
-            seen = await eyes.seen(body.passage)
+            seen = await eyes.seen(body.passage, left_ms=body.left_ms)
             await self._pictured(body, weighed.ref, weighed.durable_ms, seen)
             for cut in await eyes.cuts(body.passage):
                 await self._clip(body, weighed.ref, cut)

@@ -16,7 +16,7 @@ from typing import Literal
 from av.error import FFmpegError
 
 from edge.cameras.acceptance import StreamFacts, StreamWatch, complaints
-from edge.cameras.memory import Memory
+from edge.cameras.memory import Held, Memory
 from edge.cameras.pictures import Frame, ends, moments, pick
 from edge.cameras.settings import CLOCK_MAX_MS, CameraSettings
 from edge.cameras.stream import Coded, Opened, Session, Sink, Source
@@ -126,7 +126,7 @@ class Camera:
         wanted = moments(at_ms, before_ms=before_ms, after_ms=after_ms, count=count)
         held = self._memory.around(wanted[0], last_ms)
         try:
-            work = partial(pick, held, wanted, is_late=ends(self._clock))
+            work = partial(self._picked, held, wanted)
             found = await asyncio.get_running_loop().run_in_executor(decode_in, work)
         except (
             FFmpegError,
@@ -135,6 +135,10 @@ class Camera:
         ) as error:  # whatever the camera sent, it costs pictures only
             return Burst(reason=f"cannot be decoded: {error}")
         return self._burst(_near(found, wanted, self.settings.memory_s), complete=complete)
+
+    def _picked(self, held: Sequence[Held], wanted: Sequence[int]) -> list[Frame]:
+        """In the thread that decodes: the time that it may take begins when its turn has come."""
+        return pick(held, wanted, is_late=ends(self._clock))
 
     def _burst(self, frames: Sequence[Frame], *, complete: bool) -> Burst:
         health = self.health()

@@ -5,6 +5,7 @@ Borders are mirrored at their outermost pixel, as OpenCV does by default.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -79,6 +80,17 @@ def _grid(
     rows, columns = np.arange(down) * height // down, np.arange(across) * width // across
     tall, wide = np.diff(rows, append=height), np.diff(columns, append=width)
     return rows, columns, np.outer(np.maximum(1, tall), np.maximum(1, wide)).astype(np.float32)
+
+
+def rolled(levels: Levels, degrees: float, zoom: float) -> Levels:
+    """As a camera would see it that was turned about its axis, or whose lens was; the border repeats itself."""
+    height, width = levels.shape
+    down, across = np.indices((height, width), np.float32)
+    down, across = down - height / 2, across - width / 2
+    cos, sin = math.cos(math.radians(degrees)) / zoom, math.sin(math.radians(degrees)) / zoom
+    columns = np.rint(cos * across - sin * down + width / 2).astype(np.intp)
+    rows = np.rint(sin * across + cos * down + height / 2).astype(np.intp)
+    return _levels(levels[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)])
 
 
 def spectrum(levels: Levels) -> Spectrum:

@@ -6,8 +6,9 @@ Imports numpy: loaded in a thread, when the first key frame is looked at.  CPU w
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from av.error import FFmpegError
@@ -22,6 +23,7 @@ from edge.cameras.filters import (
     gradients,
     laplacian,
     largest_around,
+    rolled,
     shift_between,
     softened,
     spectrum,
@@ -50,6 +52,12 @@ MOVED_PX = 9  # of a view: 3 % of its width
 SAME_SCENE = (
     0.25  # response of the correlation that finds the shift; the same scene by night gives twice that
 )
+KNOWN = 0.5  # what vehicles hide of a scene leaves less than this, dirt, night and rain leave more
+# Degrees on its mount and times of zoom that a scene is tried at when it is not known; a camera that did less is well.
+TURNS = (
+    *((degrees, 1.0) for degrees in (-9, -6, -3, 3, 6, 9)),
+    *((0, zoom) for zoom in (0.8, 0.87, 0.94, 1.06, 1.13, 1.2)),
+)
 SAME_LIGHT = 45  # grey levels between them
 CORNER = 8.0  # of a tile with something to hold it, in squared grey levels
 ALIKE = 0.8  # correlation of a tile with itself by another light
@@ -65,6 +73,7 @@ DAY = (60, 200)  # brightness of a view that may become the reference
 # Looks in a row before a word is said, and before it is taken back: a queue of trucks is no fault.
 PATIENCE = {"black": 3, "covered": 4, "blurred": 12, "moved": 40, "dirty": 40}
 HIDDEN = ("moved", "dirty")  # what a vehicle in front of the camera looks like
+NEVER_FREE = 240  # busy looks in a row, an hour as they are set: nobody waits for an empty lane any longer
 
 
 def view_of(held: Held) -> Grey | None:
@@ -93,64 +102,98 @@ class SelfCheck:
         self.reference = reference
         self._known: Scene | None = None  # the reference, worked out
         self._views: deque[Grey] = deque(maxlen=REMEMBERED)
-        self._free: deque[bool] = deque(maxlen=REMEMBERED)  # nothing stood in the lane
+        self._empty: deque[Grey] = deque(maxlen=REMEMBERED)  # those on which nothing stood in the lane
+        self._busy = 0  # looks in a row on which something did
         self._counts = dict.fromkeys(PATIENCE, 0)
         self._said: set[str] = set()
 
     def look(self, view: Grey, *, is_free: bool = True) -> tuple[str, ...]:
         """What is said of the camera after this look, the worst first.
 
-        While a vehicle stands in the lane nothing is learnt about what it hides.
+        While a vehicle stands in the lane nothing is learnt about what it hides.  On a lane that is never free a
+        scene that is known again, elsewhere or in its place, says whether the camera has moved, and nothing else does.
         """
         self._views.append(view)
-        self._free.append(is_free)
-        found = self._found(view, self.scene(), is_free=is_free)
-        for word, patience in PATIENCE.items():
-            if word in HIDDEN and not is_free:
-                continue
-            # Up while it is there, down while it is not: said when it is full, taken back when it is empty.
-            step = 1 if word in found else -1
-            self._counts[word] = min(max(self._counts[word] + step, 0), patience)
-            if self._counts[word] == patience:
-                self._said.add(word)
-            elif self._counts[word] == 0:
-                self._said.discard(word)
+        self._busy = 0 if is_free else self._busy + 1
+        if is_free:
+            self._empty.append(view)
+        found = self._found(view)
+        if self.reference is None or found:
+            placed = {"moved": False, "dirty": False} if is_free else {}
+        else:
+            placed = self._placed() if is_free else self._placed_behind()
+        for word in PATIENCE:
+            if word in placed or word not in HIDDEN:
+                self._count(word, is_there=word in found or placed.get(word, False))
         return tuple(word for word in PATIENCE if word in self._said)
 
     def scene(self) -> Grey:
         """The views of the last minutes without what drove through them."""
-        if len(self._views) < REMEMBERED:
-            return np.asarray(np.median(np.stack(self._views), axis=0), np.uint8)
-        views = list(self._views)
-        for low, high in SORTING:
-            least, most = np.minimum(views[low], views[high]), np.maximum(views[low], views[high])
-            views[low], views[high] = least, most
-        return views[REMEMBERED // 2]
+        return _middle(self._views)
+
+    def empty_scene(self) -> Grey:
+        """The last views of the lane on which nothing stood in it; there must have been one."""
+        return _middle(self._empty)
+
+    @property
+    def is_never_free(self) -> bool:
+        """Something has stood in the lane for so long that nobody waits for an empty one."""
+        return self._busy > NEVER_FREE
 
     @property
     def is_fit_for_reference(self) -> bool:
-        """A good day: enough views, most of an empty lane, none with a fault, and light enough."""
+        """A good day: enough views of an empty lane, no fault now, and light enough."""
         return (
-            len(self._views) == REMEMBERED
-            and sum(self._free) > REMEMBERED // 2
+            len(self._empty) == REMEMBERED
             and not any(self._counts.values())
-            and DAY[0] <= float(self.scene().mean()) <= DAY[1]
+            and DAY[0] <= float(self.empty_scene().mean()) <= DAY[1]
         )
 
-    def _found(self, view: Grey, scene: Grey, *, is_free: bool) -> set[str]:
+    def _found(self, view: Grey) -> set[str]:
+        """What is seen without a reference, whether or not something stands in the lane."""
         if float(view.mean()) < BLACK_LUMA and float(view.std()) < BLACK_SPREAD:
             return {"black"}
-        seen = Scene(scene)
-        if seen.edged_permille < COVERED_PERMILLE:
+        scene = self.scene()
+        if Scene(scene).edged_permille < COVERED_PERMILLE:
             return {"covered"}
-        if sharpness(scene) < BLURRED:
-            return {"blurred"}
-        if self.reference is None or not is_free:
-            return set()
+        return {"blurred"} if sharpness(scene) < BLURRED else set()
+
+    def _placed(self) -> dict[str, bool]:
+        word = _compared(self._reference(), Scene(self.empty_scene()))
+        return {"moved": word == "moved", "dirty": word == "dirty"}
+
+    def _placed_behind(self) -> dict[str, bool]:
+        """Behind what never leaves: only what is known again is believed."""
+        if not self.is_never_free:
+            return {}
+        where = _where(self._reference(), Scene(self.scene()))
+        return {} if where in (None, "hidden") else {"moved": where == "elsewhere"}
+
+    def _reference(self) -> Scene:
+        if self.reference is None:
+            raise ValueError("nothing to compare with")
         if self._known is None or self._known.grey is not self.reference:
             self._known = Scene(self.reference)
-        word = _compared(self._known, seen)
-        return {word} if word else set()
+        return self._known
+
+    def _count(self, word: str, *, is_there: bool) -> None:
+        """Up while it is there, down while it is not: said when it is full, taken back when it is empty."""
+        patience = PATIENCE[word]
+        self._counts[word] = min(max(self._counts[word] + (1 if is_there else -1), 0), patience)
+        if self._counts[word] == patience:
+            self._said.add(word)
+        elif self._counts[word] == 0:
+            self._said.discard(word)
+
+
+def _middle(views: Sequence[Grey]) -> Grey:
+    if len(views) < REMEMBERED:
+        return np.asarray(np.median(np.stack(views), axis=0), np.uint8)
+    views = list(views)
+    for low, high in SORTING:
+        least, most = np.minimum(views[low], views[high]), np.maximum(views[low], views[high])
+        views[low], views[high] = least, most
+    return views[REMEMBERED // 2]
 
 
 class Scene:
@@ -199,21 +242,41 @@ def compared(reference: Grey, scene: Grey) -> str:
 
 
 def _compared(reference: Scene, scene: Scene) -> str:
-    x, y, response = shift_between(reference.spectrum, scene.spectrum, VIEW[::-1])
-    if max(abs(x), abs(y)) > MOVED_PX:
-        if response >= SAME_SCENE:
-            return "moved"
-        x = y = 0
-
-    def in_place_permille() -> int:
-        return kept_permille(reference.outline, _back(scene.outline, x, y), reference.cornered)
-
-    if response >= SAME_SCENE:
-        worn = _is_worn(reference.grey, _back(scene.grey, x, y))
-        return "dirty" if worn and in_place_permille() >= REST else ""
-    # By another light a scene may not be known again.
+    where = _where(reference, scene)
+    if where == "elsewhere":
+        return "moved"
+    if where == "hidden":
+        return ""
+    if where is not None:
+        x, y = where
+        kept = kept_permille(reference.outline, _back(scene.outline, x, y), reference.cornered)
+        return "dirty" if kept >= REST and _is_worn(reference.grey, _back(scene.grey, x, y)) else ""
+    # By another light a scene may not be known again; and what is not known again is held against its place.
     same_light = abs(float(reference.grey.mean()) - float(scene.grey.mean())) < SAME_LIGHT
-    return "moved" if same_light and in_place_permille() < STAYS else ""
+    return (
+        "moved"
+        if same_light and kept_permille(reference.outline, scene.outline, reference.cornered) < STAYS
+        else ""
+    )
+
+
+def _where(reference: Scene, scene: Scene) -> tuple[int, int] | Literal["elsewhere", "hidden"] | None:
+    """By how little a scene that is known again is shifted, or `elsewhere` for more.
+
+    `hidden`: in its place, and most of it behind something; None: it is not known again.
+    """
+    x, y, response = shift_between(reference.spectrum, scene.spectrum, VIEW[::-1])
+    if response >= SAME_SCENE and max(abs(x), abs(y)) > MOVED_PX:
+        return "elsewhere"
+    if response >= KNOWN:
+        return x, y
+    if any(_response(rolled(reference.outline, *turn), scene) >= KNOWN for turn in TURNS):
+        return "elsewhere"
+    return "hidden" if response >= SAME_SCENE else None
+
+
+def _response(outline: Levels, scene: Scene) -> float:
+    return shift_between(spectrum(outline), scene.spectrum, VIEW[::-1])[2]
 
 
 def kept_permille(before: Levels, after: Levels, tiles: NDArray[np.bool_]) -> int:

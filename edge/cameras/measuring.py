@@ -17,8 +17,9 @@ from edge.cameras.filters import Grey, tiled
 from edge.cameras.judging import Measures
 from edge.cameras.multipart import MOST_PX, jpeg_size
 
-# A quarter of the size comes out of the decoder; a second head inside the file may not be larger than the first.
-REDUCED = {"lowres": "2", "max_pixels": str(MOST_PX)}
+# A quarter of the size comes out of the decoder; a second head inside the file may not be larger than the first; and
+# what ends too soon is no picture, rather than half a black one.
+REDUCED = {"lowres": "2", "max_pixels": str(MOST_PX), "err_detect": "explode"}
 STRONG = 0.02  # share of the pixels of a direction whose edges are looked at
 LEAST_EDGE = 6  # grey levels a pixel; below it there is noise
 CLIPPED = 250
@@ -27,7 +28,10 @@ TILE_MOVED = 5  # grey levels, in the middle over a tile
 
 
 def grey_of(jpeg: bytes) -> Grey | None:
-    """At a quarter of its size, undistorted, and never wholly decoded; None when it is no picture."""
+    """At a quarter of its size, upright (EXIF) and undistorted, never wholly decoded; None when it is no whole picture.
+
+    A mirrored one (EXIF 2, 4, 5, 7: no camera's) stays mirrored.
+    """
     width, height = jpeg_size(jpeg)
     if not 0 < width * height <= MOST_PX:
         return None
@@ -36,7 +40,9 @@ def grey_of(jpeg: bytes) -> Grey | None:
         grey = frame.reformat(format="gray").to_ndarray() if frame else None
     except (FFmpegError, ValueError):
         return None
-    return None if grey is None or min(grey.shape) < 8 else np.asarray(grey, np.uint8)
+    if frame is None or grey is None or min(grey.shape) < 8:
+        return None
+    return np.ascontiguousarray(np.rot90(grey, frame.rotation // 90), np.uint8)
 
 
 def _decoded(jpeg: bytes) -> VideoFrame | None:

@@ -11,6 +11,8 @@ from kernel.errors import ConfigError
 
 Role = Literal["front", "rear", "side", "plate"]
 Faults = list[tuple[str, str]]
+FIRST_ROLES: tuple[Role, ...] = ("front", "plate")  # look when a vehicle arrives
+LAST_ROLES: tuple[Role, ...] = ("rear", "side")  # look when its tail is there
 SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")  # it names a folder of the ring
 WHOLE = (0, 0, 1000, 1000)
@@ -171,9 +173,17 @@ class VisionSettings:
             return camera.burst or self.burst
         return replace(self.burst, frames=max(self.burst.frames, PLATE_FRAMES))
 
+    @property
+    def second_roles(self) -> tuple[Role, ...]:
+        """Whose cameras show a vehicle that stands once more: those that look first; none where vehicles move."""
+        if self.checks.displacement != "static":
+            return ()
+        first = any(camera.role in FIRST_ROLES for camera in self.cameras)
+        return FIRST_ROLES if first else LAST_ROLES
+
     def _named(self, camera: CameraSettings) -> int:
         """Bytes that its pictures take in the header of an entry."""
-        frames = self.burst_of(camera).frames + (self.checks.displacement == "static")
+        frames = self.burst_of(camera).frames + (camera.role in self.second_roles)
         return (frames + camera.plate) * (FILE_BYTES + len(camera.name))
 
 

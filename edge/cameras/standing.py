@@ -13,6 +13,7 @@ from edge.cameras.settings import Role
 from edge.cameras.vision import Shots, Vision
 
 NOT_TAKEN = "second_shot_missing"
+LEFT = "second shot: the vehicle had left"
 SPARE_MS = 500  # the frame nearest to a moment may lie a little before it
 
 
@@ -43,16 +44,15 @@ class SecondShot:
         if not self._due:
             self._task.cancel()
 
-    async def beside(self, first: Sequence[Shots]) -> Twice:
+    async def beside(self, first: Sequence[Shots], *, left_ms: int | None = None) -> Twice:
         """Once the vehicle has left; waits for a camera that is late, and for nothing else."""
         self.gone()
         [taken] = await asyncio.gather(self._task, return_exceptions=True)
         if isinstance(taken, asyncio.CancelledError):
-            left = ("second shot: the vehicle had left",)
-            return Twice(shots=tuple(first), missing=left, flags=(NOT_TAKEN,))
+            return Twice(shots=tuple(first), missing=(LEFT,), flags=(NOT_TAKEN,))
         if isinstance(taken, BaseException):
             raise taken
-        return twice(first, taken, apart_ms=self._apart_ms)
+        return twice(first, taken, apart_ms=self._apart_ms, left_ms=left_ms)
 
     async def _run(self) -> tuple[Shots, ...]:
         await self._vision.until(self._at_ms, at_most_ms=self._apart_ms + SPARE_MS)
@@ -60,25 +60,37 @@ class SecondShot:
         return await self._vision.once_more(self._at_ms, roles=self._roles)
 
 
-def twice(first: Sequence[Shots], second: Sequence[Shots], *, apart_ms: int) -> Twice:
-    """Each camera's shots as one row; flagged where no camera shows the vehicle so long after its first picture."""
-    later = {one.camera: one for one in second}
+def twice(
+    first: Sequence[Shots], second: Sequence[Shots], *, apart_ms: int, left_ms: int | None = None
+) -> Twice:
+    """Each camera's shots as one row; flagged where no camera shows the vehicle so long after its first picture.
+
+    What was taken after `left_ms` shows an empty place or another's vehicle: it is no picture of this one.
+    """
+    theirs = [one for one in second if left_ms is None or all(frame.at_ms <= left_ms for frame in one.frames)]
+    later = {one.camera: one for one in theirs}
     joined = tuple(_joined(one, later.get(one.camera), apart_ms) for one in first)
     return Twice(
         shots=joined,
-        missing=tuple(f"second shot {one.camera}: {one.reason}" for one in second if one.reason),
+        missing=(LEFT,) * (len(theirs) < len(second))
+        + tuple(f"second shot {one.camera}: {one.reason}" for one in theirs if one.reason),
         flags=(NOT_TAKEN,) * (not any(_lies_apart(one, apart_ms) for one in joined if one.camera in later)),
     )
 
 
 def _joined(first: Shots, second: Shots | None, apart_ms: int) -> Shots:
-    if second is None or not second.frames:
+    newest_ms = first.frames[-1].at_ms if first.frames else 0
+    # A camera that is down gives what it gave last: that picture is there already.
+    newer = [frame for frame in second.frames if frame.at_ms > newest_ms] if second else []
+    if not newer:
         return first
-    both = replace(first, frames=(*first.frames, *second.frames))
+    both = replace(first, frames=(*first.frames, *newer))
     return replace(both, same_place=False) if _lies_apart(both, apart_ms) else both
 
 
 def _lies_apart(shots: Shots, apart_ms: int) -> bool:
-    """A frozen picture is of no later time, whatever its stamp says."""
+    """A frozen picture is of no later time, whatever its stamp says, nor are bytes that were there before."""
     frames = [one for one in shots.frames if not {"frozen", "unreadable"} & set(one.flags)]
-    return len(frames) > 1 and frames[-1].at_ms - frames[0].at_ms >= apart_ms
+    if len(frames) < 2 or any(one.jpeg == frames[-1].jpeg for one in frames[:-1]):
+        return False
+    return frames[-1].at_ms - frames[0].at_ms >= apart_ms

@@ -156,7 +156,8 @@ class Vision:
         try:
             frames = await asyncio.get_running_loop().run_in_executor(
                 self._decoder,
-                partial(from_clip, path, start_ms=start_ms, wanted=wanted, is_late=ends(self._clock)),
+                # The time that it may take begins in that thread, when its turn has come.
+                lambda: from_clip(path, start_ms=start_ms, wanted=wanted, is_late=ends(self._clock)),
             )
             reason = ""
         except LinkError as error:

@@ -41,6 +41,7 @@ class Watching:
         self._judge = LightJudge(settings)
         self._references: References | None = None
         self._checks: dict[str, SelfCheck] = {}
+        self._hidden: set[str] = set()
         self.is_free = True  # nothing stands in the lane
 
     @property
@@ -53,7 +54,8 @@ class Watching:
         return LookSink(self, camera, tell, every_ms=self._every_ms, clock=self._clock)
 
     def submit(self, camera: CameraSettings, held: Held, tell: Tell) -> None:
-        self._run_in.submit(self._look, camera, held, tell)
+        # Whether something stands there now: decoded is it behind the bursts that wait.
+        self._run_in.submit(self._look, camera, held, tell, is_free=self.is_free)
 
     def vehicle(self, camera: CameraSettings, frames: Sequence[Frame]) -> None:
         """What the pictures of a vehicle say of the light."""
@@ -61,14 +63,14 @@ class Watching:
         if clipped:
             self._judge.vehicle(camera.name, clipped_permille=sorted(clipped)[len(clipped) // 2])
 
-    def _look(self, camera: CameraSettings, held: Held, tell: Tell) -> None:
+    def _look(self, camera: CameraSettings, held: Held, tell: Tell, *, is_free: bool) -> None:
         try:
-            tell(self.looked(camera, held))
+            tell(self.looked(camera, held, is_free=is_free))
         except Exception:
             # Whatever a camera sent, it costs one look.
             log.exception("camera not looked at", extra={"camera": camera.name})
 
-    def looked(self, camera: CameraSettings, held: Held) -> tuple[str, ...]:
+    def looked(self, camera: CameraSettings, held: Held, *, is_free: bool) -> tuple[str, ...]:
         """The words of a camera after one look more.  CPU work."""
         # numpy is loaded here: a lane whose cameras never come does not need it.
         from edge.cameras.looking import SelfCheck, view_of
@@ -79,7 +81,7 @@ class Watching:
             return ()
         check = self._checks.setdefault(camera.name, SelfCheck())
         check.reference = self._known().of(camera.name)
-        words = check.look(view, is_free=self.is_free)
+        words = check.look(view, is_free=is_free)
         plates = measured(part(view, camera.region))
         self._judge.look(
             camera.name,
@@ -92,16 +94,27 @@ class Watching:
         )
         if check.reference is None and check.is_fit_for_reference:
             self._keep(camera.name, check)
+        if check.is_never_free:
+            self._not_judged(camera.name, has_reference=check.reference is not None)
         return words
 
     def _keep(self, camera: str, check: SelfCheck) -> None:
         """The first good day's view; a person may set another."""
         try:
-            self._known().put(camera, check.scene())
+            self._known().put(camera, check.empty_scene())
         except ConfigError as error:
             log.warning("reference view not kept", extra={"camera": camera, "reason": str(error)})
         else:
             log.info("reference view taken", extra={"camera": camera})
+
+    def _not_judged(self, camera: str, *, has_reference: bool) -> None:
+        """Once a camera: a queue that never ends hides what nobody would miss otherwise."""
+        if camera in self._hidden:
+            return
+        self._hidden.add(camera)
+        log.warning(
+            "lane never free: camera hardly checked", extra={"camera": camera, "reference": has_reference}
+        )
 
     def _known(self) -> References:
         from edge.cameras.references import References

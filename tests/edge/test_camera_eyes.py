@@ -363,8 +363,9 @@ async def test_an_entry_never_waits_for_the_second_shot_of_a_vehicle_that_has_le
         (Shots(camera="front", role="front", frames=(), reason="down: silent"), ("front: down: silent",)),
         (Shots(camera="front", role="front", frames=(frame(9_000),), reason="late"), ("front: late",)),
         (Shots(camera="front", role="front", frames=(replace(frame(10_500), flags=("frozen",)),)), ()),
+        (Shots(camera="front", role="front", frames=(replace(frame(10_500), jpeg=b"jpeg1"),)), ()),
     ],
-    ids=["down", "too early", "frozen"],
+    ids=["down", "too early", "frozen", "the same bytes"],
 )
 async def test_what_the_second_shot_does_not_show_is_flagged(late: Shots, missing: tuple[str, ...]) -> None:
     script = Standing()
@@ -375,6 +376,36 @@ async def test_what_the_second_shot_does_not_show_is_flagged(late: Shots, missin
     seen = await eyes.seen(PASSAGE)
     assert seen.flags == ("same_place", "second_shot_missing")
     assert seen.missing == tuple(f"second shot {one}" for one in missing)
+
+
+@pytest.mark.parametrize(
+    ("left_ms", "pictures", "flags", "missing"),
+    [
+        (NOW + 9_000, 3, ("same_place", "second_shot_missing"), ("second shot: the vehicle had left",)),
+        (NOW + 10_500, 4, (), ()),
+    ],
+    ids=["had left", "was there"],
+)
+async def test_a_second_shot_of_after_the_vehicle_left_is_not_its_own(
+    left_ms: int, pictures: int, flags: tuple[str, ...], missing: tuple[str, ...]
+) -> None:
+    script = Standing()
+    eyes = await stands(script)
+    script.come.set()
+    await script.begun.wait()  # only then it is known that the vehicle has left
+    seen = await eyes.seen(PASSAGE, left_ms=left_ms)
+    assert (len(seen.pictures), seen.flags, seen.missing) == (pictures, flags, missing)
+
+
+async def test_a_camera_that_is_down_gives_its_old_picture_once() -> None:
+    script = Standing()
+    script.late = (Shots(camera="front", role="front", frames=(frame(1),), reason="down: silent"),)
+    eyes = await stands(script)
+    script.come.set()
+    await script.begun.wait()
+    seen = await eyes.seen(PASSAGE)
+    assert [picture.at_ms for picture, _ in seen.pictures] == [NOW, NOW + 1, NOW + 2]
+    assert seen.missing == ("second shot front: down: silent",)
 
 
 async def test_a_platform_without_a_front_camera_is_shown_again_from_behind() -> None:

@@ -92,7 +92,8 @@ class ScriptedEyes:
     def passed(self, passage: str, at_ms: int) -> None:
         self.story.append("passed")
 
-    async def seen(self, passage: str) -> Seen:
+    async def seen(self, passage: str, *, left_ms: int | None = None) -> Seen:
+        self.story.append(f"seen until {left_ms}")
         return self.seen_
 
     async def cuts(self, passage: str) -> tuple[Cut, ...]:
@@ -193,6 +194,7 @@ async def test_durable_first_then_the_device_may_forget_and_the_sign_lights() ->
         "vehicle.weighed",
         "confirmed r1",
         "sign red 总重52000千克 疑似超限 请进站检测",
+        f"seen until {NOW + 99_000 - StillClock().mono_ms()}",
         "vehicle.pictured",
         "file.stored",
     ]

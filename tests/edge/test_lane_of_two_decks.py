@@ -110,6 +110,9 @@ async def test_a_truck_on_two_decks_is_one_entry_with_both(tmp_path: Path) -> No
         await until(lambda: len([live for live in process.weights if live.kg == 0]) > 30)
         decks.shows = [FRONT_KG, REAR_KG]
         await until(lambda: "settled" in process.states)
+        # Off one deck after the other, as a truck leaves: all at once after a silence is an indicator that starts anew.
+        decks.shows = [0, REAR_KG]
+        await until(lambda: process.weights[-1].kg == REAR_KG)
         decks.shows = [0, 0]
         await until(lambda: "weighed" in process.states)
     [body] = said(tmp_path, VehicleWeighed)

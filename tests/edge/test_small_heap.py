@@ -23,7 +23,7 @@ bytearray(3_000_000)
 pictures, kept = [], []
 for _ in range(20):
     pictures.append(bytearray(3_000_000))
-    kept.append(bytes(1_000 + len(kept)))
+    kept.append(bytes(100_000))  # too large for any hole that the interpreter's start has left
 del pictures
 print((resident() - before) // 1_000_000)
 """

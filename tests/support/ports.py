@@ -1,4 +1,4 @@
-"""Ports for the servers of tests: free ones, that the system gives to nobody else before they are bound."""
+"""Ports for the servers of tests: free ones, that a system as it comes gives to nobody else before they are bound."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import socket
 from contextlib import suppress
 from itertools import count
 
-# Below what Linux gives to whoever asks for any port: between looking and binding only another test could take it.
+# Below what Linux gives to whoever asks for any port, as long as net.ipv4.ip_local_port_range is what it comes with
+# (from 32768 on): between looking and binding only another test could take it.
 LOWEST, MANY = 20_000, 12_000
 _numbers = count(os.getpid() * 997)  # processes beside each other begin far from each other
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import numpy as np
 import pytest
 
 from edge.cameras.filters import Grey
-from edge.cameras.looking import PATIENCE, VIEW, SelfCheck, compared, sized
+from edge.cameras.looking import NEVER_FREE, PATIENCE, VIEW, SelfCheck, compared, sized
+from edge.cameras.memory import Held
 from edge.cameras.references import References
 from edge.cameras.settings import CameraSettings, LightSettings
 from edge.cameras.stream import Coded, Session
@@ -23,7 +26,7 @@ from kernel.errors import ConfigError
 from simulators.cameras.camera import Camera
 from simulators.scene.sheet import Image
 from simulators.scene.view import Appearance
-from simulators.traffic import Light, Truck
+from simulators.traffic import Light, Truck, default_text, read_script
 from tests.support.videos import StillClock, make_video, replayed
 
 pytestmark = pytest.mark.broad
@@ -220,6 +223,77 @@ def test_a_camera_that_is_turned_behind_a_lorry_has_moved_once_the_lorry_has_lef
     assert lane.look(PATIENCE["moved"] + 8, degrees=3) == {"moved"}
 
 
+TRUCKS = read_script(default_text()).truck
+
+
+def seen_by(role: Any, *, static: bool, truck: Truck | None = None) -> Image:
+    camera = Camera("l", lane="l", role=role, site="S01", static=static)
+    if truck:
+        standing = Appearance(truck=truck, trigger_ms=NOW_MS, speed_dkmh=200, stands_ms=600_000)
+        camera.schedule([standing], now_ms=NOW_MS - 60_000)
+    return camera.picture(NOW_MS + 60_000)
+
+
+def small(picture: Image) -> Grey:
+    return noisy(sized(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)))
+
+
+def rolled(picture: Image, degrees: float, zoom: float) -> Image:
+    height, width = picture.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, zoom)
+    return np.asarray(
+        cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REFLECT), np.uint8
+    )
+
+
+@pytest.mark.parametrize(("role", "static"), LANES)
+def test_a_camera_that_rolled_on_its_mount_or_whose_zoom_slipped_has_moved(role: str, static: bool) -> None:
+    empty = seen_by(role, static=static)
+    turns = [(3.5, 1), (5, 1), (6, 1), (8, 1), (-7, 1), (10, 1), (0, 1.1), (0, 1.2), (0, 0.9), (0, 0.8)]
+    said = {turn: compared(small(empty), small(rolled(empty, *turn))) for turn in turns}
+    assert said == dict.fromkeys(turns, "moved")
+    assert compared(small(empty), small(rolled(empty, 1.5, 1))) == "", "wind and warmth"
+    assert compared(small(empty), small(rolled(empty, 0, 1.02))) == ""
+
+
+@pytest.mark.parametrize(("role", "static"), LANES)
+def test_no_vehicle_that_stands_is_taken_for_another_view_or_for_dirt(role: str, static: bool) -> None:
+    empty = small(seen_by(role, static=static))
+    standing = {truck.name: small(seen_by(role, static=static, truck=truck)) for truck in TRUCKS[:6]}
+    assert {name: compared(empty, view) for name, view in standing.items()} == dict.fromkeys(standing, "")
+
+
+def said_at(check: SelfCheck, busy: Grey, free: Grey, *, busy_looks: int, looks: int) -> dict[str, int]:
+    """Which words came with which look, so many busy ones to each free one."""
+    first: dict[str, int] = {}
+    for number in range(1, looks + 1):
+        is_free = number % (busy_looks + 1) == 0
+        for word in check.look(free if is_free else busy, is_free=is_free):
+            first.setdefault(word, number)
+    return first
+
+
+@pytest.mark.parametrize(("busy_looks", "looks"), [(1, 88), (3, 176), (5, 264)])
+def test_what_a_busy_lane_s_lorries_hide_is_judged_by_its_free_moments_alone(
+    busy_looks: int, looks: int
+) -> None:
+    wall, still, moved = scene(seed=9), SelfCheck(scene()), SelfCheck(scene())
+    assert said_at(still, wall, scene(), busy_looks=busy_looks, looks=looks + 8) == {}
+    found = said_at(moved, wall, scene(at=(30, 6)), busy_looks=busy_looks, looks=looks)
+    assert list(found) == ["moved"]
+
+
+def test_a_camera_of_a_lane_that_is_never_free_is_judged_by_what_is_known_again() -> None:
+    check, elsewhere = SelfCheck(scene()), scene(at=(30, 6))
+    looks = next(number for number in range(1, 400) if check.look(elsewhere, is_free=False) == ("moved",))
+    assert looks == NEVER_FREE + PATIENCE["moved"]
+    for _ in range(60):
+        assert check.look(scene(seed=9), is_free=False) == ("moved",), "a wall takes nothing back"
+    for _ in range(PATIENCE["moved"] + 8):
+        said = check.look(scene(), is_free=False)
+    assert said == ()
+
+
 def test_a_wall_of_a_lorry_that_hides_everything_says_nothing_while_the_lane_knows_of_it() -> None:
     check = SelfCheck(scene())
     wall = scene(seed=9)
@@ -233,9 +307,14 @@ def test_no_reference_is_taken_of_a_lorry() -> None:
     for _ in range(12):
         check.look(scene(), is_free=False)
     assert not check.is_fit_for_reference
-    for _ in range(5):
+    fit = []
+    for _ in range(8):
         check.look(scene())
-    assert check.is_fit_for_reference
+        check.look(scene(seed=9), is_free=False)
+        fit.append(check.is_fit_for_reference)
+    assert fit == [False] * 7 + [True]
+    assert compared(scene(), check.empty_scene()) == ""
+    assert np.array_equal(check.empty_scene(), scene())
 
 
 # --- on disk, and fed by a camera ------------------------------------------------------------------------------
@@ -306,6 +385,51 @@ def test_a_camera_that_is_turned_is_said_and_its_first_good_day_is_kept(tmp_path
     assert show((scene() // 6).astype(np.uint8), 3) == ("moved",)
     assert watched.hint is not None
     assert watched.hint.fill
+
+
+class Behind(Now):
+    """What is given to it waits until it is told to work."""
+
+    def __init__(self) -> None:
+        self._waits: list[Callable[[], Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._waits.append(partial(fn, *args, **kwargs))
+        return Future()
+
+    def work(self) -> None:
+        while self._waits:
+            self._waits.pop(0)()
+
+
+def still_of(view: Grey) -> Held:
+    session = Session(name="s", codec="mjpeg", head=b"", width=0, height=0, time_base=MILLI)
+    _, data = cv2.imencode(".jpg", cv2.resize(view, (1280, 720)), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    packet = Coded(data=data.tobytes(), pts=0, dts=0, key=True, arrived_ms=0)
+    return Held(session=session, packet=packet)
+
+
+def test_a_look_is_of_its_own_moment_however_long_it_waits_to_be_decoded(tmp_path: Path) -> None:
+    waits, camera = Behind(), CameraSettings(name="front", url="rtsp://x", role="front")
+    watched = Watching(LightSettings(), every_s=15, folder=tmp_path, clock=StillClock(), run_in=waits)
+    watched.is_free = False
+    for _ in range(8):
+        watched.submit(camera, still_of(scene()), lambda words: None)
+    watched.is_free = True
+    waits.work()
+    assert not list(tmp_path.iterdir()), "a vehicle stood there"
+
+
+def test_that_a_lane_is_never_free_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    watched, held = watching(tmp_path, StillClock()), still_of(scene())
+    camera = CameraSettings(name="front", url="rtsp://x", role="front")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(NEVER_FREE):
+            watched.looked(camera, held, is_free=False)
+        assert caplog.messages == []
+        for _ in range(3):
+            watched.looked(camera, held, is_free=False)
+    assert caplog.messages == ["lane never free: camera hardly checked"]
 
 
 def test_what_cannot_be_decoded_costs_one_look(tmp_path: Path) -> None:

@@ -59,3 +59,23 @@ def test_more_pictures_than_one_entry_can_name_are_refused() -> None:
         read(VisionSettings, {"cameras": cameras, "burst": {"frames": 8}})
     with pytest.raises(ConfigError, match="fewer frames"):
         read(VisionSettings, {"cameras": [{**CAMERA, "burst": {"frames": 40}}]})
+
+
+@pytest.mark.parametrize(
+    ("roles", "second"),
+    [(("front", "rear", "side", "plate"), ("front", "plate")), (("rear", "side"), ("rear", "side"))],
+)
+def test_on_a_platform_one_picture_more_is_counted_of_the_cameras_that_take_it(
+    roles: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    cameras = [{**CAMERA, "name": role, "role": role} for role in roles]
+    settings = read(VisionSettings, {"cameras": cameras, "checks": {"displacement": "static"}})
+    assert settings.second_roles == second
+    assert read(VisionSettings, {"cameras": cameras}).second_roles == ()
+
+
+def test_a_second_shot_that_one_entry_cannot_name_is_refused() -> None:
+    table = {"cameras": [CAMERA], "burst": {"frames": 28}}
+    assert read(VisionSettings, table).burst.frames == 28
+    with pytest.raises(ConfigError, match="fewer frames"):
+        read(VisionSettings, {**table, "checks": {"displacement": "static"}})

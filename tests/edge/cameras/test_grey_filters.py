@@ -56,3 +56,14 @@ def test_a_shift_is_found_as_surely_as_opencv_finds_it(shift: tuple[int, int]) -
 
 def test_where_there_is_nothing_to_see_there_is_no_shift() -> None:
     assert shift_between(LEVELS, np.zeros_like(LEVELS)) == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize(("degrees", "zoom"), [(6.0, 1.0), (-9.0, 1.0), (0.0, 1.2), (0.0, 0.8)])
+def test_a_picture_is_rolled_and_zoomed_as_opencv_does_it(degrees: float, zoom: float) -> None:
+    matrix = cv2.getRotationMatrix2D((160, 90), degrees, zoom)
+    wanted = cv2.warpAffine(
+        LEVELS, matrix, (320, 180), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+    )
+    found = filters.rolled(LEVELS, degrees, zoom)
+    assert np.mean(np.abs(found - wanted) > 1) < 0.02, "but for what lies between two pixels"
+    assert np.array_equal(filters.rolled(LEVELS, 0.0, 1.0), LEVELS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from edge.cameras.judging import is_same_place
 from edge.cameras.measuring import grey_of, moved_permille, sharpness
 from edge.cameras.pictures import Frame
 from edge.cameras.settings import BurstSettings, CameraSettings, CheckSettings, VisionSettings
+from edge.plates.opening import opened
 from kernel.errors import ConfigError
 
 Image = NDArray[np.uint8]
@@ -174,11 +177,40 @@ def test_a_lag_beyond_reason_is_refused() -> None:
 
 
 def test_a_second_head_that_is_larger_than_any_camera_s_is_not_decoded() -> None:
-    _, data = cv2.imencode(".jpg", lane())
+    """The whole of it is there: nothing but its size speaks against it."""
+    _, data = cv2.imencode(".jpg", np.zeros((8_200, 8_200), np.uint8))
+    large = data.tobytes()
+    begin = large.index(b"\xff\xc0")
+    end = begin + 2 + int.from_bytes(large[begin + 2 : begin + 4], "big")
+    small = bytearray(large[begin:end])
+    small[5:9] = (720).to_bytes(2, "big") + (1280).to_bytes(2, "big")
+    assert grey_of(large[:begin] + bytes(small) + large[begin:]) is None
+
+
+@pytest.mark.parametrize("flag", [None, cv2.IMWRITE_JPEG_PROGRESSIVE], ids=["baseline", "progressive"])
+def test_a_picture_that_ends_too_soon_is_unreadable(flag: int | None) -> None:
+    _, data = cv2.imencode(".jpg", lane(), [flag, 1] if flag is not None else [])
     jpeg = data.tobytes()
-    begin = jpeg.index(b"\xff\xc0")
-    end = begin + 2 + int.from_bytes(jpeg[begin + 2 : begin + 4], "big")
-    second = bytearray(jpeg[begin:end])
-    second[5:9] = b"\xff\xff\xff\xff"
     assert grey_of(jpeg) is not None
-    assert grey_of(jpeg[:end] + bytes(second) + jpeg[end:]) is None
+    assert grey_of(jpeg + bytes(40)) is not None, "some cameras add them"
+    for part in (jpeg[: len(jpeg) // 2], jpeg[: len(jpeg) * 9 // 10], jpeg[: len(jpeg) // 2] + b"\xff\xd9"):
+        (shown,), _ = checked([Frame(at_ms=1, jpeg=part, width=1280, height=720)], None, CHECKS)
+        assert shown.flags == ("unreadable",)
+
+
+def turned_by_exif(jpeg: bytes, orientation: int) -> bytes:
+    entry = struct.pack("<HHHIHHI", 1, 0x112, 3, 1, orientation, 0, 0)
+    body = b"Exif\0\0II*\0\x08\0\0\0" + entry
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_picture_is_measured_as_upright_as_the_reader_sees_it(orientation: int) -> None:
+    _, data = cv2.imencode(".jpg", lane())
+    jpeg = turned_by_exif(data.tobytes(), orientation)
+    read = cv2.cvtColor(opened(jpeg).picture, cv2.COLOR_BGR2GRAY)
+    grey = grey_of(jpeg)
+    assert grey is not None
+    wanted = cv2.resize(read, grey.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert grey.shape == (read.shape[0] // 4, read.shape[1] // 4)
+    assert np.mean(np.abs(grey.astype(int) - wanted)) < 6

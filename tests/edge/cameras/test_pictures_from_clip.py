@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from edge.cameras.pictures import from_clip
+from edge.cameras.settings import CameraSettings, VisionSettings
+from edge.cameras.vision import Vision
 from kernel.errors import LinkError
 from tests.support import videos
 
@@ -32,3 +35,26 @@ def test_a_clip_whose_pictures_would_fill_the_memory_is_not_decoded(tmp_path: Pa
     clip = videos.huge_pictures(tmp_path / "clip.avi")
     with pytest.raises(LinkError, match=r"clip\.avi"):
         from_clip(clip, start_ms=0, wanted=[0])
+
+
+class Asked(videos.StillClock):
+    """Knows in which threads somebody asked how late it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[str] = set()
+
+    def mono_ms(self) -> int:
+        self.threads.add(threading.current_thread().name)
+        return super().mono_ms()
+
+
+async def test_the_time_of_a_clip_begins_in_the_thread_that_decodes_it(tmp_path: Path) -> None:
+    clip, clock = videos.make_video(tmp_path / "clip.mp4"), Asked()
+    camera = CameraSettings(name="front", url="rtsp://x", role="front")
+    vision = Vision(VisionSettings(cameras=(camera,)), clock=clock, station="s", lane="l")
+    clock.threads.clear()
+    shots = await vision.look_back("front", clip, start_ms=1_000_000, at_ms=1_001_000)
+    await vision.stop()
+    assert shots.frames
+    assert clock.threads == {"pictures_0"}

@@ -1,15 +1,21 @@
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
+from edge.cameras.camera import Camera
 from edge.cameras.memory import MAX_BYTES, Memory
 from edge.cameras.multipart import is_jpeg, jpeg_size
 from edge.cameras.pictures import ends, moments, pick
-from edge.cameras.stream import STILLS, Coded, Session
+from edge.cameras.settings import CameraSettings
+from edge.cameras.stream import STILLS, Coded, Session, Source
 from edge.cameras.walltime import WallTime
 from tests.support.videos import StillClock, bar_at, make_video, replayed
 
@@ -66,6 +72,55 @@ def test_when_the_time_is_over_what_was_decoded_has_to_do(memory: Memory) -> Non
     assert not is_late()
     clock.now += 100
     assert is_late()
+
+
+class Behind(Executor):
+    """Another camera's pictures take half a minute of its one thread first."""
+
+    def __init__(self, clock: StillClock) -> None:
+        self._clock = clock
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._clock.now += 30_000
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+async def test_to_wait_for_another_camera_s_pictures_costs_a_camera_none(video: Path) -> None:
+    clock = StillClock(START)
+    settings = CameraSettings(name="front", url="rtsp://x", role="front")
+    with replayed(video, start_ms=START) as (session, packets):
+
+        @contextmanager
+        def opened(_settings: CameraSettings, _stop: threading.Event, _name: str) -> Iterator[Source]:
+            yield Sends(session, packets, ended)
+
+        ended = threading.Event()
+        camera = Camera(settings, clock=clock, open_session=opened)
+        camera.start()
+        async with asyncio.timeout(20):
+            while camera.health().good < len(packets):
+                await asyncio.sleep(0.005)
+        at_ms = session.at_ms(packets[20])
+        taken = await camera.frames(
+            at_ms, before_ms=500, after_ms=500, count=3, patience_s=0.05, decode_in=Behind(clock)
+        )
+        ended.set()
+        await camera.stop()
+    assert [frame.at_ms for frame in taken.frames] == [at_ms - 500, at_ms, at_ms + 500]
+
+
+class Sends:
+    """A connection on which everything has come."""
+
+    def __init__(self, session: Session, packets: list[Coded], ended: threading.Event) -> None:
+        self.session = session
+        self._packets, self._ended = packets, ended
+
+    def packets(self) -> Iterator[Coded]:
+        yield from self._packets
+        self._ended.wait(10)
 
 
 def test_a_picture_of_another_moment_is_flagged(memory: Memory) -> None:
