@@ -66,9 +66,7 @@ async def work(
     except TimeoutError as error:
         raise ProtocolError("it took too long" if limit.expired() else "it stands still") from error
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await ended(process)
     if report is None:
         raise ProtocolError("the process that reads it has died of it")
     if report.full:
@@ -76,6 +74,14 @@ async def work(
     if report.problem is not None:
         raise ProtocolError(report.problem)
     return report
+
+
+async def ended(process: Process) -> None:
+    """Killed where it has not come to an end; of one that has, asking again would take its exit code from asyncio."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def _line(from_: asyncio.StreamReader, still_s: float) -> bytes:
@@ -96,4 +102,6 @@ async def _talk(process: Process, given: Work, hear: Hear, still_s: float) -> Re
         if last.done_permille is not None:
             hear(last.done_permille)
             last = None
+    async with asyncio.timeout(still_s):
+        await process.wait()
     return last

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ from station.footage.folders import DigestFolder
 from station.footage.index import Said
 from station.footage.ledger import Ledger
 from station.footage.limits import GRACE_S, SCAN_S
+from station.footage.making import ended
 from station.footage.received import Satellites, best_of
 from station.footage.sidecars import is_sidecar
 from station.footage.times import NUMBER_TWICE
@@ -224,6 +225,4 @@ async def in_own_process(
     except msgspec.MsgspecError as error:
         raise OSError(f"scan said rubbish: {error}") from error
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await ended(process)

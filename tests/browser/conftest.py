@@ -127,4 +127,5 @@ def sign_in(page: Page, name: str = "wang", password: str = PASSWORD, *, to: str
     page.goto(f"/login?next={to}")
     page.fill("#name", name)
     page.fill("#password", password)
-    page.click("button[type=submit].primary")
+    with page.expect_navigation(wait_until="domcontentloaded"):  # its modules have run by then
+        page.click("button[type=submit].primary")

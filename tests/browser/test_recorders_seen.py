@@ -86,6 +86,13 @@ def test_a_clock_that_does_not_know_the_time_shows_no_code(tablet: Page, watch: 
     assert read(tablet) is None
 
 
+def test_while_nobody_listens_no_tap_is_taken(tablet: Page, watch: Watch) -> None:
+    watch.expect(r"Failed to load resource|ERR_FAILED")
+    tablet.route("**/taps.js", lambda route: route.abort())
+    sign_in(tablet, "li", PASSWORD, to="/recorders")
+    expect(tablet.get_by_role("button", name="登记")).to_be_disabled()
+
+
 def test_a_recorder_is_registered_taken_and_given_back_by_taps(tablet: Page) -> None:
     sign_in(tablet, "li", PASSWORD, to="/recorders")
     tablet.fill("[name=recorder]:not([type=hidden])", "3700999")

@@ -8,6 +8,18 @@ export function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+export function listen(form, act) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    return act(event);
+  });
+}
+
+// Buttons that act by script are off until it listens: a tap before that would do nothing and say nothing.
+export function wake() {
+  for (const button of document.querySelectorAll("button[disabled]")) button.disabled = false;
+}
+
 // `key` makes a repeated tap harmless: the server does the same thing once.
 export async function send(path, body = {}, { method = "POST", key = newKey() } = {}) {
   const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": token() };

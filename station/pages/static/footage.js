@@ -1,7 +1,7 @@
 // A recording, or all recordings of one crossing: watched, marked, copied.
 import { fill } from "../web/bind.js";
 import { grouped, stamp } from "../web/format.js";
-import { send } from "../web/send.js";
+import { listen, send, wake } from "../web/send.js";
 import { _ } from "../web/texts.js";
 import { Timeline } from "../web/timeline.js";
 import { Together } from "../web/together.js";
@@ -184,8 +184,8 @@ one("[data-mark=important]")?.addEventListener("click", () => mark("important"))
 one("[data-mark=event]")?.addEventListener("click", () => mark("event", told.passage));
 for (const name of ["step", "category", "case", "note"]) {
   const form = one(`[data-form="${name}"]`);
-  form?.addEventListener("submit", (event) => {
-    event.preventDefault();
+  if (!form) continue;
+  listen(form, () => {
     const field = form.elements.value;
     if (field.value.trim()) mark(name, field.value).then(() => name === "step" || form.reset());
   });
@@ -260,3 +260,4 @@ if (made) {
 
 showTags(tags);
 if (videos.length) shown(together.now, together.leader);
+wake();

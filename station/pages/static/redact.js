@@ -1,6 +1,6 @@
 // Boxes over a recording: drawn by a finger, moved on a straight line between two moments, ordered as a redacted copy.
 import { fill } from "../web/bind.js";
-import { send } from "../web/send.js";
+import { listen, send, wake } from "../web/send.js";
 import { _ } from "../web/texts.js";
 
 const told = JSON.parse(document.getElementById("redact").textContent);
@@ -129,8 +129,7 @@ one("[data-clear]").addEventListener("click", () => {
 one("[data-next]").addEventListener("click", () => {
   if (track().length) tracks = [...tracks, []];
 });
-one("[data-order]").addEventListener("submit", async (event) => {
-  event.preventDefault();
+listen(one("[data-order]"), async (event) => {
   const { hide, audio, reason } = event.target.elements;
   const redaction = { tracks: tracks.filter((boxes) => boxes.length), keep: !hide.checked, audio: audio.checked };
   const answer = await send(`${told.page}/redact`, { redaction, reason: reason.value }, { key: null });
@@ -139,3 +138,4 @@ one("[data-order]").addEventListener("submit", async (event) => {
 });
 
 if (video) showKeys();
+wake();

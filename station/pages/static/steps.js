@@ -12,6 +12,7 @@ export class Steps {
   #say;
   #asking = null;
   #busy = false;
+  #turn = 0; // what was asked for before the newest answer came is older than it
 
   constructor({ vehicle, view, say }) {
     this.#vehicle = vehicle;
@@ -31,8 +32,9 @@ export class Steps {
   async load() {
     const id = this.#vehicle();
     if (!buttons || !id) return;
+    const turn = ++this.#turn;
     const answer = await fetch(`/tablet/${id}/steps`, { headers: { Accept: "application/json" } }).catch(() => null);
-    if (id === this.#vehicle()) this.#show(answer?.ok ? await answer.json() : { steps: [], says: "" });
+    if (turn === this.#turn && id === this.#vehicle()) this.#show(answer?.ok ? await answer.json() : { steps: [], says: "" });
   }
 
   #show({ steps, says }) {
@@ -73,6 +75,7 @@ export class Steps {
     this.#busy = true;
     const answer = await send(`/tablet/${id}/${act}`, body);
     this.#busy = false;
+    this.#turn += 1;
     if (id !== this.#vehicle()) return answer.ok;
     if (answer.ok) this.#show(answer.data);
     this.#say(answer.ok ? words : answer.problem, answer.ok ? "good" : "bad");

@@ -1,10 +1,9 @@
 // Forms of supervisors: what is typed goes as JSON, and the page shows how things are after it.
-import { newKey, send } from "../web/send.js";
+import { listen, newKey, send, wake } from "../web/send.js";
 
 for (const form of document.querySelectorAll("form[data-post]")) {
   const key = newKey(); // the same form sent again after a lost answer is the same act
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
+  listen(form, async () => {
     const button = form.querySelector("button");
     button.disabled = true;
     const answer = await send(form.dataset.post, said(form), { key });
@@ -13,6 +12,7 @@ for (const form of document.querySelectorAll("form[data-post]")) {
     document.querySelector("[data-notice]").textContent = answer.problem;
   });
 }
+wake();
 
 function said(form) {
   const body = {};

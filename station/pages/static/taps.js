@@ -1,10 +1,9 @@
 // Forms that say something once: `form[data-send]` goes as JSON to its address, and the page shows what is known then.
-import { send } from "../web/send.js";
+import { listen, send, wake } from "../web/send.js";
 
 const notice = document.querySelector("[data-notice]");
 
 async function submit(event) {
-  event.preventDefault();
   const form = event.currentTarget;
   const said = Object.fromEntries(new FormData(form, event.submitter));
   const buttons = form.querySelectorAll("button");
@@ -19,4 +18,5 @@ async function submit(event) {
   notice.hidden = false;
 }
 
-for (const form of document.querySelectorAll("form[data-send]")) form.addEventListener("submit", submit);
+for (const form of document.querySelectorAll("form[data-send]")) listen(form, submit);
+wake();
