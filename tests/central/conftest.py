@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
 
 from central.store.engines import Database, connect
 from central.store.migrate import migrate
 from tests.central.made import open_database
+from tests.central.world import World
 from tests.support.postgresql import create, drop, running_postgresql
 
 MakeUrl = Callable[[bool], str]
@@ -91,3 +93,16 @@ def database(database_url: str) -> Iterator[Database]:
     database = connect(database_url)
     yield database
     database.close()
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> World:
+    return World(database, tmp_path)
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """A program's way to the API, not signed in."""
+    transport = httpx.ASGITransport(app=world.app, client=("10.0.0.7", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://centre.test/api/v1") as client:
+        yield client

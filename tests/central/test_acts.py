@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +10,6 @@ import msgspec
 import pytest
 
 from central.acts.publishing import FIELDS, masked
-from central.store.engines import Database
 from central.store.queries import Filter
 from central.views import PassageRow
 from journal.store import Accepted
@@ -32,20 +29,7 @@ from tests.central.world import World
 
 pytestmark = pytest.mark.broad
 
-BASE = "http://centre.test/api/v1"
 P1 = "passages/lane1-box/p1"
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path)
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=world.app, client=("10.0.0.7", 1))
-    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-        yield client
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from central.store.engines import Database
 from kernel.errors import FullError
 from kernel.events import RecordAccessed
 from tests.central.made import (
@@ -28,11 +26,6 @@ from web.sessions import SignedIn, csrf_token
 pytestmark = pytest.mark.broad
 
 BASE = "http://centre.test"
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path)
 
 
 @pytest.fixture

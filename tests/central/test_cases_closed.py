@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +17,6 @@ from central.ingest.commanding import Commanding
 from central.store import schema
 from central.store.cases import MOST, Cases
 from central.store.counters import Counters
-from central.store.engines import Database
 from journal.keys import SigningKey
 from journal.store import HeadState
 from kernel.errors import FullError, RefusedError
@@ -32,25 +29,12 @@ from tests.central.world import World
 
 pytestmark = pytest.mark.broad
 
-BASE = "http://centre.test/api/v1"
 NUMBER = "沂交执〔2026〕12号"
 CLOSING = f"cases/{NUMBER}/closing"
 PAID = {"act": "closed", "reason": "paid"}
 BOX = "s01-box"
 KEY = SigningKey.generate(kind="command", name="yiyuan-command")
 NONCE = bytes(range(16))
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path)
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=world.app, client=("10.0.0.7", 1))
-    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-        yield client
 
 
 @pytest.fixture

@@ -66,11 +66,6 @@ def crossing(
 
 
 @pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path)
-
-
-@pytest.fixture
 def lane(world: World) -> Made:
     """One crossing, its picture and its clip here."""
     made = Made()

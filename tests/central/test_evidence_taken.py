@@ -282,11 +282,6 @@ async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path)
-
-
 def said(world: World, kind: type[Body]) -> list[Body]:
     return [entry for entry in world.entries if isinstance(entry, kind)]
 

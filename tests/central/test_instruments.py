@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +10,6 @@ import msgspec
 import pytest
 
 from central.ingest.instruments import LASTS_MS, InstrumentsAtBoxes
-from central.store.engines import Database
 from central.store.instruments import Instruments
 from kernel.events import (
     Body,
@@ -34,7 +31,7 @@ from kernel.events import (
 )
 from kernel.law.instrument_acts import saying_of
 from tests.central.made import NOON_MS, Made, weighed
-from tests.central.test_acts import BASE, post
+from tests.central.test_acts import post
 from tests.central.test_ingest_parts import Asking, asking
 from tests.central.world import World
 
@@ -58,18 +55,6 @@ PAPER = InstrumentCertificate(
 IN_USE = InstrumentInForce(device="wim", evidence=True, certificate="JL-1")
 BOX = "boxes/lane1-box/instruments"
 SEAL = {"act": "seal_broken", "seal": "QF-1"}
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path)
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=world.app, client=("10.0.0.7", 1))
-    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-        yield client
 
 
 def certified(at_ms: int = NOON_MS - DAY_MS) -> InstrumentCertified:

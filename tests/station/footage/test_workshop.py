@@ -210,21 +210,27 @@ async def test_a_redacted_copy_names_its_boxes_and_its_reason(tmp_path: Path) ->
         assert (await place.room.workshop.follow(source, box, until_ms=900))[0] == box
 
 
+def linked(
+    sha256: str, from_ms: int, to_ms: int, *, box: str | None = None, parts: tuple[tuple[int, int], ...] = ()
+) -> FootageLinked:
+    return FootageLinked(
+        link="l-1",
+        act="linked",
+        sha256=sha256,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        by="rule:time",
+        reason="officer_acted",
+        box=box,
+        passage="p-1",
+        parts=parts,
+    )
+
+
 async def test_a_link_cuts_its_span_once_and_names_it_in_the_journal(tmp_path: Path) -> None:
     async with workplace(tmp_path / "s") as place:
         source = await place.original(movie(tmp_path / "a.mp4", seconds=5), duration_ms=5_000)
-        said = FootageLinked(
-            link="l-1",
-            act="linked",
-            sha256=source,
-            from_ms=1_500,
-            to_ms=3_000,
-            by="rule",
-            reason="same officer",
-            box="s01-lane2",
-            passage="p-1",
-        )
-        await place.room.ledger.say(said)
+        await place.room.ledger.say(linked(source, 1_500, 3_000, box="s01-lane2"))
         proposed = FootageLinked(
             link="l-2", act="proposed", sha256=source, from_ms=0, to_ms=1, by="rule", reason="near"
         )
@@ -248,17 +254,7 @@ async def test_of_a_span_that_browsers_do_not_play_a_second_one_travels_that_the
     async with workplace(tmp_path / "s") as place:
         film = movie(tmp_path / "a.mp4", codec="libx265", seconds=5)
         source = await place.original(film, codec="hevc", duration_ms=5_000)
-        said = FootageLinked(
-            link="l-1",
-            act="linked",
-            sha256=source,
-            from_ms=1_500,
-            to_ms=3_000,
-            by="rule",
-            reason="same officer",
-            passage="p-1",
-        )
-        await place.room.ledger.say(said)
+        await place.room.ledger.say(linked(source, 1_500, 3_000))
         async with place.working():
             await place.until(lambda: len(made(place)) == 2)
             await place.until(lambda: not place.room.workshop.standing())
@@ -281,17 +277,8 @@ async def test_a_link_is_cut_in_its_parts_and_what_it_moves_to_is_cut_then(tmp_p
     async with workplace(tmp_path / "s") as place:
         film = movie(tmp_path / "a.mp4", seconds=40, still=True)
         source = await place.original(film, duration_ms=40_000)
-        said = FootageLinked(
-            link="l-1",
-            act="linked",
-            sha256=source,
-            from_ms=1_000,
-            to_ms=30_000,
-            by="rule:time",
-            reason="officer_acted",
-            passage="p-1",
-            parts=((1_000, 3_000), (20_000, 30_000)),
-        )
+        parts = ((1_000, 3_000), (20_000, 30_000))
+        said = linked(source, 1_000, 30_000, parts=parts)
         await place.room.ledger.say(said)
         async with place.working():
             await place.until(lambda: len(made(place)) == 2)
@@ -326,9 +313,7 @@ def test_a_part_is_cut_in_pieces_that_the_centre_takes_and_only_where_it_was_not
 async def test_what_is_unlinked_before_its_turn_is_not_cut(tmp_path: Path) -> None:
     async with workplace(tmp_path / "s") as place:
         source = await place.original(movie(tmp_path / "a.mp4"))
-        said = FootageLinked(
-            link="l-1", act="linked", sha256=source, from_ms=0, to_ms=900, by="rule", reason="near"
-        )
+        said = linked(source, 0, 900)
         await place.room.ledger.say(said)
         order = await place.room.workshop.order(
             "span", source, by="rule", link="l-1", from_ms=0, to_ms=900, reason="near"
